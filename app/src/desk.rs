@@ -1,0 +1,302 @@
+//! The port: what the pages ask of the desk. The server implements [`Desk`] and puts an `Arc<dyn Desk>` into Leptos
+//! context; nothing here knows how it is done.
+
+use serde::{Deserialize, Serialize};
+use time::{Date, OffsetDateTime};
+
+use crate::domain::{ApplicationReference, ApplicationStatus, LoanApplication, Money};
+
+/// Who does something at the desk. Until sign-in exists it is the name a person gave with an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub name: String,
+}
+
+/// The desk's operations.
+#[cfg(feature = "ssr")]
+#[async_trait::async_trait]
+pub trait Desk: Send + Sync + 'static {
+    /// Where the data lives and what the policy is; cheap, from configuration.
+    fn about(&self) -> About;
+
+    /// Stores the application and starts its execution. The same application again is no error.
+    async fn submit(&self, application: LoanApplication, by: Option<Actor>) -> Result<Submission, DeskError>;
+
+    /// Newest first, one page.
+    async fn applications(&self, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError>;
+
+    async fn application(&self, reference: &ApplicationReference) -> Result<Option<ApplicationView>, DeskError>;
+
+    /// The execution behind an application, in the engine's words, with every task token masked.
+    async fn workflow(&self, reference: &ApplicationReference) -> Result<Option<WorkflowView>, DeskError>;
+
+    /// Everything paused on a task token, soonest deadline first.
+    async fn waiting(&self) -> Result<Vec<WaitingItem>, DeskError>;
+
+    /// How many rows [`Desk::waiting`] has; shown on every page.
+    async fn waiting_count(&self) -> Result<usize, DeskError>;
+
+    async fn manual_valuation(&self, id: &str) -> Result<Option<ManualValuationView>, DeskError>;
+
+    /// Answers a manual valuation and thereby resumes its execution, once: a second answer, or one after the deadline,
+    /// is [`DeskError::AlreadyAnswered`] or [`DeskError::TooLate`].
+    async fn answer_manual_valuation(
+        &self,
+        id: &str,
+        answer: ManualValuationAnswer,
+        by: Actor,
+    ) -> Result<(), DeskError>;
+}
+
+/// What can go wrong, in words fit for a page. The cause has been logged where it was handled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    #[error("an application with reference {0} exists already, with other details")]
+    ReferenceTaken(ApplicationReference),
+    #[error("there is no such item at this desk")]
+    NotFound,
+    #[error("{by} answered this on {at}", at = at.date())]
+    AlreadyAnswered { by: String, at: OffsetDateTime },
+    #[error("the time to answer this has passed, and its application has gone on without it")]
+    TooLate,
+    #[error("the desk cannot reach its data just now; nothing was lost, try again in a moment")]
+    Unavailable,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct About {
+    /// `Embedded`, or `AWS eu-west-2`.
+    pub data_lives: String,
+    /// How long the valuation service has, e.g. 30 seconds.
+    pub valuation_timeout: std::time::Duration,
+    /// How long staff have for a manual valuation, e.g. 5 days.
+    pub manual_valuation_timeout: std::time::Duration,
+    pub policy: Policy,
+}
+
+/// The lending policy's limits, in per cent of the property's value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Policy {
+    /// Up to and including this loan-to-value an application is approved.
+    pub approve_up_to: f64,
+    /// Up to and including this it is referred to an underwriter; above it is declined.
+    pub refer_up_to: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submission {
+    Started,
+    /// The very same application had been submitted before.
+    AlreadyThere,
+}
+
+/// State of the applications page, all of it in the query string.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationQuery {
+    /// Part of a reference, applicant, property, postcode or valuation reference; any case.
+    pub search: String,
+    pub status: Option<ApplicationStatus>,
+    /// Opaque: where the previous page ended.
+    pub after: Option<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct ApplicationPage {
+    /// At most 50.
+    pub rows: Vec<ApplicationRow>,
+    /// For [`ApplicationQuery::after`]; `None` on the last page.
+    pub next: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ApplicationRow {
+    pub application: LoanApplication,
+    pub status: ApplicationStatus,
+    /// Per cent, one decimal is enough to show.
+    pub loan_to_value: Option<f64>,
+    pub waiting: Option<WaitingItem>,
+    pub submitted_at: OffsetDateTime,
+    pub updated_at: OffsetDateTime,
+}
+
+#[derive(Debug, Clone)]
+pub struct ApplicationView {
+    pub row: ApplicationRow,
+    pub submitted_by: Option<String>,
+    pub execution_arn: Option<String>,
+    pub valuation: Option<Valuation>,
+    /// Why it needs attention or was declined, in a sentence.
+    pub remark: Option<String>,
+    /// What happened, oldest first.
+    pub story: Vec<StoryEntry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Valuation {
+    pub value: Money,
+    pub source: ValuationSource,
+    pub at: OffsetDateTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValuationSource {
+    /// The valuation service's callback.
+    Service { valuation_reference: String },
+    /// A member of staff at the manual valuation page.
+    Staff { name: String, basis: ValuationBasis, valued_on: Date, comment: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValuationBasis {
+    Desktop,
+    DriveBy,
+    Physical,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoryEntry {
+    pub at: OffsetDateTime,
+    pub kind: StoryKind,
+    /// A sentence: "Valuation requested, reference CNMg…, answer due by 14:32 UTC".
+    pub text: String,
+}
+
+/// What an entry of the story is about; decides its icon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoryKind {
+    Submitted,
+    Requested,
+    Answered,
+    /// A callback that was kept but not used: late, duplicate.
+    Kept,
+    Lapsed,
+    Failed,
+    Decided,
+    Stopped,
+}
+
+/// One task token that somebody outside must answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingItem {
+    pub id: String,
+    pub on: WaitingOn,
+    pub application_reference: ApplicationReference,
+    /// `999, PO1 1CE`
+    pub property: String,
+    pub since: OffsetDateTime,
+    pub deadline: OffsetDateTime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitingOn {
+    /// The valuation service's callback; nobody here can answer it.
+    ValuationService,
+    /// A member of staff: the manual valuation page answers it.
+    Staff,
+}
+
+/// What a person needs to see to give a value by hand.
+#[derive(Debug, Clone)]
+pub struct ManualValuationView {
+    pub item: WaitingItem,
+    pub application: LoanApplication,
+    /// Why it came to the desk: "The valuation service did not answer within 30 seconds."
+    pub reason: String,
+    pub state: ManualValuationState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ManualValuationState {
+    Open,
+    Answered {
+        by: String,
+        at: OffsetDateTime,
+        answer: ManualValuationAnswer,
+    },
+    /// The deadline passed, or the execution ended otherwise.
+    Lapsed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum ManualValuationAnswer {
+    Value { value: Money, valued_on: Date, basis: ValuationBasis, comment: String },
+    CannotValue { reason: String },
+}
+
+/// An execution in the engine's words.
+#[derive(Debug, Clone)]
+pub struct WorkflowView {
+    pub application_reference: ApplicationReference,
+    pub execution_arn: String,
+    pub state_machine: String,
+    /// `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`
+    pub status: String,
+    pub started_at: OffsetDateTime,
+    pub stopped_at: Option<OffsetDateTime>,
+    pub states: Vec<StateView>,
+    pub transitions: Vec<Transition>,
+    /// The whole history, oldest first.
+    pub events: Vec<EventView>,
+}
+
+/// One state of the state machine: a node of the graph.
+#[derive(Debug, Clone)]
+pub struct StateView {
+    pub name: String,
+    /// `Task`, `Choice`, …
+    pub kind: String,
+    /// The Parallel or Map state whose frame it stands in.
+    pub inside: Option<String>,
+    pub is_start: bool,
+    pub progress: StateProgress,
+    pub entered_at: Option<OffsetDateTime>,
+    pub exited_at: Option<OffsetDateTime>,
+    /// Pretty JSON with tokens masked, of the last time it was entered.
+    pub input: Option<String>,
+    pub output: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateProgress {
+    Untouched,
+    /// Where the execution is now.
+    Current,
+    Done,
+    /// It failed and the failure was caught; the execution went on.
+    Caught,
+    Failed,
+}
+
+/// An edge of the graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    pub from: String,
+    pub to: String,
+    pub kind: TransitionKind,
+    pub taken: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransitionKind {
+    Next,
+    /// A rule of a Choice, or its default.
+    Choice,
+    /// A Catch, with the errors it matches: `States.Timeout`.
+    Catch {
+        errors: String,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct EventView {
+    pub id: i64,
+    pub previous_id: i64,
+    /// `TaskSubmitted`
+    pub event_type: String,
+    pub state: Option<String>,
+    pub at: OffsetDateTime,
+    /// The event's details as pretty JSON with tokens masked; empty where there are none.
+    pub details: String,
+}

@@ -1,0 +1,157 @@
+//! Money in pounds sterling, kept as whole pence.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// An amount of pounds sterling, never negative, kept as whole pence so that nothing is ever rounded.
+///
+/// In JSON it is written as pounds in a decimal string (`"250000.00"`). It is read from such a string, or from a JSON
+/// integer, which counts **pence**. A JSON number with a fraction is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Money {
+    pence: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    #[error("enter an amount in pounds, like 250000 or 250,000.00")]
+    NotAnAmount,
+    #[error("enter pounds and pence with at most two digits after the point, like 250000.50")]
+    TooManyDecimals,
+    #[error("enter an amount below £1,000,000,000")]
+    TooLarge,
+}
+
+impl Money {
+    /// One pound short of a thousand million: above any mortgage, and far inside what a float can count exactly.
+    const LIMIT_PENCE: u64 = 99_999_999_999;
+
+    pub fn from_pence(pence: u64) -> Result<Self, MoneyError> {
+        if pence > Self::LIMIT_PENCE { Err(MoneyError::TooLarge) } else { Ok(Self { pence }) }
+    }
+
+    pub fn pence(self) -> u64 {
+        self.pence
+    }
+
+    pub fn is_zero(self) -> bool {
+        self.pence == 0
+    }
+
+    /// Pounds as a plain decimal, `250000.00`: what machines read.
+    pub fn decimal(self) -> String {
+        format!("{}.{:02}", self.pence / 100, self.pence % 100)
+    }
+}
+
+/// `£250,000`, or `£250,000.50` where there are pence.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pounds = (self.pence / 100).to_string();
+        f.write_str("£")?;
+        for (i, digit) in pounds.chars().enumerate() {
+            if i > 0 && (pounds.len() - i).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        match self.pence % 100 {
+            0 => Ok(()),
+            pence => write!(f, ".{pence:02}"),
+        }
+    }
+}
+
+/// Reads what a person types: `250000`, `£250,000`, `250 000.50`.
+impl FromStr for Money {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        let text: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '£' | ',')).collect();
+        let (pounds, pence) = text.split_once('.').unwrap_or((&text, ""));
+        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        if pounds.is_empty() || !digits(pounds) || !digits(pence) {
+            return Err(MoneyError::NotAnAmount);
+        }
+        if pence.len() > 2 {
+            return Err(MoneyError::TooManyDecimals);
+        }
+        let pounds: u64 = pounds.parse().map_err(|_| MoneyError::TooLarge)?;
+        let pence: u64 = format!("{pence:0<2}").parse().map_err(|_| MoneyError::NotAnAmount)?;
+        pounds
+            .checked_mul(100)
+            .and_then(|p| p.checked_add(pence))
+            .ok_or(MoneyError::TooLarge)
+            .and_then(Self::from_pence)
+    }
+}
+
+impl Serialize for Money {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.decimal())
+    }
+}
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Money;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("pounds as a decimal string, like \"250000.00\", or a whole number of pence")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Money, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, pence: u64) -> Result<Money, E> {
+                Money::from_pence(pence).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_type() {
+        for (typed, pence) in
+            [("250000", 25_000_000), ("£250,000", 25_000_000), ("250 000.5", 25_000_050), (" 0.01 ", 1)]
+        {
+            assert_eq!(typed.parse::<Money>().map(Money::pence), Ok(pence), "{typed}");
+        }
+        for (typed, error) in [
+            ("", MoneyError::NotAnAmount),
+            ("-5", MoneyError::NotAnAmount),
+            ("a lot", MoneyError::NotAnAmount),
+            ("1.234", MoneyError::TooManyDecimals),
+            ("1000000000", MoneyError::TooLarge),
+            ("99999999999999999999", MoneyError::TooLarge),
+        ] {
+            assert_eq!(typed.parse::<Money>(), Err(error), "{typed}");
+        }
+    }
+
+    #[test]
+    fn shows_thousands_and_pence_only_where_there_are_any() {
+        let shown = |pence| Money::from_pence(pence).unwrap().to_string();
+        assert_eq!(shown(66_600_000), "£666,000");
+        assert_eq!(shown(99_950), "£999.50");
+        assert_eq!(shown(100_000_000), "£1,000,000");
+    }
+
+    #[test]
+    fn json_is_a_decimal_string_or_whole_pence_never_a_float() {
+        let amount: Money = serde_json::from_str("\"250000.50\"").unwrap();
+        assert_eq!(serde_json::to_string(&amount).unwrap(), "\"250000.50\"");
+        assert_eq!(serde_json::from_str::<Money>("25000050").unwrap(), amount);
+        assert!(serde_json::from_str::<Money>("250000.5").is_err());
+        assert!(serde_json::from_str::<Money>("-1").is_err());
+    }
+}

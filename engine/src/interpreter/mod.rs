@@ -1,0 +1,125 @@
+//! The pure interpreter: (definition, state, event) in, (history events, commands) out.
+//!
+//! It does no I/O, reads no clock and rolls no dice: time and everything random come in from outside, so that a test
+//! can play any execution without sleeping and the same inputs always give the same history.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+/// A task of one execution: the id of its TaskScheduled event. A retried task is a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskId(pub i64);
+
+/// A timer of one execution, numbered by the interpreter; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TimerId(pub i64);
+
+/// What happens to an execution from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    Start,
+    /// An activity worker took the task.
+    ActivityStarted {
+        task: TaskId,
+        worker_name: Option<String>,
+    },
+    /// What a [`Command::Perform`] of a request-response task, an activity worker or a task token's holder answered.
+    TaskSucceeded {
+        task: TaskId,
+        output: Value,
+    },
+    TaskFailed {
+        task: TaskId,
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    /// The call behind a `.waitForTaskToken` or `.sync` task returned; from now on it is paused on its answer.
+    TaskSubmitted {
+        task: TaskId,
+        output: Value,
+    },
+    /// Resets the heartbeat clock, never the timeout; adds no history event.
+    TaskHeartbeat {
+        task: TaskId,
+    },
+    TimerFired {
+        timer: TimerId,
+    },
+    /// StopExecution.
+    Stop {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+}
+
+/// What the outside must do after the step has been committed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Make the call of a task, at least once; answer with TaskSucceeded, TaskSubmitted or TaskFailed.
+    Perform {
+        task: TaskId,
+        work: Work,
+    },
+    SetTimer {
+        timer: TimerId,
+        due: OffsetDateTime,
+    },
+    ClearTimer {
+        timer: TimerId,
+    },
+    /// Nobody waits for this task's answer any more: it timed out, or its branch was aborted.
+    Abandon {
+        task: TaskId,
+    },
+    /// The execution is over.
+    Finish(Outcome),
+}
+
+/// The call behind a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Work {
+    /// A Lambda ARN as the state's Resource: payload in, the function's bare answer out.
+    Function { function: String, payload: Value },
+    /// An integrated service's action, say `lambda` and `invoke` or `dynamodb` and `putItem`.
+    Service { service: String, action: String, pattern: Pattern, parameters: Value },
+    /// Offer the task to the workers that poll this activity.
+    Activity { activity_arn: String, input: Value },
+}
+
+/// What a Task waits for: the suffix of its Resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pattern {
+    RequestResponse,
+    WaitForTaskToken,
+    /// `.sync`
+    Sync,
+    /// `.sync:2`
+    Sync2,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Succeeded {
+        output: Value,
+    },
+    Failed {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    /// The state machine's own TimeoutSeconds.
+    TimedOut {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    Aborted {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+}
+
+/// The event does not concern this execution any more: the task was answered, timed out or abandoned, the timer was
+/// cleared, or the execution is over. Nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("nothing of this execution waits for that")]
+pub struct NotPending;
