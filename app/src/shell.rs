@@ -1,0 +1,69 @@
+//! The frame around every page, and which page stands at which address.
+
+use axum::http::{HeaderValue, header};
+use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
+use leptos_axum::ResponseOptions;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{FlatRoutes, Route, Router},
+    path,
+};
+
+use crate::pages::{
+    ApplicationPage, ApplicationsPage, ManualValuationPage, NewApplicationPage, NotFoundPage, TodayPage, WaitingPage,
+};
+
+/// The whole document. Expects in context: `Arc<dyn Desk>`, and what `leptos_axum` puts there (the request's parts,
+/// with the tower-sessions `Session` among its extensions, the response's options and the nonce).
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    send_content_security_policy();
+    view! {
+        <!DOCTYPE html>
+        <html lang="en-GB">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <link rel="stylesheet" href="/pkg/loan-desk.css"/>
+                <HydrationScripts options islands=true/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// What a page may load and run: this site's own files, and scripts that carry this answer's nonce.
+fn send_content_security_policy() {
+    let (Some(response), Some(nonce)) = (use_context::<ResponseOptions>(), use_nonce()) else { return };
+    let policy = format!(
+        "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; object-src 'none'; \
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+/// Every page of the desk inside its frame.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=|title: String| format!("{title} – Loan Desk")/>
+        <Router>
+            <main id="main">
+                <FlatRoutes fallback=NotFoundPage>
+                    <Route path=path!("/") view=TodayPage ssr=SsrMode::Async/>
+                    <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/applications/new") view=NewApplicationPage ssr=SsrMode::Async/>
+                    <Route path=path!("/applications/:reference") view=ApplicationPage ssr=SsrMode::Async/>
+                    <Route path=path!("/waiting") view=WaitingPage ssr=SsrMode::Async/>
+                    <Route path=path!("/manual-valuations/:id") view=ManualValuationPage ssr=SsrMode::Async/>
+                </FlatRoutes>
+            </main>
+        </Router>
+    }
+}
