@@ -3,9 +3,45 @@
 //! It does no I/O, reads no clock and rolls no dice: time and everything random come in from outside, so that a test
 //! can play any execution without sleeping and the same inputs always give the same history.
 
+mod payload;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
+
+use crate::history::HistoryEvent;
+pub use payload::Payload;
+
+/// What an execution is, as far as it never changes while it runs.
+///
+/// Everything random comes from here too: the same facts and events always give the same history.
+pub struct ExecutionFacts<'a> {
+    pub execution_arn: &'a str,
+    pub execution_name: &'a str,
+    pub state_machine_arn: &'a str,
+    pub state_machine_name: &'a str,
+    pub state_machine_version_arn: Option<&'a str>,
+    pub state_machine_alias_arn: Option<&'a str>,
+    pub role_arn: &'a str,
+    pub started: OffsetDateTime,
+    /// As StartExecution got it, letter by letter.
+    pub input: &'a Payload,
+    /// How often the execution has been redriven, this time included.
+    pub redrive_count: u32,
+    /// Of the last redrive.
+    pub redriven: Option<OffsetDateTime>,
+    /// Differs from execution to execution: jitter and the ids of map runs are drawn from it.
+    pub seed: u64,
+    /// The token that answers a task: the same token whenever asked for the same task, and unguessable.
+    pub token: &'a dyn Fn(TaskId) -> String,
+}
+
+/// What an event led to. Write the events and the state before doing what the commands say.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Step {
+    pub events: Vec<HistoryEvent>,
+    pub commands: Vec<Command>,
+}
 
 /// A task of one execution: the id of its TaskScheduled event. A retried task is a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,7 +63,7 @@ pub enum Event {
     /// What a [`Command::Perform`] of a request-response task, an activity worker or a task token's holder answered.
     TaskSucceeded {
         task: TaskId,
-        output: Value,
+        output: Payload,
     },
     TaskFailed {
         task: TaskId,
@@ -37,7 +73,7 @@ pub enum Event {
     /// The call behind a `.waitForTaskToken` or `.sync` task returned; from now on it is paused on its answer.
     TaskSubmitted {
         task: TaskId,
-        output: Value,
+        output: Payload,
     },
     /// Resets the heartbeat clock, never the timeout; adds no history event.
     TaskHeartbeat {
@@ -101,7 +137,7 @@ pub enum Pattern {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     Succeeded {
-        output: Value,
+        output: Payload,
     },
     Failed {
         error: Option<String>,
