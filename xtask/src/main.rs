@@ -1,1 +1,81 @@
-fn main() {}
+//! Everything a newcomer or CI runs: `cargo xtask serve | test | build | bench`.
+//!
+//! Each command sets up what it needs, says what it does, and skips what is up to date.
+
+mod bench;
+mod build;
+mod command;
+mod fingerprint;
+mod project;
+mod serve;
+mod server;
+mod setup;
+mod site;
+mod test;
+mod wasm;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::project::{Mode, Project};
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  serve [--release] [-- FLAGS]  build the desk and run it at http://127.0.0.1:3000; FLAGS go to `loan-desk serve`
+  test [STEP...]                run every check and test, or just the named: format, lint, licences, rust, browser
+  build                         build what is deployed: the optimised server, wasm and static files
+  bench                         measure the optimised desk: wasm size, page times, memory at rest
+  help                          show this
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<ExitCode> {
+    let Some((command, rest)) = arguments.split_first() else {
+        print!("{USAGE}");
+        return Ok(ExitCode::FAILURE);
+    };
+    match command.as_str() {
+        "serve" => {
+            let (own, desk_flags) = match rest.iter().position(|argument| argument == "--") {
+                Some(at) => (&rest[..at], &rest[at + 1..]),
+                None => (rest, &[][..]),
+            };
+            let mode = match own {
+                [] => Mode::Development,
+                [flag] if flag == "--release" => Mode::Release,
+                _ => bail!("serve takes --release, and after -- the desk's own flags; not `{}`", own.join(" ")),
+            };
+            serve::serve(&Project::find()?, mode, desk_flags)
+        }
+        "test" => test::test(&Project::find()?, rest),
+        "build" => {
+            no_arguments(command, rest)?;
+            build::build(&Project::find()?).map(|()| ExitCode::SUCCESS)
+        }
+        "bench" => {
+            no_arguments(command, rest)?;
+            bench::bench(&Project::find()?)
+        }
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("there is no command `{other}`\n\n{USAGE}"),
+    }
+}
+
+fn no_arguments(command: &str, rest: &[String]) -> Result<()> {
+    if rest.is_empty() { Ok(()) } else { bail!("{command} takes no arguments, not `{}`", rest.join(" ")) }
+}

@@ -1,0 +1,85 @@
+//! The server: compiled, started and waited for.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{cargo, run, say};
+use crate::project::{Mode, Project};
+
+/// Compiles the server. The whole workspace's default members are selected, as in the tests, so that both share what
+/// they compile.
+pub fn build(project: &Project, mode: Mode) -> Result<()> {
+    say("compiling the server");
+    let profile = match mode {
+        Mode::Development => "dev",
+        Mode::Release => "release",
+    };
+    run(cargo(&project.root).args(["build", "--bin", "loan-desk", "--profile", profile]))
+}
+
+/// A server with a data folder and a port of its own; ended when dropped.
+pub struct RunningServer {
+    process: Child,
+    pub address: String,
+}
+
+impl RunningServer {
+    /// Starts the server on an empty `data` folder and waits until it answers.
+    pub fn start(project: &Project, mode: Mode, data: &Path) -> Result<Self> {
+        if data.exists() {
+            std::fs::remove_dir_all(data)?;
+        }
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let process = project
+            .server(mode)
+            .args(["--listen", &address, "--data-dir"])
+            .arg(data)
+            .env("RUST_LOG", "warn")
+            .spawn()
+            .with_context(|| format!("cannot start {}", project.server_binary(mode).display()))?;
+        let mut server = Self { process, address };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while server.get("/readyz").is_err() {
+            if let Some(status) = server.process.try_wait()? {
+                bail!("the server ended at once ({status})");
+            }
+            if Instant::now() > deadline {
+                bail!("the server is not ready after 20 seconds");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The length of the answer to a GET; an error unless its status is 200.
+    pub fn get(&self, path: &str) -> Result<usize> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        // HTTP/1.0 and one connection a request: the answer ends where the stream does.
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: {}\r\nAccept: text/html\r\n\r\n", self.address)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let status = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        if !status.ends_with(b" 200 OK") {
+            bail!("GET {path}: {}", String::from_utf8_lossy(status));
+        }
+        Ok(answer.len())
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        // Either may fail only if the server has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

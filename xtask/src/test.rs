@@ -1,0 +1,210 @@
+//! `cargo xtask test`: every check and every test. All of them run, whatever fails, and a summary ends it.
+
+use std::fs;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{cargo, run, run_and_read, say, succeeds};
+use crate::project::{Mode, Project};
+use crate::{server, setup, site, wasm};
+
+/// What can be asked for by name, in the order it runs: soonest done first.
+const STEPS: [(&str, Step); 5] =
+    [("format", format), ("licences", licences), ("lint", lint), ("rust", rust), ("browser", browser)];
+
+type Step = fn(&Project) -> Result<Vec<Report>>;
+
+/// How one check or one suite ended.
+struct Report {
+    what: &'static str,
+    passed: u32,
+    failed: u32,
+    note: String,
+}
+
+pub fn test(project: &Project, wanted: &[String]) -> Result<ExitCode> {
+    if let Some(unknown) = wanted.iter().find(|name| STEPS.iter().all(|(step, _)| step != name)) {
+        bail!("there is no step `{unknown}`; there are {}", STEPS.map(|(name, _)| name).join(", "));
+    }
+    let mut rows = Vec::new();
+    for (name, step) in STEPS {
+        if !wanted.is_empty() && !wanted.iter().any(|step| step == name) {
+            continue;
+        }
+        let start = Instant::now();
+        let reports = step(project)
+            .unwrap_or_else(|error| vec![Report { what: name, passed: 0, failed: 1, note: format!("{error:#}") }]);
+        let took = start.elapsed();
+        rows.extend(reports.into_iter().map(|report| (report, took)));
+    }
+    Ok(if summarise(&rows) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The last line counts tests, and each check as one.
+fn summarise(rows: &[(Report, Duration)]) -> bool {
+    println!("\n{:<22}{:>8}{:>8}{:>9}", "", "passed", "failed", "step");
+    for (report, took) in rows {
+        println!(
+            "{:<22}{:>8}{:>8}{:>8.0}s  {}",
+            report.what,
+            report.passed,
+            report.failed,
+            took.as_secs_f64(),
+            report.note
+        );
+    }
+    let passed: u32 = rows.iter().map(|(report, _)| report.passed).sum();
+    let failed: u32 = rows.iter().map(|(report, _)| report.failed).sum();
+    println!("\n{passed} passed, {failed} failed");
+    failed == 0
+}
+
+fn check(what: &'static str, command: &mut Command) -> Report {
+    say(format_args!("checking {what}"));
+    match run(command) {
+        Ok(()) => Report { what, passed: 1, failed: 0, note: String::new() },
+        Err(error) => Report { what, passed: 0, failed: 1, note: format!("{error:#}") },
+    }
+}
+
+fn format(project: &Project) -> Result<Vec<Report>> {
+    Ok(vec![check("format", cargo(&project.root).args(["fmt", "--all", "--check"]))])
+}
+
+fn licences(project: &Project) -> Result<Vec<Report>> {
+    if !succeeds(cargo(&project.root).args(["deny", "--version"])) {
+        let note = "skipped: `cargo install cargo-deny` to have dependencies and licences checked".into();
+        return Ok(vec![Report { what: "licences", passed: 0, failed: 0, note }]);
+    }
+    Ok(vec![check("licences", cargo(&project.root).args(["deny", "check", "licenses", "bans", "sources"]))])
+}
+
+fn lint(project: &Project) -> Result<Vec<Report>> {
+    setup::wasm_target()?;
+    let strictly = ["--", "-D", "warnings"];
+    Ok(vec![
+        check("lint, server", cargo(&project.root).args(["clippy", "--workspace", "--all-targets"]).args(strictly)),
+        check("lint, browser's half", cargo(&project.root).arg("clippy").args(wasm::CARGO_ARGUMENTS).args(strictly)),
+    ])
+}
+
+fn rust(project: &Project) -> Result<Vec<Report>> {
+    say("testing Rust code");
+    let tests = if succeeds(cargo(&project.root).args(["nextest", "--version"])) {
+        let (succeeded, output) =
+            run_and_read(cargo(&project.root).args(["nextest", "run", "--workspace", "--no-fail-fast"]))?;
+        report("tests, Rust", succeeded, nextest_counts(&output))
+    } else {
+        let (succeeded, output) = run_and_read(cargo(&project.root).args([
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-fail-fast",
+        ]))?;
+        report("tests, Rust", succeeded, cargo_test_counts(&output))
+    };
+    let (succeeded, output) =
+        run_and_read(cargo(&project.root).args(["test", "--workspace", "--doc", "--no-fail-fast"]))?;
+    Ok(vec![tests, report("tests, documentation", succeeded, cargo_test_counts(&output))])
+}
+
+fn browser(project: &Project) -> Result<Vec<Report>> {
+    site::build(project, Mode::Development)?;
+    server::build(project, Mode::Development)?;
+    let end2end = project.root.join("end2end");
+    setup::npm_packages(&end2end)?;
+    let chromium = setup::chromium(&end2end)?;
+    say("testing in the browser");
+    let results = project.notes().join("browser-tests.json");
+    fs::create_dir_all(project.notes())?;
+    // Left-overs of an earlier run must not be taken for this one's.
+    let _ = fs::remove_file(&results);
+    let mut playwright = Command::new("node");
+    playwright
+        .args(["node_modules/@playwright/test/cli.js", "test"])
+        .current_dir(&end2end)
+        .env("LOAN_DESK_BINARY", project.server_binary(Mode::Development))
+        .env("LEPTOS_SITE_ROOT", project.site())
+        .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &results);
+    if let Some(chromium) = chromium {
+        playwright.env("CHROMIUM", chromium);
+    }
+    let succeeded = run(&mut playwright).is_ok();
+    let text = fs::read_to_string(&results).context("Playwright left no results")?;
+    Ok(vec![report("tests, browser", succeeded, playwright_counts(&text)?)])
+}
+
+/// A suite that failed without a failing test (it did not compile, or found no tests) counts as one failure.
+fn report(what: &'static str, succeeded: bool, (passed, failed): (u32, u32)) -> Report {
+    if succeeded || failed > 0 {
+        return Report { what, passed, failed, note: String::new() };
+    }
+    Report { what, passed, failed: 1, note: "did not run to its end, see above".into() }
+}
+
+/// From `Summary [ 0.1s] 5 tests run: 4 passed, 1 failed, 0 skipped`: passed, and the rest of those run.
+fn nextest_counts(output: &str) -> (u32, u32) {
+    let summary = output.lines().rev().find(|line| line.contains(" run: ") && line.contains("Summary"));
+    let Some((before, after)) = summary.and_then(|line| line.split_once(" run: ")) else { return (0, 0) };
+    let run = number_before(before, " test").unwrap_or(0);
+    let passed = number_before(after, " passed").unwrap_or(0);
+    (passed, run.saturating_sub(passed))
+}
+
+/// The sum of all lines like `test result: ok. 3 passed; 0 failed; …`.
+fn cargo_test_counts(output: &str) -> (u32, u32) {
+    let results = output.lines().filter(|line| line.starts_with("test result: "));
+    results.fold((0, 0), |(passed, failed), line| {
+        let count = |word| number_before(line, word).unwrap_or(0);
+        (passed + count(" passed"), failed + count(" failed"))
+    })
+}
+
+fn playwright_counts(results: &str) -> Result<(u32, u32)> {
+    let results: serde_json::Value = serde_json::from_str(results).context("Playwright's results")?;
+    let count = |name: &str| results["stats"][name].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
+    Ok((count("expected"), count("unexpected") + count("flaky")))
+}
+
+fn number_before(text: &str, word: &str) -> Option<u32> {
+    let before = &text[..text.find(word)?];
+    before.rsplit(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nextest_summaries_are_counted() {
+        let output =
+            "noise\n     Summary [   0.003s] 5 tests run: 3 passed (1 slow), 1 failed, 1 timed out, 2 skipped\n";
+        assert_eq!(nextest_counts(output), (3, 2));
+        assert_eq!(nextest_counts("     Summary [   0.1s] 1 test run: 1 passed, 0 skipped"), (1, 0));
+        assert_eq!(nextest_counts("error: could not compile"), (0, 0));
+    }
+
+    #[test]
+    fn cargo_test_results_are_added_up() {
+        let output =
+            "test result: ok. 3 passed; 0 failed; 1 ignored\ntest result: FAILED. 1 passed; 2 failed; 0 ignored\n";
+        assert_eq!(cargo_test_counts(output), (4, 2));
+    }
+
+    #[test]
+    fn a_flaky_browser_test_is_a_failed_one() {
+        let results = r#"{"stats":{"expected":7,"unexpected":1,"flaky":1,"skipped":2}}"#;
+        assert_eq!(playwright_counts(results).ok(), Some((7, 2)));
+    }
+
+    #[test]
+    fn a_suite_that_did_not_run_to_its_end_has_failed() {
+        assert_eq!(report("tests", false, (0, 0)).failed, 1);
+        assert_eq!(report("tests", true, (2, 0)).failed, 0);
+        assert_eq!(report("tests", false, (2, 1)).failed, 1);
+    }
+}
