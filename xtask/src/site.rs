@@ -14,7 +14,9 @@ pub fn build(project: &Project, mode: Mode) -> Result<()> {
     let (site, pkg) = (project.site(), project.site_pkg());
     let public = project.root.join("public");
     remove_what_is_gone(&public, &site, &pkg)?;
-    copy_what_changed(&public, &site)?;
+    if public.is_dir() {
+        copy_what_changed(&public, &site)?;
+    }
     copy_if_changed(&project.root.join("style/main.css"), &pkg.join(format!("{OUTPUT_NAME}.css")))
 }
 
