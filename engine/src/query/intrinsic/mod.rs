@@ -1,0 +1,106 @@
+//! Intrinsic functions: `States.Format('Hello, {}', $.name)`.
+
+mod arguments;
+mod functions;
+mod syntax;
+
+use serde_json::Value;
+
+pub use syntax::CallError;
+
+use super::path::Path;
+use super::{QueryError, Scope, bounded};
+use arguments::Arguments;
+use functions::Function;
+pub(super) use functions::{hash, range, seeded};
+
+/// A call of an intrinsic function, its arguments parsed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    source: String,
+    function: Function,
+    arguments: Vec<Argument>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Argument {
+    /// A quoted text as it stands between its quotes: `States.Format` reads other things into backslashes and braces
+    /// than the rest.
+    Text(String),
+    /// A number, true, false or null.
+    Literal(Value),
+    Path(Path),
+    Call(Call),
+}
+
+impl Call {
+    /// Parses a call.
+    ///
+    /// # Errors
+    /// Where the text is no call of a known function with the number of arguments it takes.
+    pub fn parse(text: &str) -> Result<Self, CallError> {
+        syntax::parse(text)
+    }
+
+    /// Whether `text` is meant as a call, be it a right one or not.
+    pub fn looks_like(text: &str) -> bool {
+        text.trim_start().starts_with("States.")
+    }
+
+    /// The text it was parsed from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The paths among its arguments, those of nested calls too.
+    pub fn paths(&self) -> Vec<&Path> {
+        let mut paths = Vec::new();
+        for argument in &self.arguments {
+            match argument {
+                Argument::Path(path) => paths.push(path),
+                Argument::Call(call) => paths.extend(call.paths()),
+                Argument::Text(_) | Argument::Literal(_) => {}
+            }
+        }
+        paths
+    }
+
+    /// Calls the function.
+    ///
+    /// # Errors
+    /// `States.Runtime` where an argument's path finds nothing, else `States.IntrinsicFailure`; the cause shows the
+    /// call as it stands in the definition.
+    pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
+        self.call(scope, &self.source).and_then(bounded)
+    }
+
+    /// `whole` is the outermost call, by which messages name the place.
+    fn call(&self, scope: &Scope, whole: &str) -> Result<Value, QueryError> {
+        let fail = |error, why: String| QueryError {
+            error,
+            cause: format!("The function '{whole}' had the following error: {why}"),
+            location: None,
+        };
+        let mut values = Vec::with_capacity(self.arguments.len());
+        for (at, argument) in self.arguments.iter().enumerate() {
+            values.push(match argument {
+                Argument::Text(text) if at == 0 && self.function == Function::Format => Value::String(text.clone()),
+                Argument::Text(text) => Value::String(syntax::unescape(text)),
+                Argument::Literal(value) => value.clone(),
+                Argument::Path(path) => path.get(scope).map_err(|_| {
+                    let why = format!(
+                        "The JsonPath argument for the field '{}' could not be found in the input '{}'",
+                        path.source(),
+                        scope.input
+                    );
+                    fail("States.Runtime", why)
+                })?,
+                Argument::Call(call) => call.call(scope, whole)?,
+            });
+        }
+        self.function.apply(Arguments::new(values)).map_err(|why| fail("States.IntrinsicFailure", why))
+    }
+}
+
+#[cfg(test)]
+mod tests;

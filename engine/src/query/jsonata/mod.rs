@@ -1,0 +1,216 @@
+//! JSONata: `{% $states.input.price * 2 %}`.
+
+mod evaluate;
+mod functions;
+
+use serde_json::{Map, Value};
+
+use super::{QueryError, Scope};
+
+/// Why a text is no JSONata expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{expression}' is not a JSONata expression: {reason}")]
+pub struct ExpressionError {
+    pub expression: String,
+    /// JSONata's message, its code (`S0207`) apart.
+    pub reason: String,
+}
+
+/// What a field wants a value to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Array,
+    Boolean,
+    Number,
+    Integer,
+    String,
+    Object,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Array => "array",
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::Integer => "integer",
+            Self::String => "string",
+            Self::Object => "object",
+        }
+    }
+
+    fn is_of(self, value: &Value) -> bool {
+        match self {
+            Self::Array => value.is_array(),
+            Self::Boolean => value.is_boolean(),
+            Self::Number => value.is_number(),
+            Self::Integer => value.is_i64() || value.is_u64(),
+            Self::String => value.is_string(),
+            Self::Object => value.is_object(),
+        }
+    }
+}
+
+/// What AWS calls a value's type.
+pub fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// One expression. It keeps its text: parsed expressions cannot leave their thread, so each thread has a cache of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expression {
+    source: String,
+}
+
+impl Expression {
+    /// Whether a string is an expression: between `{%` and `%}`, without a space before or behind.
+    pub fn is_expression(text: &str) -> bool {
+        text.len() >= 4 && text.starts_with("{%") && text.ends_with("%}")
+    }
+
+    /// Parses `{% … %}`.
+    ///
+    /// # Errors
+    /// Where the text is not one, or what stands in it is no JSONata.
+    pub fn parse(text: &str) -> Result<Self, ExpressionError> {
+        let error = |reason: String| ExpressionError { expression: text.to_owned(), reason };
+        if !Self::is_expression(text) {
+            return Err(error("an expression stands between {% and %}".into()));
+        }
+        let source = text[2..text.len() - 2].trim();
+        evaluate::check(source).map_err(error)?;
+        Ok(Self { source: source.to_owned() })
+    }
+
+    /// What stands between `{%` and `%}`.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Its value, for the field at `location`: `Output`, `Assign/total`, `Arguments/Items[2]`.
+    ///
+    /// # Errors
+    /// `States.QueryEvaluationError` where it fails, gives nothing, or takes too long.
+    pub fn evaluate(&self, scope: &Scope, location: &str) -> Result<Value, QueryError> {
+        evaluate::evaluate(&self.source, scope).map_err(|why| {
+            let source = &self.source;
+            QueryError::evaluation(
+                location,
+                format!("The JSONata expression '{source}' specified for the field '{location}' {why}"),
+            )
+        })
+    }
+
+    /// Its value, which has to be of a kind.
+    ///
+    /// # Errors
+    /// Those of [`Self::evaluate`], and "returned an unexpected result type".
+    pub fn evaluate_as(&self, scope: &Scope, location: &str, expected: Kind) -> Result<Value, QueryError> {
+        let value = self.evaluate(scope, location)?;
+        if expected.is_of(&value) {
+            return Ok(value);
+        }
+        let (source, expected, was) = (&self.source, expected.name(), kind_of(&value));
+        Err(QueryError::evaluation(
+            location,
+            format!(
+                "The JSONata expression '{source}' specified for the field '{location}' returned an unexpected result \
+                 type. Expected '{expected}', but was '{was}' for value: {value}"
+            ),
+        ))
+    }
+}
+
+/// A value with expressions anywhere in it: Arguments, Output, Assign, Items, ItemSelector.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Template {
+    /// A part without expressions.
+    Constant(Value),
+    Expression(Expression),
+    Object(Vec<(String, Template)>),
+    Array(Vec<Template>),
+}
+
+impl Template {
+    /// Parses a template.
+    ///
+    /// # Errors
+    /// Where a string between `{%` and `%}` is no JSONata, or the template nests too deep.
+    pub fn parse(value: &Value) -> Result<Self, ExpressionError> {
+        if super::deeper_than(value, super::MAX_DEPTH) {
+            let reason = format!("the value is nested deeper than {} levels", super::MAX_DEPTH);
+            return Err(ExpressionError { expression: "…".into(), reason });
+        }
+        Self::parse_node(value)
+    }
+
+    fn parse_node(value: &Value) -> Result<Self, ExpressionError> {
+        Ok(match value {
+            Value::String(text) if Expression::is_expression(text) => Self::Expression(Expression::parse(text)?),
+            Value::Array(items) => {
+                let items = items.iter().map(Self::parse_node).collect::<Result<Vec<_>, _>>()?;
+                let constant = items.iter().all(|item| matches!(item, Self::Constant(_)));
+                if constant { Self::Constant(value.clone()) } else { Self::Array(items) }
+            }
+            Value::Object(fields) => {
+                let parse = |(name, value): (&String, &Value)| Ok((name.clone(), Self::parse_node(value)?));
+                let fields = fields.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+                let constant = fields.iter().all(|(_, field)| matches!(field, Self::Constant(_)));
+                if constant { Self::Constant(value.clone()) } else { Self::Object(fields) }
+            }
+            other => Self::Constant(other.clone()),
+        })
+    }
+
+    /// The value it describes; `field` is the name of the field that holds it, to which the way to a failing
+    /// expression is added (`Output/result`, `Items[1]`).
+    ///
+    /// # Errors
+    /// Those of [`Expression::evaluate`].
+    pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, QueryError> {
+        let value = self.evaluate_at(scope, field)?;
+        super::bounded(value).map_err(|error| QueryError {
+            error: "States.QueryEvaluationError",
+            location: Some(field.into()),
+            ..error
+        })
+    }
+
+    fn evaluate_at(&self, scope: &Scope, location: &str) -> Result<Value, QueryError> {
+        match self {
+            Self::Constant(value) => Ok(value.clone()),
+            Self::Expression(expression) => expression.evaluate(scope, location),
+            Self::Array(items) => {
+                let items = items.iter().enumerate();
+                items.map(|(at, item)| item.evaluate_at(scope, &format!("{location}[{at}]"))).collect()
+            }
+            Self::Object(fields) => {
+                let mut object = Map::with_capacity(fields.len());
+                for (name, field) in fields {
+                    object.insert(name.clone(), field.evaluate_at(scope, &format!("{location}/{name}"))?);
+                }
+                Ok(Value::Object(object))
+            }
+        }
+    }
+
+    /// Every expression in it.
+    pub fn expressions(&self) -> Vec<&Expression> {
+        match self {
+            Self::Constant(_) => Vec::new(),
+            Self::Expression(expression) => vec![expression],
+            Self::Array(items) => items.iter().flat_map(Self::expressions).collect(),
+            Self::Object(fields) => fields.iter().flat_map(|(_, field)| field.expressions()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

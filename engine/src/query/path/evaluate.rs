@@ -1,0 +1,188 @@
+//! Walking a value along a path's steps.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::syntax::{Step, Steps, render};
+
+/// Nothing is there; the sentence is Jayway's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NotFound(pub String);
+
+type Found = Result<(), NotFound>;
+
+/// Evaluates `path` on `model`; `document` is what `$` means inside filters, `root` how messages call it.
+pub(super) fn evaluate(path: &Steps, model: &Value, document: &Value, root: &str) -> Result<Value, NotFound> {
+    let mut walk = Walk { path: &path.steps, document, root, found: Vec::new() };
+    let walked = walk.step(0, model, true);
+    let found = walk.found;
+    let definite = Steps { functions: Vec::new(), steps: path.steps.clone() }.is_definite();
+    let value = if definite {
+        walked?;
+        let last = found.into_iter().next_back();
+        last.ok_or_else(|| NotFound(format!("No results for path: {root}{}", render(&path.steps))))?.into_owned()
+    } else {
+        // What an indefinite path does not find is an empty list, wherever the search ended.
+        found.into_iter().map(Cow::into_owned).collect()
+    };
+    path.functions.iter().try_fold(value, |value, function| function.apply(&value).map_err(NotFound))
+}
+
+struct Walk<'a, 'v> {
+    path: &'a [Step],
+    document: &'a Value,
+    root: &'a str,
+    found: Vec<Cow<'v, Value>>,
+}
+
+impl<'v> Walk<'_, 'v> {
+    /// Takes the step at `at` from `model`. `definite` says that everything before was: only then is a missing value
+    /// an error, and not one branch fewer.
+    fn step(&mut self, at: usize, model: &'v Value, definite: bool) -> Found {
+        let Some(step) = self.path.get(at) else {
+            self.found.push(Cow::Borrowed(model));
+            return Ok(());
+        };
+        match step {
+            Step::Properties(names) => self.properties(at, names, model, definite),
+            Step::Wildcard => match model {
+                Value::Array(items) => items.iter().try_for_each(|item| self.step(at + 1, item, false)),
+                Value::Object(fields) => fields.values().try_for_each(|field| self.step(at + 1, field, false)),
+                _ => Ok(()),
+            },
+            Step::Indexes(indexes) => {
+                let Some(items) = self.array(at, model, definite)? else { return Ok(()) };
+                let definite = definite && indexes.len() == 1;
+                indexes.iter().try_for_each(|&index| self.item(at, items, index, definite))
+            }
+            Step::Slice(from, to) => {
+                let Some(items) = self.array(at, model, definite)? else { return Ok(()) };
+                let length = items.len() as i64;
+                let counted = |bound: i64| if bound < 0 { length + bound } else { bound };
+                let (from, to) = match (*from, *to) {
+                    (Some(from), None) => (counted(from).max(0), length),
+                    (None, Some(to)) => (0, counted(to).min(length)),
+                    // Bounds as they stand: each index in between counts for itself, negative ones from the end.
+                    (Some(from), Some(to)) => (from.max(-length), to.min(length)),
+                    (None, None) => (0, length),
+                };
+                (from..to).try_for_each(|index| self.item(at, items, index, false))
+            }
+            Step::Filter(filter) => match model {
+                Value::Array(items) => {
+                    for item in items {
+                        if filter.accepts(item, self.document) {
+                            self.step(at + 1, item, false)?;
+                        }
+                    }
+                    Ok(())
+                }
+                Value::Object(_) if filter.accepts(model, self.document) => self.step(at + 1, model, false),
+                Value::Object(_) => Ok(()),
+                _ if definite => Err(NotFound(format!(
+                    "Filter: {} can not be applied to primitives. Current context is: {model}",
+                    render(&self.path[at..=at])
+                ))),
+                _ => Ok(()),
+            },
+            Step::Scan => self.scan(at + 1, model),
+        }
+    }
+
+    /// The step at `at` on `model` and on everything below it, parents first.
+    fn scan(&mut self, at: usize, model: &'v Value) -> Found {
+        let applies = match (&self.path[at], model) {
+            (Step::Properties(names), Value::Object(fields)) => {
+                names.len() > 1 || names.iter().all(|name| fields.contains_key(name))
+            }
+            (Step::Properties(_), _) => false,
+            (Step::Indexes(_) | Step::Slice(..), model) => model.is_array(),
+            // A filter sees each object by itself; taking arrays too would find their items twice.
+            (Step::Filter(_), model) => model.is_object(),
+            (_, model) => model.is_array() || model.is_object(),
+        };
+        if applies {
+            self.step(at, model, false)?;
+        }
+        match model {
+            Value::Array(items) => items.iter().try_for_each(|item| self.scan(at, item)),
+            Value::Object(fields) => fields.values().try_for_each(|field| self.scan(at, field)),
+            _ => Ok(()),
+        }
+    }
+
+    fn properties(&mut self, at: usize, names: &[String], model: &'v Value, definite: bool) -> Found {
+        let Value::Object(fields) = model else {
+            return if definite {
+                Err(NotFound(format!(
+                    "Expected to find an object with property {} in path {} but found '{}'. This is not a json \
+                     object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'.",
+                    render(&self.path[at..=at]),
+                    self.location(at),
+                    jackson_class(model),
+                )))
+            } else {
+                Ok(())
+            };
+        };
+        let last = at + 1 == self.path.len();
+        match names {
+            [name] => match fields.get(name) {
+                Some(value) => self.step(at + 1, value, definite),
+                // "No results for path" is said at the end.
+                None if last || !definite => Ok(()),
+                None => Err(NotFound(format!("Missing property in path {}", self.location(at + 1)))),
+            },
+            _ if last => {
+                let picked = names.iter().filter_map(|name| Some((name.clone(), fields.get(name)?.clone())));
+                self.found.push(Cow::Owned(Value::Object(picked.collect::<Map<_, _>>())));
+                Ok(())
+            }
+            _ => names.iter().filter_map(|name| fields.get(name)).try_for_each(|field| self.step(at + 1, field, false)),
+        }
+    }
+
+    /// The items of `model` where it is an array.
+    fn array(&self, at: usize, model: &'v Value, definite: bool) -> Result<Option<&'v [Value]>, NotFound> {
+        match model {
+            Value::Array(items) => Ok(Some(items)),
+            _ if !definite => Ok(None),
+            Value::Null => Err(NotFound(format!("The path {} is null", self.location(at)))),
+            _ => Err(NotFound(format!(
+                "Filter: {} can only be applied to arrays. Current context is: {model}",
+                render(&self.path[at..])
+            ))),
+        }
+    }
+
+    /// Goes on from an array's item, if there is one at `index`; negative ones count from the end.
+    fn item(&mut self, at: usize, items: &'v [Value], index: i64, definite: bool) -> Found {
+        let index = if index < 0 { index.saturating_add(items.len() as i64) } else { index };
+        match usize::try_from(index).ok().and_then(|index| items.get(index)) {
+            Some(item) => self.step(at + 1, item, definite),
+            None => Ok(()),
+        }
+    }
+
+    /// `$['a'][0]`: where the steps before `at` lead.
+    fn location(&self, at: usize) -> String {
+        format!("{}{}", self.root, render(&self.path[..at]))
+    }
+}
+
+/// What AWS's JSON library calls a value that is no object; its messages show it.
+fn jackson_class(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "com.fasterxml.jackson.databind.node.BooleanNode",
+        Value::Number(number) if number.is_f64() => "com.fasterxml.jackson.databind.node.DoubleNode",
+        Value::Number(number) if number.as_i64().is_some_and(|n| i32::try_from(n).is_err()) => {
+            "com.fasterxml.jackson.databind.node.LongNode"
+        }
+        Value::Number(_) => "com.fasterxml.jackson.databind.node.IntNode",
+        Value::String(_) => "com.fasterxml.jackson.databind.node.TextNode",
+        Value::Array(_) => "com.fasterxml.jackson.databind.node.ArrayNode",
+        Value::Object(_) => "com.fasterxml.jackson.databind.node.ObjectNode",
+    }
+}

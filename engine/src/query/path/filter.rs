@@ -1,0 +1,324 @@
+//! Filters: `[?(@.price < 10 && @.category in ['fiction'])]`.
+
+use std::cmp::Ordering;
+
+use regex::{Regex, RegexBuilder};
+use serde_json::Value;
+
+use super::evaluate::evaluate;
+use super::syntax::{PathError, Reader, Steps};
+
+#[derive(Debug, Clone)]
+pub(super) enum Filter {
+    And(Box<Filter>, Box<Filter>),
+    Or(Box<Filter>, Box<Filter>),
+    Not(Box<Filter>),
+    /// A path alone: whether it is there, whatever its value.
+    Exists(Operand),
+    Compare(Operand, Operator, Operand),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Operand {
+    Literal(Value),
+    /// `@…`
+    Current(Steps),
+    /// `$…`
+    Document(Steps),
+    Pattern(Regex),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operator {
+    Equal,
+    /// `===`: of the same type, too.
+    Identical,
+    NotEqual,
+    NotIdentical,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Matches,
+    In,
+    NotIn,
+    SubsetOf,
+    AnyOf,
+    NoneOf,
+    AllOf,
+    Contains,
+    Size,
+    Empty,
+}
+
+/// Longest first, so that `<=` is not read as `<`.
+const OPERATORS: [(&str, Operator); 20] = [
+    ("===", Operator::Identical),
+    ("!==", Operator::NotIdentical),
+    ("==", Operator::Equal),
+    ("!=", Operator::NotEqual),
+    ("<>", Operator::NotEqual),
+    ("<=", Operator::LessOrEqual),
+    (">=", Operator::GreaterOrEqual),
+    ("=~", Operator::Matches),
+    ("<", Operator::Less),
+    (">", Operator::Greater),
+    ("subsetof", Operator::SubsetOf),
+    ("contains", Operator::Contains),
+    ("noneof", Operator::NoneOf),
+    ("anyof", Operator::AnyOf),
+    ("empty", Operator::Empty),
+    ("size", Operator::Size),
+    ("all", Operator::AllOf),
+    ("nin", Operator::NotIn),
+    ("in", Operator::In),
+    ("IN", Operator::In),
+];
+
+impl Filter {
+    pub fn read(reader: &mut Reader) -> Result<Self, PathError> {
+        let mut left = Self::read_and(reader)?;
+        while reader.take("||") {
+            left = Self::Or(Box::new(left), Box::new(Self::read_and(reader)?));
+        }
+        Ok(left)
+    }
+
+    fn read_and(reader: &mut Reader) -> Result<Self, PathError> {
+        let mut left = Self::read_one(reader)?;
+        while reader.take("&&") {
+            left = Self::And(Box::new(left), Box::new(Self::read_one(reader)?));
+        }
+        Ok(left)
+    }
+
+    fn read_one(reader: &mut Reader) -> Result<Self, PathError> {
+        reader.skip_spaces();
+        if reader.take("!") {
+            return reader.nested(Self::read_one).map(|filter| Self::Not(Box::new(filter)));
+        }
+        if reader.take("(") {
+            let filter = reader.nested(Self::read)?;
+            reader.expect(")")?;
+            reader.skip_spaces();
+            return Ok(filter);
+        }
+        let left = Operand::read(reader)?;
+        reader.skip_spaces();
+        let operator = OPERATORS.iter().find(|(sign, _)| reader.take(sign)).map(|(_, operator)| *operator);
+        let Some(operator) = operator else {
+            return match left {
+                Operand::Current(_) | Operand::Document(_) => Ok(Self::Exists(left)),
+                _ => Err(reader.error("expected an operator")),
+            };
+        };
+        reader.skip_spaces();
+        let right = Operand::read(reader)?;
+        reader.skip_spaces();
+        Ok(Self::Compare(left, operator, right))
+    }
+
+    /// Whether `item` passes.
+    pub fn accepts(&self, item: &Value, document: &Value) -> bool {
+        match self {
+            Self::And(left, right) => left.accepts(item, document) && right.accepts(item, document),
+            Self::Or(left, right) => left.accepts(item, document) || right.accepts(item, document),
+            Self::Not(filter) => !filter.accepts(item, document),
+            Self::Exists(operand) => match operand.value(item, document) {
+                // An indefinite path is there when it finds anything.
+                Some(Value::Array(found)) if !operand.is_definite() => !found.is_empty(),
+                found => found.is_some(),
+            },
+            Self::Compare(left, operator, right) => {
+                if let Operator::Matches = operator {
+                    return match (left, right) {
+                        (left, Operand::Pattern(pattern)) | (Operand::Pattern(pattern), left) => {
+                            matches(pattern, left.value(item, document))
+                        }
+                        _ => false,
+                    };
+                }
+                compare(left.value(item, document), *operator, right.value(item, document))
+            }
+        }
+    }
+}
+
+impl Operand {
+    fn read(reader: &mut Reader) -> Result<Self, PathError> {
+        match reader.peek() {
+            Some('@') => {
+                reader.next();
+                reader.steps(true).map(Self::Current)
+            }
+            Some('$') => {
+                reader.next();
+                reader.steps(true).map(Self::Document)
+            }
+            Some('\'' | '"') => reader.quoted().map(|text| Self::Literal(Value::String(text))),
+            Some('/') => Self::read_pattern(reader),
+            Some('[' | '{') => Self::read_json(reader),
+            _ => {
+                let word = reader.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.'));
+                match serde_json::from_str(word) {
+                    Ok(value) => Ok(Self::Literal(value)),
+                    Err(_) => Err(reader.error("expected a path, a string, a number, true, false, null or a list")),
+                }
+            }
+        }
+    }
+
+    /// `/regex/i`
+    fn read_pattern(reader: &mut Reader) -> Result<Self, PathError> {
+        reader.next();
+        let mut pattern = String::new();
+        loop {
+            match reader.next() {
+                None => return Err(reader.error("the regular expression does not end")),
+                Some('\\') if reader.take("/") => pattern.push('/'),
+                Some('\\') => {
+                    pattern.push('\\');
+                    pattern.extend(reader.next());
+                }
+                Some('/') => break,
+                Some(c) => pattern.push(c),
+            }
+        }
+        let flags = reader.take_while(|c| c.is_ascii_alphabetic());
+        // The whole text must match, as Java's `matches` has it.
+        let built = RegexBuilder::new(&format!("^(?:{pattern})$"))
+            .case_insensitive(flags.contains('i'))
+            .multi_line(false)
+            .dot_matches_new_line(flags.contains('s'))
+            .ignore_whitespace(flags.contains('x'))
+            .size_limit(1 << 20)
+            .build();
+        built.map(Self::Pattern).map_err(|_| reader.error("the regular expression is invalid"))
+    }
+
+    /// A list or an object; single quotes will do.
+    fn read_json(reader: &mut Reader) -> Result<Self, PathError> {
+        let mut text = String::new();
+        let mut depth = 0_usize;
+        loop {
+            match reader.peek() {
+                None => return Err(reader.error("the list does not end")),
+                Some('\'' | '"') => {
+                    text += &Value::String(reader.quoted()?).to_string();
+                    continue;
+                }
+                Some('[' | '{') => depth += 1,
+                Some(']' | '}') => depth -= 1,
+                Some(_) => {}
+            }
+            text.extend(reader.next());
+            if depth == 0 {
+                break;
+            }
+        }
+        let value = serde_json::from_str(&text);
+        value.map(Self::Literal).map_err(|_| reader.error("the list is not JSON"))
+    }
+
+    /// The operand's value, if there is one.
+    fn value(&self, item: &Value, document: &Value) -> Option<Value> {
+        match self {
+            Self::Literal(value) => Some(value.clone()),
+            Self::Current(path) => evaluate(path, item, document, "@").ok(),
+            Self::Document(path) => evaluate(path, document, document, "$").ok(),
+            Self::Pattern(_) => None,
+        }
+    }
+
+    fn is_definite(&self) -> bool {
+        match self {
+            Self::Current(path) | Self::Document(path) => path.is_definite(),
+            Self::Literal(_) | Self::Pattern(_) => true,
+        }
+    }
+}
+
+fn matches(pattern: &Regex, value: Option<Value>) -> bool {
+    match value {
+        Some(Value::Array(items)) => items.iter().any(|item| matches(pattern, Some(item.clone()))),
+        Some(Value::String(text)) => pattern.is_match(&text),
+        Some(scalar @ (Value::Number(_) | Value::Bool(_))) => pattern.is_match(&scalar.to_string()),
+        _ => false,
+    }
+}
+
+fn compare(left: Option<Value>, operator: Operator, right: Option<Value>) -> bool {
+    let (Some(left), Some(right)) = (left, right) else {
+        // What is not there equals nothing, and is in no list.
+        return matches!(operator, Operator::NotEqual | Operator::NotIdentical | Operator::NotIn | Operator::NoneOf);
+    };
+    let same_type = || std::mem::discriminant(&left) == std::mem::discriminant(&right);
+    match operator {
+        Operator::Equal => equal(&left, &right),
+        Operator::NotEqual => !equal(&left, &right),
+        Operator::Identical => same_type() && equal(&left, &right),
+        Operator::NotIdentical => !(same_type() && equal(&left, &right)),
+        Operator::Less => order(&left, &right).is_some_and(Ordering::is_lt),
+        Operator::LessOrEqual => order(&left, &right).is_some_and(Ordering::is_le),
+        Operator::Greater => order(&left, &right).is_some_and(Ordering::is_gt),
+        Operator::GreaterOrEqual => order(&left, &right).is_some_and(Ordering::is_ge),
+        Operator::In => right.as_array().is_some_and(|list| list.iter().any(|item| equal(&left, item))),
+        Operator::NotIn => !right.as_array().is_some_and(|list| list.iter().any(|item| equal(&left, item))),
+        Operator::SubsetOf => within(&left, &right),
+        Operator::AllOf => within(&right, &left),
+        Operator::AnyOf => overlap(&left, &right),
+        Operator::NoneOf => !overlap(&left, &right),
+        Operator::Contains => match (&left, &right) {
+            (Value::Array(list), item) => list.iter().any(|one| equal(one, item)),
+            (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
+            _ => false,
+        },
+        Operator::Size => length(&left).is_some_and(|length| right.as_u64() == Some(length as u64)),
+        Operator::Empty => length(&left).is_some_and(|length| right.as_bool() == Some(length == 0)),
+        Operator::Matches => false,
+    }
+}
+
+fn length(value: &Value) -> Option<usize> {
+    match value {
+        Value::Array(items) => Some(items.len()),
+        Value::Object(fields) => Some(fields.len()),
+        Value::String(text) => Some(text.chars().count()),
+        _ => None,
+    }
+}
+
+fn within(part: &Value, whole: &Value) -> bool {
+    let (Some(part), Some(whole)) = (part.as_array(), whole.as_array()) else { return false };
+    part.iter().all(|item| whole.iter().any(|other| equal(item, other)))
+}
+
+fn overlap(left: &Value, right: &Value) -> bool {
+    let (Some(left), Some(right)) = (left.as_array(), right.as_array()) else { return false };
+    left.iter().any(|item| right.iter().any(|other| equal(item, other)))
+}
+
+/// Jayway's equality: a number equals the text that reads as it.
+fn equal(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => left == right || left.as_f64() == right.as_f64(),
+        (Value::Number(number), Value::String(text)) => number.as_f64() == text.parse().ok(),
+        (Value::String(text), Value::Number(number)) => *text == number.to_string(),
+        _ => left == right,
+    }
+}
+
+fn order(left: &Value, right: &Value) -> Option<Ordering> {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => left.as_f64()?.partial_cmp(&right.as_f64()?),
+        (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
+        _ => None,
+    }
+}
+
+impl PartialEq for Filter {
+    /// Filters are compared as they print: a compiled pattern has no equality of its own.
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}

@@ -1,0 +1,123 @@
+//! JSONPath as AWS evaluates it, which is as the Java library Jayway does, and reference paths.
+
+mod evaluate;
+mod filter;
+mod function;
+mod reference;
+mod syntax;
+
+use serde_json::Value;
+
+pub use reference::ReferencePath;
+pub use syntax::PathError;
+
+use super::{QueryError, Scope};
+use evaluate::NotFound;
+use syntax::{Reader, Steps};
+
+/// The longest variable name AWS takes, in characters.
+pub const MAX_VARIABLE_NAME: usize = 80;
+
+/// A path: `$.a.b`, `$$.Execution.Id` or `$variable[0]`.
+///
+/// Where it can mean more than one value (wildcards, slices, filters, `..`), it means the list of what it finds, which
+/// may be empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    source: String,
+    root: Root,
+    steps: Steps,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Root {
+    Input,
+    Context,
+    Variable(String),
+}
+
+impl Path {
+    /// Parses a path.
+    ///
+    /// # Errors
+    /// Where the text is no path; `reason` says what and where.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let source = text.trim();
+        let mut reader = Reader::new(source);
+        reader.expect("$")?;
+        let root = if reader.take("$") {
+            Root::Context
+        } else {
+            match reader.take_while(|c| c.is_alphanumeric() || c == '_') {
+                "" => Root::Input,
+                name if name.chars().count() > MAX_VARIABLE_NAME => {
+                    return Err(reader.error(format_args!("the variable's name is over {MAX_VARIABLE_NAME} long")));
+                }
+                name if name.starts_with(|c: char| c.is_numeric()) => {
+                    return Err(reader.error("a variable's name does not start with a digit"));
+                }
+                name => Root::Variable(name.to_owned()),
+            }
+        };
+        let steps = reader.steps(false)?;
+        if !reader.at_end() {
+            return Err(reader.error("the path does not end here"));
+        }
+        Ok(Self { source: source.to_owned(), root, steps })
+    }
+
+    /// The text it was parsed from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The variable it begins at, if it does at one.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.root {
+            Root::Variable(name) => Some(name),
+            Root::Input | Root::Context => None,
+        }
+    }
+
+    /// Whether it begins at the context object.
+    pub fn is_context(&self) -> bool {
+        self.root == Root::Context
+    }
+
+    /// Whether it means one value at most, and not a list of all it finds.
+    pub fn is_definite(&self) -> bool {
+        self.steps.is_definite()
+    }
+
+    /// The value it means.
+    ///
+    /// # Errors
+    /// `States.Runtime` with "Invalid path '$.a' : No results for path: $['a']", the text of InputPath, OutputPath and
+    /// their like.
+    pub fn get(&self, scope: &Scope) -> Result<Value, QueryError> {
+        self.find(scope).map_err(|NotFound(why)| QueryError::runtime(format!("Invalid path '{}' : {why}", self.source)))
+    }
+
+    /// Whether there is a value, be it null.
+    pub fn is_present(&self, scope: &Scope) -> bool {
+        match self.find(scope) {
+            Ok(Value::Array(found)) if !self.is_definite() => !found.is_empty(),
+            found => found.is_ok(),
+        }
+    }
+
+    fn find(&self, scope: &Scope) -> Result<Value, NotFound> {
+        let document = match &self.root {
+            Root::Input => scope.input,
+            Root::Context => scope.context,
+            Root::Variable(name) => match scope.variables.get(name) {
+                Some(value) => value,
+                None => return Err(NotFound(format!("The variable '{name}' is not defined"))),
+            },
+        };
+        evaluate::evaluate(&self.steps, document, document, "$")
+    }
+}
+
+#[cfg(test)]
+mod tests;

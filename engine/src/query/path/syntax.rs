@@ -1,0 +1,315 @@
+//! The grammar of paths, as Jayway reads them.
+
+use super::filter::Filter;
+use super::function::Function;
+
+/// How deep filters and the paths within them may nest.
+pub(super) const MAX_NESTING: usize = 16;
+
+/// Why a text is no path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{path}' is not a path: {reason}")]
+pub struct PathError {
+    pub path: String,
+    /// A sentence about what is wrong and where.
+    pub reason: String,
+}
+
+/// One step of a path.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Step {
+    /// `.a`, `['a']`; several (`['a','b']`) pick a sub-object at the end of a path and branch elsewhere.
+    Properties(Vec<String>),
+    /// `[0]`, `[-1]`, `[0,2]`
+    Indexes(Vec<i64>),
+    /// `[from:to]`
+    Slice(Option<i64>, Option<i64>),
+    /// `.*`, `[*]`
+    Wildcard,
+    /// `..`: the next step, at every level from here.
+    Scan,
+    /// `[?(…)]`
+    Filter(Box<Filter>),
+}
+
+/// What follows the root.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Steps {
+    pub steps: Vec<Step>,
+    /// `.length()` and its like, at the end, innermost first.
+    pub functions: Vec<Function>,
+}
+
+impl Steps {
+    /// Whether at most one value can be meant.
+    pub fn is_definite(&self) -> bool {
+        // A function on an indefinite path takes the whole list, and gives one value.
+        !self.functions.is_empty()
+            || self.steps.iter().enumerate().all(|(at, step)| match step {
+                Step::Properties(names) => names.len() == 1 || at + 1 == self.steps.len(),
+                Step::Indexes(indexes) => indexes.len() == 1,
+                Step::Slice(..) | Step::Wildcard | Step::Scan | Step::Filter(_) => false,
+            })
+    }
+}
+
+/// `['a'][0]`: the normal form in which Jayway's messages show steps.
+pub(super) fn render(steps: &[Step]) -> String {
+    let mut text = String::new();
+    for step in steps {
+        match step {
+            Step::Properties(names) => {
+                let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+                text += &format!("[{}]", names.join(","));
+            }
+            Step::Indexes(indexes) => {
+                let indexes: Vec<String> = indexes.iter().map(i64::to_string).collect();
+                text += &format!("[{}]", indexes.join(","));
+            }
+            Step::Slice(from, to) => {
+                let bound = |bound: &Option<i64>| bound.map(|bound| bound.to_string()).unwrap_or_default();
+                text += &format!("[{}:{}]", bound(from), bound(to));
+            }
+            Step::Wildcard => text += "[*]",
+            Step::Scan => text += "..",
+            Step::Filter(_) => text += "[?]",
+        }
+    }
+    text
+}
+
+/// Reads a path's text; shared with filters and function parameters, in which paths stand again.
+pub(super) struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    /// How many filters, brackets and calls this reader is inside.
+    pub nesting: usize,
+}
+
+impl<'t> Reader<'t> {
+    pub fn new(text: &'t str) -> Self {
+        Self { text, at: 0, nesting: 0 }
+    }
+
+    pub fn peek(&self) -> Option<char> {
+        self.text[self.at..].chars().next()
+    }
+
+    pub fn next(&mut self) -> Option<char> {
+        let next = self.peek()?;
+        self.at += next.len_utf8();
+        Some(next)
+    }
+
+    pub fn looking_at(&self, expected: &str) -> bool {
+        self.text[self.at..].starts_with(expected)
+    }
+
+    pub fn take(&mut self, expected: &str) -> bool {
+        let found = self.looking_at(expected);
+        if found {
+            self.at += expected.len();
+        }
+        found
+    }
+
+    pub fn skip_spaces(&mut self) {
+        while self.peek().is_some_and(char::is_whitespace) {
+            self.next();
+        }
+    }
+
+    pub fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'t str {
+        let start = self.at;
+        while self.peek().is_some_and(&wanted) {
+            self.next();
+        }
+        &self.text[start..self.at]
+    }
+
+    pub fn at_end(&self) -> bool {
+        self.at == self.text.len()
+    }
+
+    pub fn error(&self, reason: impl std::fmt::Display) -> PathError {
+        PathError { path: self.text.to_owned(), reason: format!("{reason}, at position {}", self.at) }
+    }
+
+    pub fn expect(&mut self, expected: &str) -> Result<(), PathError> {
+        if self.take(expected) { Ok(()) } else { Err(self.error(format_args!("expected '{expected}'"))) }
+    }
+
+    /// Runs `inner` one level deeper, within [`MAX_NESTING`].
+    pub fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, PathError>) -> Result<T, PathError> {
+        if self.nesting == MAX_NESTING {
+            return Err(self.error(format_args!("nested deeper than {MAX_NESTING} levels")));
+        }
+        self.nesting += 1;
+        let result = inner(self);
+        self.nesting -= 1;
+        result
+    }
+
+    /// `'…'` or `"…"`, with Java's escapes.
+    pub fn quoted(&mut self) -> Result<String, PathError> {
+        let quote = self.next().filter(|c| matches!(c, '\'' | '"')).ok_or_else(|| self.error("expected a quote"))?;
+        let mut text = String::new();
+        loop {
+            match self.next() {
+                None => return Err(self.error("the quoted text does not end")),
+                Some('\\') => match self.next().ok_or_else(|| self.error("nothing follows the backslash"))? {
+                    'n' => text.push('\n'),
+                    't' => text.push('\t'),
+                    'r' => text.push('\r'),
+                    'b' => text.push('\u{8}'),
+                    'f' => text.push('\u{c}'),
+                    'u' => {
+                        let digits = self.text.get(self.at..self.at + 4);
+                        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                        let code = code.and_then(char::from_u32).ok_or_else(|| self.error("no such character"))?;
+                        self.at += 4;
+                        text.push(code);
+                    }
+                    other => text.push(other),
+                },
+                Some(c) if c == quote => return Ok(text),
+                Some(c) => text.push(c),
+            }
+        }
+    }
+
+    pub fn integer(&mut self) -> Result<i64, PathError> {
+        let digits = self.take_while(|c| c.is_ascii_digit() || c == '-');
+        digits.parse().map_err(|_| self.error(format_args!("'{digits}' is not an index")))
+    }
+
+    /// The steps from here as far as they go. `inside` says that the path stands within a filter or a call, where a
+    /// space, an operator, `,` or `)` ends it.
+    pub fn steps(&mut self, inside: bool) -> Result<Steps, PathError> {
+        let mut read = Steps::default();
+        loop {
+            match self.peek() {
+                None => break,
+                Some('.') if self.take("..") => {
+                    if read.steps.last() == Some(&Step::Scan) {
+                        return Err(self.error("'..' follows '..'"));
+                    }
+                    read.steps.push(Step::Scan);
+                    if self.peek() == Some('[') {
+                        continue;
+                    }
+                    self.dotted(&mut read, inside)?;
+                }
+                Some('.') => {
+                    self.next();
+                    if self.peek() == Some('[') {
+                        continue;
+                    }
+                    self.dotted(&mut read, inside)?;
+                }
+                Some('[') => {
+                    self.next();
+                    self.skip_spaces();
+                    let step = self.bracket()?;
+                    self.skip_spaces();
+                    self.expect("]")?;
+                    self.push(&mut read, step)?;
+                }
+                Some(_) if inside => break,
+                Some(c) => return Err(self.error(format_args!("illegal character '{c}', expected '.' or '['"))),
+            }
+        }
+        if read.steps.last() == Some(&Step::Scan) {
+            return Err(self.error("the path must not end with '..'"));
+        }
+        Ok(read)
+    }
+
+    fn push(&self, read: &mut Steps, step: Step) -> Result<(), PathError> {
+        if !read.functions.is_empty() {
+            return Err(self.error("nothing may follow a function"));
+        }
+        read.steps.push(step);
+        Ok(())
+    }
+
+    fn dotted(&mut self, read: &mut Steps, inside: bool) -> Result<(), PathError> {
+        if self.take("*") {
+            return self.push(read, Step::Wildcard);
+        }
+        let ends = |c: char| {
+            matches!(c, '.' | '[' | '(')
+                || c.is_whitespace()
+                || (inside && matches!(c, ')' | ',' | '=' | '!' | '<' | '>' | '&' | '|' | ']' | '~'))
+        };
+        let name = self.take_while(|c| !ends(c));
+        if name.is_empty() {
+            return Err(self.error("a property name is missing"));
+        }
+        match self.peek() {
+            Some('(') => {
+                self.next();
+                let function = self.nested(|reader| Function::read(reader, name))?;
+                read.functions.push(function);
+                Ok(())
+            }
+            Some(c) if c.is_whitespace() && !inside => {
+                Err(self.error("use bracket notation ['my prop'] if your property contains blank characters"))
+            }
+            _ => self.push(read, Step::Properties(vec![name.to_owned()])),
+        }
+    }
+
+    fn bracket(&mut self) -> Result<Step, PathError> {
+        match self.peek() {
+            Some('*') => {
+                self.next();
+                Ok(Step::Wildcard)
+            }
+            Some('?') => {
+                self.next();
+                self.skip_spaces();
+                self.expect("(")?;
+                let filter = self.nested(Filter::read)?;
+                self.expect(")")?;
+                Ok(Step::Filter(Box::new(filter)))
+            }
+            Some('\'' | '"') => {
+                let mut names = vec![self.quoted()?];
+                loop {
+                    self.skip_spaces();
+                    if !self.take(",") {
+                        break Ok(Step::Properties(names));
+                    }
+                    self.skip_spaces();
+                    names.push(self.quoted()?);
+                }
+            }
+            Some(c) if c.is_ascii_digit() || matches!(c, '-' | ':') => {
+                let from = if c == ':' { None } else { Some(self.integer()?) };
+                self.skip_spaces();
+                if self.take(":") {
+                    let bound = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit() || c == '-');
+                    let to = if bound(self.peek()) { Some(self.integer()?) } else { None };
+                    // Jayway takes a third part, the step, and leaves it unheeded.
+                    if self.take(":") && bound(self.peek()) {
+                        self.integer()?;
+                    }
+                    return if from.is_none() && to.is_none() {
+                        Err(self.error("a slice needs a bound"))
+                    } else {
+                        Ok(Step::Slice(from, to))
+                    };
+                }
+                let mut indexes: Vec<i64> = from.into_iter().collect();
+                while self.take(",") {
+                    self.skip_spaces();
+                    indexes.push(self.integer()?);
+                    self.skip_spaces();
+                }
+                Ok(Step::Indexes(indexes))
+            }
+            _ => Err(self.error("could not parse what stands in the brackets")),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+use serde_json::{Value, json};
+
+use super::super::testing::World;
+use super::{Path, ReferencePath};
+
+fn get(path: &str, input: Value) -> Result<Value, String> {
+    let world = World::of(input).with("list", json!([1, 2, 3]));
+    Path::parse(path).unwrap().get(&world.scope()).map_err(|error| error.cause)
+}
+
+fn store() -> Value {
+    json!({
+        "store": {
+            "book": [
+                {"category": "reference", "author": "Nigel Rees", "title": "Sayings", "price": 8.95},
+                {"category": "fiction", "author": "Evelyn Waugh", "title": "Honour", "price": 12.99},
+                {"category": "fiction", "author": "Herman Melville", "title": "Moby Dick", "isbn": "0-553", "price": 8.99},
+                {"category": "fiction", "author": "Tolkien", "title": "The Lord", "isbn": "0-395", "price": 22.99}
+            ],
+            "bicycle": {"color": "red", "price": 19.95}
+        },
+        "expensive": 10
+    })
+}
+
+#[test]
+fn a_definite_path_gives_the_value_itself() {
+    assert_eq!(get("$", json!(1)), Ok(json!(1)));
+    assert_eq!(get("$.a.b", json!({"a": {"b": null}})), Ok(Value::Null));
+    assert_eq!(get("$['a']['b c']", json!({"a": {"b c": 2}})), Ok(json!(2)));
+    assert_eq!(get("$.delivery-partner", json!({"delivery-partner": "UQS"})), Ok(json!("UQS")));
+    assert_eq!(get("$.a[1]", json!({"a": [1, 2]})), Ok(json!(2)));
+    assert_eq!(get("$.a[-1]", json!({"a": [1, 2]})), Ok(json!(2)));
+    assert_eq!(get("$[0].x", json!([{"x": 3}])), Ok(json!(3)));
+    assert_eq!(get("$['it\\'s']", json!({"it's": 4})), Ok(json!(4)));
+    assert_eq!(get("$.ünï", json!({"ünï": 5})), Ok(json!(5)));
+}
+
+#[test]
+fn a_path_begins_at_the_input_the_context_or_a_variable() {
+    assert_eq!(get("$$.Execution.Name", json!({})), Ok(json!("run")));
+    assert_eq!(get("$list[1]", json!({})), Ok(json!(2)));
+    assert_eq!(get("$list", json!({})), Ok(json!([1, 2, 3])));
+    assert_eq!(Path::parse("$list[1]").unwrap().variable(), Some("list"));
+}
+
+#[test]
+fn an_indefinite_path_gives_a_list_of_what_it_finds() {
+    let authors = json!(["Nigel Rees", "Evelyn Waugh", "Herman Melville", "Tolkien"]);
+    assert_eq!(get("$.store.book[*].author", store()), Ok(authors.clone()));
+    assert_eq!(get("$..author", store()), Ok(authors));
+    assert_eq!(get("$.store..price", store()), Ok(json!([8.95, 12.99, 8.99, 22.99, 19.95])));
+    assert_eq!(get("$..book[2].title", store()), Ok(json!(["Moby Dick"])));
+    assert_eq!(get("$..book[0,1].price", store()), Ok(json!([8.95, 12.99])));
+    assert_eq!(get("$..book[:2].price", store()), Ok(json!([8.95, 12.99])));
+    assert_eq!(get("$..book[1:2].price", store()), Ok(json!([12.99])));
+    assert_eq!(get("$..book[-2:].price", store()), Ok(json!([8.99, 22.99])));
+    assert_eq!(get("$..book[2:].price", store()), Ok(json!([8.99, 22.99])));
+    assert_eq!(get("$.store.book[?(@.isbn)].title", store()), Ok(json!(["Moby Dick", "The Lord"])));
+    assert_eq!(get("$.store.*", json!({"store": {"a": 1, "b": [2]}})), Ok(json!([1, [2]])));
+    assert_eq!(get("$.store.bicycle['color','price']", store()), Ok(json!({"color": "red", "price": 19.95})));
+}
+
+#[test]
+fn filters_compare() {
+    let titles = |filter: &str| get(&format!("$.store.book[?({filter})].title"), store()).unwrap();
+    assert_eq!(titles("@.price < 10"), json!(["Sayings", "Moby Dick"]));
+    assert_eq!(titles("@.price <= $.expensive"), json!(["Sayings", "Moby Dick"]));
+    assert_eq!(titles("@['price'] > 20"), json!(["The Lord"]));
+    assert_eq!(titles("@.category == 'fiction' && @.price < 20"), json!(["Honour", "Moby Dick"]));
+    assert_eq!(titles("@.price > 20 || @.category == \"reference\""), json!(["Sayings", "The Lord"]));
+    assert_eq!(titles("!(@.isbn)"), json!(["Sayings", "Honour"]));
+    assert_eq!(titles("!@.isbn && @.price>10"), json!(["Honour"]));
+    assert_eq!(titles("@.author =~ /.*REES/i"), json!(["Sayings"]));
+    assert_eq!(titles("@.category in ['reference', 'poetry']"), json!(["Sayings"]));
+    assert_eq!(titles("@.category nin ['fiction']"), json!(["Sayings"]));
+    assert_eq!(titles("@.title size 7"), json!(["Sayings"]));
+    assert_eq!(titles("@.isbn != '0-553'"), json!(["Sayings", "Honour", "The Lord"]));
+    assert_eq!(titles("@.price == '8.95'"), json!(["Sayings"]));
+    assert_eq!(titles("@.price === '8.95'"), json!([]));
+    assert_eq!(titles("@.title contains 'ord'"), json!(["The Lord"]));
+    assert_eq!(titles("@.nothing == null"), json!([]));
+}
+
+#[test]
+fn functions_end_a_path() {
+    assert_eq!(get("$.a.length()", json!({"a": [1, 2]})), Ok(json!(2)));
+    assert_eq!(get("$.a.sum()", json!({"a": [1, 2]})), Ok(json!(3.0)));
+    assert_eq!(get("$.a[*].n.max()", json!({"a": [{"n": 1}, {"n": 5}]})), Ok(json!(5.0)));
+    assert_eq!(get("$..n.min()", json!({"a": [{"n": 1}, {"n": 5}]})), Ok(json!(1.0)));
+    assert_eq!(get("$.a.avg()", json!({"a": [1, 2]})), Ok(json!(1.5)));
+    assert_eq!(get("$.a.keys()", json!({"a": {"x": 1, "y": 2}})), Ok(json!(["x", "y"])));
+    assert_eq!(get("$.a.first()", json!({"a": [7, 8]})), Ok(json!(7)));
+    assert_eq!(get("$.a.last()", json!({"a": [7, 8]})), Ok(json!(8)));
+    assert!(Path::parse("$.a.nonsense()").is_err());
+}
+
+#[test]
+fn what_a_definite_path_does_not_find_is_an_error_in_the_words_of_aws() {
+    let cause = |path, input| get(path, input).unwrap_err();
+    assert_eq!(cause("$.a", json!({})), "Invalid path '$.a' : No results for path: $['a']");
+    assert_eq!(cause("$.a.b", json!({})), "Invalid path '$.a.b' : Missing property in path $['a']");
+    assert_eq!(cause("$.a[3]", json!({"a": []})), "Invalid path '$.a[3]' : No results for path: $['a'][3]");
+    assert!(cause("$.a.b", json!({"a": 1})).contains("Expected to find an object with property ['b'] in path $['a']"));
+}
+
+#[test]
+fn what_an_indefinite_path_does_not_find_is_an_empty_list() {
+    for path in ["$.item.items[*]", "$.items[1:5].value", "$.items[:1]", "$[*]", "$..x", "$.a[?(@.b == 1)]"] {
+        assert_eq!(get(path, json!({})), Ok(json!([])), "{path}");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_path_is_refused() {
+    for text in [
+        "",
+        "a",
+        "$.",
+        "$..",
+        "$.a.",
+        "$.a b",
+        "$[",
+        "$[]",
+        "$['a",
+        "$.a[?(@.b ==)]",
+        "$.a[?(",
+        "$.a[1",
+        "$x y",
+        "$1a",
+        "$.a[?(@.b =~ /(/)]",
+        "$[:]",
+        "$.a()b",
+    ] {
+        assert!(Path::parse(text).is_err(), "{text}");
+    }
+    assert!(Path::parse(&format!("$.a[?({}@.b{})]", "(".repeat(5000), ")".repeat(5000))).is_err());
+    assert!(Path::parse(&format!("$.a[?({}@.b)]", "!".repeat(5000))).is_err());
+    assert!(Path::parse(&"$[?(@".repeat(5000)).is_err());
+}
+
+#[test]
+fn presence_is_about_being_there_and_not_about_value() {
+    let world = World::of(json!({"a": null, "b": []}));
+    let present = |path: &str| Path::parse(path).unwrap().is_present(&world.scope());
+    assert!(present("$.a"));
+    assert!(present("$.b"));
+    assert!(!present("$.c"));
+    assert!(!present("$.b[*]"));
+    assert!(!present("$none"));
+}
+
+#[test]
+fn a_reference_path_puts_a_value_and_makes_objects_on_the_way() {
+    let put = |path: &str, into: Value| ReferencePath::parse(path).unwrap().put(into, json!("new"));
+    assert_eq!(put("$", json!({"a": 1})), Ok(json!("new")));
+    assert_eq!(put("$.a", json!({"a": 1, "b": 2})), Ok(json!({"a": "new", "b": 2})));
+    assert_eq!(put("$.x.y", json!({"a": 1})), Ok(json!({"a": 1, "x": {"y": "new"}})));
+    assert_eq!(put("$.a[1]", json!({"a": [1, 2]})), Ok(json!({"a": [1, "new"]})));
+    assert_eq!(put("$.a.b", json!({"a": 1})).unwrap_err().error, "States.ResultPathMatchFailure");
+    assert_eq!(put("$.a", json!([1])).unwrap_err().error, "States.ResultPathMatchFailure");
+    assert_eq!(put("$.a[5]", json!({"a": []})).unwrap_err().error, "States.ResultPathMatchFailure");
+    for text in ["$..a", "$.a[*]", "$.a[0:1]", "$.a['b','c']", "$.a.length()", "$.a[?(@.b)]"] {
+        assert!(ReferencePath::parse(text).is_err(), "{text}");
+    }
+    assert!(ReferencePath::parse(&format!("${}", ".a".repeat(101))).is_err());
+}

@@ -1,0 +1,251 @@
+//! Payload templates: Parameters, ResultSelector, ItemSelector and Assign of JSONPath states.
+
+use serde_json::{Map, Value};
+
+use super::intrinsic::{Call, CallError};
+use super::path::{Path, PathError};
+use super::{QueryError, Scope, bounded};
+
+/// What may stand where one value is asked for: a path or a call of an intrinsic function.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Query {
+    Path(Path),
+    Call(Call),
+}
+
+/// Why a text is neither path nor call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryTextError {
+    #[error(transparent)]
+    Path(#[from] PathError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl Query {
+    /// Parses `$.a`, `$$.a`, `$variable` or `States.…(…)`.
+    ///
+    /// # Errors
+    /// Where the text is none of them.
+    pub fn parse(text: &str) -> Result<Self, QueryTextError> {
+        if Call::looks_like(text) { Ok(Self::Call(Call::parse(text)?)) } else { Ok(Self::Path(Path::parse(text)?)) }
+    }
+
+    /// The text it was parsed from.
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Path(path) => path.source(),
+            Self::Call(call) => call.source(),
+        }
+    }
+
+    /// Its value, for a field that is not part of a template, such as CausePath.
+    ///
+    /// # Errors
+    /// See [`Path::get`] and [`Call::evaluate`].
+    pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
+        match self {
+            Self::Path(path) => path.get(scope),
+            Self::Call(call) => call.evaluate(scope),
+        }
+    }
+
+    /// Its value, for the template's field `name`.
+    fn evaluate_for(&self, scope: &Scope, name: &str) -> Result<Value, QueryError> {
+        match self {
+            Self::Path(path) => path.get(scope).map_err(|_| {
+                QueryError::runtime(format!(
+                    "The JSONPath '{}' specified for the field '{name}' could not be found in the input '{}'",
+                    path.source(),
+                    scope.input
+                ))
+            }),
+            Self::Call(call) => call.evaluate(scope),
+        }
+    }
+}
+
+/// Why a value is no template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// AWS's words at CreateStateMachine; `field` is the key with its `.$`.
+    #[error("The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call")]
+    NotAQuery {
+        field: String,
+        /// What is wrong with it; none where the value is no text.
+        reason: Option<QueryTextError>,
+    },
+    #[error("The template is nested deeper than {} levels", super::MAX_DEPTH)]
+    TooDeep,
+}
+
+/// A payload template, its queries parsed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template(Node);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Node {
+    /// A part without queries.
+    Constant(Value),
+    Object(Vec<(String, Field)>),
+    Array(Vec<Node>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Field {
+    /// What a key that ends in `.$` stands for; the key without it names the field.
+    Query(Query),
+    Node(Node),
+}
+
+impl Template {
+    /// Parses a template.
+    ///
+    /// # Errors
+    /// Where a key that ends in `.$` has a value that is no query.
+    pub fn parse(value: &Value) -> Result<Self, TemplateError> {
+        if super::deeper_than(value, super::MAX_DEPTH) {
+            return Err(TemplateError::TooDeep);
+        }
+        Node::parse(value).map(Self)
+    }
+
+    /// The value that the template describes.
+    ///
+    /// # Errors
+    /// `States.Runtime` where a path finds nothing; those of [`Call::evaluate`].
+    pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
+        self.0.evaluate(scope).and_then(bounded)
+    }
+
+    /// Every query in it, to check what it refers to.
+    pub fn queries(&self) -> Vec<&Query> {
+        let mut queries = Vec::new();
+        self.0.collect(&mut queries);
+        queries
+    }
+}
+
+impl Node {
+    fn parse(value: &Value) -> Result<Self, TemplateError> {
+        match value {
+            Value::Object(fields) => {
+                let mut parsed = Vec::with_capacity(fields.len());
+                for (key, value) in fields {
+                    parsed.push(match key.strip_suffix(".$") {
+                        Some(name) => (name.to_owned(), Field::Query(query(key, value)?)),
+                        None => (key.clone(), Field::Node(Self::parse(value)?)),
+                    });
+                }
+                let constant = |(_, field): &(String, Field)| matches!(field, Field::Node(Self::Constant(_)));
+                Ok(if parsed.iter().all(constant) { Self::Constant(value.clone()) } else { Self::Object(parsed) })
+            }
+            Value::Array(items) => {
+                let items = items.iter().map(Self::parse).collect::<Result<Vec<_>, _>>()?;
+                let constant = items.iter().all(|item| matches!(item, Self::Constant(_)));
+                Ok(if constant { Self::Constant(value.clone()) } else { Self::Array(items) })
+            }
+            other => Ok(Self::Constant(other.clone())),
+        }
+    }
+
+    fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
+        Ok(match self {
+            Self::Constant(value) => value.clone(),
+            Self::Array(items) => {
+                Value::Array(items.iter().map(|item| item.evaluate(scope)).collect::<Result<Vec<_>, _>>()?)
+            }
+            Self::Object(fields) => {
+                let mut object = Map::with_capacity(fields.len());
+                for (name, field) in fields {
+                    let value = match field {
+                        Field::Query(query) => query.evaluate_for(scope, &format!("{name}.$"))?,
+                        Field::Node(node) => node.evaluate(scope)?,
+                    };
+                    object.insert(name.clone(), value);
+                }
+                Value::Object(object)
+            }
+        })
+    }
+
+    fn collect<'a>(&'a self, queries: &mut Vec<&'a Query>) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Array(items) => items.iter().for_each(|item| item.collect(queries)),
+            Self::Object(fields) => {
+                for (_, field) in fields {
+                    match field {
+                        Field::Query(query) => queries.push(query),
+                        Field::Node(node) => node.collect(queries),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn query(key: &str, value: &Value) -> Result<Query, TemplateError> {
+    let error = |reason| TemplateError::NotAQuery { field: key.to_owned(), reason };
+    let text = value.as_str().ok_or_else(|| error(None))?;
+    Query::parse(text).map_err(|reason| error(Some(reason)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn keys_that_end_in_a_dollar_take_their_value_from_elsewhere_at_any_depth() {
+        let template = json!({
+            "constant": "$.a",
+            "path.$": "$.a",
+            "list": [{"context.$": "$$.Execution.Name"}, 1],
+            "deep": {"call.$": "States.Format('<{}>', $.a)", "variable.$": "$v.x"}
+        });
+        let world = World::of(json!({"a": "b"})).with("v", json!({"x": null}));
+        let value = Template::parse(&template).unwrap().evaluate(&world.scope()).unwrap();
+        let expected = json!({
+            "constant": "$.a",
+            "path": "b",
+            "list": [{"context": "run"}, 1],
+            "deep": {"call": "<b>", "variable": null}
+        });
+        assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn a_path_that_finds_nothing_is_named_with_its_field() {
+        let template = Template::parse(&json!({"deep": {"value.$": "$$.no"}})).unwrap();
+        let error = template.evaluate(&World::of(json!({"int-literal": 0})).scope()).unwrap_err();
+        assert_eq!(error.error, "States.Runtime");
+        assert_eq!(
+            error.cause,
+            "The JSONPath '$$.no' specified for the field 'value.$' could not be found in the input \
+             '{\"int-literal\":0}'"
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_no_query_is_refused_by_the_name_of_its_field() {
+        for value in [json!("a"), json!(1), json!("States.Nope()"), json!("$."), json!({"b.$": "$"})] {
+            let error = Template::parse(&json!({"a.$": value})).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                "The value for the field 'a.$' must be a valid JSONPath or a valid intrinsic function call"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_does_not_grow_deeper_than_can_be_read_again() {
+        let template = Template::parse(&json!({"a.$": "$"})).unwrap();
+        let mut value = json!(1);
+        for _ in 0..super::super::MAX_DEPTH {
+            value = template.evaluate(&World::of(value).scope()).unwrap();
+        }
+        assert!(template.evaluate(&World::of(value).scope()).is_err());
+    }
+}
