@@ -67,12 +67,7 @@ impl Project {
     pub fn server(&self, mode: Mode) -> Command {
         let mut server = Command::new(self.server_binary(mode));
         command::forget_cargo_run(&mut server);
-        server
-            .current_dir(&self.root)
-            .arg("serve")
-            .env("LEPTOS_OUTPUT_NAME", OUTPUT_NAME)
-            .env("LEPTOS_SITE_ROOT", self.site())
-            .env("LEPTOS_SITE_PKG_DIR", "pkg");
+        server.current_dir(&self.root).arg("serve").env("LOAN_DESK_SITE_ROOT", self.site());
         server
     }
 }

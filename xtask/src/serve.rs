@@ -12,7 +12,8 @@ pub fn serve(project: &Project, mode: Mode, flags: &[String]) -> Result<ExitCode
     site::build(project, mode)?;
     server::build(project, mode)?;
     say("starting the desk; Ctrl-C ends it");
-    become_(project.server(mode).args(flags))
+    // From the file rather than as compiled in: a workflow that was edited is there at the next start.
+    become_(project.server(mode).env("LOAN_DESK_WORKFLOW_DIR", project.root.join("infra")).args(flags))
 }
 
 /// Replaces this process, so that signals and the exit code are the desk's own.

@@ -39,7 +39,7 @@ impl RunningServer {
             .server(mode)
             .args(["--listen", &address, "--data-dir"])
             .arg(data)
-            .env("RUST_LOG", "warn")
+            .env("LOAN_DESK_LOG", "warn")
             .spawn()
             .with_context(|| format!("cannot start {}", project.server_binary(mode).display()))?;
         let mut server = Self { process, address };

@@ -1,0 +1,75 @@
+// A desk of its own for each worker: an empty data folder, a free port, timeouts short enough to wait for.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+const repository = path.resolve(import.meta.dirname, '../..')
+const binary = process.env.LOAN_DESK_BINARY ?? path.join(repository, 'target/debug/loan-desk')
+const siteRoot = process.env.LOAN_DESK_SITE_ROOT ?? path.join(repository, 'target/site')
+
+/** Seconds the desk is started with. */
+export const seconds = { valuationTimeout: 4, valuerDelay: 1, lateDelay: 6 }
+
+export class Desk {
+  private constructor(
+    readonly url: string,
+    private readonly server: ChildProcess,
+    private readonly dataFolder: string,
+  ) {}
+
+  static async start(name: string): Promise<Desk> {
+    const dataFolder = await mkdtemp(path.join(tmpdir(), 'loan-desk-'))
+    const address = `127.0.0.1:${await freePort()}`
+    const flags = {
+      listen: address,
+      'data-dir': dataFolder,
+      'valuation-timeout': `${seconds.valuationTimeout}s`,
+      'mock-valuer-delay': `${seconds.valuerDelay}s`,
+      'mock-valuer-late-delay': `${seconds.lateDelay}s`,
+      'manual-valuation-timeout': '1h',
+      'workflow-dir': path.join(repository, 'infra'),
+      'site-root': siteRoot,
+    }
+    const server = spawn(binary, ['serve', ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const logs = path.join(import.meta.dirname, '../test-results')
+    await mkdir(logs, { recursive: true })
+    const log = createWriteStream(path.join(logs, `${name}.log`), { flags: 'a' })
+    server.stdout.pipe(log)
+    server.stderr.pipe(log)
+    const desk = new Desk(`http://${address}`, server, dataFolder)
+    await desk.ready()
+    return desk
+  }
+
+  private async ready() {
+    for (let attempt = 0; attempt < 200; attempt++) {
+      if (this.server.exitCode !== null) throw new Error(`the desk ended at once; its log is in test-results`)
+      const answer = await fetch(`${this.url}/readyz`).catch(() => undefined)
+      if (answer?.ok) return
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Error('the desk is not ready after 10 seconds; its log is in test-results')
+  }
+
+  async stop() {
+    const ended = new Promise((resolve) => this.server.once('exit', resolve))
+    this.server.kill('SIGTERM')
+    const patience = setTimeout(() => this.server.kill('SIGKILL'), 5_000)
+    if (this.server.exitCode === null && this.server.signalCode === null) await ended
+    clearTimeout(patience)
+    await rm(this.dataFolder, { recursive: true, force: true })
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().unref()
+  await new Promise<void>((resolve, reject) => server.listen(0, '127.0.0.1', resolve).once('error', reject))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -1,0 +1,62 @@
+// The test that every spec uses: a desk, and a page that is watched. Whatever a test is about, it fails if a page it
+// saw wrote to the console's errors, threw, or breaks a rule of accessibility.
+import AxeBuilder from '@axe-core/playwright'
+import { expect, test as base, type Page } from '@playwright/test'
+import { Desk } from './desk.ts'
+
+type TestFixtures = { watched: void; accessible: () => Promise<void> }
+type WorkerFixtures = { desk: Desk }
+
+export const test = base.extend<TestFixtures, WorkerFixtures>({
+  desk: [
+    async ({}, use, worker) => {
+      const desk = await Desk.start(`desk-${worker.workerIndex}`)
+      await use(desk)
+      await desk.stop()
+    },
+    { scope: 'worker' },
+  ],
+
+  baseURL: ({ desk }, use) => use(desk.url),
+
+  /** Checks the page as it stands; the page at the end of a test is checked anyway. */
+  accessible: ({ page, browser, javaScriptEnabled, colorScheme, viewport }, use) =>
+    use(async () => {
+      if (javaScriptEnabled) return expectAccessible(page)
+      // axe is a script itself, so it looks at a copy of the page in a browser that runs scripts, but not the page's.
+      const context = await browser.newContext({ colorScheme, viewport })
+      const copy = await context.newPage()
+      const body = await page.content()
+      await copy.route('**/*.js', (route) => route.abort())
+      await copy.route(page.url(), (route) => route.fulfill({ body, contentType: 'text/html' }))
+      await copy.goto(page.url())
+      await expectAccessible(copy)
+      await context.close()
+    }),
+
+  watched: [
+    async ({ page, accessible }, use) => {
+      const problems: string[] = []
+      page.on('console', (message) => {
+        // An answer of 404 or 422 is part of some tests; what the page says of itself is never to be an error.
+        const expected = /^Failed to load resource: .* status of 4\d\d/.test(message.text())
+        if (message.type() === 'error' && !expected) problems.push(`${page.url()}: ${message.text()}`)
+      })
+      page.on('pageerror', (error) => problems.push(`${page.url()}: ${error.message}`))
+      await use()
+      if (page.url() !== 'about:blank') await accessible()
+      expect(problems, 'errors in the console').toEqual([])
+    },
+    { auto: true },
+  ],
+})
+
+export { expect }
+
+async function expectAccessible(page: Page) {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze()
+  const found = violations.map(({ id, help, nodes }) => ({ id, help, at: nodes.map((node) => node.html.slice(0, 300)) }))
+  expect(found, `accessibility of ${page.url()}`).toEqual([])
+}
