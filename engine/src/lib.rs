@@ -1,6 +1,7 @@
 //! An embeddable AWS Step Functions: Amazon States Language, durable executions and task tokens on SQLite, behind the
 //! AWS JSON protocol.
 
+pub mod definition;
 pub mod history;
 mod integrations;
 pub mod interpreter;

@@ -1,0 +1,98 @@
+//! What can be wrong with a definition, in AWS's words where they are known.
+
+use std::fmt;
+
+/// AWS's codes; see `ValidateStateMachineDefinitionDiagnostic` in the API reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    InvalidJsonDescription,
+    MissingDescription,
+    SchemaValidationFailed,
+    InvalidResource,
+    MissingEndState,
+    DuplicateStateName,
+    InvalidStateName,
+    MissingTransitionTarget,
+    TooDeeplyNested,
+}
+
+impl Code {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidJsonDescription => "INVALID_JSON_DESCRIPTION",
+            Self::MissingDescription => "MISSING_DESCRIPTION",
+            Self::SchemaValidationFailed => "SCHEMA_VALIDATION_FAILED",
+            Self::InvalidResource => "INVALID_RESOURCE",
+            Self::MissingEndState => "MISSING_END_STATE",
+            Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
+            Self::InvalidStateName => "INVALID_STATE_NAME",
+            Self::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
+            Self::TooDeeplyNested => "TOO_DEEPLY_NESTED",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One problem and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub code: Code,
+    pub message: String,
+    /// `/States/Ask/Next`; empty for the definition as a whole.
+    pub location: String,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)?;
+        if !self.location.is_empty() {
+            write!(f, " at {}", self.location)?;
+        }
+        Ok(())
+    }
+}
+
+/// All problems of a definition; never empty.
+///
+/// Its text is what stands between the quotes of AWS's `Invalid State Machine Definition: '…'`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// The most problems that are reported; a definition may hold a million.
+    pub const MOST: usize = 100;
+
+    pub(super) fn one(code: Code, message: impl Into<String>) -> Self {
+        Self(vec![Diagnostic { code, message: message.into(), location: String::new() }])
+    }
+
+    /// `None` when there are no problems.
+    pub(super) fn of(problems: Vec<Diagnostic>) -> Option<Self> {
+        if problems.is_empty() { None } else { Some(Self(problems)) }
+    }
+
+    #[must_use]
+    pub fn all(&self) -> &[Diagnostic] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            diagnostic.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}

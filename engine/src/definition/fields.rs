@@ -1,0 +1,168 @@
+//! Reading a JSON object field by field: what is read is known, what is left over is not supported.
+
+use std::cell::RefCell;
+
+use serde_json::{Map, Value};
+
+use super::diagnostics::{Code, Diagnostic, Diagnostics};
+
+/// Where the problems of one definition are collected.
+#[derive(Debug, Default)]
+pub(super) struct Problems(RefCell<Vec<Diagnostic>>);
+
+impl Problems {
+    pub fn report(&self, code: Code, message: impl Into<String>, location: impl Into<String>) {
+        let mut problems = self.0.borrow_mut();
+        if problems.len() < Diagnostics::MOST {
+            problems.push(Diagnostic { code, message: message.into(), location: location.into() });
+        }
+    }
+
+    pub fn into_inner(self) -> Vec<Diagnostic> {
+        self.0.into_inner()
+    }
+}
+
+/// A JSON object of the definition, and which of its fields have been asked for.
+pub(super) struct Fields<'d> {
+    object: &'d Map<String, Value>,
+    location: String,
+    known: Vec<&'static str>,
+    problems: &'d Problems,
+}
+
+impl<'d> Fields<'d> {
+    /// `None`, and a problem, when the value is no object.
+    pub fn of(value: &'d Value, location: String, problems: &'d Problems) -> Option<Self> {
+        if let Value::Object(object) = value {
+            Some(Self { object, location, known: Vec::new(), problems })
+        } else {
+            problems.report(Code::SchemaValidationFailed, "Expected value of type Object", location);
+            None
+        }
+    }
+
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    pub fn location_of(&self, field: &str) -> String {
+        format!("{}/{field}", self.location)
+    }
+
+    pub fn problems(&self) -> &'d Problems {
+        self.problems
+    }
+
+    /// Reports what is wrong with one field.
+    pub fn wrong(&self, field: &str, message: impl Into<String>) {
+        self.problems.report(Code::SchemaValidationFailed, message, self.location_of(field));
+    }
+
+    /// Reports what is wrong with the object as a whole.
+    pub fn wrong_here(&self, message: impl Into<String>) {
+        self.problems.report(Code::SchemaValidationFailed, message, self.location.clone());
+    }
+
+    pub fn has(&self, field: &str) -> bool {
+        self.object.contains_key(field)
+    }
+
+    pub fn get(&mut self, field: &'static str) -> Option<&'d Value> {
+        self.known.push(field);
+        self.object.get(field)
+    }
+
+    /// Accepts a field and looks no further: Comment and what changes nothing here.
+    pub fn ignore(&mut self, field: &'static str) {
+        self.known.push(field);
+    }
+
+    pub fn require(&mut self, field: &'static str) -> Option<&'d Value> {
+        let value = self.get(field);
+        if value.is_none() {
+            self.wrong_here(format!("These fields are required: [{field}]"));
+        }
+        value
+    }
+
+    pub fn text(&mut self, field: &'static str) -> Option<&'d str> {
+        let value = self.get(field)?;
+        let text = value.as_str();
+        if text.is_none() {
+            self.wrong(field, "Expected value of type String");
+        }
+        text
+    }
+
+    pub fn require_text(&mut self, field: &'static str) -> Option<&'d str> {
+        self.require(field)?;
+        self.text(field)
+    }
+
+    pub fn list(&mut self, field: &'static str) -> Option<&'d [Value]> {
+        match self.get(field)? {
+            Value::Array(items) => Some(items),
+            _ => {
+                self.wrong(field, "Expected value of type Array");
+                None
+            }
+        }
+    }
+
+    pub fn boolean(&mut self, field: &'static str) -> Option<bool> {
+        let value = self.get(field)?;
+        let boolean = value.as_bool();
+        if boolean.is_none() {
+            self.wrong(field, "Expected value of type Boolean");
+        }
+        boolean
+    }
+
+    /// An integer of at least `least` and at most `most`.
+    pub fn integer(&mut self, field: &'static str, least: i64, most: i64) -> Option<i64> {
+        let number = self.get(field)?;
+        let whole = number.as_i64().or_else(|| {
+            // 5.0 is an integer too.
+            let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e15)?;
+            #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and is small enough")]
+            Some(float as i64)
+        });
+        match whole {
+            None => self.wrong(field, "Expected value of type Integer"),
+            Some(value) if value < least => {
+                self.wrong(field, format!("Expected value to be greater than or equal to {least}"));
+            }
+            Some(value) if value > most => {
+                self.wrong(field, format!("Expected value to be less than or equal to {most}"));
+            }
+            Some(value) => return Some(value),
+        }
+        None
+    }
+
+    pub fn number(&mut self, field: &'static str) -> Option<f64> {
+        let value = self.get(field)?;
+        let number = value.as_f64();
+        if number.is_none() {
+            self.wrong(field, "Expected value of type Number");
+        }
+        number
+    }
+
+    /// One of `first` and `second` at most.
+    pub fn exclusive(&self, first: &str, second: &str) {
+        if self.has(first) && self.has(second) {
+            self.wrong_here(format!("The fields [{first}, {second}] can't both be set"));
+        }
+    }
+
+    /// Reports the fields that nobody asked for.
+    pub fn finish(self) {
+        for field in self.object.keys() {
+            if !self.known.contains(&field.as_str()) {
+                self.problems.report(Code::SchemaValidationFailed, "Field is not supported", self.location_of(field));
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The Map state.
+
+use serde_json::Value;
+
+use super::{
+    Catcher, MachineId, Number, QueryLanguage, ResultPlace, Retrier, Selection, Template, Transition,
+    fields::Fields,
+    machine::{Reading, language},
+    read::StateFields,
+    value::Bounds,
+};
+
+#[derive(Debug)]
+pub struct Map {
+    pub items: Items,
+    /// ItemSelector, or Parameters as it was called before.
+    pub item_selector: Option<Template>,
+    pub processor: MachineId,
+    pub mode: ProcessorMode,
+    /// 0 means no limit.
+    pub max_concurrency: Option<Number>,
+    pub tolerated_failure_count: Option<Number>,
+    pub tolerated_failure_percentage: Option<Number>,
+    pub batching: Option<Batching>,
+    pub result_selector: Option<Template>,
+    pub result_path: ResultPlace,
+    pub retry: Vec<Retrier>,
+    pub catch: Vec<Catcher>,
+    pub then: Transition,
+}
+
+/// Where a Map's items come from.
+#[derive(Debug)]
+pub enum Items {
+    /// The state's input, or ItemsPath's part of it.
+    Selected(Selection),
+    /// JSONata's Items.
+    Evaluated(Template),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessorMode {
+    Inline,
+    Distributed {
+        /// Stands in the map run's ARN.
+        label: Option<String>,
+    },
+}
+
+/// ItemBatcher: several items to one run of the processor.
+#[derive(Debug)]
+pub struct Batching {
+    pub max_items: Option<Number>,
+    pub max_bytes: Option<Number>,
+    pub batch_input: Option<Template>,
+}
+
+pub(super) fn read_map<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>) -> Option<Map> {
+    let items = match state.language {
+        QueryLanguage::JsonPath => Items::Selected(Selection::parse(&mut state.fields, "ItemsPath")),
+        QueryLanguage::Jsonata => state.template("Items").map_or(Items::Selected(Selection::Whole), Items::Evaluated),
+    };
+    let item_selector = match state.language {
+        QueryLanguage::JsonPath => {
+            state.fields.exclusive("ItemSelector", "Parameters");
+            state.template("ItemSelector").or_else(|| state.template("Parameters"))
+        }
+        QueryLanguage::Jsonata => state.template("ItemSelector"),
+    };
+    state.fields.exclusive("ItemProcessor", "Iterator");
+    let field = if state.fields.has("Iterator") { "Iterator" } else { "ItemProcessor" };
+    let processor = state.fields.require(field);
+    let (processor, mode) = match processor {
+        Some(processor) => read_processor(reading, state, processor, field),
+        None => (None, ProcessorMode::Inline),
+    };
+    let label = state.fields.text("Label").map(str::to_owned);
+    for field in ["ItemReader", "ResultWriter"] {
+        if state.fields.get(field).is_some() {
+            state.fields.wrong(field, format!("{field} is not supported by this engine: items must come as an array"));
+        }
+    }
+    let mode = if mode == ProcessorMode::Inline { mode } else { ProcessorMode::Distributed { label } };
+    let count = Bounds::Integer(0, 1_000_000_000);
+    let max_concurrency = state.number("MaxConcurrency", "MaxConcurrencyPath", count);
+    let tolerated_failure_count = state.number("ToleratedFailureCount", "ToleratedFailureCountPath", count);
+    let tolerated_failure_percentage =
+        state.number("ToleratedFailurePercentage", "ToleratedFailurePercentagePath", Bounds::Percentage);
+    let batching = read_batching(state);
+    let rest = (state.result_selector(), state.result_path(), state.retry(), state.catch());
+    let then = state.transition();
+    let (result_selector, result_path, retry, catch) = rest;
+    Some(Map {
+        items,
+        item_selector,
+        processor: processor?,
+        mode,
+        max_concurrency,
+        tolerated_failure_count,
+        tolerated_failure_percentage,
+        batching,
+        result_selector,
+        result_path,
+        retry,
+        catch,
+        then: then?,
+    })
+}
+
+fn read_processor<'d>(
+    reading: &mut Reading<'d>,
+    state: &StateFields<'_, 'd>,
+    processor: &'d Value,
+    field: &str,
+) -> (Option<MachineId>, ProcessorMode) {
+    let location = state.fields.location_of(field);
+    let Some(mut fields) = Fields::of(processor, location, reading.problems) else {
+        return (None, ProcessorMode::Inline);
+    };
+    let mut mode = ProcessorMode::Inline;
+    if let Some(config) = fields.get("ProcessorConfig")
+        && let Some(mut config) = Fields::of(config, fields.location_of("ProcessorConfig"), reading.problems)
+    {
+        let execution_type = config.text("ExecutionType");
+        match config.text("Mode") {
+            None | Some("INLINE") => {}
+            Some("DISTRIBUTED") => mode = ProcessorMode::Distributed { label: None },
+            Some(_) => config.wrong("Mode", "Value is not valid. Allowed values are INLINE, DISTRIBUTED"),
+        }
+        if execution_type.is_some_and(|kind| !matches!(kind, "STANDARD" | "EXPRESS")) {
+            config.wrong("ExecutionType", "Value is not valid. Allowed values are STANDARD, EXPRESS");
+        }
+        config.finish();
+    }
+    let language = language(&mut fields).unwrap_or(state.around.language);
+    (reading.nested_fields(fields, language, state.around), mode)
+}
+
+fn read_batching(state: &mut StateFields<'_, '_>) -> Option<Batching> {
+    let batcher = state.fields.get("ItemBatcher")?;
+    let location = state.fields.location_of("ItemBatcher");
+    let mut fields = Fields::of(batcher, location, state.fields.problems())?;
+    let language = state.language;
+    let items = Bounds::Integer(1, 100_000_000);
+    let bytes = Bounds::Integer(1, 262_144);
+    let batching = Batching {
+        max_items: Number::parse(&mut fields, "MaxItemsPerBatch", "MaxItemsPerBatchPath", items, language),
+        max_bytes: Number::parse(&mut fields, "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", bytes, language),
+        batch_input: Template::parse(&mut fields, "BatchInput", language),
+    };
+    if batching.max_items.is_none() && batching.max_bytes.is_none() {
+        fields.wrong_here("One of these fields is required: [MaxItemsPerBatch, MaxInputBytesPerBatch]");
+    }
+    fields.finish();
+    Some(batching)
+}

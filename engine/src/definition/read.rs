@@ -1,0 +1,366 @@
+//! Reading states.
+
+use serde_json::Value;
+
+use super::{
+    Body, Catcher, ChoiceBranch, Code, Fail, Jitter, Number, Parallel, Pass, QueryLanguage, Resource, ResultPlace,
+    Retrier, Selection, State, Task, Template, Text, Transition, Wait,
+    fields::Fields,
+    machine::{Around, Reading, language},
+    map::read_map,
+    resource::Refusal,
+    value::Bounds,
+};
+use crate::query::choice::Rule;
+
+/// The longest timeout AWS takes, in seconds; about three years.
+const MAX_SECONDS: i64 = 99_999_999;
+
+/// A state whose fields are being read.
+pub(super) struct StateFields<'r, 'd> {
+    pub fields: Fields<'d>,
+    pub language: QueryLanguage,
+    pub around: &'r Around<'d>,
+}
+
+pub(super) fn read_state<'d>(
+    reading: &mut Reading<'d>,
+    around: &Around<'d>,
+    name: &'d str,
+    value: &'d Value,
+    location: String,
+) -> Option<State> {
+    let mut fields = Fields::of(value, location, reading.problems)?;
+    fields.ignore("Comment");
+    let language = language(&mut fields).unwrap_or(around.language);
+    if around.top_language == QueryLanguage::Jsonata && language == QueryLanguage::JsonPath {
+        let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
+        fields.wrong("QueryLanguage", message);
+    }
+    let kind = fields.require_text("Type")?;
+    let mut state = StateFields { fields, language, around };
+    let (mut input_path, mut output_path) = (Selection::Whole, Selection::Whole);
+    if language == QueryLanguage::JsonPath && kind != "Fail" {
+        input_path = Selection::parse(&mut state.fields, "InputPath");
+        output_path = Selection::parse(&mut state.fields, "OutputPath");
+    }
+    let assign = if matches!(kind, "Succeed" | "Fail") { None } else { state.template("Assign") };
+    let output = if language == QueryLanguage::Jsonata && kind != "Fail" { state.template("Output") } else { None };
+    let body = read_body(reading, &mut state, kind);
+    state.fields.finish();
+    Some(State {
+        name: name.to_owned(),
+        language,
+        input_path,
+        output_path,
+        assign,
+        output,
+        reads_context: reads_context(value, language),
+        body: body?,
+    })
+}
+
+fn read_body<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>, kind: &str) -> Option<Body> {
+    Some(match kind {
+        "Pass" => {
+            let mut pass =
+                Pass { result: None, parameters: None, result_path: ResultPlace::Whole, then: Transition::End };
+            if state.language == QueryLanguage::JsonPath {
+                pass.result = state.fields.get("Result").cloned();
+                pass.parameters = state.template("Parameters");
+                pass.result_path = ResultPlace::parse(&mut state.fields, "ResultPath");
+            }
+            pass.then = state.transition()?;
+            Body::Pass(pass)
+        }
+        "Task" => Body::Task(Box::new(read_task(state)?)),
+        "Choice" => read_choice(state)?,
+        "Wait" => {
+            let wait = read_wait(state);
+            let then = state.transition();
+            Body::Wait { wait: wait?, then: then? }
+        }
+        "Succeed" => Body::Succeed,
+        "Fail" => Body::Fail(Fail { error: state.text("Error", "ErrorPath"), cause: state.text("Cause", "CausePath") }),
+        "Parallel" => Body::Parallel(Box::new(read_parallel(reading, state)?)),
+        "Map" => Body::Map(Box::new(read_map(reading, state)?)),
+        _ => {
+            let message =
+                "Value is not valid. Allowed values are Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map";
+            state.fields.wrong("Type", message);
+            return None;
+        }
+    })
+}
+
+impl StateFields<'_, '_> {
+    pub fn template(&mut self, field: &'static str) -> Option<Template> {
+        Template::parse(&mut self.fields, field, self.language)
+    }
+
+    /// Parameters in JSONPath, Arguments in JSONata.
+    pub fn arguments(&mut self) -> Option<Template> {
+        self.template(match self.language {
+            QueryLanguage::JsonPath => "Parameters",
+            QueryLanguage::Jsonata => "Arguments",
+        })
+    }
+
+    pub fn text(&mut self, field: &'static str, path_field: &'static str) -> Option<Text> {
+        Text::parse(&mut self.fields, field, path_field, self.language)
+    }
+
+    pub fn number(&mut self, field: &'static str, path_field: &'static str, bounds: Bounds) -> Option<Number> {
+        Number::parse(&mut self.fields, field, path_field, bounds, self.language)
+    }
+
+    pub fn result_selector(&mut self) -> Option<Template> {
+        match self.language {
+            QueryLanguage::JsonPath => self.template("ResultSelector"),
+            QueryLanguage::Jsonata => None,
+        }
+    }
+
+    pub fn result_path(&mut self) -> ResultPlace {
+        match self.language {
+            QueryLanguage::JsonPath => ResultPlace::parse(&mut self.fields, "ResultPath"),
+            QueryLanguage::Jsonata => ResultPlace::Whole,
+        }
+    }
+
+    /// Next or End.
+    pub fn transition(&mut self) -> Option<Transition> {
+        let end = self.fields.boolean("End");
+        let next = self.fields.text("Next");
+        match (next, end) {
+            (Some(_), Some(true)) => {
+                self.fields.wrong_here("The fields [Next, End] can't both be set");
+                None
+            }
+            (Some(next), _) => self.around.target(&self.fields, "Next", next).map(Transition::Next),
+            (None, Some(true)) => Some(Transition::End),
+            (None, _) => {
+                if !self.fields.has("Next") {
+                    self.fields.wrong_here("One of these fields is required: [Next, End]");
+                }
+                None
+            }
+        }
+    }
+
+    pub fn retry(&mut self) -> Vec<Retrier> {
+        let Some(list) = self.fields.list("Retry") else { return Vec::new() };
+        let mut retriers = Vec::with_capacity(list.len());
+        for (index, value) in list.iter().enumerate() {
+            let location = self.fields.location_of(&format!("Retry[{index}]"));
+            let Some(mut fields) = Fields::of(value, location, self.fields.problems()) else { continue };
+            fields.ignore("Comment");
+            let errors = error_equals(&mut fields, index + 1 == list.len());
+            let jitter = match fields.text("JitterStrategy") {
+                None | Some("NONE") => Jitter::None,
+                Some("FULL") => Jitter::Full,
+                Some(_) => {
+                    fields.wrong("JitterStrategy", "Value is not valid. Allowed values are FULL, NONE");
+                    Jitter::None
+                }
+            };
+            let interval_seconds = fields.integer("IntervalSeconds", 1, MAX_SECONDS).unwrap_or(1);
+            let max_delay_seconds = fields.integer("MaxDelaySeconds", 1, 31_622_400);
+            if max_delay_seconds.is_some_and(|most| most <= interval_seconds) {
+                fields.wrong("MaxDelaySeconds", "MaxDelaySeconds must be greater than IntervalSeconds");
+            }
+            let backoff_rate = fields.number("BackoffRate").unwrap_or(2.0);
+            if backoff_rate < 1.0 {
+                fields.wrong("BackoffRate", "Expected value to be greater than or equal to 1.0");
+            }
+            let max_attempts = fields.integer("MaxAttempts", 0, MAX_SECONDS).unwrap_or(3);
+            retriers.push(Retrier {
+                errors,
+                interval_seconds,
+                max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
+                backoff_rate,
+                max_delay_seconds,
+                jitter,
+            });
+            fields.finish();
+        }
+        retriers
+    }
+
+    pub fn catch(&mut self) -> Vec<Catcher> {
+        let Some(list) = self.fields.list("Catch") else { return Vec::new() };
+        let mut catchers = Vec::with_capacity(list.len());
+        for (index, value) in list.iter().enumerate() {
+            let location = self.fields.location_of(&format!("Catch[{index}]"));
+            let Some(mut fields) = Fields::of(value, location, self.fields.problems()) else { continue };
+            fields.ignore("Comment");
+            let errors = error_equals(&mut fields, index + 1 == list.len());
+            let (result_path, output) = match self.language {
+                QueryLanguage::JsonPath => (ResultPlace::parse(&mut fields, "ResultPath"), None),
+                QueryLanguage::Jsonata => (ResultPlace::Whole, Template::parse(&mut fields, "Output", self.language)),
+            };
+            let assign = Template::parse(&mut fields, "Assign", self.language);
+            let next = fields.require_text("Next").and_then(|next| self.around.target(&fields, "Next", next));
+            if let Some(next) = next {
+                catchers.push(Catcher { errors, result_path, assign, output, next });
+            }
+            fields.finish();
+        }
+        catchers
+    }
+}
+
+/// States.ALL must stand alone, and in the last Retrier or Catcher.
+fn error_equals(fields: &mut Fields<'_>, last: bool) -> Vec<String> {
+    fields.require("ErrorEquals");
+    let Some(list) = fields.list("ErrorEquals") else { return Vec::new() };
+    if list.is_empty() {
+        fields.wrong("ErrorEquals", "There must be at least one error name");
+    }
+    let errors: Vec<String> = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    if errors.len() < list.len() {
+        fields.wrong("ErrorEquals", "Expected value of type String");
+    }
+    if errors.iter().any(|error| error == "States.ALL") && (errors.len() > 1 || !last) {
+        fields.wrong(
+            "ErrorEquals",
+            "States.ALL must appear alone in the ErrorEquals, and in the last Retrier or Catcher",
+        );
+    }
+    errors
+}
+
+fn read_task(state: &mut StateFields<'_, '_>) -> Option<Task> {
+    let resource = state.fields.require_text("Resource").and_then(|text| match Resource::parse(text) {
+        Ok(resource) => Some(resource),
+        Err(Refusal::NotAnArn) => {
+            state.fields.wrong("Resource", "Value is not a valid resource ARN");
+            None
+        }
+        Err(Refusal::Unknown(arn)) => {
+            let message = format!("The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.");
+            state.fields.problems().report(Code::SchemaValidationFailed, message, state.fields.location_of("Resource"));
+            None
+        }
+    });
+    let seconds = Bounds::Integer(1, MAX_SECONDS);
+    let timeout = state.number("TimeoutSeconds", "TimeoutSecondsPath", seconds);
+    let heartbeat = state.number("HeartbeatSeconds", "HeartbeatSecondsPath", seconds);
+    if let (Some(Number::Literal(timeout)), Some(Number::Literal(heartbeat))) = (&timeout, &heartbeat)
+        && heartbeat >= timeout
+    {
+        state.fields.wrong("HeartbeatSeconds", "HeartbeatSeconds must be smaller than TimeoutSeconds");
+    }
+    let task = (
+        state.arguments(),
+        state.result_selector(),
+        state.result_path(),
+        state.template("Credentials"),
+        state.retry(),
+        state.catch(),
+    );
+    let then = state.transition();
+    let (arguments, result_selector, result_path, credentials, retry, catch) = task;
+    Some(Task {
+        resource: resource?,
+        arguments,
+        result_selector,
+        result_path,
+        timeout,
+        heartbeat,
+        credentials,
+        retry,
+        catch,
+        then: then?,
+    })
+}
+
+fn read_choice(state: &mut StateFields<'_, '_>) -> Option<Body> {
+    state.fields.require("Choices");
+    let list = state.fields.list("Choices").unwrap_or_default();
+    if list.is_empty() && state.fields.has("Choices") {
+        state.fields.wrong("Choices", "There must be at least one rule");
+    }
+    let mut branches = Vec::with_capacity(list.len());
+    for (index, value) in list.iter().enumerate() {
+        let location = state.fields.location_of(&format!("Choices[{index}]"));
+        let Some(mut fields) = Fields::of(value, location, state.fields.problems()) else { continue };
+        let rule = match state.language {
+            QueryLanguage::JsonPath => Rule::parse(value).map_err(|e| e.to_string()),
+            QueryLanguage::Jsonata => match fields.require("Condition") {
+                Some(condition) => Rule::parse_condition(condition, index).map_err(|e| e.to_string()),
+                None => continue,
+            },
+        };
+        let assign = Template::parse(&mut fields, "Assign", state.language);
+        let output = match state.language {
+            QueryLanguage::JsonPath => None,
+            QueryLanguage::Jsonata => Template::parse(&mut fields, "Output", state.language),
+        };
+        let next = fields.require_text("Next").and_then(|next| state.around.target(&fields, "Next", next));
+        match (rule, next) {
+            (Ok(rule), Some(next)) => branches.push(ChoiceBranch { rule, assign, output, next }),
+            (Err(reason), _) => fields.wrong_here(reason),
+            (Ok(_), None) => {}
+        }
+    }
+    let default = state.fields.text("Default");
+    let default = match default {
+        Some(name) => Some(state.around.target(&state.fields, "Default", name)?),
+        None => None,
+    };
+    Some(Body::Choice { branches, default })
+}
+
+fn read_wait(state: &mut StateFields<'_, '_>) -> Option<Wait> {
+    let forms = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
+    if forms.iter().filter(|form| state.fields.has(form)).count() != 1 {
+        let message = "Exactly one of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath]";
+        state.fields.wrong_here(message);
+    }
+    let seconds = state.number("Seconds", "SecondsPath", Bounds::Integer(0, MAX_SECONDS));
+    let until = state.text("Timestamp", "TimestampPath");
+    if let Some(Text::Literal(timestamp)) = &until
+        && crate::query::timestamp::parse(timestamp).is_none()
+    {
+        state.fields.wrong("Timestamp", "Expected value to be an ISO-8601 extended offset date-time");
+    }
+    seconds.map(Wait::Seconds).or(until.map(Wait::Until))
+}
+
+fn read_parallel<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>) -> Option<Parallel> {
+    state.fields.require("Branches");
+    let list = state.fields.list("Branches").unwrap_or_default();
+    if list.is_empty() && state.fields.has("Branches") {
+        state.fields.wrong("Branches", "There must be at least one branch");
+    }
+    let mut branches = Vec::with_capacity(list.len());
+    for (index, value) in list.iter().enumerate() {
+        let location = state.fields.location_of(&format!("Branches[{index}]"));
+        branches.extend(reading.nested(value, location, state.around));
+    }
+    let parallel = (state.arguments(), state.result_selector(), state.result_path(), state.retry(), state.catch());
+    let then = state.transition();
+    let (arguments, result_selector, result_path, retry, catch) = parallel;
+    Some(Parallel { branches, arguments, result_selector, result_path, retry, catch, then: then? })
+}
+
+/// Whether a state's own fields, those of states within it aside, may look at the context object. Errs on the side of
+/// yes.
+fn reads_context(value: &Value, language: QueryLanguage) -> bool {
+    match value {
+        Value::String(text) => match language {
+            QueryLanguage::JsonPath => text.contains("$$"),
+            QueryLanguage::Jsonata => text.match_indices("$states").any(|(at, name)| {
+                let rest = &text[at + name.len()..];
+                ![".input", ".result", ".errorOutput"].iter().any(|other| rest.starts_with(other))
+            }),
+        },
+        Value::Array(items) => items.iter().any(|item| reads_context(item, language)),
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "Branches" | "Iterator" | "ItemProcessor"))
+            .any(|(_, field)| reads_context(field, language)),
+        _ => false,
+    }
+}

@@ -1,0 +1,97 @@
+//! What a Task state calls.
+
+use crate::interpreter::Pattern;
+
+/// A Task's Resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// A function's ARN.
+    Lambda { arn: String },
+    /// An activity's ARN.
+    Activity { arn: String },
+    /// `arn:aws:states:::service:action` with its pattern.
+    Service {
+        /// `lambda`, `aws-sdk:dynamodb`
+        service: String,
+        /// `invoke`
+        action: String,
+        pattern: Pattern,
+    },
+}
+
+/// Why a Resource is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    NotAnArn,
+    Unknown(String),
+}
+
+impl Resource {
+    /// The action with its pattern, as history events name it: `invoke.waitForTaskToken`.
+    #[must_use]
+    pub fn action_with_pattern(action: &str, pattern: Pattern) -> String {
+        let suffix = match pattern {
+            Pattern::RequestResponse => "",
+            Pattern::WaitForTaskToken => ".waitForTaskToken",
+            Pattern::Sync => ".sync",
+            Pattern::Sync2 => ".sync:2",
+        };
+        format!("{action}{suffix}")
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let ["arn", partition, service, region, account, rest] = parts[..] else { return Err(Refusal::NotAnArn) };
+        if !partition.starts_with("aws") {
+            return Err(Refusal::NotAnArn);
+        }
+        let unknown = || Refusal::Unknown(text.to_owned());
+        match service {
+            "lambda" if rest.starts_with("function:") => Ok(Self::Lambda { arn: text.to_owned() }),
+            "states" if rest.starts_with("activity:") => Ok(Self::Activity { arn: text.to_owned() }),
+            "states" if region.is_empty() && account.is_empty() => integration(rest).ok_or_else(unknown),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+/// What stands behind `arn:aws:states:::`.
+fn integration(rest: &str) -> Option<Resource> {
+    let (rest, pattern) = if let Some(rest) = rest.strip_suffix(".waitForTaskToken") {
+        (rest, Pattern::WaitForTaskToken)
+    } else if let Some(rest) = rest.strip_suffix(".sync:2") {
+        (rest, Pattern::Sync2)
+    } else if let Some(rest) = rest.strip_suffix(".sync") {
+        (rest, Pattern::Sync)
+    } else {
+        (rest, Pattern::RequestResponse)
+    };
+    let (service, action) = rest.rsplit_once(':')?;
+    supports(service, action, pattern).then(|| Resource::Service {
+        service: service.to_owned(),
+        action: action.to_owned(),
+        pattern,
+    })
+}
+
+/// The integrations that can be carried out here, with the patterns AWS has for them.
+fn supports(service: &str, action: &str, pattern: Pattern) -> bool {
+    use Pattern::{RequestResponse, WaitForTaskToken};
+    let callback = matches!(pattern, RequestResponse | WaitForTaskToken);
+    match (service, action) {
+        ("lambda", "invoke") | ("sqs", "sendMessage") | ("sns", "publish") | ("events", "putEvents") => callback,
+        ("states", "startExecution") => true,
+        ("dynamodb", "getItem" | "putItem" | "updateItem" | "deleteItem") => pattern == RequestResponse,
+        (
+            "aws-sdk:dynamodb"
+            | "aws-sdk:sfn"
+            | "aws-sdk:lambda"
+            | "aws-sdk:sqs"
+            | "aws-sdk:sns"
+            | "aws-sdk:eventbridge"
+            | "aws-sdk:s3",
+            action,
+        ) => callback && action.starts_with(|c: char| c.is_ascii_lowercase()),
+        _ => false,
+    }
+}

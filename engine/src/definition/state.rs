@@ -1,0 +1,122 @@
+//! The eight types of state.
+
+use serde_json::Value;
+
+use super::{
+    Catcher, MachineId, Map, Number, QueryLanguage, Resource, ResultPlace, Retrier, Selection, StateId, Template, Text,
+    Transition,
+};
+use crate::{history::StateKind, query::choice::Rule};
+
+/// A state: what all of them have, and what its type adds.
+#[derive(Debug)]
+pub struct State {
+    pub name: String,
+    pub language: QueryLanguage,
+    /// InputPath; whole in JSONata.
+    pub input_path: Selection,
+    /// OutputPath; whole in JSONata.
+    pub output_path: Selection,
+    pub assign: Option<Template>,
+    /// JSONata's Output.
+    pub output: Option<Template>,
+    /// Whether anything in it may look at the context object, which is not put together otherwise.
+    pub reads_context: bool,
+    pub body: Body,
+}
+
+#[derive(Debug)]
+pub enum Body {
+    Pass(Pass),
+    Task(Box<Task>),
+    Choice { branches: Vec<ChoiceBranch>, default: Option<StateId> },
+    Wait { wait: Wait, then: Transition },
+    Succeed,
+    Fail(Fail),
+    Parallel(Box<Parallel>),
+    Map(Box<Map>),
+}
+
+impl Body {
+    #[must_use]
+    pub fn kind(&self) -> StateKind {
+        match self {
+            Self::Pass(_) => StateKind::Pass,
+            Self::Task(_) => StateKind::Task,
+            Self::Choice { .. } => StateKind::Choice,
+            Self::Wait { .. } => StateKind::Wait,
+            Self::Succeed => StateKind::Succeed,
+            Self::Fail(_) => StateKind::Fail,
+            Self::Parallel(_) => StateKind::Parallel,
+            Self::Map(_) => StateKind::Map,
+        }
+    }
+
+    /// Retry and Catch; empty for the types that have none.
+    #[must_use]
+    pub fn handlers(&self) -> (&[Retrier], &[Catcher]) {
+        match self {
+            Self::Task(task) => (&task.retry, &task.catch),
+            Self::Parallel(parallel) => (&parallel.retry, &parallel.catch),
+            Self::Map(map) => (&map.retry, &map.catch),
+            _ => (&[], &[]),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Pass {
+    /// JSONPath's Result, taken as it stands.
+    pub result: Option<Value>,
+    pub parameters: Option<Template>,
+    pub result_path: ResultPlace,
+    pub then: Transition,
+}
+
+#[derive(Debug)]
+pub struct Task {
+    pub resource: Resource,
+    /// Parameters or Arguments.
+    pub arguments: Option<Template>,
+    pub result_selector: Option<Template>,
+    pub result_path: ResultPlace,
+    pub timeout: Option<Number>,
+    pub heartbeat: Option<Number>,
+    pub credentials: Option<Template>,
+    pub retry: Vec<Retrier>,
+    pub catch: Vec<Catcher>,
+    pub then: Transition,
+}
+
+/// One rule of a Choice.
+#[derive(Debug)]
+pub struct ChoiceBranch {
+    pub rule: Rule,
+    pub assign: Option<Template>,
+    pub output: Option<Template>,
+    pub next: StateId,
+}
+
+#[derive(Debug)]
+pub enum Wait {
+    Seconds(Number),
+    Until(Text),
+}
+
+#[derive(Debug)]
+pub struct Fail {
+    pub error: Option<Text>,
+    pub cause: Option<Text>,
+}
+
+#[derive(Debug)]
+pub struct Parallel {
+    pub branches: Vec<MachineId>,
+    /// Parameters or Arguments.
+    pub arguments: Option<Template>,
+    pub result_selector: Option<Template>,
+    pub result_path: ResultPlace,
+    pub retry: Vec<Retrier>,
+    pub catch: Vec<Catcher>,
+    pub then: Transition,
+}

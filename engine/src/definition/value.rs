@@ -1,0 +1,199 @@
+//! The fields that are computed when a state runs, in either query language.
+
+use serde_json::Value;
+
+use super::fields::Fields;
+use crate::query::{
+    QueryError, Scope,
+    jsonata::{self, Expression},
+    path::{Path, ReferencePath},
+    template,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryLanguage {
+    JsonPath,
+    Jsonata,
+}
+
+/// A template whose parts are taken from elsewhere: Parameters, Arguments, Assign, Output, ItemSelector and so on.
+#[derive(Debug)]
+pub enum Template {
+    JsonPath(template::Template),
+    Jsonata(jsonata::Template),
+}
+
+impl Template {
+    /// `field` is the field's name, as errors tell it.
+    ///
+    /// # Errors
+    /// What the template's language says.
+    pub fn evaluate(&self, scope: &Scope<'_>, field: &str) -> Result<Value, QueryError> {
+        match self {
+            Self::JsonPath(template) => template.evaluate(scope),
+            Self::Jsonata(template) => template.evaluate(scope, field),
+        }
+    }
+
+    pub(super) fn parse(fields: &mut Fields<'_>, field: &'static str, language: QueryLanguage) -> Option<Self> {
+        let value = fields.get(field)?;
+        let parsed = match language {
+            QueryLanguage::JsonPath => template::Template::parse(value).map(Self::JsonPath).map_err(|e| e.to_string()),
+            QueryLanguage::Jsonata => jsonata::Template::parse(value).map(Self::Jsonata).map_err(|e| e.to_string()),
+        };
+        parsed.map_err(|reason| fields.wrong(field, reason)).ok()
+    }
+}
+
+/// InputPath and OutputPath.
+#[derive(Debug)]
+pub enum Selection {
+    /// `$`, or nothing said.
+    Whole,
+    /// `null`: an empty object.
+    Nothing,
+    Path(Path),
+}
+
+impl Selection {
+    pub(super) fn parse(fields: &mut Fields<'_>, field: &'static str) -> Self {
+        match fields.get(field) {
+            None => Self::Whole,
+            Some(Value::Null) => Self::Nothing,
+            Some(_) => match fields.text(field) {
+                None | Some("$") => Self::Whole,
+                Some(text) => path(fields, field, text).map_or(Self::Whole, Self::Path),
+            },
+        }
+    }
+}
+
+/// ResultPath: where in the state's input the result is put.
+#[derive(Debug)]
+pub enum ResultPlace {
+    /// `$`, or nothing said: it becomes the output.
+    Whole,
+    /// `null`: it is dropped.
+    Discard,
+    At(ReferencePath),
+}
+
+impl ResultPlace {
+    pub(super) fn parse(fields: &mut Fields<'_>, field: &'static str) -> Self {
+        match fields.get(field) {
+            None => Self::Whole,
+            Some(Value::Null) => Self::Discard,
+            Some(_) => match fields.text(field) {
+                None | Some("$") => Self::Whole,
+                Some(text) => match ReferencePath::parse(text) {
+                    Ok(path) if path.path().variable().is_none() && !path.path().is_context() => Self::At(path),
+                    _ => {
+                        fields.wrong(
+                            field,
+                            format!("The value for the field '{field}' must be a valid JSONPath Reference Path"),
+                        );
+                        Self::Whole
+                    }
+                },
+            },
+        }
+    }
+}
+
+/// A number that may be computed: `TimeoutSeconds`, `TimeoutSecondsPath` or an expression.
+#[derive(Debug)]
+pub enum Number {
+    Literal(f64),
+    Path(Path),
+    Jsonata(Expression),
+}
+
+/// What a number must be where it stands in the definition.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Bounds {
+    Integer(i64, i64),
+    Percentage,
+}
+
+impl Number {
+    pub(super) fn parse(
+        fields: &mut Fields<'_>,
+        field: &'static str,
+        path_field: &'static str,
+        bounds: Bounds,
+        language: QueryLanguage,
+    ) -> Option<Self> {
+        if language == QueryLanguage::JsonPath {
+            fields.exclusive(field, path_field);
+            if fields.has(path_field) {
+                let text = fields.text(path_field)?;
+                return path(fields, path_field, text).map(Self::Path);
+            }
+        }
+        match fields.get(field)? {
+            Value::String(text) if language == QueryLanguage::Jsonata => {
+                expression(fields, field, text).map(Self::Jsonata)
+            }
+            _ => match bounds {
+                Bounds::Integer(least, most) => {
+                    #[expect(clippy::cast_precision_loss, reason = "the bounds are far below 2^52")]
+                    let number = fields.integer(field, least, most)? as f64;
+                    Some(Self::Literal(number))
+                }
+                Bounds::Percentage => {
+                    let number = fields.number(field)?;
+                    if !(0.0..=100.0).contains(&number) {
+                        fields.wrong(field, "Expected value to be between 0 and 100");
+                    }
+                    Some(Self::Literal(number))
+                }
+            },
+        }
+    }
+}
+
+/// A text that may be computed: `Error`, `ErrorPath` or an expression.
+#[derive(Debug)]
+pub enum Text {
+    Literal(String),
+    /// A path or, as AWS takes one in ErrorPath and CausePath, an intrinsic function.
+    Query(template::Query),
+    Jsonata(Expression),
+}
+
+impl Text {
+    pub(super) fn parse(
+        fields: &mut Fields<'_>,
+        field: &'static str,
+        path_field: &'static str,
+        language: QueryLanguage,
+    ) -> Option<Self> {
+        if language == QueryLanguage::JsonPath {
+            fields.exclusive(field, path_field);
+            if fields.has(path_field) {
+                let text = fields.text(path_field)?;
+                return template::Query::parse(text)
+                    .map_err(|_| fields.wrong(path_field, not_a_path(path_field)))
+                    .map(Self::Query)
+                    .ok();
+            }
+        }
+        let text = fields.text(field)?;
+        if language == QueryLanguage::Jsonata && Expression::is_expression(text) {
+            return expression(fields, field, text).map(Self::Jsonata);
+        }
+        Some(Self::Literal(text.to_owned()))
+    }
+}
+
+pub(super) fn expression(fields: &Fields<'_>, field: &str, text: &str) -> Option<Expression> {
+    Expression::parse(text).map_err(|reason| fields.wrong(field, reason.to_string())).ok()
+}
+
+pub(super) fn path(fields: &Fields<'_>, field: &str, text: &str) -> Option<Path> {
+    Path::parse(text).map_err(|_| fields.wrong(field, not_a_path(field))).ok()
+}
+
+fn not_a_path(field: &str) -> String {
+    format!("The value for the field '{field}' must be a valid JSONPath")
+}
