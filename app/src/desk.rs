@@ -154,6 +154,29 @@ pub enum ValuationBasis {
     Physical,
 }
 
+impl ValuationBasis {
+    pub const ALL: [Self; 3] = [Self::Desktop, Self::DriveBy, Self::Physical];
+
+    /// The stored name, `drive_by`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Desktop => "desktop",
+            Self::DriveBy => "drive_by",
+            Self::Physical => "physical",
+        }
+    }
+}
+
+impl std::fmt::Display for ValuationBasis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Desktop => "Desktop",
+            Self::DriveBy => "Drive-by",
+            Self::Physical => "Physical inspection",
+        })
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoryEntry {
     pub at: OffsetDateTime,

@@ -6,7 +6,10 @@
 //! context; the server implements that trait.
 
 pub mod islands;
+mod time_words;
 
+#[cfg(feature = "ssr")]
+mod actions;
 #[cfg(feature = "ssr")]
 mod components;
 #[cfg(feature = "ssr")]
@@ -14,9 +17,19 @@ pub mod desk;
 #[cfg(feature = "ssr")]
 pub mod domain;
 #[cfg(feature = "ssr")]
+mod forms;
+#[cfg(feature = "ssr")]
+mod frame;
+#[cfg(feature = "ssr")]
 mod pages;
 #[cfg(feature = "ssr")]
+mod request;
+#[cfg(feature = "ssr")]
 mod shell;
+#[cfg(feature = "ssr")]
+mod theme;
+#[cfg(feature = "ssr")]
+mod visit;
 
 #[cfg(feature = "ssr")]
 pub use shell::{App, shell};

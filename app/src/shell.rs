@@ -1,8 +1,7 @@
-//! The frame around every page, and which page stands at which address.
+//! The document around every page, and which page stands at which address.
 
-use axum::http::{HeaderValue, header};
+use axum::http::header;
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
-use leptos_axum::ResponseOptions;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
@@ -10,20 +9,27 @@ use leptos_router::{
     path,
 };
 
-use crate::pages::{
-    ApplicationPage, ApplicationsPage, ManualValuationPage, NewApplicationPage, NotFoundPage, TodayPage, WaitingPage,
+use crate::{
+    frame::Frame,
+    pages::{
+        ApplicationPage, ApplicationsPage, ManualValuationPage, NewApplicationPage, NotFoundPage, TodayPage,
+        WaitingPage,
+    },
+    request,
+    theme::Theme,
 };
 
 /// The whole document. Expects in context: `Arc<dyn Desk>`, and what `leptos_axum` puts there (the request's parts,
-/// with the tower-sessions `Session` among its extensions, the response's options and the nonce).
+/// with the tower-sessions `Session` among its extensions, the answer's options and the nonce).
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     send_content_security_policy();
     view! {
         <!DOCTYPE html>
-        <html lang="en-GB">
+        <html lang="en-GB" data-theme=Theme::current().key()>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href="/pkg/loan-desk.css"/>
                 <HydrationScripts options islands=true/>
                 <MetaTags/>
@@ -37,14 +43,12 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 
 /// What a page may load and run: this site's own files, and scripts that carry this answer's nonce.
 fn send_content_security_policy() {
-    let (Some(response), Some(nonce)) = (use_context::<ResponseOptions>(), use_nonce()) else { return };
+    let Some(nonce) = use_nonce() else { return };
     let policy = format!(
         "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; object-src 'none'; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
-    }
+    request::add_header(header::CONTENT_SECURITY_POLICY, &policy);
 }
 
 /// Every page of the desk inside its frame.
@@ -54,7 +58,7 @@ pub fn App() -> impl IntoView {
     view! {
         <Title formatter=|title: String| format!("{title} – Loan Desk")/>
         <Router>
-            <main id="main">
+            <Frame>
                 <FlatRoutes fallback=NotFoundPage>
                     <Route path=path!("/") view=TodayPage ssr=SsrMode::Async/>
                     <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async/>
@@ -63,7 +67,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/waiting") view=WaitingPage ssr=SsrMode::Async/>
                     <Route path=path!("/manual-valuations/:id") view=ManualValuationPage ssr=SsrMode::Async/>
                 </FlatRoutes>
-            </main>
+            </Frame>
         </Router>
     }
 }

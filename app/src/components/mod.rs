@@ -1,1 +1,21 @@
 //! Pieces that several pages are made of.
+
+mod application_table;
+mod deadline;
+mod facts;
+mod form;
+mod gauge;
+mod icon;
+mod notice;
+mod status;
+mod when;
+
+pub use application_table::{ApplicationTable, money, percent, version, waiting_on};
+pub use deadline::Deadline;
+pub use facts::{Fact, Facts};
+pub use form::{Choice, ErrorSummary, Radios, TextArea, TextField};
+pub use gauge::LoanToValueGauge;
+pub use icon::{Glyph, Icon};
+pub use notice::NoticeBanner;
+pub use status::Status;
+pub use when::{TimeStyle, When, exact, milliseconds};

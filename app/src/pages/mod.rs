@@ -1,7 +1,17 @@
 //! One module a page.
 
-mod not_found;
-mod placeholder;
+mod application;
+mod applications;
+mod manual_valuation;
+mod new_application;
+mod problem;
+mod today;
+mod waiting;
 
-pub use not_found::NotFoundPage;
-pub use placeholder::*;
+pub use application::ApplicationPage;
+pub use applications::ApplicationsPage;
+pub use manual_valuation::ManualValuationPage;
+pub use new_application::NewApplicationPage;
+pub use problem::NotFoundPage;
+pub use today::TodayPage;
+pub use waiting::WaitingPage;

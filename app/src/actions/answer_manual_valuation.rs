@@ -1,0 +1,71 @@
+//! Answers a manual valuation, which resumes its workflow.
+
+use leptos::prelude::*;
+use time::OffsetDateTime;
+
+use super::{cannot_remember, whole_form};
+use crate::{
+    desk::{Desk, DeskError, ManualValuationAnswer, WaitingOn},
+    forms::{Draft, FieldError, ManualValuationForm},
+    request,
+    visit::{Link, Notice, Visit},
+};
+
+#[server(prefix = "/desk", endpoint = "answer-manual-valuation")]
+pub async fn answer_manual_valuation(
+    #[server(default)] id: String,
+    #[server(flatten)] form: ManualValuationForm,
+) -> Result<(), ServerFnError> {
+    let visit = Visit::current();
+    match answer(&id, &form, &visit).await {
+        Ok(notice) => {
+            // The answer is safe; a notice that cannot be kept is not worth failing for.
+            let _ = visit.leave_notice(&notice).await;
+            request::see_other("/waiting");
+        }
+        Err(errors) => {
+            let draft = Draft { typed: form, errors };
+            visit.keep_draft(&draft_name(&id), &draft).await.map_err(cannot_remember)?;
+            request::see_other(&format!("/manual-valuations/{}", urlencoded(&id)));
+        }
+    }
+    Ok(())
+}
+
+/// The name under which the form of one manual valuation is kept.
+pub fn draft_name(id: &str) -> String {
+    format!("manual-valuation:{id}")
+}
+
+async fn answer(id: &str, form: &ManualValuationForm, visit: &Visit) -> Result<Notice, Vec<FieldError>> {
+    let desk = request::desk().ok_or_else(|| whole_form(&DeskError::Unavailable))?;
+    let (by, answer) = form.read(OffsetDateTime::now_utc().date())?;
+    visit.remember_name(&by.name).await.map_err(|error| whole_form(&error))?;
+    let wrong = |error: DeskError| whole_form(&error);
+    let item = desk.manual_valuation(id).await.map_err(wrong)?.ok_or_else(|| wrong(DeskError::NotFound))?;
+    let reference = item.application.application_reference;
+    let text = match &answer {
+        ManualValuationAnswer::Value { value, .. } => {
+            format!("Valuation of {value} recorded for {reference}. Its workflow goes on.")
+        }
+        ManualValuationAnswer::CannotValue { .. } => {
+            format!("Recorded that the property of {reference} cannot be valued. Its workflow goes on.")
+        }
+    };
+    desk.answer_manual_valuation(id, answer, by).await.map_err(wrong)?;
+    Ok(Notice { text, next: next_item(desk.as_ref(), id).await })
+}
+
+/// The most urgent item that staff can answer after this one.
+async fn next_item(desk: &dyn Desk, answered: &str) -> Option<Link> {
+    let waiting = desk.waiting().await.ok()?;
+    let next = waiting.into_iter().find(|item| item.on == WaitingOn::Staff && item.id != answered)?;
+    Some(Link {
+        href: format!("/manual-valuations/{}", urlencoded(&next.id)),
+        text: format!("Next: {}, {}", next.application_reference, next.property),
+    })
+}
+
+fn urlencoded(text: &str) -> String {
+    leptos_router::location::Url::escape(text)
+}

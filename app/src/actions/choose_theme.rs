@@ -1,0 +1,37 @@
+//! Chooses light, dark, or whatever the system says, and keeps the choice in a cookie.
+
+use axum::http::header;
+use leptos::prelude::*;
+
+use crate::{request, theme::Theme};
+
+#[server(prefix = "/desk", endpoint = "choose-theme")]
+pub async fn choose_theme(
+    #[server(default)] theme: String,
+    /// Where the person was.
+    #[server(default)]
+    back: String,
+) -> Result<(), ServerFnError> {
+    request::add_header(header::SET_COOKIE, &Theme::from_key(&theme).unwrap_or_default().cookie());
+    request::see_other(if is_own_path(&back) { &back } else { "/" });
+    Ok(())
+}
+
+/// Whether this leads to a page of this desk and nowhere else: `//example.com` is another site, and so is `/\example.com`
+/// to a browser.
+fn is_own_path(path: &str) -> bool {
+    path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_leads_to_a_page_of_this_desk_only() {
+        assert!(is_own_path("/applications?q=PO1&status=approved"));
+        for elsewhere in ["", "https://example.com", "//example.com", "/\\example.com", "/a\r\nSet-Cookie: x"] {
+            assert!(!is_own_path(elsewhere), "{elsewhere}");
+        }
+    }
+}

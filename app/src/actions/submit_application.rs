@@ -1,0 +1,50 @@
+//! Submits an application.
+
+use leptos::prelude::*;
+
+use super::{cannot_remember, whole_form};
+use crate::{
+    desk::{Actor, DeskError, Submission},
+    forms::{Draft, FieldError, NewApplicationForm},
+    request,
+    visit::{Notice, Visit},
+};
+
+#[server(prefix = "/desk", endpoint = "submit-application")]
+pub async fn submit_application(#[server(flatten)] form: NewApplicationForm) -> Result<(), ServerFnError> {
+    let visit = Visit::current();
+    match submit(&form, &visit).await {
+        Ok((path, notice)) => {
+            // The application is safe; a notice that cannot be kept is not worth failing for.
+            let _ = visit.leave_notice(&Notice { text: notice.to_owned(), next: None }).await;
+            request::see_other(&path);
+        }
+        Err(errors) => {
+            let draft = Draft { typed: form.with_written_postcode(), errors };
+            visit.keep_draft("new-application", &draft).await.map_err(cannot_remember)?;
+            request::see_other("/applications/new");
+        }
+    }
+    Ok(())
+}
+
+async fn submit(form: &NewApplicationForm, visit: &Visit) -> Result<(String, &'static str), Vec<FieldError>> {
+    let desk = request::desk().ok_or_else(|| whole_form(&DeskError::Unavailable))?;
+    let application = form.read()?;
+    let path = format!("/applications/{}", application.application_reference);
+    let by = visit.name().await.map(|name| Actor { name });
+    match desk.submit(application, by).await {
+        Ok(Submission::Started) => Ok((path, "Application submitted. A valuation is being requested.")),
+        Ok(Submission::AlreadyThere) => {
+            Ok((path, "This application had been submitted before. Nothing was started twice."))
+        }
+        Err(DeskError::ReferenceTaken(reference)) => Err(vec![FieldError {
+            field: "reference".to_owned(),
+            message: format!(
+                "An application with reference {reference} exists already, with other details. Choose another \
+                 reference, or leave it empty to have one made"
+            ),
+        }]),
+        Err(error) => Err(whole_form(&error)),
+    }
+}

@@ -1,0 +1,19 @@
+//! A short list of what is known: term and value.
+
+use leptos::prelude::*;
+
+#[component]
+pub fn Facts(children: Children) -> impl IntoView {
+    view! { <dl class="facts">{children()}</dl> }
+}
+
+#[component]
+pub fn Fact(term: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <div>
+            <dt>{term}</dt>
+            <dd>{children()}</dd>
+        </div>
+    }
+    .into_any()
+}

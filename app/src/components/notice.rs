@@ -1,0 +1,23 @@
+//! One sentence about what has just been done, shown once.
+
+use leptos::prelude::*;
+
+use super::{Glyph, Icon};
+use crate::visit::{Notice, Visit};
+
+/// The notice that was left for this page, if any.
+#[component]
+pub fn NoticeBanner() -> impl IntoView {
+    let visit = Visit::current();
+    Suspend::new(async move {
+        visit.take_notice().await.map(|Notice { text, next }| {
+            view! {
+                <div class="notice tone-good" role="status">
+                    <Icon glyph=Glyph::Check/>
+                    <p>{text}</p>
+                    {next.map(|link| view! { <a class="notice-next" href=link.href>{link.text}</a> })}
+                </div>
+            }
+        })
+    })
+}

@@ -1,0 +1,92 @@
+//! Times on a page: words a person reads at a glance, the exact time one hover away.
+//!
+//! The server marks them UTC; once script runs, [`crate::islands`] keeps the relative ones current and puts all of them
+//! in the viewer's own zone.
+
+use leptos::prelude::*;
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+
+use crate::time_words;
+
+/// How a time is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeStyle {
+    /// `in 2 h 10 min`
+    Relative,
+    /// `22 Nov 2026, 10:20 UTC`
+    Minute,
+    /// `10:20:30.123 UTC`
+    Clock,
+}
+
+impl TimeStyle {
+    /// Its name in `data-when`, by which the browser's half knows it.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Relative => "relative",
+            Self::Minute => "minute",
+            Self::Clock => "clock",
+        }
+    }
+}
+
+#[component]
+pub fn When(at: OffsetDateTime, style: TimeStyle) -> impl IntoView {
+    let text = match style {
+        TimeStyle::Relative => time_words::relative(milliseconds(OffsetDateTime::now_utc()), milliseconds(at)),
+        TimeStyle::Minute => minute(at),
+        TimeStyle::Clock => clock(at),
+    };
+    view! {
+        <time datetime=machine(at) title=exact(at) data-when=style.key()>{text}</time>
+    }
+}
+
+/// Milliseconds since the epoch, as [`time_words`] counts.
+pub fn milliseconds(at: OffsetDateTime) -> i64 {
+    // An OffsetDateTime of four-digit years is far inside i64 milliseconds.
+    (at.unix_timestamp_nanos() / 1_000_000) as i64
+}
+
+/// `2026-11-22T10:20:30.123Z`
+pub fn machine(at: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    in_utc(at, format)
+}
+
+/// `22 November 2026, 10:20:30 UTC`
+pub fn exact(at: OffsetDateTime) -> String {
+    let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute]:[second] UTC");
+    in_utc(at, format)
+}
+
+/// `22 Nov 2026, 10:20 UTC`
+pub fn minute(at: OffsetDateTime) -> String {
+    in_utc(at, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC"))
+}
+
+/// `10:20:30.123 UTC`
+fn clock(at: OffsetDateTime) -> String {
+    in_utc(at, format_description!("[hour]:[minute]:[second].[subsecond digits:3] UTC"))
+}
+
+fn in_utc(at: OffsetDateTime, format: &[BorrowedFormatItem<'_>]) -> String {
+    // These formats ask only for components that every OffsetDateTime has.
+    at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_in_utc_and_says_so() {
+        let at = datetime!(2026-11-22 12:20:30.123456 +2);
+        assert_eq!(machine(at), "2026-11-22T10:20:30.123Z");
+        assert_eq!(exact(at), "22 November 2026, 10:20:30 UTC");
+        assert_eq!(minute(at), "22 Nov 2026, 10:20 UTC");
+        assert_eq!(clock(at), "10:20:30.123 UTC");
+    }
+}

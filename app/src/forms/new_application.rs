@@ -1,0 +1,185 @@
+//! The form that submits an application.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{FieldError, Reader, short_text};
+use crate::domain::{ApplicationReference, LoanApplication, Money, Postcode, Property};
+
+/// As it was typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NewApplicationForm {
+    pub reference: String,
+    /// Made when the form was shown and used when `reference` is blank, so that one form sent twice starts once.
+    pub suggested_reference: String,
+    pub applicant: String,
+    pub property: String,
+    pub postcode: String,
+    pub loan_amount: String,
+    pub estimated_value: String,
+    pub term_years: String,
+}
+
+impl NewApplicationForm {
+    /// What the form means, or what is wrong with it.
+    pub fn read(&self) -> Result<LoanApplication, Vec<FieldError>> {
+        let mut reader = Reader::default();
+        let reference = if self.reference.trim().is_empty() { &self.suggested_reference } else { &self.reference };
+        let reference = reader.required(
+            "reference",
+            reference,
+            "enter a reference, like LN-2041",
+            str::parse::<ApplicationReference>,
+        );
+        let applicant = reader.optional("applicant", &self.applicant, short_text(200));
+        let name_or_number =
+            reader.required("property", &self.property, "enter the property's name or number", short_text(200));
+        let postcode = reader.required(
+            "postcode",
+            &self.postcode,
+            "enter the property's postcode, like PO1 1CE",
+            str::parse::<Postcode>,
+        );
+        let loan_amount = reader.optional("loan_amount", &self.loan_amount, positive);
+        let estimated_value = reader.optional("estimated_value", &self.estimated_value, positive);
+        let term_years = reader.optional("term_years", &self.term_years, term);
+
+        match (reference, name_or_number, postcode) {
+            (Some(application_reference), Some(name_or_number), Some(postcode)) if reader.errors.is_empty() => {
+                Ok(LoanApplication {
+                    application_reference,
+                    property: Property { name_or_number, postcode },
+                    applicant,
+                    loan_amount,
+                    estimated_value,
+                    term_years,
+                })
+            }
+            _ => Err(reader.errors),
+        }
+    }
+
+    /// The same form with its postcode in the written form, where it is one.
+    pub fn with_written_postcode(mut self) -> Self {
+        if let Ok(postcode) = self.postcode.parse::<Postcode>() {
+            self.postcode = postcode.to_string();
+        }
+        self
+    }
+}
+
+/// An amount of money above nothing.
+pub fn positive(text: &str) -> Result<Money, String> {
+    match text.parse::<Money>() {
+        Ok(amount) if amount.is_zero() => Err("enter an amount above £0".to_owned()),
+        Ok(amount) => Ok(amount),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn term(text: &str) -> Result<u8, &'static str> {
+    text.parse().ok().filter(|years| (1..=40).contains(years)).ok_or("enter the term in whole years, from 1 to 40")
+}
+
+/// A reference for an application that was given none: `LN-` and the time in milliseconds, short and in order.
+pub fn make_reference(at: OffsetDateTime) -> String {
+    // Crockford's alphabet: no letter that reads like a digit, so that it can be said on the phone.
+    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let mut rest = at.unix_timestamp_nanos().unsigned_abs() / 1_000_000;
+    let mut digits = Vec::new();
+    while rest > 0 {
+        digits.push(char::from(ALPHABET[(rest % 32) as usize]));
+        rest /= 32;
+    }
+    format!("LN-{}", digits.iter().rev().collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn seed() -> NewApplicationForm {
+        NewApplicationForm {
+            reference: "app-ref".into(),
+            property: "999".into(),
+            postcode: "po11ce".into(),
+            ..Default::default()
+        }
+    }
+
+    fn fields(errors: &[FieldError]) -> Vec<&str> {
+        errors.iter().map(|error| error.field.as_str()).collect()
+    }
+
+    #[test]
+    fn the_property_alone_is_an_application() {
+        let application = seed().read().unwrap();
+        assert_eq!(
+            serde_json::to_value(application).unwrap(),
+            serde_json::json!({
+                "applicationReference": "app-ref",
+                "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"},
+            })
+        );
+    }
+
+    #[test]
+    fn everything_typed_is_read() {
+        let form = NewApplicationForm {
+            applicant: " Ada Byron ".into(),
+            loan_amount: "£250,000".into(),
+            estimated_value: "330 000".into(),
+            term_years: "25".into(),
+            ..seed()
+        };
+        let application = form.read().unwrap();
+        assert_eq!(application.applicant.as_deref(), Some("Ada Byron"));
+        assert_eq!(application.loan_amount.unwrap().decimal(), "250000.00");
+        assert_eq!(application.estimated_value.unwrap().decimal(), "330000.00");
+        assert_eq!(application.term_years, Some(25));
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once_in_the_order_of_the_form() {
+        let form = NewApplicationForm {
+            reference: "not a reference".into(),
+            postcode: "PO1".into(),
+            loan_amount: "a lot".into(),
+            estimated_value: "0".into(),
+            term_years: "41".into(),
+            ..Default::default()
+        };
+        let errors = form.read().unwrap_err();
+        assert_eq!(
+            fields(&errors),
+            ["reference", "property", "postcode", "loan_amount", "estimated_value", "term_years"]
+        );
+        assert_eq!(errors[1].message, "Enter the property's name or number");
+        assert_eq!(errors[2].message, "Enter a full UK postcode, like PO1 1CE");
+        assert_eq!(errors[4].message, "Enter an amount above £0");
+    }
+
+    #[test]
+    fn a_blank_reference_is_the_one_made_for_the_form() {
+        let form = NewApplicationForm { reference: " ".into(), suggested_reference: "LN-1HCVRYZJE".into(), ..seed() };
+        assert_eq!(form.read().unwrap().application_reference.as_str(), "LN-1HCVRYZJE");
+    }
+
+    #[test]
+    fn a_made_reference_is_valid_and_later_ones_sort_behind() {
+        let earlier = make_reference(datetime!(2026-11-22 10:20:30.123 UTC));
+        let later = make_reference(datetime!(2026-11-22 10:20:30.124 UTC));
+        assert!(earlier < later, "{earlier} {later}");
+        assert!(earlier.parse::<ApplicationReference>().is_ok(), "{earlier}");
+    }
+
+    #[test]
+    fn the_postcode_is_shown_back_as_it_is_written_and_a_wrong_one_as_it_was_typed() {
+        assert_eq!(seed().with_written_postcode().postcode, "PO1 1CE");
+        let wrong = NewApplicationForm { postcode: "po 1".into(), ..seed() };
+        assert_eq!(wrong.with_written_postcode().postcode, "po 1");
+    }
+}

@@ -1,0 +1,157 @@
+//! What stands around every page: the rail on the left, the bar on top.
+
+use axum::http::request::Parts;
+use leptos::prelude::*;
+
+use crate::{
+    components::{Glyph, Icon},
+    request,
+    theme::Theme,
+    visit::Visit,
+};
+
+#[component]
+pub fn Frame(children: Children) -> impl IntoView {
+    view! {
+        <a class="skip-link" href="#main">"Skip to main content"</a>
+        <TopBar/>
+        <Rail/>
+        <main id="main" tabindex="-1">
+            {children()}
+        </main>
+    }
+}
+
+#[component]
+fn TopBar() -> impl IntoView {
+    let lives = request::desk().map(|desk| desk.about().data_lives);
+    view! {
+        <header class="topbar">
+            <form class="search" role="search" action="/applications" method="get">
+                <label class="visually-hidden" for="search">
+                    "Search by reference, name, property, postcode or valuation reference"
+                </label>
+                <Icon glyph=Glyph::Search/>
+                <input
+                    id="search"
+                    name="q"
+                    type="search"
+                    placeholder="Reference, name, postcode…"
+                    autocomplete="off"
+                    aria-keyshortcuts="/"
+                />
+                <kbd aria-hidden="true">"/"</kbd>
+                <input type="hidden" name="go" value="1"/>
+                <button class="visually-hidden" type="submit">"Search"</button>
+            </form>
+            <div class="topbar-end">
+                {lives
+                    .map(|lives| {
+                        view! {
+                            <span class="badge" title="Where the data of this desk lives">
+                                <Icon glyph=Glyph::Data/>
+                                <span class="visually-hidden">"Data: "</span>
+                                <span>{lives}</span>
+                            </span>
+                        }
+                    })}
+                <WhoAmI/>
+                <ThemeSwitch/>
+            </div>
+        </header>
+    }
+}
+
+/// The person at the desk: the name they last gave.
+#[component]
+fn WhoAmI() -> impl IntoView {
+    let visit = Visit::current();
+    Suspend::new(async move {
+        visit.name().await.map(|name| {
+            view! {
+                <span class="whoami" title="The name your answers are recorded under">
+                    <Icon glyph=Glyph::Person/>
+                    <span>{name}</span>
+                </span>
+            }
+        })
+    })
+}
+
+#[component]
+fn ThemeSwitch() -> impl IntoView {
+    let theme = Theme::current();
+    let glyph = match theme {
+        Theme::System => Glyph::System,
+        Theme::Light => Glyph::Light,
+        Theme::Dark => Glyph::Dark,
+    };
+    let label = format!("Theme: {}. Switch to {}", theme.key(), theme.next().key());
+    view! {
+        <form class="theme-switch" action="/desk/choose-theme" method="post">
+            <input type="hidden" name="back" value=request::path_and_query()/>
+            <button class="icon-button" name="theme" value=theme.next().key() title=label.clone() aria-label=label>
+                <Icon glyph/>
+            </button>
+        </form>
+    }
+}
+
+#[component]
+fn Rail() -> impl IntoView {
+    view! {
+        <nav class="rail" aria-label="Main">
+            <a class="brand" href="/">
+                <svg viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
+                    <path class="brand-roof" d="M3 11 12 3.5 21 11"/>
+                    <path class="brand-desk" d="M4 15.5h16M6.5 15.5v5M17.5 15.5v5"/>
+                </svg>
+                <span>"Loan Desk"</span>
+            </a>
+            <ul>
+                <RailLink href="/" glyph=Glyph::Home text="Today"/>
+                <RailLink href="/applications" glyph=Glyph::Applications text="Applications"/>
+                <RailLink href="/waiting" glyph=Glyph::Clock text="Waiting">
+                    <WaitingCount/>
+                </RailLink>
+                <RailLink href="/applications/new" glyph=Glyph::Plus text="New application"/>
+            </ul>
+        </nav>
+    }
+}
+
+#[component]
+fn RailLink(
+    href: &'static str,
+    glyph: Glyph,
+    text: &'static str,
+    #[prop(optional)] children: Option<Children>,
+) -> impl IntoView {
+    let here = use_context::<Parts>().is_some_and(|parts| parts.uri.path() == href);
+    view! {
+        <li>
+            <a href=href aria-current=here.then_some("page")>
+                <Icon glyph/>
+                <span class="rail-text">{text}</span>
+                {children.map(|children| children())}
+            </a>
+        </li>
+    }
+}
+
+/// How many task tokens wait for an answer. A count that cannot be had is left out: the page itself will say why.
+#[component]
+fn WaitingCount() -> impl IntoView {
+    let desk = request::desk();
+    Suspend::new(async move {
+        let count = match desk {
+            Some(desk) => desk.waiting_count().await.ok(),
+            None => None,
+        };
+        view! {
+            <span class="count" data-live="waiting-count">
+                {count.filter(|count| *count > 0)}
+            </span>
+        }
+    })
+}

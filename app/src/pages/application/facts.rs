@@ -1,0 +1,96 @@
+//! What is known of an application: what was asked for, the valuation, and where loan-to-value stands.
+
+use leptos::prelude::*;
+
+use crate::{
+    components::{Fact, Facts, LoanToValueGauge, TimeStyle, When, money, percent},
+    desk::{ApplicationView, Policy, Valuation, ValuationSource},
+    domain::LoanApplication,
+};
+
+#[component]
+pub fn FactsPanel(application: ApplicationView, policy: Policy) -> impl IntoView {
+    let row = application.row;
+    let asked = row.application.clone();
+    let term = asked.term_years.map_or_else(|| "–".to_owned(), |years| format!("{years} years"));
+    view! {
+        <div class="panels">
+            <LoanToValue application=row.application loan_to_value=row.loan_to_value policy/>
+            <section class="panel" aria-labelledby="valuation">
+                <h2 id="valuation">"Valuation"</h2>
+                {match application.valuation {
+                    Some(valuation) => view! { <ValuationFacts valuation/> }.into_any(),
+                    None => view! { <p class="quiet">"No value yet."</p> }.into_any(),
+                }}
+            </section>
+            <section class="panel" aria-labelledby="facts">
+                <h2 id="facts">"Application"</h2>
+                <Facts>
+                    <Fact term="Applicant">{asked.applicant.unwrap_or_else(|| "–".to_owned())}</Fact>
+                    <Fact term="Property">
+                        {asked.property.name_or_number} ", " {asked.property.postcode.to_string()}
+                    </Fact>
+                    <Fact term="Loan amount">{money(asked.loan_amount)}</Fact>
+                    <Fact term="Estimated value">{money(asked.estimated_value)}</Fact>
+                    <Fact term="Term">{term}</Fact>
+                    <Fact term="Submitted">
+                        <When at=row.submitted_at style=TimeStyle::Minute/>
+                        {application.submitted_by.map(|name| format!(" by {name}"))}
+                    </Fact>
+                    <Fact term="Updated"><When at=row.updated_at style=TimeStyle::Relative/></Fact>
+                </Facts>
+            </section>
+        </div>
+    }
+}
+
+/// Loan-to-value by the valuation; until there is one, by the applicant's estimate, and it says so.
+#[component]
+fn LoanToValue(application: LoanApplication, loan_to_value: Option<f64>, policy: Policy) -> impl IntoView {
+    let shown = match loan_to_value {
+        Some(percent) => Some((percent, false)),
+        None => by_estimate(&application).map(|percent| (percent, true)),
+    };
+    shown.map(|(value, is_estimate)| {
+        view! {
+            <section class="panel" aria-labelledby="ltv">
+                <h2 id="ltv">"Loan-to-value"</h2>
+                <p class="figure">
+                    {percent(Some(value))}
+                    {is_estimate.then(|| view! { <span class="under">" by the applicant's estimate"</span> })}
+                </p>
+                <LoanToValueGauge loan_to_value=value is_estimate policy/>
+            </section>
+        }
+    })
+}
+
+fn by_estimate(application: &LoanApplication) -> Option<f64> {
+    let (loan, value) = (application.loan_amount?, application.estimated_value?);
+    // Pence below 2^53 are exact in a float, and a percentage with one decimal is only shown.
+    (!value.is_zero()).then(|| loan.pence() as f64 / value.pence() as f64 * 100.0)
+}
+
+#[component]
+fn ValuationFacts(valuation: Valuation) -> impl IntoView {
+    let source = match valuation.source {
+        ValuationSource::Service { valuation_reference } => view! {
+            <Fact term="From">"Valuation service"</Fact>
+            <Fact term="Its reference"><code>{valuation_reference}</code></Fact>
+        }
+        .into_any(),
+        ValuationSource::Staff { name, basis, valued_on, comment } => view! {
+            <Fact term="From">{name}</Fact>
+            <Fact term="Based on">{basis.to_string()} ", " {valued_on.to_string()}</Fact>
+            {(!comment.is_empty()).then(|| view! { <Fact term="Comment">{comment.clone()}</Fact> })}
+        }
+        .into_any(),
+    };
+    view! {
+        <p class="figure">{valuation.value.to_string()}</p>
+        <Facts>
+            {source}
+            <Fact term="Received"><When at=valuation.at style=TimeStyle::Minute/></Fact>
+        </Facts>
+    }
+}

@@ -1,0 +1,153 @@
+//! `/applications`: every application, newest first. All its state is in the query string.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{hooks::use_query_map, location::Url};
+
+use super::problem::or_problem;
+use crate::{
+    components::{ApplicationTable, Glyph, Icon, NoticeBanner},
+    desk::{ApplicationPage, ApplicationQuery, Desk, DeskError},
+    domain::ApplicationStatus,
+    request,
+};
+
+#[component]
+pub fn ApplicationsPage() -> impl IntoView {
+    let params = use_query_map().get_untracked();
+    let query = ApplicationQuery {
+        search: params.get("q").unwrap_or_default().trim().to_owned(),
+        status: params.get("status").as_deref().and_then(ApplicationStatus::from_key),
+        after: params.get("after").filter(|after| !after.is_empty()),
+    };
+    // The search on top of every page asks to go straight to a single hit; the filter of this page does not.
+    let go = params.get("go").is_some();
+    let desk = request::desk();
+    Suspend::new(async move {
+        let found = match desk {
+            Some(desk) => find(desk.as_ref(), &query).await,
+            None => Err(DeskError::Unavailable),
+        };
+        or_problem(found.map(|page| match page.rows.as_slice() {
+            [only] if go && query.after.is_none() => {
+                request::see_other(&format!("/applications/{}", only.application.application_reference));
+                ().into_any()
+            }
+            _ => view! { <Found query page/> }.into_any(),
+        }))
+    })
+}
+
+/// What is searched for; a reference that is written out in full means that application alone.
+async fn find(desk: &dyn Desk, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError> {
+    let mut page = desk.applications(query).await?;
+    let exact = |row: &crate::desk::ApplicationRow| {
+        row.application.application_reference.as_str().eq_ignore_ascii_case(&query.search)
+    };
+    if page.rows.len() > 1 && page.rows.iter().any(exact) {
+        page.rows.sort_by_key(|row| !exact(row));
+    }
+    Ok(page)
+}
+
+#[component]
+fn Found(query: ApplicationQuery, page: ApplicationPage) -> impl IntoView {
+    let filtered = !query.search.is_empty() || query.status.is_some();
+    let next = page.next.clone().map(|after| address(&query.search, query.status, Some(&after)));
+    let first = query.after.as_ref().map(|_| address(&query.search, query.status, None));
+    view! {
+        <Title text="Applications"/>
+        <div class="page-head">
+            <h1>"Applications"</h1>
+            <a class="button secondary" href="/applications/new"><Icon glyph=Glyph::Plus/>"New application"</a>
+        </div>
+        <NoticeBanner/>
+        <Filters query=query.clone()/>
+        <div data-live="applications">
+            {if page.rows.is_empty() {
+                view! { <NoneFound filtered/> }.into_any()
+            } else {
+                view! { <ApplicationTable caption="Applications, newest first" rows=page.rows/> }.into_any()
+            }}
+            <nav class="paging" aria-label="Pages">
+                {first.map(|href| view! { <a href=href>"Back to the newest"</a> })}
+                {next.map(|href| view! { <a href=href rel="next">"Older applications"<Icon glyph=Glyph::ChevronRight/></a> })}
+            </nav>
+        </div>
+    }
+}
+
+#[component]
+fn Filters(query: ApplicationQuery) -> impl IntoView {
+    let chip = |status: Option<ApplicationStatus>| {
+        let text = status.map_or("All".to_owned(), |status| status.to_string());
+        view! {
+            <li>
+                <a
+                    class="chip"
+                    href=address(&query.search, status, None)
+                    aria-current=(query.status == status).then_some("true")
+                >
+                    {text}
+                </a>
+            </li>
+        }
+    };
+    let chips = std::iter::once(None).chain(ApplicationStatus::ALL.into_iter().map(Some)).map(chip).collect_view();
+    view! {
+        <div class="filters">
+            <form class="filter" action="/applications" method="get" data-live-search>
+                <label class="visually-hidden" for="filter">"Filter these applications"</label>
+                <Icon glyph=Glyph::Search/>
+                <input id="filter" name="q" type="search" placeholder="Filter" autocomplete="off" value=query.search.clone()/>
+                {query.status.map(|status| view! { <input type="hidden" name="status" value=status.key()/> })}
+                <button class="button quiet" type="submit">"Filter"</button>
+            </form>
+            <nav aria-label="Status"><ul class="chips">{chips}</ul></nav>
+        </div>
+    }
+}
+
+#[component]
+fn NoneFound(filtered: bool) -> impl IntoView {
+    if filtered {
+        view! {
+            <div class="empty">
+                <p>"No application matches."</p>
+                <p><a href="/applications">"Show all applications"</a></p>
+            </div>
+        }
+        .into_any()
+    } else {
+        view! {
+            <div class="empty">
+                <p>"There is no application yet. The first one can be submitted here."</p>
+                <p><a class="button" href="/applications/new">"New application"</a></p>
+            </div>
+        }
+        .into_any()
+    }
+}
+
+/// The address of this page in a given state.
+fn address(search: &str, status: Option<ApplicationStatus>, after: Option<&str>) -> String {
+    let search = (!search.is_empty()).then(|| format!("q={}", Url::escape(search)));
+    let status = status.map(|status| format!("status={}", status.key()));
+    let after = after.map(|after| format!("after={}", Url::escape(after)));
+    let query = [search, status, after].into_iter().flatten().collect::<Vec<_>>().join("&");
+    if query.is_empty() { "/applications".to_owned() } else { format!("/applications?{query}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_of_the_page_has_an_address() {
+        assert_eq!(address("", None, None), "/applications");
+        assert_eq!(
+            address("PO1 1CE", Some(ApplicationStatus::Approved), Some("a&b")),
+            "/applications?q=PO1%201CE&status=approved&after=a%26b"
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! `/manual-valuations/{id}`: a person gives a value, or says why there can be none.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+use time::{Date, OffsetDateTime, macros::format_description};
+
+use super::problem::or_problem;
+use crate::{
+    actions::draft_name,
+    components::{
+        Choice, Deadline, ErrorSummary, Fact, Facts, Glyph, Icon, Radios, TextArea, TextField, TimeStyle, When, exact,
+        money,
+    },
+    desk::{DeskError, ManualValuationAnswer, ManualValuationState, ManualValuationView, ValuationBasis},
+    forms::{Draft, ManualValuationForm, Outcome},
+    request,
+    visit::Visit,
+};
+
+#[component]
+pub fn ManualValuationPage() -> impl IntoView {
+    let id = use_params_map().get_untracked().get("id").unwrap_or_default();
+    let desk = request::desk();
+    let visit = Visit::current();
+    Suspend::new(async move {
+        let valuation = match desk {
+            Some(desk) => desk.manual_valuation(&id).await.and_then(|view| view.ok_or(DeskError::NotFound)),
+            None => Err(DeskError::Unavailable),
+        };
+        let mut draft = visit.take_draft::<ManualValuationForm>(&draft_name(&id)).await.unwrap_or_default();
+        if draft.typed.outcome.is_empty() && draft.errors.is_empty() {
+            draft.typed.outcome = Outcome::Value.key().to_owned();
+        }
+        if draft.typed.name.is_empty() {
+            draft.typed.name = visit.name().await.unwrap_or_default();
+        }
+        or_problem(valuation.map(|valuation| view! { <Valuation valuation draft/> }.into_any()))
+    })
+}
+
+#[component]
+fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) -> impl IntoView {
+    let reference = valuation.application.application_reference.to_string();
+    let title = format!("Manual valuation for {reference}");
+    let head = view! {
+        <div class="page-head">
+            <div>
+                <p class="crumbs"><a href="/waiting">"Waiting"</a></p>
+                <h1>{title.clone()}</h1>
+            </div>
+        </div>
+    };
+    let unused = (!draft.errors.is_empty() && valuation.state != ManualValuationState::Open)
+        .then(|| view! { <Unused form=draft.typed.clone()/> });
+    let body = match valuation.state.clone() {
+        ManualValuationState::Open => {
+            let title = if draft.errors.is_empty() { title } else { format!("Error: {title}") };
+            view! {
+                <Title text=title/>
+                <ErrorSummary errors=draft.errors.clone()/>
+                {head}
+                <div class="facts-and-form">
+                    <WhatAValuerNeeds valuation=valuation.clone()/>
+                    <AnswerForm id=valuation.item.id draft/>
+                </div>
+            }
+            .into_any()
+        }
+        ManualValuationState::Answered { by, at, answer } => view! {
+            <Title text=title/>
+            {head}
+            <div class="notice tone-neutral">
+                <Icon glyph=Glyph::Check/>
+                <p>{by} " answered this on " {exact(at)} ". There is nothing left to do here."</p>
+                <a class="notice-next" href=format!("/applications/{reference}")>"See " {reference.clone()}</a>
+            </div>
+            {unused}
+            <div class="facts-and-form">
+                <WhatAValuerNeeds valuation=valuation.clone()/>
+                <TheAnswer answer/>
+            </div>
+        }
+        .into_any(),
+        ManualValuationState::Lapsed => view! {
+            <Title text=title/>
+            {head}
+            <div class="notice tone-bad">
+                <Icon glyph=Glyph::Alert/>
+                <p>
+                    "The time to answer this has passed: it was due on " {exact(valuation.item.deadline)}
+                    ". Its application has gone on without a value."
+                </p>
+                <a class="notice-next" href=format!("/applications/{reference}")>"See " {reference.clone()}</a>
+            </div>
+            {unused}
+            <WhatAValuerNeeds valuation=valuation.clone()/>
+        }
+        .into_any(),
+    };
+    view! { {body} }
+}
+
+#[component]
+fn WhatAValuerNeeds(valuation: ManualValuationView) -> impl IntoView {
+    let application = valuation.application;
+    let reference = application.application_reference.to_string();
+    let open = valuation.state == ManualValuationState::Open;
+    view! {
+        <section class="panel" aria-labelledby="facts">
+            <h2 id="facts">"The property"</h2>
+            <Facts>
+                <Fact term="Name or number">{application.property.name_or_number}</Fact>
+                <Fact term="Postcode">{application.property.postcode.to_string()}</Fact>
+                <Fact term="Estimated value">{money(application.estimated_value)}</Fact>
+                <Fact term="Loan amount">{money(application.loan_amount)}</Fact>
+                <Fact term="Applicant">{application.applicant.unwrap_or_else(|| "–".to_owned())}</Fact>
+                <Fact term="Application"><a href=format!("/applications/{reference}")>{reference.clone()}</a></Fact>
+            </Facts>
+            <h2>"Why it is here"</h2>
+            <p>{valuation.reason}</p>
+            <Facts>
+                <Fact term="Waiting since"><When at=valuation.item.since style=TimeStyle::Minute/></Fact>
+                {open.then(|| view! { <Fact term="Due"><Deadline item=valuation.item.clone()/></Fact> })}
+            </Facts>
+        </section>
+    }
+}
+
+#[component]
+fn AnswerForm(id: String, draft: Draft<ManualValuationForm>) -> impl IntoView {
+    let error = |field: &str| draft.error(field);
+    let typed = draft.typed.clone();
+    let today = OffsetDateTime::now_utc().date();
+    let valued_on = if typed.valued_on.is_empty() { day(today) } else { typed.valued_on };
+    let bases = ValuationBasis::ALL.map(|basis| Choice { key: basis.key(), label: basis.to_string() }).to_vec();
+    let outcomes = vec![
+        Choice { key: Outcome::Value.key(), label: "Yes, here is the value".to_owned() },
+        Choice { key: Outcome::CannotValue.key(), label: "No, it can't be valued".to_owned() },
+    ];
+    view! {
+        <form id="manual-valuation" class="form" action="/desk/answer-manual-valuation" method="post" novalidate>
+            <input type="hidden" name="id" value=id/>
+            <Radios
+                name="outcome"
+                legend="Can you value the property?"
+                choices=outcomes
+                chosen=typed.outcome
+                error=error("outcome")
+            />
+            <div class="when-value">
+                <TextField
+                    name="value"
+                    label="Value"
+                    prefix="£"
+                    inputmode="decimal"
+                    width="medium"
+                    value=typed.value
+                    error=error("value")
+                />
+                <TextField
+                    name="valued_on"
+                    label="Date of the valuation"
+                    kind="date"
+                    width="medium"
+                    max=day(today)
+                    value=valued_on
+                    error=error("valued_on")
+                />
+                <Radios name="basis" legend="Based on" choices=bases chosen=typed.basis error=error("basis")/>
+                <TextArea name="comment" label="Comment" is_optional=true value=typed.comment error=error("comment")/>
+            </div>
+            <div class="when-cannot-value">
+                <TextArea
+                    name="reason"
+                    label="Why can't it be valued?"
+                    hint="It ends the application as declined, with this reason"
+                    value=typed.reason
+                    error=error("reason")
+                />
+            </div>
+            <TextField
+                name="name"
+                label="Your name"
+                hint="The answer is recorded under it"
+                autocomplete="name"
+                value=typed.name
+                error=error("name")
+            />
+            <button class="button" type="submit">"Record answer"</button>
+        </form>
+    }
+    .into_any()
+}
+
+#[component]
+fn TheAnswer(answer: ManualValuationAnswer) -> impl IntoView {
+    let facts = match answer {
+        ManualValuationAnswer::Value { value, valued_on, basis, comment } => view! {
+            <Facts>
+                <Fact term="Value">{value.to_string()}</Fact>
+                <Fact term="Date">{day_in_words(valued_on)}</Fact>
+                <Fact term="Based on">{basis.to_string()}</Fact>
+                <Fact term="Comment">{if comment.is_empty() { "–".to_owned() } else { comment }}</Fact>
+            </Facts>
+        }
+        .into_any(),
+        ManualValuationAnswer::CannotValue { reason } => {
+            view! { <Facts><Fact term="Can't be valued">{reason}</Fact></Facts> }.into_any()
+        }
+    };
+    view! {
+        <section class="panel" aria-labelledby="answer">
+            <h2 id="answer">"The answer"</h2>
+            {facts}
+        </section>
+    }
+}
+
+/// What somebody typed while somebody else, or the deadline, was faster.
+#[component]
+fn Unused(form: ManualValuationForm) -> impl IntoView {
+    let typed = [form.value, form.valued_on, form.basis, form.comment, form.reason];
+    let typed = typed.into_iter().filter(|text| !text.trim().is_empty()).collect::<Vec<_>>().join(" · ");
+    view! {
+        <div class="notice tone-waiting" role="alert">
+            <Icon glyph=Glyph::Info/>
+            <p>"Your answer came after that and was not used. You had typed: " {typed}</p>
+        </div>
+    }
+}
+
+/// `2026-11-22`, as a browser's date field wants it.
+fn day(date: Date) -> String {
+    // Every Date has these components.
+    date.format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
+}
+
+fn day_in_words(date: Date) -> String {
+    date.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
+}

@@ -1,0 +1,129 @@
+//! `/applications/new`: submits an application.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use time::OffsetDateTime;
+
+use crate::{
+    components::{ErrorSummary, TextField},
+    desk::About,
+    forms::{Draft, NewApplicationForm, make_reference},
+    request, time_words,
+    visit::Visit,
+};
+
+#[component]
+pub fn NewApplicationPage() -> impl IntoView {
+    let visit = Visit::current();
+    let about = request::desk().map(|desk| desk.about());
+    Suspend::new(async move {
+        let mut draft: Draft<NewApplicationForm> = visit.take_draft("new-application").await.unwrap_or_default();
+        if draft.typed.suggested_reference.is_empty() {
+            draft.typed.suggested_reference = make_reference(OffsetDateTime::now_utc());
+        }
+        let title = if draft.errors.is_empty() { "New application" } else { "Error: New application" };
+        view! {
+            <Title text=title/>
+            <div class="column">
+                <ErrorSummary errors=draft.errors.clone()/>
+                <h1>"New application"</h1>
+                <ApplicationForm draft about/>
+            </div>
+        }
+    })
+}
+
+#[component]
+fn ApplicationForm(draft: Draft<NewApplicationForm>, about: Option<About>) -> impl IntoView {
+    let error = |field: &str| draft.error(field);
+    let typed = draft.typed.clone();
+    view! {
+        <form id="new-application" class="form" action="/desk/submit-application" method="post" novalidate>
+            <input type="hidden" name="suggested_reference" value=typed.suggested_reference/>
+            <TextField
+                name="reference"
+                label="Reference"
+                is_optional=true
+                hint="Your own reference, like LN-2041. Leave it empty to have one made"
+                width="medium"
+                value=typed.reference
+                error=error("reference")
+            />
+            <TextField
+                name="applicant"
+                label="Applicant"
+                is_optional=true
+                hint="Full name"
+                value=typed.applicant
+                error=error("applicant")
+            />
+            <fieldset class="group">
+                <legend>"Property"</legend>
+                <TextField
+                    name="property"
+                    label="Name or number"
+                    width="medium"
+                    value=typed.property
+                    error=error("property")
+                />
+                <TextField
+                    name="postcode"
+                    label="Postcode"
+                    width="narrow"
+                    value=typed.postcode
+                    error=error("postcode")
+                />
+            </fieldset>
+            <fieldset class="group">
+                <legend>"Loan"</legend>
+                <TextField
+                    name="loan_amount"
+                    label="Loan amount"
+                    is_optional=true
+                    hint="Without one the property is valued, and nothing is decided"
+                    prefix="£"
+                    inputmode="decimal"
+                    width="medium"
+                    value=typed.loan_amount
+                    error=error("loan_amount")
+                />
+                <TextField
+                    name="estimated_value"
+                    label="Estimated value of the property"
+                    is_optional=true
+                    prefix="£"
+                    inputmode="decimal"
+                    width="medium"
+                    value=typed.estimated_value
+                    error=error("estimated_value")
+                />
+                <TextField
+                    name="term_years"
+                    label="Term"
+                    is_optional=true
+                    suffix="years"
+                    inputmode="numeric"
+                    width="narrow"
+                    value=typed.term_years
+                    error=error("term_years")
+                />
+            </fieldset>
+            {about.map(|about| view! { <WhatHappensNext about/> })}
+            <button class="button" type="submit">"Submit application"</button>
+        </form>
+    }
+    .into_any()
+}
+
+#[component]
+fn WhatHappensNext(about: About) -> impl IntoView {
+    let span =
+        |length: std::time::Duration| time_words::spelled_out(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
+    let (valuer, staff) = (span(about.valuation_timeout), span(about.manual_valuation_timeout));
+    view! {
+        <p class="what-next">
+            "What happens next: a valuation is requested at once, and the valuation service has "
+            {valuer} " to answer. If it does not, a colleague values the property by hand within " {staff} "."
+        </p>
+    }
+}

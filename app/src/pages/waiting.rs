@@ -1,0 +1,101 @@
+//! `/waiting`: everything that is paused until somebody outside answers, soonest deadline first.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::location::Url;
+
+use super::problem::or_problem;
+use crate::{
+    components::{Deadline, NoticeBanner, TimeStyle, When, version, waiting_on},
+    desk::{DeskError, WaitingItem, WaitingOn},
+    request,
+};
+
+#[component]
+pub fn WaitingPage() -> impl IntoView {
+    let desk = request::desk();
+    Suspend::new(async move {
+        let waiting = match desk {
+            Some(desk) => desk.waiting().await,
+            None => Err(DeskError::Unavailable),
+        };
+        or_problem(waiting.map(|items| view! { <Queue items/> }.into_any()))
+    })
+}
+
+#[component]
+fn Queue(items: Vec<WaitingItem>) -> impl IntoView {
+    view! {
+        <Title text="Waiting"/>
+        <div class="page-head">
+            <h1>"Waiting"</h1>
+            <p class="lead">"Everything paused until somebody answers, soonest deadline first."</p>
+        </div>
+        <NoticeBanner/>
+        <div data-live="waiting">
+            {if items.is_empty() {
+                view! {
+                    <div class="empty">
+                        <p>"Nothing waits: every application has its answer."</p>
+                        <p><a href="/applications">"All applications"</a></p>
+                    </div>
+                }
+                .into_any()
+            } else {
+                view! { <WaitingTable caption="What is waiting, soonest deadline first" items/> }.into_any()
+            }}
+        </div>
+    }
+}
+
+/// One row a task token.
+#[component]
+pub fn WaitingTable(caption: &'static str, items: Vec<WaitingItem>) -> impl IntoView {
+    view! {
+        <table class="table">
+            <caption class="visually-hidden">{caption}</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"What for"</th>
+                    <th scope="col">"Application"</th>
+                    <th scope="col" class="wide">"On whom"</th>
+                    <th scope="col" class="wide">"Since"</th>
+                    <th scope="col">"Deadline"</th>
+                    <th scope="col"><span class="visually-hidden">"Action"</span></th>
+                </tr>
+            </thead>
+            <tbody>{items.into_iter().map(|item| view! { <Row item/> }).collect_view()}</tbody>
+        </table>
+    }
+}
+
+#[component]
+fn Row(item: WaitingItem) -> impl IntoView {
+    let reference = item.application_reference.to_string();
+    let (id, version) = (format!("waiting-{}", item.id), version(item.deadline, &item.id));
+    let what = match item.on {
+        WaitingOn::ValuationService => "Valuation",
+        WaitingOn::Staff => "Manual valuation",
+    };
+    let action = (item.on == WaitingOn::Staff).then(|| {
+        view! {
+            <a class="button secondary small" href=format!("/manual-valuations/{}", Url::escape(&item.id))>
+                "Value it"<span class="visually-hidden">" for " {reference.clone()}</span>
+            </a>
+        }
+    });
+    view! {
+        <tr id=id data-version=version>
+            <th scope="row">{what}</th>
+            <td>
+                <a href=format!("/applications/{reference}")>{reference.clone()}</a>
+                <span class="under">{item.property.clone()}</span>
+            </td>
+            <td class="wide">{waiting_on(item.on)}</td>
+            <td class="wide quiet"><When at=item.since style=TimeStyle::Relative/></td>
+            <td><Deadline item/></td>
+            <td class="action">{action}</td>
+        </tr>
+    }
+    .into_any()
+}

@@ -1,0 +1,58 @@
+//! What a page or a server function reads of the request it answers, and says about its answer.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+
+use crate::desk::Desk;
+
+/// Sent by the browser's half when it fetches the page it stands on once more. What is shown only once, such as a
+/// notice, must be left for the person.
+pub const REFRESH_HEADER: HeaderName = HeaderName::from_static("desk-refresh");
+
+/// The desk that the server has put into context; `None` only while the router collects its addresses.
+pub fn desk() -> Option<Arc<dyn Desk>> {
+    use_context()
+}
+
+pub fn is_refresh() -> bool {
+    use_context::<Parts>().is_some_and(|parts| parts.headers.contains_key(REFRESH_HEADER))
+}
+
+/// The address asked for, with its query, for links that lead back to it.
+pub fn path_and_query() -> String {
+    use_context::<Parts>()
+        .and_then(|parts| parts.uri.path_and_query().map(ToString::to_string))
+        .unwrap_or_else(|| "/".to_owned())
+}
+
+/// The value of a cookie.
+pub fn cookie(name: &str) -> Option<String> {
+    let parts = use_context::<Parts>()?;
+    let cookies = parts.headers.get_all(header::COOKIE);
+    cookies.iter().filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(';')).find_map(|cookie| {
+        let (key, value) = cookie.trim().split_once('=')?;
+        (key == name).then(|| value.to_owned())
+    })
+}
+
+pub fn set_status(status: StatusCode) {
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.set_status(status);
+    }
+}
+
+/// Adds a header to the answer; a value that no header can carry is left out.
+pub fn add_header(name: HeaderName, value: &str) {
+    if let (Some(response), Ok(value)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(value)) {
+        response.append_header(name, value);
+    }
+}
+
+/// Sends the browser on to `path`, which it fetches with GET whatever it sent here.
+pub fn see_other(path: &str) {
+    set_status(StatusCode::SEE_OTHER);
+    add_header(header::LOCATION, path);
+}
