@@ -1,10 +1,18 @@
 // The test that every spec uses: a desk, and a page that is watched. Whatever a test is about, it fails if a page it
 // saw wrote to the console's errors, threw, or breaks a rule of accessibility.
-import AxeBuilder from '@axe-core/playwright'
+import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test as base, type Page } from '@playwright/test'
 import { Desk } from './desk.ts'
 
-type TestFixtures = { watched: void; accessible: () => Promise<void> }
+/** Milliseconds; longer than the desk's valuation timeout and the valuer's late answer together. */
+const PATIENCE = 15_000
+
+type Check = (patience: { timeout: number }) => Promise<void>
+type TestFixtures = {
+  watched: void
+  accessible: () => Promise<void>
+  eventually: (check: Check) => Promise<void>
+}
 type WorkerFixtures = { desk: Desk }
 
 export const test = base.extend<TestFixtures, WorkerFixtures>({
@@ -32,6 +40,26 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       await copy.goto(page.url())
       await expectAccessible(copy)
       await context.close()
+    }),
+
+  /**
+   * Waits until `check` passes. With script the page must get there by itself, without being loaded again; without
+   * script a person reloads it.
+   */
+  eventually: ({ page, javaScriptEnabled }, use) =>
+    use(async (check) => {
+      if (javaScriptEnabled) {
+        const mark = () => ((window as { notLoadedAgain?: boolean }).notLoadedAgain = true)
+        await page.evaluate(mark)
+        await check({ timeout: PATIENCE })
+        const stillThere = await page.evaluate(() => (window as { notLoadedAgain?: boolean }).notLoadedAgain)
+        expect(stillThere, 'the page was not loaded again').toBe(true)
+        return
+      }
+      await expect(async () => {
+        await page.reload()
+        await check({ timeout: 100 })
+      }).toPass({ timeout: PATIENCE, intervals: [300] })
     }),
 
   watched: [

@@ -1,0 +1,72 @@
+import { newReference, submit } from '../support/applications.ts'
+import { expect, test } from '../support/test.ts'
+
+test('the search on top finds an application by any part of it', async ({ page, request }) => {
+  const name = newReference('Searched')
+  const reference = await submit(request, 'searched', 'Primrose Hill 4', { applicant: `Dorothy ${name}` })
+  for (const text of [reference, name.toLowerCase(), `dorothy ${name}`]) {
+    await page.goto('/')
+    const search = page.getByRole('search').getByRole('searchbox')
+    await search.fill(text)
+    await search.press('Enter')
+    await expect(page, 'a single hit opens').toHaveURL(`/applications/${reference}`)
+  }
+})
+
+test('a search that finds nothing says so and leads back', async ({ page }) => {
+  await page.goto('/applications?q=there-is-no-such-thing')
+  await expect(page.getByText('No application matches.')).toBeVisible()
+  await page.getByRole('link', { name: 'Show all applications' }).click()
+  await expect(page).toHaveURL('/applications')
+})
+
+test('applications are filtered by where they stand, and the address keeps the filter', async ({ page, request }) => {
+  const topic = newReference('filtered')
+  const waiting = await submit(request, topic, 'No callback')
+  await page.goto(`/applications?q=${topic}`)
+  const rows = page.getByRole('table', { name: 'Applications, newest first' }).getByRole('rowheader')
+  await expect(rows).toHaveText([waiting])
+  await page.getByRole('navigation', { name: 'Status' }).getByRole('link', { name: 'Approved' }).click()
+  await expect(page).toHaveURL(`/applications?q=${topic}&status=approved`)
+  await expect(page.getByText('No application matches.')).toBeVisible()
+  await page.getByRole('navigation', { name: 'Status' }).getByRole('link', { name: 'All' }).click()
+  await expect(rows).toHaveText([waiting])
+})
+
+test('a long list comes in pages of fifty, newest first, none missing and none twice', async ({ page, request }) => {
+  const topic = newReference('paged')
+  const submitted: string[] = []
+  for (let i = 0; i < 53; i++) submitted.unshift(await submit(request, topic, 'No callback'))
+
+  await page.goto(`/applications?q=${topic}`)
+  const rows = page.getByRole('table', { name: 'Applications, newest first' }).getByRole('rowheader')
+  await expect(rows).toHaveText(submitted.slice(0, 50))
+  await page.getByRole('link', { name: 'Older applications' }).click()
+  await expect(rows).toHaveText(submitted.slice(50))
+  await expect(page.getByRole('link', { name: 'Older applications' })).toHaveCount(0)
+  await page.getByRole('link', { name: 'Back to the newest' }).click()
+  await expect(rows).toHaveCount(50)
+})
+
+test('what is typed into the list filters it at once', { tag: '@with-script' }, async ({ page, request }) => {
+  const topic = newReference('typed')
+  const reference = await submit(request, topic, '9')
+  await page.goto('/applications')
+  await page.getByLabel('Filter these applications').pressSequentially(topic)
+  const rows = page.getByRole('table', { name: 'Applications, newest first' }).getByRole('rowheader')
+  await expect(rows).toHaveText([reference])
+})
+
+test('the list shows what was submitted elsewhere without being loaded again', { tag: '@with-script' }, async ({
+  page,
+  request,
+  eventually,
+}) => {
+  await page.goto('/applications')
+  await eventually(async (patience) => {
+    const reference = await submit(request, 'elsewhere', '999')
+    const row = page.getByRole('row').filter({ hasText: reference })
+    await expect(row).toContainText('Waiting for valuation', patience)
+    await expect(row).toContainText('Valued', patience)
+  })
+})

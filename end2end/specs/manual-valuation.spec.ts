@@ -1,0 +1,114 @@
+import type { Page } from '@playwright/test'
+import { open, status, story, submit } from '../support/applications.ts'
+import { expect, test } from '../support/test.ts'
+
+/** Follows an application whose valuer failed it to the page where a person values its property. */
+async function openManualValuation(page: Page, reference: string) {
+  await page.getByRole('main').getByRole('link', { name: 'Value the property' }).click()
+  await expect(page.getByRole('heading', { level: 1, name: `Manual valuation for ${reference}` })).toBeVisible()
+}
+
+async function giveValue(page: Page, value: string, name: string) {
+  await page.getByLabel('Yes, here is the value').check()
+  await page.getByLabel('Value', { exact: true }).fill(value)
+  await page.getByLabel('Date of the valuation').fill('2026-01-15')
+  await page.getByLabel('Desktop').check()
+  await page.getByLabel('Comment').fill('Compared with three sales in the street')
+  await page.getByLabel('Your name').fill(name)
+  await page.getByRole('button', { name: 'Record answer' }).click()
+}
+
+test('when the valuer never calls back, a person gives the value and the workflow goes on', async ({
+  page,
+  request,
+  eventually,
+  accessible,
+}) => {
+  const reference = await submit(request, 'lapsed', 'No callback', { loanAmount: '250000' })
+  await open(page, reference)
+  await expect(status(page)).toHaveText('Waiting for valuation')
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  await expect(page.getByRole('main').getByRole('link', { name: 'Value the property' })).toBeVisible()
+
+  await page.goto('/waiting')
+  await accessible()
+  await page.getByRole('link', { name: `Value it for ${reference}` }).click()
+  await expect(page.getByRole('heading', { level: 1, name: `Manual valuation for ${reference}` })).toBeVisible()
+  await expect(page.getByRole('main')).toContainText('did not answer within 4 seconds')
+  await accessible()
+  await giveValue(page, '500,000', 'Grace Hopper')
+
+  await expect(page).toHaveURL('/waiting')
+  await expect(page.getByText(`Valuation of £500,000 recorded for ${reference}.`)).toBeVisible()
+  await expect(page.getByRole('link', { name: `Value it for ${reference}` })).toHaveCount(0)
+
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Approved', patience))
+  await expect(page.getByRole('region', { name: 'Loan-to-value' })).toContainText('50.0%')
+  const valuation = page.getByRole('region', { name: 'Valuation' })
+  await expect(valuation).toContainText('£500,000')
+  await expect(valuation).toContainText('Grace Hopper')
+  await expect(story(page).filter({ hasText: 'Grace Hopper' })).toHaveCount(1)
+})
+
+test("a property that can't be valued is declined, with the reason", async ({ page, request, eventually }) => {
+  const reference = await submit(request, 'unvaluable', 'Failed response', { loanAmount: '250000' })
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  await page.reload()
+  await openManualValuation(page, reference)
+  await page.getByLabel("No, it can't be valued").check()
+  await page.getByLabel("Why can't it be valued?").fill('The building has been demolished')
+  await page.getByLabel('Your name').fill('Alan Turing')
+  await page.getByRole('button', { name: 'Record answer' }).click()
+  await expect(page.getByText(`Recorded that the property of ${reference} cannot be valued.`)).toBeVisible()
+
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Declined', patience))
+  await expect(page.getByRole('main')).toContainText('The building has been demolished')
+  await expect(story(page).filter({ hasText: 'Alan Turing' })).toHaveCount(1)
+})
+
+test('an answer that is not complete is explained, and nothing typed is lost', async ({ page, request, eventually }) => {
+  const reference = await submit(request, 'incomplete', 'Failed response')
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  await page.reload()
+  await openManualValuation(page, reference)
+  await giveValue(page, 'about half a million', '')
+
+  const summary = page.getByRole('alert', { name: 'There is a problem' })
+  await expect(summary).toBeFocused()
+  await expect(summary.getByRole('link')).toHaveText(['Enter the value in pounds, like 330,000', 'Enter your name'])
+  await expect(page.getByLabel('Yes, here is the value')).toBeChecked()
+  await expect(page.getByLabel('Value', { exact: true })).toHaveValue('about half a million')
+  await expect(page.getByLabel('Date of the valuation')).toHaveValue('2026-01-15')
+  await expect(page.getByLabel('Desktop')).toBeChecked()
+  await expect(page.getByLabel('Comment')).toHaveValue('Compared with three sales in the street')
+})
+
+test('the second of two people is told that the first has answered, and sees what they typed', async ({
+  page,
+  context,
+  request,
+  eventually,
+}) => {
+  const reference = await submit(request, 'twice', 'Failed response', { loanAmount: '250000' })
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  await page.reload()
+  await openManualValuation(page, reference)
+  const second = await context.newPage()
+  await second.goto(page.url())
+  await giveValue(page, '500000', 'Grace Hopper')
+  await expect(page).toHaveURL('/waiting')
+
+  await giveValue(second, '400000', 'Alan Turing')
+  const main = second.getByRole('main')
+  await expect(main).toContainText('Grace Hopper answered this on')
+  await expect(main.getByRole('alert')).toContainText('400000')
+
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Approved', patience))
+  await expect(page.getByRole('region', { name: 'Valuation' })).toContainText('£500,000')
+})

@@ -1,0 +1,133 @@
+import { fillIn, newReference, open, status, story, submit } from '../support/applications.ts'
+import { expect, test } from '../support/test.ts'
+
+test('an application travels from the form to a finished valuation', async ({ page, eventually, accessible }) => {
+  const reference = newReference('happy')
+  await page.goto('/')
+  await page.getByRole('main').getByRole('link', { name: 'New application' }).first().click()
+  await expect(page.getByRole('heading', { level: 1, name: 'New application' })).toBeVisible()
+  await accessible()
+
+  await fillIn(page, { Reference: reference, 'Name or number': '999', Postcode: 'PO1 1CE' })
+  await page.getByRole('button', { name: 'Submit application' }).click()
+
+  await expect(page).toHaveURL(`/applications/${reference}`)
+  await expect(page.getByText('Application submitted. A valuation is being requested.')).toBeVisible()
+  await expect(status(page)).toHaveText('Waiting for valuation')
+  await accessible()
+
+  await eventually((patience) => expect(status(page)).toHaveText('Valued', patience))
+  await expect(page.getByRole('region', { name: 'Valuation' })).toContainText('£666,000')
+  await expect(story(page).last()).toContainText('£666,000')
+})
+
+for (const { amount, decision, loanToValue } of [
+  { amount: '400,000', decision: 'Approved', loanToValue: '60.1%' },
+  { amount: '£550000', decision: 'Referred to an underwriter', loanToValue: '82.6%' },
+  { amount: '650 000', decision: 'Declined', loanToValue: '97.6%' },
+]) {
+  test(`a loan of ${amount} on £666,000 is decided: ${decision}`, async ({ page, eventually }) => {
+    const reference = newReference('decided')
+    await page.goto('/applications/new')
+    await fillIn(page, {
+      Reference: reference,
+      Applicant: 'Ada Lovelace',
+      'Name or number': '12',
+      Postcode: 'PO1 1CE',
+      'Loan amount': amount,
+      'Estimated value': '700000',
+      Term: '25',
+    })
+    await page.getByRole('button', { name: 'Submit application' }).click()
+    await expect(page).toHaveURL(`/applications/${reference}`)
+    await eventually((patience) => expect(status(page)).toHaveText(decision, patience))
+    await expect(page.getByRole('region', { name: 'Loan-to-value' })).toContainText(loanToValue)
+  })
+}
+
+test('wrong answers are explained on top and beside the field, and nothing typed is lost', async ({ page }) => {
+  const typed = {
+    Reference: 'no spaces please',
+    Applicant: 'Grace Hopper',
+    'Name or number': 'Rose Cottage',
+    Postcode: 'nowhere',
+    'Loan amount': 'lots',
+    'Estimated value': '330,000',
+    Term: '25',
+  }
+  await page.goto('/applications/new')
+  await fillIn(page, typed)
+  await page.getByRole('button', { name: 'Submit application' }).click()
+
+  const summary = page.getByRole('alert', { name: 'There is a problem' })
+  await expect(summary).toBeFocused()
+  await expect(page).toHaveTitle(/^Error: New application/)
+  await expect(summary.getByRole('link')).toHaveCount(3)
+  for (const [label, answer] of Object.entries(typed)) {
+    await expect(page.getByRole('main').getByLabel(label)).toHaveValue(answer)
+  }
+  const postcode = page.getByLabel('Postcode')
+  await expect(postcode).toHaveAttribute('aria-invalid', 'true')
+  await expect(postcode).toHaveAccessibleDescription(/Error: /)
+
+  await summary.getByRole('link').nth(1).click()
+  await expect(postcode).toBeFocused()
+})
+
+test('an empty form names what is missing', async ({ page }) => {
+  await page.goto('/applications/new')
+  await page.getByRole('button', { name: 'Submit application' }).click()
+  const summary = page.getByRole('alert', { name: 'There is a problem' })
+  await expect(summary.getByRole('listitem')).toHaveCount(2)
+  await expect(summary).toContainText("Enter the property's name or number")
+  await expect(summary).toContainText("Enter the property's postcode")
+})
+
+test('a postcode in any case and spacing is understood and shown as it is written', async ({ page }) => {
+  const reference = newReference('postcode')
+  await page.goto('/applications/new')
+  await fillIn(page, { Reference: reference, 'Name or number': '7', Postcode: ' po11ce ' })
+  await page.getByRole('button', { name: 'Submit application' }).click()
+  await expect(page).toHaveURL(`/applications/${reference}`)
+  await expect(page.getByRole('main')).toContainText('7, PO1 1CE')
+})
+
+test('a postcode is shown as it is written also when another answer is wrong', async ({ page }) => {
+  await page.goto('/applications/new')
+  await fillIn(page, { Postcode: 'sw1a2aa' })
+  await page.getByRole('button', { name: 'Submit application' }).click()
+  await expect(page.getByRole('alert', { name: 'There is a problem' })).toBeVisible()
+  await expect(page.getByLabel('Postcode')).toHaveValue('SW1A 2AA')
+})
+
+test('a reference that is taken by another application is refused and kept to be changed', async ({ page, request }) => {
+  const reference = await submit(request, 'taken', '1')
+  await page.goto('/applications/new')
+  await fillIn(page, { Reference: reference, 'Name or number': '2', Postcode: 'PO1 1CE' })
+  await page.getByRole('button', { name: 'Submit application' }).click()
+  await expect(page.getByRole('alert', { name: 'There is a problem' })).toContainText(`${reference} exists already`)
+  await expect(page.getByLabel('Reference')).toHaveValue(reference)
+  await expect(page.getByLabel('Name or number')).toHaveValue('2')
+})
+
+test('the same application submitted twice starts once', async ({ page, request }) => {
+  const reference = await submit(request, 'twice', '3')
+  await page.goto('/applications/new')
+  await fillIn(page, { Reference: reference, 'Name or number': '3', Postcode: 'po1 1ce' })
+  await page.getByRole('button', { name: 'Submit application' }).click()
+  await expect(page).toHaveURL(`/applications/${reference}`)
+  await expect(page.getByText('Nothing was started twice')).toBeVisible()
+})
+
+test('without a reference one is made', async ({ page }) => {
+  await page.goto('/applications/new')
+  await fillIn(page, { 'Name or number': '5', Postcode: 'PO1 1CE' })
+  await page.getByRole('button', { name: 'Submit application' }).click()
+  await expect(page).toHaveURL(/\/applications\/(?!new)[A-Za-z0-9_-]+$/)
+})
+
+test('an application that arrives by the machine interface is there like any other', async ({ page, request, eventually }) => {
+  const reference = await submit(request, 'machine', '999')
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Valued', patience))
+})

@@ -1,0 +1,58 @@
+// What the specs do with applications: as a machine, where it is only the way to what is being tested, and as a person.
+import type { APIRequestContext, Locator, Page } from '@playwright/test'
+import { expect } from './test.ts'
+
+export type Application = {
+  applicationReference: string
+  property: { nameOrNumber: string; postcode: string }
+  applicant?: string
+  loanAmount?: string
+  estimatedValue?: string
+  termYears?: number
+}
+
+let made = 0
+
+/** A reference that no other test uses. */
+export function newReference(topic: string): string {
+  return `${topic}-${process.env.TEST_WORKER_INDEX ?? 0}-${Date.now().toString(36)}-${made++}`
+}
+
+/** Submits by the machine interface; `nameOrNumber` steers the mock valuer. */
+export async function submit(
+  request: APIRequestContext,
+  topic: string,
+  nameOrNumber: string,
+  more: Partial<Application> = {},
+): Promise<string> {
+  const application: Application = {
+    applicationReference: newReference(topic),
+    property: { nameOrNumber, postcode: 'PO1 1CE' },
+    ...more,
+  }
+  const answer = await request.post('/api/applications', { data: application })
+  expect(answer.status(), await answer.text()).toBe(201)
+  return application.applicationReference
+}
+
+export async function open(page: Page, reference: string) {
+  await page.goto(`/applications/${reference}`)
+  await expect(page.getByRole('heading', { level: 1, name: reference })).toBeVisible()
+}
+
+/** Where the application stands, in the head of its page. */
+export function status(page: Page): Locator {
+  return page.getByRole('main').locator('#status .status')
+}
+
+/** Its story: one item for each thing that happened. */
+export function story(page: Page): Locator {
+  return page.getByRole('region', { name: 'Story' }).getByRole('listitem')
+}
+
+/** Fills in the form for a new application, by its labels. */
+export async function fillIn(page: Page, answers: Record<string, string>) {
+  for (const [label, answer] of Object.entries(answers)) {
+    await page.getByRole('main').getByLabel(label).fill(answer)
+  }
+}
