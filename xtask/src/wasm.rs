@@ -46,7 +46,7 @@ pub fn build(project: &Project, mode: Mode) -> Result<()> {
         &project.notes().join("wasm"),
         &[&wasm, &script],
         || {
-            bind(project, &compiled)?;
+            bind(project, mode, &compiled)?;
             match mode {
                 Mode::Development => Ok(()),
                 Mode::Release => optimise(&tools, &wasm),
@@ -68,7 +68,7 @@ pub fn gzipped_size(project: &Project) -> Result<usize> {
     Ok(encoder.finish()?.len())
 }
 
-fn bind(project: &Project, compiled: &Path) -> Result<()> {
+fn bind(project: &Project, mode: Mode, compiled: &Path) -> Result<()> {
     say("binding wasm to script");
     let pkg = project.site_pkg();
     // Snippets of packages that are no longer used would stay otherwise.
@@ -79,7 +79,8 @@ fn bind(project: &Project, compiled: &Path) -> Result<()> {
         .input_path(compiled)
         .web(true)?
         .typescript(false)
-        .omit_default_module_path(false)
+        .remove_name_section(mode == Mode::Release)
+        .remove_producers_section(mode == Mode::Release)
         .out_name(OUTPUT_NAME)
         .generate(&pkg)
         .context("wasm-bindgen")?;
