@@ -207,24 +207,57 @@ pub(in super::super) fn hash(data: &str, algorithm: &str) -> Option<String> {
     Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// A number from `start`, included, to `end`, excluded. The same seed gives the same number, though not the one that
-/// AWS's generator gives.
+/// A number from `start`, included, to `end`, excluded; always the same one for the same seed.
 fn random(start: i64, end: i64, seed: Option<i64>) -> Result<Value, String> {
     if start >= end {
         return Err("The end number must be greater than the start number".into());
     }
-    let bits = match seed {
-        Some(seed) => seeded(seed),
-        None => getrandom::u64().map_err(|_| "The system has no randomness")?,
+    let seed = match seed {
+        Some(seed) => seed,
+        None => getrandom::u64().map_err(|_| "The system has no randomness")? as i64,
     };
-    let span = i128::from(end) - i128::from(start);
-    Ok(((i128::from(start) + i128::from(bits) % span) as i64).into())
+    let span = end.saturating_sub(start);
+    let offset = match i32::try_from(span) {
+        Ok(span) => JavaRandom::seeded(seed).below(span).into(),
+        Err(_) => (JavaRandom::seeded(seed).fraction() * span as f64) as i64,
+    };
+    Ok((start + offset).into())
 }
 
-/// Random bits that are always the same for the same seed.
-pub(in super::super) fn seeded(seed: i64) -> u64 {
-    let digest = sha2::Sha256::digest(seed.to_be_bytes());
-    digest.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+/// Java's generator of random numbers, which AWS's functions use: a seed gives the same numbers there and here.
+pub(in super::super) struct JavaRandom(u64);
+
+impl JavaRandom {
+    const MULTIPLIER: u64 = 0x5_DEEC_E66D;
+    const MASK: u64 = (1 << 48) - 1;
+
+    pub fn seeded(seed: i64) -> Self {
+        Self((seed as u64 ^ Self::MULTIPLIER) & Self::MASK)
+    }
+
+    fn bits(&mut self, count: u32) -> i32 {
+        self.0 = self.0.wrapping_mul(Self::MULTIPLIER).wrapping_add(0xB) & Self::MASK;
+        (self.0 >> (48 - count)) as i32
+    }
+
+    /// From 0, included, to 1, excluded: `nextDouble`.
+    pub fn fraction(&mut self) -> f64 {
+        let bits = ((self.bits(26) as u64) << 27) + self.bits(27) as u64;
+        bits as f64 / (1_u64 << 53) as f64
+    }
+
+    /// From 0, included, to a positive `bound`, excluded: `nextInt(bound)`.
+    fn below(&mut self, bound: i32) -> i32 {
+        let mut bits = self.bits(31);
+        if bound & bound.wrapping_neg() == bound {
+            return ((i64::from(bound) * i64::from(bits)) >> 31) as i32;
+        }
+        // Numbers of the last, incomplete span would make some results likelier than others.
+        while bits.wrapping_sub(bits % bound).wrapping_add(bound - 1) < 0 {
+            bits = self.bits(31);
+        }
+        bits % bound
+    }
 }
 
 /// The first argument with each `{}` replaced by the next one.

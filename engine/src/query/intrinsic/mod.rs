@@ -12,7 +12,7 @@ use super::path::Path;
 use super::{QueryError, Scope, bounded};
 use arguments::Arguments;
 use functions::Function;
-pub(super) use functions::{hash, range, seeded};
+pub(super) use functions::{JavaRandom, hash, range};
 
 /// A call of an intrinsic function, its arguments parsed.
 #[derive(Debug, Clone, PartialEq)]

@@ -16,7 +16,8 @@ pub(super) fn register(evaluator: &mut Evaluator) -> Result<(), EvaluatorError> 
     evaluator.register_fn_override("random", random)?;
     evaluator.register_fn("uuid", |_: &[JValue]| Ok(JValue::string(uuid::Uuid::new_v4().to_string())))?;
     evaluator.register_fn("parse", parse)?;
-    evaluator.register_fn_override("eval", |_: &[JValue]| Err(error("The function $eval is not supported".to_owned())))
+    // As if there were no such function.
+    evaluator.register_fn_override("eval", |_: &[JValue]| Err(error("T1006: Attempted to invoke a non-function")))
 }
 
 fn error(message: impl Into<String>) -> EvaluatorError {
@@ -66,14 +67,13 @@ fn hash(arguments: &[JValue]) -> Outcome {
     hash.map(JValue::string).ok_or_else(|| error(format!("Unsupported hash algorithm: {algorithm}")))
 }
 
-/// `$random()`: from 0, included, to 1, excluded; `$random(seed)` gives the same for the same seed.
+/// `$random()`: from 0, included, to 1, excluded; `$random(seed)` gives the same for the same seed, as AWS does.
 fn random(arguments: &[JValue]) -> Outcome {
-    let bits = match arguments.first() {
-        Some(JValue::Number(seed)) => intrinsic::seeded(*seed as i64),
-        _ => getrandom::u64().map_err(|_| error("The system has no randomness"))?,
+    let seed = match arguments.first() {
+        Some(JValue::Number(seed)) => *seed as i64,
+        _ => getrandom::u64().map_err(|_| error("The system has no randomness"))? as i64,
     };
-    // As many bits as a float can tell apart.
-    Ok(JValue::Number((bits >> 11) as f64 / (1_u64 << 53) as f64))
+    Ok(JValue::Number(intrinsic::JavaRandom::seeded(seed).fraction()))
 }
 
 /// `$parse("[1]")`: the JSON that a text holds.

@@ -2,17 +2,25 @@
 
 mod evaluate;
 mod functions;
+mod guard;
+mod messages;
+mod syntax;
 
+use std::sync::Arc;
+
+use jsonata_core::ast::AstNode;
 use serde_json::{Map, Value};
+
+pub use syntax::Refusal;
 
 use super::{QueryError, Scope};
 
-/// Why a text is no JSONata expression.
+/// Why a text is no JSONata expression that AWS takes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{expression}' is not a JSONata expression: {reason}")]
+#[error("{}: {reason}", kind.code())]
 pub struct ExpressionError {
-    pub expression: String,
-    /// JSONata's message, its code (`S0207`) apart.
+    pub kind: Refusal,
+    /// JSONata's message, without its code (`S0207`), or AWS's own.
     pub reason: String,
 }
 
@@ -63,10 +71,11 @@ pub fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// One expression. It keeps its text: parsed expressions cannot leave their thread, so each thread has a cache of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One expression.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Expression {
     source: String,
+    ast: Arc<AstNode>,
 }
 
 impl Expression {
@@ -78,15 +87,15 @@ impl Expression {
     /// Parses `{% … %}`.
     ///
     /// # Errors
-    /// Where the text is not one, or what stands in it is no JSONata.
+    /// Where the text is not one, what stands in it is no JSONata, or it refers to what is not there.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
-        let error = |reason: String| ExpressionError { expression: text.to_owned(), reason };
         if !Self::is_expression(text) {
-            return Err(error("an expression stands between {% and %}".into()));
+            let reason = "An expression must stand between {% and %}".to_owned();
+            return Err(ExpressionError { kind: Refusal::Invalid, reason });
         }
         let source = text[2..text.len() - 2].trim();
-        evaluate::check(source).map_err(error)?;
-        Ok(Self { source: source.to_owned() })
+        let ast = syntax::parse(source).map_err(|(kind, reason)| ExpressionError { kind, reason })?;
+        Ok(Self { source: source.to_owned(), ast: Arc::new(guard::guarded(ast)) })
     }
 
     /// What stands between `{%` and `%}`.
@@ -99,7 +108,7 @@ impl Expression {
     /// # Errors
     /// `States.QueryEvaluationError` where it fails, gives nothing, or takes too long.
     pub fn evaluate(&self, scope: &Scope, location: &str) -> Result<Value, QueryError> {
-        evaluate::evaluate(&self.source, scope).map_err(|why| {
+        evaluate::evaluate(&self.ast, &self.source, scope).map_err(|why| {
             let source = &self.source;
             QueryError::evaluation(
                 location,
@@ -145,8 +154,8 @@ impl Template {
     /// Where a string between `{%` and `%}` is no JSONata, or the template nests too deep.
     pub fn parse(value: &Value) -> Result<Self, ExpressionError> {
         if super::deeper_than(value, super::MAX_DEPTH) {
-            let reason = format!("the value is nested deeper than {} levels", super::MAX_DEPTH);
-            return Err(ExpressionError { expression: "…".into(), reason });
+            let reason = format!("The value is nested deeper than {} levels", super::MAX_DEPTH);
+            return Err(ExpressionError { kind: Refusal::Invalid, reason });
         }
         Self::parse_node(value)
     }

@@ -73,11 +73,166 @@ fn a_template_has_expressions_anywhere_and_says_where_one_failed() {
     assert_eq!(error.location.as_deref(), Some("Output/a[1]/b"));
 }
 
+/// What stands behind "specified for the field 'Output' ".
+fn failure(source: &str) -> String {
+    let cause = evaluate(source, json!({})).unwrap_err().cause;
+    let (_, why) = cause.split_once("specified for the field 'Output' ").unwrap();
+    why.to_owned()
+}
+
+#[test]
+fn failures_are_in_the_words_of_aws() {
+    for (source, message) in [
+        ("$eval('1+1')", "T1006: Attempted to invoke a non-function"),
+        ("$nope(1)", "T1006: Attempted to invoke a non-function"),
+        ("$abs('x')", "T0410: Argument 1 of function \"abs\" does not match function signature"),
+        ("$abs(1) + $sum(['a'])", "T0412: Argument 1 of function \"sum\" must be an array of \"numbers\""),
+        ("$map([1])", "T0410: Argument 2 of function \"map\" does not match function signature"),
+        ("'a' + 1", "T2001: The left side of the \"+\" operator must evaluate to a number"),
+        ("1 - 'a'", "T2002: The right side of the \"-\" operator must evaluate to a number"),
+        ("1 > 'a'", "T2009: The values 1 and \"a\" either side of operator \">\" must be of the same data type"),
+        ("true < 1", "T2010: The expressions either side of operator \"<\" must evaluate to numeric or string values"),
+        ("-'a'", "D1002: Cannot negate a non-numeric value: \"a\""),
+        ("$number('x')", "D3030: Unable to cast value to a number: \"x\""),
+        ("['a'..1]", "T2003: The left side of the range operator (..) must evaluate to an integer"),
+        ("$error('boom')", "D3137: boom"),
+        ("{1: 2}", "T1003: Key in object structure must evaluate to a string; got: 1"),
+        (
+            "$formatNumber(1, 'x')",
+            "D3086: The sub-picture must not contain a passive character that is preceded by an active character and \
+             that is followed by another active character",
+        ),
+    ] {
+        assert_eq!(failure(source), format!("threw an error during evaluation. {message}"), "{source}");
+    }
+}
+
+#[test]
+fn numbers_print_as_aws_prints_them() {
+    assert_eq!(value("4/2", json!({})).to_string(), "2");
+    assert_eq!(value("0.1+0.2", json!({})).to_string(), "0.30000000000000004");
+    assert_eq!(value("1/0", json!({})), json!("Infinity"));
+    assert_eq!(value("{'k': -1/0}", json!({})), json!({"k": "-Infinity"}));
+    assert_eq!(value("$random(42)", json!({})), json!(0.7275636800328681));
+}
+
+#[test]
+fn an_expression_that_does_not_parse_is_refused_without_its_code() {
+    let refusal = |source: &str| Expression::parse(&format!("{{% {source} %}}")).unwrap_err().to_string();
+    for (source, message) in [
+        ("a[1,2)", "Expected \"]\", got \",\""),
+        ("\"unterminated", "String literal must be terminated by a matching quote"),
+        ("1 +", "Unexpected end of expression"),
+        ("{\"a\":}", "The symbol \"}\" cannot be used as a unary operator"),
+        ("(1", "Expected \")\" before end of expression"),
+        ("1 2", "Syntax error: 2"),
+        ("$a b", "Syntax error: \"b\""),
+    ] {
+        assert_eq!(refusal(source), format!("INVALID_JSONATA_EXPRESSION: {message}"), "{source}");
+    }
+}
+
+#[test]
+fn what_has_no_context_item_to_be_found_in_is_refused() {
+    let refused = |source: &str| Expression::parse(&format!("{{% {source} %}}")).err().map(|error| error.to_string());
+    let unsupported = |name: &str| {
+        Some(format!("UNSUPPORTED_JSONATA_EXPRESSION: Reference to '{name}' at the top level is not supported."))
+    };
+    assert_eq!(refused("phone"), unsupported("phone"));
+    assert_eq!(refused("phone.number"), unsupported("phone"));
+    assert_eq!(refused("$sum(items.price)"), unsupported("items"));
+    assert_eq!(refused("$"), unsupported("$"));
+    assert_eq!(refused("$$.a"), unsupported("$$"));
+    assert_eq!(refused("$states.input.items[price > 1].(price * $.n)"), None);
+    assert_eq!(refused("$states.input.items{name: $sum(price)}"), None);
+    assert_eq!(refused("$states.input^(>price)"), None);
+    assert_eq!(refused("$map($a, function($v) { $v.name })"), None);
+    assert_eq!(refused("$states.input ~> |items|{'a': b}|"), None);
+}
+
 #[test]
 fn an_expression_that_never_ends_is_stopped() {
-    assert!(evaluate("($f := function() { $f() }; $f())", json!({})).is_err());
-    assert!(evaluate("($f := function($n) { 1 + $f($n + 1) }; $f(0))", json!({})).is_err());
-    assert!(evaluate("[1..100000000]", json!({})).is_err());
+    let limit = |source: &str| failure(source).replace("threw an error during evaluation: ", "");
+    assert_eq!(limit("($f := function() { $f() }; $f())"), super::messages::TIME);
+    assert_eq!(limit("($f := function($n) { 1 + $f($n + 1) }; $f(0))"), super::messages::STACK);
+    assert_eq!(limit(&format!("{}1", "1+".repeat(200))), super::messages::STACK);
+    assert_eq!(limit("[1..100000000]"), super::messages::MEMORY);
+    assert_eq!(limit("[1..900000] ~> $count()"), super::messages::MEMORY);
     assert!(Expression::parse(&format!("{{% {}1{} %}}", "(".repeat(9999), ")".repeat(9999))).is_err());
-    assert!(Expression::parse("{% 1 + %}").is_err());
+    assert!(Expression::parse(&format!("{{% {}1 %}}", "1+".repeat(99999))).is_err());
+}
+
+#[test]
+fn an_expression_cannot_exhaust_memory() {
+    for source in [
+        "$pad('x', 2000000000)",
+        "($p := function($s, $n) { $n = 0 ? $s : $p($s & $s, $n - 1) }; $length($p('x', 40)))",
+        "$string($reduce([1..60], function($a, $i) { [$a, $a] }, 1))",
+        "($a := $reduce([1..60], function($a, $i) { {'x': $a, 'y': $a} }, {}); $a = $a)",
+        "$reduce([1..60], function($a, $i) { [$a, $a] }, {'a': 1})",
+        "$reduce([1..100000], function($a, $i) { {'x': $a} }, {})",
+        "$join([1..8000].$pad('x', 1000))",
+    ] {
+        let why = failure(source);
+        assert!(why.ends_with(super::messages::MEMORY) || why.ends_with(super::messages::STACK), "{source}: {why}");
+    }
+}
+
+#[test]
+fn guards_change_nothing_else() {
+    let input = json!({
+        "items": [{"name": "a", "price": 1, "tags": ["x"]}, {"name": "b", "price": 2.5, "tags": []}],
+        "one": [7], "text": "Hello", "nested": {"deep": [[1, 2], [3]]}
+    });
+    for (source, expected) in [
+        ("$states.input.items.price", json!([1, 2.5])),
+        ("$states.input.items[0].price", json!(1)),
+        ("$sum($states.input.items.price)", json!(3.5)),
+        ("$states.input.items[price > 1].name", json!("b")),
+        ("$states.input.items[price > 1].name[]", json!(["b"])),
+        ("[$states.input.items.name, 'c']", json!(["a", "b", "c"])),
+        ("[$states.input.items.name]", json!(["a", "b"])),
+        ("[[$states.input.one]]", json!([[7]])),
+        ("{'names': $states.input.items.name, 'none': $states.input.none}", json!({"names": ["a", "b"]})),
+        ("$states.input.items{name: price}", json!({"a": 1, "b": 2.5})),
+        ("$states.input.items.{'n': name, 't': tags}", json!([{"n": "a", "t": ["x"]}, {"n": "b", "t": []}])),
+        ("$map($states.input.items, function($v, $i) { $v.name & $i })", json!(["a0", "b1"])),
+        ("$filter($states.input.items, function($v) { $v.price = 1 }).name", json!("a")),
+        ("$reduce($states.input.items.price, function($a, $b) { $a + $b }, 10)", json!(13.5)),
+        ("$states.input.items^(>price).name", json!(["b", "a"])),
+        ("$exists($states.input.none)", json!(false)),
+        ("$string($states.input.one)", json!("[7]")),
+        ("$type($states.input.none) = 'x'", json!(false)),
+        ("$count($states.input.none)", json!(0)),
+        ("$join($states.input.items.name, '-')", json!("a-b")),
+        ("$uppercase($states.input.text) & '!'", json!("HELLO!")),
+        ("$states.input.none & 'x'", json!("x")),
+        ("$states.input.text ~> $lowercase() ~> $length()", json!(5)),
+        ("$states.input.nested.deep", json!([[1, 2], [3]])),
+        ("$states.input.nested.deep[0]", json!([1, 2])),
+        ("$merge([{'a': 1}, $states.input.nested])", json!({"a": 1, "deep": [[1, 2], [3]]})),
+        ("($f := $substring(?, 0, 2); $f($states.input.text))", json!("He")),
+        ("$sort($states.input.items, function($l, $r) { $l.price < $r.price }).name", json!(["b", "a"])),
+        (
+            "$states.input ~> |items|{'price': price * 2}, ['tags']| ~> $lookup('items')",
+            json!([{"name": "a", "price": 2}, {"name": "b", "price": 5}]),
+        ),
+        ("$states.input.items.tags", json!("x")),
+        ("$distinct([1, 1, 2])", json!([1, 2])),
+        ("$states.input.text in ['Hello']", json!(true)),
+        ("$states.input.items = $states.input.items", json!(true)),
+        ("$match($states.input.text, /l+/).match", json!("ll")),
+        ("$replace($states.input.text, /l/, function($m) { $uppercase($m.match) })", json!("HeLLo")),
+        ("$pad('x', -3, '#')", json!("##x")),
+        ("$zip([1, 2], [3, 4])", json!([[1, 3], [2, 4]])),
+        ("$states.input.items.$uppercase(name)", json!(["A", "B"])),
+        ("$states.input.items[$contains(name, 'a')].price", json!(1)),
+        ("($n := 5; $fact := function($x) { $x <= 1 ? 1 : $x * $fact($x - 1) }; $fact($n))", json!(120)),
+        ("$states.input.items@$i.$i.name", json!(["a", "b"])),
+        ("$states.input.items#$n.(name & $n)", json!(["a0", "b1"])),
+        ("$states.input.items.tags.(%.name)", json!("a")),
+        ("$keys($states.input.nested)", json!("deep")),
+    ] {
+        assert_eq!(value(source, input.clone()), expected, "{source}");
+    }
 }

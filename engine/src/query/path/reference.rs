@@ -51,42 +51,56 @@ impl ReferencePath {
     ///
     /// # Errors
     /// `States.ResultPathMatchFailure` where the way leads through a value that has no such place.
-    pub fn put(&self, into: Value, value: Value) -> Result<Value, QueryError> {
-        let mut into = into;
+    pub fn put(&self, mut into: Value, value: Value) -> Result<Value, QueryError> {
+        if !self.fits(&into) {
+            return Err(QueryError {
+                error: "States.ResultPathMatchFailure",
+                cause: format!("Unable to apply ReferencePath {} to input {into}", self.source()),
+                location: None,
+            });
+        }
         let mut place = &mut into;
-        for step in &self.0.steps.steps {
-            place = match step {
-                Step::Properties(names) => {
-                    // An empty path step is never parsed, so there is a first name.
-                    let name = names.first().map(String::as_str).unwrap_or_default();
-                    if place.is_null() {
+        for key in self.keys() {
+            place = match key {
+                Key::Name(name) => {
+                    if !place.is_object() {
                         *place = Value::Object(Map::new());
                     }
-                    match place {
-                        Value::Object(fields) => fields.entry(name).or_insert(Value::Null),
-                        _ => return Err(self.mismatch()),
-                    }
+                    &mut place[name]
                 }
-                Step::Indexes(indexes) => {
-                    let index = indexes.first().copied().and_then(|index| usize::try_from(index).ok());
-                    match (place, index) {
-                        (Value::Array(items), Some(index)) if index < items.len() => &mut items[index],
-                        _ => return Err(self.mismatch()),
-                    }
-                }
-                // Parsing has let nothing else in.
-                _ => return Err(self.mismatch()),
+                Key::Index(index) => &mut place[index],
             };
         }
         *place = value;
         bounded(into)
     }
 
-    fn mismatch(&self) -> QueryError {
-        QueryError {
-            error: "States.ResultPathMatchFailure",
-            cause: format!("Unable to apply Reference Path {} to input", self.source()),
-            location: None,
+    /// Whether each step finds its object or array, or nothing at all where an object can be made.
+    fn fits(&self, into: &Value) -> bool {
+        let nothing = Value::Null;
+        let mut place = into;
+        for key in self.keys() {
+            place = match (key, place) {
+                (Key::Name(name), Value::Object(fields)) => fields.get(name).unwrap_or(&nothing),
+                (Key::Name(_), Value::Null) => &nothing,
+                (Key::Index(index), Value::Array(items)) if index < items.len() => &items[index],
+                _ => return false,
+            };
         }
+        true
     }
+
+    fn keys(&self) -> impl Iterator<Item = Key<'_>> {
+        self.0.steps.steps.iter().filter_map(|step| match step {
+            Step::Properties(names) => names.first().map(|name| Key::Name(name)),
+            Step::Indexes(indexes) => usize::try_from(*indexes.first()?).ok().map(Key::Index),
+            // Parsing has let nothing else in.
+            _ => None,
+        })
+    }
+}
+
+enum Key<'a> {
+    Name(&'a str),
+    Index(usize),
 }
