@@ -12,8 +12,6 @@ mod map;
 mod read;
 mod resource;
 mod state;
-#[cfg(test)]
-mod tests;
 mod value;
 
 pub use diagnostics::{Code, Diagnostic, Diagnostics};

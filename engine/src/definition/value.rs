@@ -3,11 +3,14 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use crate::query::{
-    QueryError, Scope,
-    jsonata::{self, Expression},
-    path::{Path, ReferencePath},
-    template,
+use crate::{
+    interpreter::Payload,
+    query::{
+        QueryError, Scope,
+        jsonata::{self, Expression},
+        path::{Path, ReferencePath},
+        template,
+    },
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +59,28 @@ pub enum Selection {
 }
 
 impl Selection {
+    /// The path as it was written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Whole => "$",
+            Self::Nothing => "null",
+            Self::Path(path) => path.source(),
+        }
+    }
+
+    /// The part of `whole` that is meant.
+    ///
+    /// # Errors
+    /// Where the path finds nothing.
+    pub fn apply(&self, whole: Payload, scope: &Scope<'_>) -> Result<Payload, QueryError> {
+        match self {
+            Self::Whole => Ok(whole),
+            Self::Nothing => Ok(Payload::from_text("{}")),
+            Self::Path(path) => path.get(scope).map(Payload::from),
+        }
+    }
+
     pub(super) fn parse(fields: &mut Fields<'_>, field: &'static str) -> Self {
         match fields.get(field) {
             None => Self::Whole,
@@ -79,6 +104,18 @@ pub enum ResultPlace {
 }
 
 impl ResultPlace {
+    /// The state's raw input with the result in its place.
+    ///
+    /// # Errors
+    /// Where the input has no such place.
+    pub fn apply(&self, input: &Payload, result: Payload) -> Result<Payload, QueryError> {
+        match self {
+            Self::Whole => Ok(result),
+            Self::Discard => Ok(input.clone()),
+            Self::At(path) => path.put(input.value().clone(), result.value().clone()).map(Payload::from),
+        }
+    }
+
     pub(super) fn parse(fields: &mut Fields<'_>, field: &'static str) -> Self {
         match fields.get(field) {
             None => Self::Whole,

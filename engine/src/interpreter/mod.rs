@@ -3,14 +3,42 @@
 //! It does no I/O, reads no clock and rolls no dice: time and everything random come in from outside, so that a test
 //! can play any execution without sleeping and the same inputs always give the same history.
 
+mod context;
+mod data;
+mod failure;
+mod map;
+mod parallel;
 mod payload;
+mod run;
+mod simple;
+mod state;
+mod task;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::history::HistoryEvent;
+use crate::{definition::Definition, history::HistoryEvent};
 pub use payload::Payload;
+pub use state::ExecutionState;
+
+/// Takes one event to an execution and lets it go as far as it can: a whole run of Pass and Choice states is one step,
+/// bounded so that an endless one leaves room for others and continues with its next timer.
+///
+/// # Errors
+/// [`NotPending`], and nothing has changed, when nothing waits for the event: a late answer, a timer that was cleared
+/// meanwhile.
+pub fn advance(
+    definition: &Definition,
+    facts: &ExecutionFacts<'_>,
+    state: &mut ExecutionState,
+    event: Event,
+    now: OffsetDateTime,
+) -> Result<Step, NotPending> {
+    run::advance(definition, facts, state, event, now)
+}
 
 /// What an execution is, as far as it never changes while it runs.
 ///
@@ -34,6 +62,16 @@ pub struct ExecutionFacts<'a> {
     pub seed: u64,
     /// The token that answers a task: the same token whenever asked for the same task, and unguessable.
     pub token: &'a dyn Fn(TaskId) -> String,
+}
+
+impl ExecutionFacts<'_> {
+    fn region(&self) -> &str {
+        self.state_machine_arn.split(':').nth(3).unwrap_or_default()
+    }
+
+    fn account(&self) -> &str {
+        self.state_machine_arn.split(':').nth(4).unwrap_or_default()
+    }
 }
 
 /// What an event led to. Write the events and the state before doing what the commands say.

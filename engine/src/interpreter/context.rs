@@ -1,0 +1,127 @@
+//! What a state's queries may see: its input, the context object, variables.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+
+use super::{
+    Payload, TaskId,
+    run::Run,
+    state::{Branch, BranchId, Phase},
+};
+use crate::{
+    definition::{Body, State},
+    query::Scope,
+};
+
+/// The context object and the variables, as one branch sees them in its current state.
+pub(super) struct View<'s> {
+    context: Value,
+    variables: Cow<'s, Map<String, Value>>,
+}
+
+impl View<'_> {
+    pub fn scope<'v>(&'v self, input: &'v Value) -> Scope<'v> {
+        Scope { input, context: &self.context, variables: &self.variables, result: None, error_output: None }
+    }
+}
+
+impl Run<'_> {
+    /// `task` is the one whose token the context holds.
+    pub fn view(&self, id: BranchId, state: &State, task: Option<TaskId>) -> View<'_> {
+        let context = if state.reads_context { self.context(id, state, task) } else { Value::Null };
+        View { context, variables: self.variables(id) }
+    }
+
+    /// The raw input of a branch's current state.
+    pub fn input(&self, id: BranchId) -> Payload {
+        self.branch(id).input.clone().unwrap_or_else(|| self.facts.input.clone())
+    }
+
+    /// A branch's own variables over those of the branches around it.
+    fn variables(&self, id: BranchId) -> Cow<'_, Map<String, Value>> {
+        let mut seen = Cow::Borrowed(&self.branch(id).variables);
+        let mut around = self.branch(id).parent;
+        while let Some(id) = around {
+            let branch = self.branch(id);
+            if !branch.variables.is_empty() {
+                let mut merged = branch.variables.clone();
+                merged.extend(seen.into_owned());
+                seen = Cow::Owned(merged);
+            }
+            around = branch.parent;
+        }
+        seen
+    }
+
+    fn context(&self, id: BranchId, state: &State, task: Option<TaskId>) -> Value {
+        let (facts, branch) = (self.facts, self.branch(id));
+        let mut execution = json!({
+            "Id": facts.execution_arn,
+            "Input": facts.input.value(),
+            "StartTime": timestamp(facts.started),
+            "Name": facts.execution_name,
+            "RoleArn": facts.role_arn,
+            "RedriveCount": facts.redrive_count,
+        });
+        if let Some(redriven) = facts.redriven {
+            execution["RedriveTime"] = Value::String(timestamp(redriven));
+        }
+        let mut entered = json!({"Name": state.name, "EnteredTime": timestamp(entered_at(branch))});
+        if matches!(state.body, Body::Task(_) | Body::Parallel(_) | Body::Map(_)) {
+            entered["RetryCount"] = json!(branch.attempts.iter().sum::<u32>());
+        }
+        let mut context = json!({
+            "Execution": execution,
+            "StateMachine": {"Id": facts.state_machine_arn, "Name": facts.state_machine_name},
+            "State": entered,
+        });
+        if let Some(task) = task {
+            context["Task"] = json!({"Token": (facts.token)(task)});
+        }
+        if let Some((index, value)) = self.item(id) {
+            context["Map"] = item(index, value);
+        }
+        context
+    }
+
+    /// The context object with the item that a Map is about to start an iteration with.
+    pub fn view_of_item<'s>(&'s self, id: BranchId, state: &State, index: usize, value: Value) -> View<'s> {
+        let mut view = self.view(id, state, None);
+        if let Value::Object(context) = &mut view.context {
+            context.insert("Map".into(), item(index, value));
+        }
+        view
+    }
+
+    /// The item of the innermost Map iteration that a branch belongs to.
+    fn item(&self, id: BranchId) -> Option<(usize, Value)> {
+        let mut id = id;
+        loop {
+            let branch = self.branch(id);
+            let parent = branch.parent?;
+            if let Phase::Map(mapping) = &self.branch(parent).phase {
+                let items = mapping.items.clone().unwrap_or_else(|| self.input(parent));
+                return Some((branch.index, items.value().get(branch.index).cloned().unwrap_or_default()));
+            }
+            id = parent;
+        }
+    }
+}
+
+fn item(index: usize, value: Value) -> Value {
+    json!({"Item": {"Index": index, "Value": value}})
+}
+
+fn entered_at(branch: &Branch) -> OffsetDateTime {
+    let nanoseconds = i128::from(branch.entered_at) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// RFC 3339 in UTC with three digits of milliseconds, as AWS writes times into the context object.
+pub(super) fn timestamp(time: OffsetDateTime) -> String {
+    const FORMAT: &[BorrowedFormatItem<'_>] =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    time.to_offset(time::UtcOffset::UTC).format(FORMAT).unwrap_or_default()
+}

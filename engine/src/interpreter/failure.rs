@@ -1,0 +1,222 @@
+//! What happens when something goes wrong: retrying, catching, and failing what is around.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Outcome, Payload,
+    run::Run,
+    state::{BranchId, Phase},
+};
+use crate::{
+    definition::{Body, Catcher, QueryLanguage, State, Transition, matches_error},
+    history::{self, EvaluationFailed, EventKind},
+    query::QueryError,
+};
+
+/// AWS's limit on a state's input, output and result, in bytes of UTF-8.
+pub(super) const MAX_PAYLOAD: usize = 262_144;
+
+/// Why a state failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub error: Option<String>,
+    pub cause: Option<String>,
+    /// A lapsed heartbeat: States.Timeout in the history, and States.HeartbeatTimeout to those who look for that.
+    pub by_heartbeat: bool,
+}
+
+impl Failure {
+    pub fn new(error: &str, cause: impl Into<String>) -> Self {
+        Self { error: Some(error.to_owned()), cause: Some(cause.into()), by_heartbeat: false }
+    }
+
+    /// AWS's words for a result that is too long; `what` is a state's name or a task's resource.
+    pub fn too_large(what: &str) -> Self {
+        let cause = format!(
+            "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
+        );
+        Self::new("States.DataLimitExceeded", cause)
+    }
+
+    /// AWS's task timeout: without a cause in the history, with an empty one for Catch.
+    pub fn timeout(by_heartbeat: bool) -> Self {
+        Self { error: Some("States.Timeout".to_owned()), cause: None, by_heartbeat }
+    }
+
+    pub fn history_is_full() -> Self {
+        Self::new("States.Runtime", "The execution reached the maximum number of history events (25000).")
+    }
+
+    pub fn details(&self) -> history::Failure {
+        history::Failure { error: self.error.clone(), cause: self.cause.clone() }
+    }
+
+    /// What a Catch sees: null where SendTaskFailure gave nothing, but an empty cause of a timeout.
+    fn output(&self) -> Value {
+        let timed_out = self.error.as_deref() == Some("States.Timeout");
+        let cause = self.cause.as_deref().or(timed_out.then_some(""));
+        json!({"Error": self.error, "Cause": cause})
+    }
+}
+
+impl Run<'_> {
+    /// A query's failure as the state's, with AWS's words before it. In JSONata an event tells of it, whose previous
+    /// one is `previous`.
+    pub fn query_failed(&mut self, id: BranchId, error: QueryError, previous: i64) -> Failure {
+        let state = self.current(id);
+        let entered = self.branch(id).entered;
+        let cause = format!(
+            "An error occurred while executing the state '{}' (entered at the event id #{entered}). {}",
+            state.name, error.cause
+        );
+        if error.error == "States.QueryEvaluationError" {
+            let failed = EvaluationFailed {
+                error: error.error.to_owned(),
+                cause: cause.clone(),
+                location: error.location,
+                state: state.name.clone(),
+            };
+            let event = self.tell_aside(id, previous, EventKind::EvaluationFailed(failed));
+            self.change(id, |branch| branch.previous = event);
+        }
+        Failure::new(error.error, cause)
+    }
+
+    /// Retries, catches, or fails the branch and what is around it.
+    pub fn fail_state(&mut self, id: BranchId, failure: Failure) {
+        let (mut id, mut failure) = (id, failure);
+        while !self.state.over {
+            let fatal = is_fatal(&failure);
+            if fatal && !self.is_hidden(id) {
+                self.fail_execution(self.branch(id).previous, failure);
+                return;
+            }
+            if !fatal {
+                failure = match self.handle(id, failure) {
+                    None => return,
+                    Some(failure) => failure,
+                };
+            }
+            let branch = self.branch(id);
+            let (parent, index, previous) = (branch.parent, branch.index, branch.previous);
+            let Some(parent) = parent else {
+                self.fail_execution(previous, failure);
+                return;
+            };
+            let state = self.current(parent);
+            failure = match &state.body {
+                Body::Map(map) => match self.iteration_failed(parent, state, map, id, index, failure) {
+                    None => return,
+                    Some(failure) => failure,
+                },
+                _ => {
+                    self.abort_children(parent, Some(id));
+                    self.change(parent, |branch| branch.previous = previous);
+                    self.tell(parent, EventKind::ParallelStateFailed);
+                    failure
+                }
+            };
+            id = parent;
+        }
+    }
+
+    pub fn fail_execution(&mut self, previous: i64, failure: Failure) {
+        self.end(previous, EventKind::ExecutionFailed(failure.details()));
+        self.finish(Outcome::Failed { error: failure.error, cause: failure.cause });
+    }
+
+    /// Tries Retry and Catch of a branch's current state; gives back a failure that neither takes.
+    fn handle(&mut self, id: BranchId, failure: Failure) -> Option<Failure> {
+        let state = self.current(id);
+        let (retriers, catchers) = state.body.handlers();
+        let error = failure.error.as_deref();
+        let matches = |errors: &[String]| matches_error(errors, error, failure.by_heartbeat);
+        if let Some((at, retrier)) = retriers.iter().enumerate().find(|(_, retrier)| matches(&retrier.errors)) {
+            let used = self.branch(id).attempts.get(at).copied().unwrap_or(0);
+            if used < retrier.max_attempts {
+                let delay = retrier.delay_milliseconds(used, self.chance());
+                let timer = self.set_timer_in(delay);
+                self.change(id, |branch| {
+                    branch.attempts.resize(retriers.len(), 0);
+                    branch.attempts[at] += 1;
+                    branch.phase = Phase::BackingOff { timer };
+                });
+                return None;
+            }
+        }
+        let Some((at, catcher)) = catchers.iter().enumerate().find(|(_, catcher)| matches(&catcher.errors)) else {
+            return Some(failure);
+        };
+        match self.caught(id, state, at, catcher, &failure) {
+            Ok((output, _)) if output.size() > MAX_PAYLOAD => Some(Failure::too_large(&state.name)),
+            Ok((output, assigned)) => {
+                self.exit(id, output, assigned, Transition::Next(catcher.next));
+                None
+            }
+            Err(error) => Some(self.query_failed(id, error, self.branch(id).previous)),
+        }
+    }
+
+    /// A Catcher's output and variables.
+    fn caught(
+        &self,
+        id: BranchId,
+        state: &State,
+        at: usize,
+        catcher: &Catcher,
+        failure: &Failure,
+    ) -> Result<(Payload, Map<String, Value>), QueryError> {
+        let view = self.view(id, state, None);
+        let input = self.input(id);
+        let error = failure.output();
+        let assigned = |scope| match &catcher.assign {
+            None => Ok(Map::new()),
+            Some(assign) => assign.evaluate(&scope, &format!("Catch[{at}]/Assign")).map(into_object),
+        };
+        match state.language {
+            QueryLanguage::JsonPath => {
+                let assigned = assigned(view.scope(&error))?;
+                let output = catcher.result_path.apply(&input, Payload::from(error.clone()))?;
+                Ok((output, assigned))
+            }
+            QueryLanguage::Jsonata => {
+                let scope = crate::query::Scope { error_output: Some(&error), ..view.scope(input.value()) };
+                let assigned = assigned(scope)?;
+                let output = match &catcher.output {
+                    None => error.clone(),
+                    Some(output) => output.evaluate(&scope, &format!("Catch[{at}]/Output"))?,
+                };
+                Ok((Payload::from(output), assigned))
+            }
+        }
+    }
+
+    /// A number in [0, 1) for a retry's jitter.
+    fn chance(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "53 bits are what a double holds")]
+        let chance = (self.draw(self.state.next_timer) >> 11) as f64 / (1_u64 << 53) as f64;
+        chance
+    }
+
+    /// A random number; the same one whenever this very step is taken again. `nonce` tells draws apart.
+    pub fn draw(&self, nonce: i64) -> u64 {
+        // SplitMix64: a good spread is all that jitter needs.
+        let mut z = self.facts.seed.wrapping_add(nonce.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+/// States.Runtime cannot be retried nor caught, and fails the execution at once, wherever it happens.
+fn is_fatal(failure: &Failure) -> bool {
+    failure.error.as_deref() == Some("States.Runtime")
+}
+
+/// What a template for variables gives is always an object: the definition holds one.
+pub(super) fn into_object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}

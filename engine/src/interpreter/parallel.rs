@@ -1,0 +1,123 @@
+//! Parallel states, and ending what runs within a state.
+
+use std::collections::HashMap;
+
+use super::{
+    Payload,
+    data::{Outgoing, Way},
+    failure::Failure,
+    run::Run,
+    state::{BranchId, Phase},
+};
+use crate::{
+    definition::{Body, Parallel, State},
+    history::{EventKind, Iteration},
+};
+
+impl Run<'_> {
+    pub fn fork(&mut self, id: BranchId, state: &State, parallel: &Parallel) -> Result<(), Failure> {
+        let before = self.before(id);
+        let input = match self.arguments(id, state, parallel.arguments.as_ref(), None) {
+            Ok(input) => input,
+            Err(error) => return Err(self.container_query_failed(id, error, before)),
+        };
+        let started = self.tell(id, EventKind::ParallelStateStarted);
+        let count = parallel.branches.len();
+        self.change(id, |branch| branch.phase = Phase::Parallel { running: count, outputs: vec![None; count] });
+        for (index, machine) in parallel.branches.iter().enumerate() {
+            self.begin(Some(id), index, *machine, Some(input.clone()), started);
+        }
+        Ok(())
+    }
+
+    pub fn parallel_branch_succeeded(
+        &mut self,
+        id: BranchId,
+        state: &State,
+        parallel: &Parallel,
+        index: usize,
+        previous: i64,
+        output: Payload,
+    ) -> Result<(), Failure> {
+        let mut done = None;
+        self.change(id, |branch| {
+            if let Phase::Parallel { running, outputs } = &mut branch.phase {
+                outputs[index] = Some(output);
+                *running -= 1;
+                if *running == 0 {
+                    done = Some(std::mem::take(outputs));
+                }
+            }
+        });
+        let Some(outputs) = done else { return Ok(()) };
+        self.change(id, |branch| branch.previous = previous);
+        self.tell_aside(id, previous, EventKind::ParallelStateSucceeded);
+        let way = Way::with_result(state, parallel.result_selector.as_ref(), &parallel.result_path, parallel.then);
+        self.leave(id, state, Outgoing::Result(joined(outputs)), &way, previous)
+    }
+
+    /// A Parallel's or Map's own query failed: in JSONata that fails the state with an event of its own.
+    pub fn container_query_failed(&mut self, id: BranchId, error: crate::query::QueryError, previous: i64) -> Failure {
+        let evaluation = error.error == "States.QueryEvaluationError";
+        let failure = self.query_failed(id, error, previous);
+        if evaluation {
+            let failed = match self.current(id).body {
+                Body::Map(_) => EventKind::MapStateFailed,
+                _ => EventKind::ParallelStateFailed,
+            };
+            self.tell(id, failed);
+        }
+        failure
+    }
+
+    /// Ends everything within a branch's current state but `failed`, which has told of its end itself.
+    pub fn abort_children(&mut self, id: BranchId, failed: Option<BranchId>) {
+        let mut children: HashMap<BranchId, Vec<BranchId>> = HashMap::new();
+        for (child, branch) in &self.state.branches {
+            if let Some(parent) = branch.parent {
+                children.entry(parent).or_default().push(*child);
+            }
+        }
+        // The innermost first, so that a child is told of before what it is part of.
+        let mut levels = vec![vec![id]];
+        while let Some(level) = levels.last().filter(|level| !level.is_empty()) {
+            levels.push(level.iter().filter_map(|around| children.get(around)).flatten().copied().collect());
+        }
+        for child in levels.into_iter().skip(1).rev().flatten() {
+            if Some(child) != failed {
+                self.abort(id, child);
+            }
+            self.state.branches.remove(&child);
+        }
+    }
+
+    fn abort(&mut self, around: BranchId, child: BranchId) {
+        let kind = self.current(child).body.kind();
+        let branch = self.branch(child);
+        let (phase, previous, parent, index) = (branch.phase.clone(), branch.previous, branch.parent, branch.index);
+        self.let_go(&phase);
+        if !matches!(phase, Phase::Ready | Phase::Settled) {
+            self.tell_aside(child, previous, EventKind::StateAborted(kind));
+        }
+        if let Some(parent) = parent.filter(|parent| *parent == around)
+            && let Body::Map(_) = self.current(parent).body
+        {
+            let name = self.current(parent).name.clone();
+            self.tell_aside(parent, previous, EventKind::MapIterationAborted(Iteration { name, index }));
+        }
+    }
+}
+
+/// The outputs as a list, each letter by letter.
+pub(super) fn joined(outputs: Vec<Option<Payload>>) -> Payload {
+    let mut text = String::with_capacity(outputs.iter().flatten().map(|output| output.size() + 1).sum::<usize>() + 2);
+    text.push('[');
+    for (index, output) in outputs.iter().flatten().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(output.text());
+    }
+    text.push(']');
+    Payload::from_text(text)
+}

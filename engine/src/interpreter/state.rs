@@ -1,0 +1,200 @@
+//! What an execution remembers between two events: where each of its branches is.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Payload, TaskId, TimerId};
+use crate::definition::StateId;
+
+/// A line of states: the execution itself, a branch of a Parallel or an iteration of a Map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct BranchId(pub u32);
+
+/// Where an execution is. Small: neither the definition nor the execution's input is in it.
+///
+/// Meant to be stored as it serialises, and to be read by the same definition and facts only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExecutionState {
+    #[serde(rename = "e")]
+    pub(super) next_event: i64,
+    #[serde(rename = "t")]
+    pub(super) next_timer: i64,
+    #[serde(rename = "n")]
+    pub(super) next_branch: u32,
+    /// Of the state machine's own TimeoutSeconds.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub(super) deadline: Option<TimerId>,
+    #[serde(rename = "b", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) branches: BTreeMap<BranchId, Branch>,
+    /// Branches that can go on at once, when a step has ended early.
+    #[serde(rename = "r", default, skip_serializing_if = "VecDeque::is_empty")]
+    pub(super) ready: VecDeque<BranchId>,
+    /// Wakes the ready branches up.
+    #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
+    pub(super) resumption: Option<TimerId>,
+    #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) over: bool,
+}
+
+impl ExecutionState {
+    /// Of an execution that has not been started: its first event is [`Event::Start`](super::Event::Start).
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            next_event: 1,
+            next_timer: 1,
+            next_branch: 0,
+            deadline: None,
+            branches: BTreeMap::new(),
+            ready: VecDeque::new(),
+            resumption: None,
+            over: false,
+        }
+    }
+
+    /// Whether it has succeeded, failed, timed out or been stopped.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+}
+
+impl Default for ExecutionState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Branch {
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<BranchId>,
+    /// Which branch of the Parallel, which item of the Map.
+    #[serde(rename = "i", default, skip_serializing_if = "is_zero")]
+    pub index: usize,
+    #[serde(rename = "s")]
+    pub state: StateId,
+    /// The state's raw input; none where it is the execution's.
+    #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Payload>,
+    /// The id of the StateEntered event.
+    #[serde(rename = "e")]
+    pub entered: i64,
+    /// Milliseconds since 1970.
+    #[serde(rename = "at")]
+    pub entered_at: i64,
+    /// The last event of this branch: what its next event names as the previous one.
+    #[serde(rename = "l")]
+    pub previous: i64,
+    /// The event before StateEntered.
+    #[serde(rename = "c")]
+    pub came_from: i64,
+    /// Those assigned within this branch; it sees those of the branches around it too.
+    #[serde(rename = "v", default, skip_serializing_if = "Map::is_empty")]
+    pub variables: Map<String, Value>,
+    /// How often each Retrier of the state has been used.
+    #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<u32>,
+    /// Of an item of a distributed Map: its own count of events, which no history shows.
+    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
+    pub hidden_events: Option<i64>,
+    #[serde(rename = "ph", default, skip_serializing_if = "Phase::is_ready")]
+    pub phase: Phase,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// What a branch is doing in its state.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) enum Phase {
+    /// Just entered.
+    #[default]
+    #[serde(rename = "r")]
+    Ready,
+    /// What it waited for has come, or the time to try again.
+    #[serde(rename = "s")]
+    Settled,
+    #[serde(rename = "w")]
+    Waiting { timer: TimerId },
+    #[serde(rename = "t")]
+    Task(Pending),
+    /// Between a failure and the next try.
+    #[serde(rename = "b")]
+    BackingOff { timer: TimerId },
+    #[serde(rename = "p")]
+    Parallel {
+        /// How many branches are still running.
+        running: usize,
+        outputs: Vec<Option<Payload>>,
+    },
+    #[serde(rename = "m")]
+    Map(Box<Mapping>),
+}
+
+impl Phase {
+    fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready)
+    }
+}
+
+/// A task that has been scheduled.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Pending {
+    #[serde(rename = "k")]
+    pub task: TaskId,
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimerId>,
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
+    /// Whether the call has returned, or an activity worker has taken the task.
+    #[serde(rename = "g", default, skip_serializing_if = "std::ops::Not::not")]
+    pub under_way: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Heartbeat {
+    #[serde(rename = "s")]
+    pub seconds: i64,
+    #[serde(rename = "t")]
+    pub timer: TimerId,
+}
+
+/// A Map's progress.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Mapping {
+    /// What the iterations run over; none where it is the state's input.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Payload>,
+    #[serde(rename = "n")]
+    pub total: usize,
+    /// How many iterations have been started.
+    #[serde(rename = "s")]
+    pub started: usize,
+    #[serde(rename = "r")]
+    pub running: usize,
+    #[serde(rename = "f", default, skip_serializing_if = "is_zero")]
+    pub failed: usize,
+    /// 0 means no limit.
+    #[serde(rename = "c", default, skip_serializing_if = "is_zero")]
+    pub concurrency: usize,
+    /// How many failures a distributed Map survives.
+    #[serde(rename = "x", default, skip_serializing_if = "is_zero")]
+    pub tolerated: usize,
+    #[serde(rename = "o")]
+    pub outputs: Vec<Option<Payload>>,
+}
+
+impl Pending {
+    /// Whether a timer is one of this task's: its timeout, or (`true`) its heartbeat.
+    pub fn is_due(&self, timer: TimerId) -> Option<bool> {
+        if self.timeout == Some(timer) {
+            return Some(false);
+        }
+        self.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.timer == timer).then_some(true)
+    }
+}
