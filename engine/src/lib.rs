@@ -1,15 +1,29 @@
 //! An embeddable AWS Step Functions: Amazon States Language, durable executions and task tokens on SQLite, behind the
 //! AWS JSON protocol.
 
+mod activation;
+mod arn;
+mod clock;
 pub mod definition;
+mod engine;
 pub mod history;
 mod integrations;
 pub mod interpreter;
+mod operations;
+mod protocol;
 pub mod query;
+mod store;
+mod tasks;
+mod token;
 
 use std::{path::Path, sync::Arc};
 
+pub use clock::{Clock, SystemClock};
 pub use integrations::{FunctionError, Integrations, ServiceError};
+pub use protocol::Answer;
+pub use store::OpenError;
+
+use crate::engine::Engine;
 
 /// Who and where this Step Functions is, as its ARNs say.
 #[derive(Debug, Clone)]
@@ -19,42 +33,61 @@ pub struct Options {
     pub region: String,
 }
 
-/// An answer in the AWS JSON 1.0 protocol.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub body: Vec<u8>,
-}
-
-/// Why the data folder could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("cannot open {path}: {source}")]
-    Storage { path: String, source: Box<dyn std::error::Error + Send + Sync> },
-}
-
-/// The embedded Step Functions. Cheap to clone; all clones are one.
+/// The embedded Step Functions. Cheap to clone; all clones are one, which closes when the last of them is dropped.
 #[derive(Clone)]
 pub struct StepFunctions {
-    _inner: Arc<dyn Integrations>,
+    engine: Arc<Running>,
+}
+
+/// The engine while somebody holds it.
+struct Running(Arc<Engine>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl StepFunctions {
-    /// Opens the database file, creates it when it is missing, and fires what came due meanwhile.
+    /// Opens the database file, creates it when it is missing, fires what came due meanwhile and makes again the
+    /// calls that were not answered.
+    ///
+    /// # Errors
+    /// When the file can't be opened, is in use, is damaged, belongs to something else or to a newer version. It is
+    /// left as it was.
     pub async fn open(
-        _database: &Path,
-        _options: Options,
+        database: &Path,
+        options: Options,
         integrations: Arc<dyn Integrations>,
     ) -> Result<Self, OpenError> {
-        Ok(Self { _inner: integrations })
+        Self::open_with_clock(database, options, integrations, Arc::new(SystemClock)).await
+    }
+
+    /// Like [`StepFunctions::open`], with a clock of the caller's: a test moves it instead of waiting.
+    ///
+    /// # Errors
+    /// As [`StepFunctions::open`].
+    pub async fn open_with_clock(
+        database: &Path,
+        options: Options,
+        integrations: Arc<dyn Integrations>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let engine = Engine::open(database, options, integrations, clock).await?;
+        Ok(Self { engine: Arc::new(Running(engine)) })
     }
 
     /// Answers one request of the AWS JSON 1.0 protocol; `operation` is what stands behind `AWSStepFunctions.` in
-    /// `X-Amz-Target`.
-    pub async fn handle(&self, _operation: &str, _body: &[u8]) -> Answer {
-        Answer { status: 400, body: br#"{"__type":"UnknownOperationException"}"#.to_vec() }
+    /// `X-Amz-Target`. What the answer says is on disk when it comes.
+    pub async fn handle(&self, operation: &str, body: &[u8]) -> Answer {
+        Answer::of(operations::answer(&self.engine.0, operation, body).await)
     }
 
-    /// Stops firing timers, lets running activations commit and closes the database.
-    pub async fn shutdown(&self) {}
+    /// Stops firing timers, lets running activations commit and closes the database. Calls under way are left; they
+    /// are made again by the next one who opens it.
+    pub async fn shutdown(&self) {
+        let engine = self.engine.0.clone();
+        // Closing waits for the writer's thread.
+        let _ = tokio::task::spawn_blocking(move || engine.close()).await;
+    }
 }

@@ -1,0 +1,97 @@
+//! A local Step Functions: the engine behind HTTP, for the AWS CLI and SDKs.
+//!
+//! ```sh
+//! cargo run -p asl-engine --example server -- --listen 127.0.0.1:4566 --data-dir ./data
+//! aws --endpoint-url http://127.0.0.1:4566 stepfunctions list-state-machines
+//! ```
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use asl_engine::{Answer, FunctionError, Integrations, Options, ServiceError, StepFunctions};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use clap::Parser;
+use serde_json::Value;
+
+#[derive(Parser)]
+#[command(about = "A local AWS Step Functions")]
+struct Settings {
+    /// Where to listen. Whoever reaches this address may do everything: keep it on loopback
+    #[arg(long, env = "ASL_ENGINE_LISTEN", default_value = "127.0.0.1:4566")]
+    listen: SocketAddr,
+    /// Where everything is kept
+    #[arg(long, env = "ASL_ENGINE_DATA_DIR", default_value = "./data")]
+    data_dir: PathBuf,
+    /// As it stands in ARNs
+    #[arg(long, env = "ASL_ENGINE_REGION", default_value = "eu-west-2")]
+    region: String,
+    /// As it stands in ARNs, twelve digits
+    #[arg(long, env = "ASL_ENGINE_ACCOUNT", default_value = "000000000000")]
+    account: String,
+}
+
+/// Nothing but Step Functions is here. Who embeds the engine gives it functions and services of their own.
+struct Alone;
+
+#[async_trait::async_trait]
+impl Integrations for Alone {
+    async fn invoke_function(&self, function: &str, _payload: Value) -> Result<Value, FunctionError> {
+        Err(FunctionError::NotFound(function.to_owned()))
+    }
+
+    async fn call_service(&self, service: &str, action: &str, _parameters: Value) -> Result<Value, ServiceError> {
+        Err(ServiceError {
+            error: format!("{service}.NotSupported"),
+            message: format!("No endpoint is configured for {service}:{action}"),
+            status: 501,
+            request_id: uuid::Uuid::new_v4().to_string(),
+        })
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .init();
+    let settings = Settings::parse();
+    let database = settings.data_dir.join("step-functions.sqlite");
+    let options = Options { account_id: settings.account, region: settings.region };
+    let engine = StepFunctions::open(&database, options, Arc::new(Alone)).await?;
+    let routes = Router::new()
+        .route("/", get(|| async { "Step Functions\n" }).post(answer))
+        // The largest request that is allowed has a definition of 1 MB, which JSON may write at up to six times that.
+        .layer(DefaultBodyLimit::max(8 << 20))
+        .with_state(engine.clone());
+    let listener = tokio::net::TcpListener::bind(settings.listen).await?;
+    tracing::info!(address = %listener.local_addr()?, data = %settings.data_dir.display(), "listening");
+    let stop = async {
+        // Without a signal handler the server can only be killed, which it survives too.
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
+        // Answers are small: waiting to fill a packet only delays them.
+        let _ = connection.set_nodelay(true);
+    });
+    axum::serve(listener, routes).with_graceful_shutdown(stop).await?;
+    engine.shutdown().await;
+    Ok(())
+}
+
+async fn answer(State(engine): State<StepFunctions>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let operation = target.strip_prefix("AWSStepFunctions.").unwrap_or(target);
+    let Answer { status, body } = engine.handle(operation, &body).await;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = [
+        (header::CONTENT_TYPE.as_str(), "application/x-amz-json-1.0".to_owned()),
+        ("x-amzn-RequestId", uuid::Uuid::new_v4().to_string()),
+    ];
+    (status, headers, body).into_response()
+}

@@ -1,0 +1,244 @@
+//! One activation: an event reaches an execution, the interpreter says what follows, and all of it is written in the
+//! transaction that is open.
+
+use std::collections::VecDeque;
+
+use rusqlite::Result;
+use serde_json::{Value, json};
+
+use crate::{
+    arn::Arn,
+    clock::{from_millis, millis},
+    interpreter::{self, Command, Event, ExecutionFacts, ExecutionState, Outcome, Payload, TaskId, Work},
+    store::{
+        Call, Ended, ExecutionId, Transaction,
+        activities::{self, Offer},
+        calls,
+        executions::{self, End, Execution, Status},
+        history,
+        state_machines::Runnable,
+        timers,
+    },
+};
+
+/// Whether the event still concerned its execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Delivered {
+    Yes,
+    /// Nothing waited for it; nothing has changed.
+    NotPending,
+}
+
+impl Transaction<'_> {
+    /// Brings an event to an execution, and to others what follows from it there: the end of an execution answers
+    /// those that wait for it, and stopping one stops those it waits for.
+    pub fn deliver(&mut self, execution: ExecutionId, event: Event) -> Result<Delivered> {
+        let mut follows = VecDeque::new();
+        let delivered = self.activate(execution, event, &mut follows)?;
+        while let Some((execution, event)) = follows.pop_front() {
+            // One that waits no more is no fault of the event that began this.
+            let _ = self.activate(execution, event, &mut follows)?;
+        }
+        Ok(delivered)
+    }
+
+    fn activate(&mut self, id: ExecutionId, event: Event, follows: &mut Follows) -> Result<Delivered> {
+        let Some((execution, input)) = executions::with_input(self.connection, id)? else {
+            return Ok(Delivered::NotPending);
+        };
+        if execution.status != Status::Running {
+            return Ok(Delivered::NotPending);
+        }
+        let runnable = self.revisions.get(self.connection, execution.revision)?;
+        let mut state = match executions::state(self.connection, id)? {
+            None => ExecutionState::default(),
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, error.into())
+            })?,
+        };
+
+        let input = Payload::from_text(input);
+        let machine = &runnable.state_machine_name;
+        let version = execution.version.map(|number| self.options.qualified_arn(machine, number));
+        let alias = execution.alias.as_ref().map(|name| self.options.qualified_arn(machine, name));
+        let token = |task: TaskId| self.signer.task_token(id, task).as_str().to_owned();
+        let facts = ExecutionFacts {
+            execution_arn: &self.options.arn_of(&execution, machine),
+            execution_name: execution.shown_name(),
+            state_machine_arn: &self.options.state_machine_arn(machine),
+            state_machine_name: machine,
+            state_machine_version_arn: version.as_deref(),
+            state_machine_alias_arn: alias.as_deref(),
+            role_arn: &runnable.role_arn,
+            started: from_millis(execution.started),
+            input: &input,
+            redrive_count: execution.redrive_count,
+            redriven: execution.redriven.map(from_millis),
+            seed: self.signer.seed(id),
+            token: &token,
+        };
+        let Ok(step) = interpreter::advance(&runnable.definition, &facts, &mut state, event, self.now) else {
+            return Ok(Delivered::NotPending);
+        };
+
+        if let Some(first) = step.events.first() {
+            let mut lines = Vec::with_capacity(step.events.len() * 256);
+            for event in &step.events {
+                serde_json::to_writer(&mut lines, event).map_err(unwritable)?;
+                lines.push(b'\n');
+            }
+            history::append(self.connection, id, first.id, &lines)?;
+        }
+        let mut status = Status::Running;
+        for command in step.commands {
+            if let Command::Finish(outcome) = &command {
+                status = self.end(&execution, &runnable, &input, outcome, follows)?;
+            } else {
+                self.carry_out(id, command, follows)?;
+            }
+        }
+        // One that failed may be redriven: where it stood is kept.
+        if status == Status::Running || status.is_redrivable() && !runnable.express {
+            executions::put_state(self.connection, id, &serde_json::to_vec(&state).map_err(unwritable)?)?;
+        } else {
+            executions::drop_state(self.connection, id)?;
+        }
+        Ok(Delivered::Yes)
+    }
+
+    fn carry_out(&mut self, id: ExecutionId, command: Command, follows: &mut Follows) -> Result<()> {
+        match command {
+            Command::Perform { task, work: Work::Activity { activity_arn, input } } => {
+                let activity = match Arn::parse(&activity_arn, self.options) {
+                    Ok(Arn::Activity { name }) => activities::by_name(self.connection, name)?,
+                    _ => None,
+                };
+                let Some(activity) = activity else {
+                    let cause = format!("The activity {activity_arn} does not exist");
+                    follows.push_back((id, failed(task, "States.Runtime", cause)));
+                    return Ok(());
+                };
+                let offer = Offer { execution: id, task, input: input.to_string() };
+                activities::offer(self.connection, activity.id, &offer)?;
+                self.effects.offers.push(activity.name);
+            }
+            Command::Perform { task, work } => {
+                let call = Call { execution: id, task, work };
+                calls::insert(self.connection, self.run, &call)?;
+                self.effects.calls.push(call);
+            }
+            Command::SetTimer { timer, due } => {
+                let due = millis(due);
+                timers::set(self.connection, id, timer, due)?;
+                let earliest = self.effects.earliest_timer.get_or_insert(due);
+                *earliest = due.min(*earliest);
+            }
+            Command::ClearTimer { timer } => timers::clear(self.connection, id, timer)?,
+            Command::Abandon { task } => self.abandon(id, task, follows)?,
+            // The caller ends executions.
+            Command::Finish(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Nobody waits for the task any more. An offer to workers stays until one of them would get it.
+    fn abandon(&mut self, id: ExecutionId, task: TaskId, follows: &mut Follows) -> Result<()> {
+        calls::remove(self.connection, id, task)?;
+        if let Some(child) = calls::stop_waiting(self.connection, id, task)? {
+            follows.push_back((child, Event::Stop { error: None, cause: None }));
+        }
+        Ok(())
+    }
+
+    fn end(
+        &mut self,
+        execution: &Execution,
+        runnable: &Runnable,
+        input: &Payload,
+        outcome: &Outcome,
+        follows: &mut Follows,
+    ) -> Result<Status> {
+        let id = execution.id;
+        let end = End::of(outcome, millis(self.now));
+        timers::clear_all(self.connection, id)?;
+        calls::remove_all(self.connection, id)?;
+        for child in calls::stop_all_waiting(self.connection, id)? {
+            follows.push_back((child, Event::Stop { error: None, cause: None }));
+        }
+        for waiting in calls::take_waiting(self.connection, id)? {
+            let description = self.describe_to_waiting(execution, runnable, input, &end, waiting.second_form);
+            let event = if end.status == Status::Succeeded {
+                Event::TaskSucceeded { task: waiting.task, output: description }
+            } else {
+                failed(waiting.task, "States.TaskFailed", description.text().to_owned())
+            };
+            follows.push_back((waiting.parent, event));
+        }
+        if runnable.express {
+            // AWS keeps nothing of these either: whoever waits gets all there is.
+            executions::remove(self.connection, id)?;
+            self.effects.ended.push(Ended::new(&execution.name, &end));
+        } else {
+            executions::end(self.connection, id, &end)?;
+        }
+        Ok(end.status)
+    }
+
+    /// The answer of `.sync` and `.sync:2`; the second has input and output as JSON, the first as text.
+    fn describe_to_waiting(
+        &self,
+        execution: &Execution,
+        runnable: &Runnable,
+        input: &Payload,
+        end: &End<'_>,
+        second_form: bool,
+    ) -> Payload {
+        let machine = &runnable.state_machine_name;
+        let document =
+            |text: &str| -> Value { if second_form { Payload::from_text(text).value().clone() } else { text.into() } };
+        let mut all = serde_json::Map::new();
+        if let Some(cause) = end.cause {
+            all.insert("Cause".into(), cause.into());
+        }
+        if let Some(error) = end.error {
+            all.insert("Error".into(), error.into());
+        }
+        all.insert("ExecutionArn".into(), self.options.arn_of(execution, machine).into());
+        all.insert("Input".into(), document(input.text()));
+        all.insert("InputDetails".into(), json!({"Included": true}));
+        all.insert("Name".into(), execution.shown_name().into());
+        if let Some(output) = end.output {
+            all.insert("Output".into(), document(output));
+            all.insert("OutputDetails".into(), json!({"Included": true}));
+        }
+        all.insert("StartDate".into(), execution.started.into());
+        all.insert("StateMachineArn".into(), self.options.state_machine_arn(machine).into());
+        all.insert("Status".into(), end.status.word().into());
+        all.insert("StopDate".into(), end.stopped.into());
+        Payload::from(Value::Object(all))
+    }
+}
+
+/// What an activation leads to in other executions, or in its own.
+type Follows = VecDeque<(ExecutionId, Event)>;
+
+fn failed(task: TaskId, error: &str, cause: String) -> Event {
+    Event::TaskFailed { task, error: Some(error.to_owned()), cause: Some(cause) }
+}
+
+fn unwritable(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
+}
+
+impl<'a> End<'a> {
+    fn of(outcome: &'a Outcome, stopped: i64) -> Self {
+        let (status, output, error, cause) = match outcome {
+            Outcome::Succeeded { output } => (Status::Succeeded, Some(output.text()), &None, &None),
+            Outcome::Failed { error, cause } => (Status::Failed, None, error, cause),
+            Outcome::TimedOut { error, cause } => (Status::TimedOut, None, error, cause),
+            Outcome::Aborted { error, cause } => (Status::Aborted, None, error, cause),
+        };
+        End { status, stopped, output, error: error.as_deref(), cause: cause.as_deref() }
+    }
+}

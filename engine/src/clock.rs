@@ -1,0 +1,55 @@
+//! Where the engine takes the time from.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+/// The time, given from outside so that a test can move it instead of waiting.
+#[async_trait]
+pub trait Clock: Send + Sync + 'static {
+    /// The time of day, in UTC.
+    fn now(&self) -> OffsetDateTime;
+
+    /// Returns at `deadline` or earlier: the caller looks at the time again. Returning early lets an
+    /// implementation notice that the time of day was set while it slept.
+    async fn sleep_until(&self, deadline: OffsetDateTime);
+}
+
+/// The machine's own clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+/// A wall clock can be set: no sleep trusts it for longer than this.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+#[async_trait]
+impl Clock for SystemClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+
+    async fn sleep_until(&self, deadline: OffsetDateTime) {
+        let left = Duration::try_from(deadline - self.now()).unwrap_or(Duration::ZERO);
+        tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+    }
+}
+
+/// Milliseconds since 1970, as the database stores times.
+pub(crate) fn millis(at: OffsetDateTime) -> i64 {
+    (at.unix_timestamp_nanos() / 1_000_000) as i64
+}
+
+/// The time that [`millis`] stored. What is out of range becomes the nearest time that is in it.
+pub(crate) fn from_millis(millis: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).unwrap_or(if millis < 0 {
+        OffsetDateTime::UNIX_EPOCH
+    } else {
+        time::macros::datetime!(9999-12-31 23:59:59 UTC)
+    })
+}
+
+/// A stored time as the protocol wants it: epoch seconds, a JSON number with three decimals.
+pub(crate) fn epoch_seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
+}

@@ -1,0 +1,92 @@
+//! The parts of a running engine, put together.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::task::JoinHandle;
+
+use crate::{
+    Clock, Integrations, OpenError, Options,
+    store::{AfterCommit, Effects, Store},
+    tasks::{self, Alarm, Calls, Deletions, Endings, Workers},
+};
+
+/// A running engine: the database, and what goes on around it.
+pub(crate) struct Engine {
+    pub options: Options,
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub integrations: Arc<dyn Integrations>,
+    pub reactions: Arc<Reactions>,
+    background: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What wakes when something has been committed.
+pub(crate) struct Reactions {
+    pub alarm: Alarm,
+    pub calls: Calls,
+    pub workers: Workers,
+    pub endings: Endings,
+    pub deletions: Deletions,
+}
+
+impl AfterCommit for Reactions {
+    fn perform(&self, effects: Effects) {
+        if let Some(due) = effects.earliest_timer {
+            self.alarm.set(due);
+        }
+        effects.calls.into_iter().for_each(|call| self.calls.make(call));
+        effects.offers.iter().for_each(|activity| self.workers.wake_one(activity));
+        effects.ended.into_iter().for_each(|ended| self.endings.tell(ended));
+        if effects.deleting {
+            self.deletions.wake();
+        }
+    }
+}
+
+impl Engine {
+    pub async fn open(
+        database: &Path,
+        options: Options,
+        integrations: Arc<dyn Integrations>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let (calls, line) = Calls::new();
+        let reactions = Arc::new(Reactions {
+            alarm: Alarm::default(),
+            calls,
+            workers: Workers::default(),
+            endings: Endings::default(),
+            deletions: Deletions::default(),
+        });
+        let open = {
+            let (path, options, clock) = (database.to_owned(), options.clone(), clock.clone());
+            let reactions = reactions.clone();
+            move || Store::open(&path, options, clock, reactions)
+        };
+        let store = tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|error| OpenError::Storage { path: database.display().to_string(), source: error.into() })??;
+        let background = Mutex::default();
+        let engine = Arc::new(Self { options, store, clock, integrations, reactions, background });
+        let tasks = [
+            tokio::spawn(tasks::fire_timers(engine.clone())),
+            tokio::spawn(tasks::make_calls(engine.clone(), line)),
+            tokio::spawn(tasks::carry_out_deletions(engine.clone())),
+        ];
+        engine.background().extend(tasks);
+        Ok(engine)
+    }
+
+    fn background(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.background.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what goes on in the background and closes the database. A second time does nothing.
+    pub fn close(&self) {
+        self.background().drain(..).for_each(|task| task.abort());
+        self.store.close();
+    }
+}

@@ -1,0 +1,176 @@
+//! Activities, and the workers that ask for their tasks.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{check_name, tags};
+use crate::{
+    Options,
+    activation::Delivered,
+    arn::Arn,
+    clock::{epoch_seconds, millis},
+    engine::Engine,
+    interpreter::Event,
+    protocol::{ARN, Body, Fault, Fields, NAME, Page, Text},
+    store::{
+        Stop, Transaction,
+        activities::{self, Activity},
+        tags as tag_rows,
+    },
+};
+
+const NEXT_TOKEN: Text = Text::length(1..=1024);
+
+pub(super) async fn create_activity(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let name = fields.text("name", NAME)?;
+    let tags = tags::read(fields)?;
+    let encryption = super::state_machines::encryption(fields)?.to_string();
+    fields.check()?;
+    check_name(&name)?;
+    let arn = engine.options.activity_arn(&name);
+    engine
+        .store
+        .write(move |transaction| {
+            let connection = transaction.connection;
+            let created = match activities::by_name(connection, &name)? {
+                // Asked for again: tags are not part of the question, and not changed.
+                Some(before) if before.encryption == encryption => before.created,
+                Some(_) => return Err(Fault::ActivityAlreadyExists(arn.clone()).into()),
+                None => {
+                    let now = millis(transaction.now);
+                    activities::insert(connection, &name, &encryption, now)?;
+                    for (key, value) in &tags {
+                        tag_rows::put(connection, &arn, key, value)?;
+                    }
+                    now
+                }
+            };
+            Ok(Body::json(&json!({"activityArn": arn, "creationDate": epoch_seconds(created)})))
+        })
+        .await
+}
+
+/// The activity's name in its ARN; None for one of another account or region.
+fn named<'a>(arn: &'a str, options: &Options) -> Result<Option<&'a str>, Fault> {
+    match Arn::parse(arn, options)? {
+        Arn::Activity { name } => Ok(Some(name)),
+        Arn::Elsewhere => Ok(None),
+        other => Err(other.wrong_type()),
+    }
+}
+
+fn find(connection: &rusqlite::Connection, options: &Options, arn: &str) -> Result<Activity, Stop> {
+    let found = match named(arn, options)? {
+        Some(name) => activities::by_name(connection, name)?,
+        None => None,
+    };
+    Ok(found.ok_or_else(|| Fault::ActivityDoesNotExist(arn.to_owned()))?)
+}
+
+pub(super) async fn describe_activity(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.text("activityArn", ARN)?;
+    fields.check()?;
+    let options = engine.options.clone();
+    engine
+        .store
+        .read(move |connection| {
+            let activity = find(connection, &options, &arn)?;
+            let encryption: Value = serde_json::from_str(&activity.encryption).unwrap_or_default();
+            Ok(Body::json(&json!({
+                "activityArn": arn,
+                "name": activity.name,
+                "creationDate": epoch_seconds(activity.created),
+                "encryptionConfiguration": encryption,
+            })))
+        })
+        .await
+}
+
+pub(super) async fn list_activities(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let page = Page::read(fields, NEXT_TOKEN)?;
+    fields.check()?;
+    let signer = engine.store.signer().clone();
+    let after = page.begin(&signer, "ListActivities")?.unwrap_or(0);
+    let options = engine.options.clone();
+    engine
+        .store
+        .read(move |connection| {
+            let mut rows = activities::list(connection, after, page.probe())?;
+            let next = page.cut(&mut rows, &signer, "ListActivities", |last| last.id);
+            let listed = rows.iter().map(|activity| {
+                json!({
+                    "activityArn": options.activity_arn(&activity.name),
+                    "name": activity.name,
+                    "creationDate": epoch_seconds(activity.created),
+                })
+            });
+            let mut answer = json!({"activities": listed.collect::<Vec<_>>()});
+            if let Some(next) = next {
+                answer["nextToken"] = next.into();
+            }
+            Ok(Body::json(&answer))
+        })
+        .await
+}
+
+pub(super) async fn delete_activity(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.text("activityArn", ARN)?;
+    fields.check()?;
+    engine
+        .store
+        .write(move |transaction| {
+            if let Some(name) = named(&arn, transaction.options)? {
+                activities::remove(transaction.connection, name)?;
+                tag_rows::remove_all(transaction.connection, &arn)?;
+            }
+            Ok(Body::empty())
+        })
+        .await
+}
+
+/// As long as AWS holds a worker's question open.
+const POLL: Duration = Duration::from_secs(60);
+
+pub(super) async fn get_activity_task(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.text("activityArn", ARN)?;
+    let worker = fields.optional_text("workerName", NAME)?;
+    fields.check()?;
+    let give_up = tokio::time::Instant::now() + POLL;
+    let name = named(&arn, &engine.options)?.ok_or_else(|| Fault::ActivityDoesNotExist(arn.clone()))?;
+    let offers = engine.reactions.workers.of(name);
+    loop {
+        // Waits from before it asks: a task that comes in between wakes it.
+        let mut offered = std::pin::pin!(offers.notified());
+        offered.as_mut().enable();
+        if let Some(task) = take(engine, arn.clone(), worker.clone()).await? {
+            return Ok(task);
+        }
+        if tokio::time::timeout_at(give_up, offered).await.is_err() {
+            return Ok(Body::json(&json!({"taskToken": null})));
+        }
+    }
+}
+
+/// The activity's oldest task, if there is one.
+async fn take(engine: &Engine, arn: String, worker: Option<String>) -> Result<Option<Body>, Fault> {
+    engine
+        .store
+        .write_if_awaited(move |transaction| {
+            let activity = find(transaction.connection, transaction.options, &arn)?;
+            Ok(take_task(transaction, activity.id, worker.as_deref())?)
+        })
+        .await
+}
+
+fn take_task(transaction: &mut Transaction<'_>, activity: i64, worker: Option<&str>) -> rusqlite::Result<Option<Body>> {
+    while let Some(offer) = activities::take_offer(transaction.connection, activity)? {
+        let started = Event::ActivityStarted { task: offer.task, worker_name: worker.map(str::to_owned) };
+        // One that timed out meanwhile, or whose execution is over, is dropped.
+        if transaction.deliver(offer.execution, started)? == Delivered::Yes {
+            let token = transaction.signer.task_token(offer.execution, offer.task);
+            return Ok(Some(Body::json(&json!({"taskToken": token.as_str(), "input": offer.input}))));
+        }
+    }
+    Ok(None)
+}

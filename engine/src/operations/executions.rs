@@ -1,0 +1,200 @@
+//! Describing, listing and stopping executions.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{find_execution, find_machine};
+use crate::{
+    Options,
+    arn::Arn,
+    clock::{epoch_seconds, millis},
+    engine::Engine,
+    interpreter::Event,
+    protocol::{ARN, Body, CAUSE, ERROR, Fault, Fields, LONG_ARN, Page, Text},
+    store::{
+        Stop,
+        executions::{self, Data, Execution, Filter, Status},
+    },
+};
+
+pub(super) const INCLUDED_DATA: [&str; 2] = ["ALL_DATA", "METADATA_ONLY"];
+
+pub(super) async fn describe_execution(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.text("executionArn", ARN)?;
+    let included = fields.optional_word("includedData", &INCLUDED_DATA)? != Some("METADATA_ONLY");
+    fields.check()?;
+    let options = engine.options.clone();
+    engine
+        .store
+        .read(move |connection| {
+            let (execution, machine) = find_execution(connection, &options, &arn)?;
+            let data = executions::data(connection, execution.id)?;
+            Ok(Body::json(&description(&options, &execution, &machine, data, included)))
+        })
+        .await
+}
+
+fn description(
+    options: &Options,
+    execution: &Execution,
+    machine: &str,
+    data: Data,
+    included: bool,
+) -> Map<String, Value> {
+    let mut all = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            all.insert(name.to_owned(), value);
+        }
+    };
+    put("executionArn", Some(options.arn_of(execution, machine).into()));
+    put("stateMachineArn", Some(options.state_machine_arn(machine).into()));
+    put("name", Some(execution.shown_name().into()));
+    put("status", Some(execution.status.word().into()));
+    put("startDate", Some(epoch_seconds(execution.started).into()));
+    put("stopDate", execution.stopped.map(|at| epoch_seconds(at).into()));
+    let details = json!({"included": included});
+    put("inputDetails", Some(details.clone()));
+    put("outputDetails", data.output.as_ref().map(|_| details));
+    if included {
+        put("input", Some(data.input.into()));
+        put("output", data.output.map(Value::from));
+        put("error", data.error.map(Value::from));
+        put("cause", data.cause.map(Value::from));
+    }
+    put("traceHeader", data.trace_header.map(Value::from));
+    put("stateMachineVersionArn", execution.version.map(|number| options.qualified_arn(machine, number).into()));
+    put("stateMachineAliasArn", execution.alias.as_ref().map(|alias| options.qualified_arn(machine, alias).into()));
+    put("redriveCount", Some(execution.redrive_count.into()));
+    put("redriveDate", execution.redriven.map(|at| epoch_seconds(at).into()));
+    if execution.status.is_redrivable() {
+        put("redriveStatus", Some("REDRIVABLE".into()));
+    } else {
+        put("redriveStatus", Some("NOT_REDRIVABLE".into()));
+        let reason = format!("Execution is {} and cannot be redriven", execution.status.word());
+        put("redriveStatusReason", Some(reason.into()));
+    }
+    all
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    execution_arn: String,
+    state_machine_arn: String,
+    name: String,
+    status: &'static str,
+    start_date: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_date: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
+    redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<f64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Executions {
+    executions: Vec<Listed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// Of ListExecutions: longer than that of other lists.
+const NEXT_TOKEN: Text = Text::length(1..=3096);
+
+pub(super) async fn list_executions(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.optional_text("stateMachineArn", ARN)?;
+    let map_run = fields.optional_text("mapRunArn", LONG_ARN)?;
+    let status = fields.optional_word("statusFilter", &Status::WORDS)?;
+    let redriven = fields.optional_word("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"])?;
+    let page = Page::read(fields, NEXT_TOKEN)?;
+    fields.check()?;
+    let arn = match (arn, map_run) {
+        (Some(arn), None) => arn,
+        (None, Some(map_run)) => return Err(Fault::ResourceNotFound(map_run)),
+        (Some(_), Some(_)) => {
+            return Err(Fault::Validation("Only one of stateMachineArn and mapRunArn can be given".into()));
+        }
+        (None, None) => return Err(Fault::Validation("Must provide a StateMachine ARN or MapRun ARN".into())),
+    };
+    let request = format!("ListExecutions {arn} {status:?} {redriven:?}");
+    let before = page.begin(engine.store.signer(), &request)?.unwrap_or(i64::MAX);
+    let (options, signer) = (engine.options.clone(), engine.store.signer().clone());
+    engine
+        .store
+        .read(move |connection| {
+            let mut filter = Filter { redriven: redriven.map(|word| word == "REDRIVEN"), ..Filter::default() };
+            let machine = match Arn::parse(&arn, &options)? {
+                Arn::Version { machine, number } => {
+                    filter.version = Some(number);
+                    options.state_machine_arn(machine)
+                }
+                Arn::Alias { machine, name } => {
+                    filter.alias = Some(name.to_owned());
+                    options.state_machine_arn(machine)
+                }
+                _ => arn.clone(),
+            };
+            let machine = find_machine(connection, &options, &machine).map_err(|stop| match stop {
+                Stop::Refused(Fault::StateMachineDoesNotExist(_)) => {
+                    Fault::StateMachineDoesNotExist(arn.clone()).into()
+                }
+                stop => stop,
+            })?;
+            if machine.express {
+                return Err(Fault::StateMachineTypeNotSupported.into());
+            }
+            filter.status = status.and_then(Status::of_word);
+            // Nothing here is ever pending a redrive.
+            let mut rows = if status == Some("PENDING_REDRIVE") {
+                Vec::new()
+            } else {
+                executions::list(connection, machine.id, &filter, before, page.probe())?
+            };
+            let next_token = page.cut(&mut rows, &signer, &request, |last| last.id.0);
+            let executions = rows.iter().map(|row| listed(&options, row, &machine.name)).collect();
+            Ok(Body::json(&Executions { executions, next_token }))
+        })
+        .await
+}
+
+fn listed(options: &Options, execution: &Execution, machine: &str) -> Listed {
+    Listed {
+        execution_arn: options.arn_of(execution, machine),
+        state_machine_arn: options.state_machine_arn(machine),
+        name: execution.shown_name().to_owned(),
+        status: execution.status.word(),
+        start_date: epoch_seconds(execution.started),
+        stop_date: execution.stopped.map(epoch_seconds),
+        state_machine_version_arn: execution.version.map(|number| options.qualified_arn(machine, number)),
+        state_machine_alias_arn: execution.alias.as_ref().map(|alias| options.qualified_arn(machine, alias)),
+        redrive_count: execution.redrive_count,
+        redrive_date: execution.redriven.map(epoch_seconds),
+    }
+}
+
+/// One that is over already stays as it ended; the answer says when that was.
+pub(super) async fn stop_execution(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.text("executionArn", ARN)?;
+    let error = fields.optional_text("error", ERROR)?;
+    let cause = fields.optional_text("cause", CAUSE)?;
+    fields.check()?;
+    let stopped = engine
+        .store
+        .write(move |transaction| {
+            let (execution, _) = find_execution(transaction.connection, transaction.options, &arn)?;
+            if let Some(stopped) = execution.stopped {
+                return Ok(stopped);
+            }
+            let event = Event::Stop { error: error.clone(), cause: cause.clone() };
+            let _ = transaction.deliver(execution.id, event)?;
+            Ok(millis(transaction.now))
+        })
+        .await?;
+    Ok(Body::json(&json!({"stopDate": epoch_seconds(stopped)})))
+}

@@ -1,0 +1,407 @@
+//! Creating, updating, describing, listing and deleting state machines.
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{
+    check_name,
+    executions::INCLUDED_DATA,
+    find_execution, find_machine, tags,
+    versions::{self, Publication},
+};
+use crate::{
+    Options,
+    arn::Arn,
+    clock::{epoch_seconds, millis},
+    definition::{Body as StateBody, Definition, Resource},
+    engine::Engine,
+    interpreter::Pattern,
+    protocol::{ARN, Body, DEFINITION, DESCRIPTION, Fault, Fields, Page, Text},
+    store::{
+        Stop, Transaction,
+        state_machines::{self as machines, NewRevision, Revision, StateMachine},
+        tags as tag_rows,
+    },
+    tasks::{Deleted, delete_some_of},
+};
+
+const NEXT_TOKEN: Text = Text::length(1..=1024);
+const TYPES: [&str; 2] = ["STANDARD", "EXPRESS"];
+
+/// loggingConfiguration, tracingConfiguration and encryptionConfiguration, each as AWS gives it back.
+///
+/// They are kept and shown; nothing here writes logs to CloudWatch, traces to X-Ray or uses keys of KMS.
+struct Settings {
+    logging: Option<Value>,
+    tracing: Option<Value>,
+    encryption: Option<Value>,
+}
+
+impl Settings {
+    fn read(fields: &mut Fields) -> Result<Self, Fault> {
+        let logging = fields.optional_object("loggingConfiguration")?.map(logging).transpose()?;
+        let tracing = fields.optional_object("tracingConfiguration")?.map(|given| {
+            let enabled = given.get("enabled").and_then(Value::as_bool).unwrap_or(false);
+            json!({"enabled": enabled})
+        });
+        let encryption = fields.optional_object("encryptionConfiguration")?.map(check_encryption).transpose()?;
+        Ok(Self { logging, tracing, encryption })
+    }
+
+    fn any(&self) -> bool {
+        self.logging.is_some() || self.tracing.is_some() || self.encryption.is_some()
+    }
+
+    /// What was given, and for the rest what was before.
+    fn over(&self, before: &Value) -> String {
+        fn keep<'a>(given: &'a Option<Value>, before: &'a Value) -> &'a Value {
+            given.as_ref().unwrap_or(before)
+        }
+        json!({
+            "loggingConfiguration": keep(&self.logging, &before["loggingConfiguration"]),
+            "tracingConfiguration": keep(&self.tracing, &before["tracingConfiguration"]),
+            "encryptionConfiguration": keep(&self.encryption, &before["encryptionConfiguration"]),
+        })
+        .to_string()
+    }
+}
+
+/// What AWS has when nothing is said.
+fn default_settings() -> Value {
+    json!({
+        "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
+        "tracingConfiguration": {"enabled": false},
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+    })
+}
+
+fn logging(mut given: Map<String, Value>) -> Result<Value, Fault> {
+    let invalid = |what: &str| Fault::InvalidLoggingConfiguration(format!("Invalid Logging Configuration: {what}"));
+    let level = match given.remove("level") {
+        None | Some(Value::Null) => "OFF".to_owned(),
+        Some(Value::String(level)) if matches!(&*level, "ALL" | "ERROR" | "FATAL" | "OFF") => level,
+        Some(_) => return Err(invalid("level must be one of ALL, ERROR, FATAL and OFF.")),
+    };
+    let with_data = given.get("includeExecutionData").and_then(Value::as_bool).unwrap_or(false);
+    let destinations = match given.remove("destinations") {
+        Some(Value::Array(destinations)) => destinations,
+        _ => Vec::new(),
+    };
+    if level != "OFF" && destinations.len() != 1 {
+        return Err(invalid("Must specify exactly one Log Destination."));
+    }
+    let mut all = json!({"level": level, "includeExecutionData": with_data});
+    if !destinations.is_empty() {
+        all["destinations"] = destinations.into();
+    }
+    Ok(all)
+}
+
+fn check_encryption(given: Map<String, Value>) -> Result<Value, Fault> {
+    let invalid =
+        |what: &str| Fault::InvalidEncryptionConfiguration(format!("Invalid Encryption Configuration: {what}"));
+    let key = given.get("kmsKeyId").is_some_and(|key| !key.is_null());
+    match given.get("type").and_then(Value::as_str) {
+        Some("AWS_OWNED_KEY") if key => Err(invalid("kmsKeyId is not allowed with type AWS_OWNED_KEY")),
+        Some("AWS_OWNED_KEY") => Ok(given.into()),
+        Some("CUSTOMER_MANAGED_KMS_KEY") => Err(invalid("keys of KMS are not supported here; use type AWS_OWNED_KEY")),
+        _ => Err(invalid("type must be AWS_OWNED_KEY or CUSTOMER_MANAGED_KMS_KEY")),
+    }
+}
+
+/// The encryptionConfiguration of a request, or the one AWS has when nothing is said.
+pub(super) fn encryption(fields: &mut Fields) -> Result<Value, Fault> {
+    match fields.optional_object("encryptionConfiguration")? {
+        Some(given) => check_encryption(given),
+        None => Ok(default_settings()["encryptionConfiguration"].clone()),
+    }
+}
+
+fn check_role(arn: &str) -> Result<(), Fault> {
+    let mut parts = arn.splitn(6, ':');
+    let good = parts.next() == Some("arn")
+        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
+        && parts.next() == Some("iam")
+        && parts.next() == Some("")
+        && parts.next().is_some_and(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
+        && parts.next().is_some_and(|resource| resource.starts_with("role/"));
+    if good { Ok(()) } else { Err(Fault::InvalidArn(format!("Invalid Role Arn: {arn}"))) }
+}
+
+/// Refuses what can't be run.
+pub(super) fn check_definition(text: &str, express: bool) -> Result<(), Fault> {
+    let definition = Definition::parse(text).map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
+    let waits = |body: &StateBody| match body {
+        StateBody::Task(task) => match &task.resource {
+            Resource::Activity { .. } => true,
+            Resource::Service { pattern, .. } => *pattern != Pattern::RequestResponse,
+            Resource::Lambda { .. } => false,
+        },
+        _ => false,
+    };
+    if express && let Some(state) = definition.states().find(|state| waits(&state.body)) {
+        return Err(Fault::InvalidDefinition(format!(
+            "SCHEMA_VALIDATION_FAILED: Express state machine does not support activities, '.sync' and \
+             '.waitForTaskToken' resources at /States/{}/Resource",
+            state.name
+        )));
+    }
+    Ok(())
+}
+
+pub(super) async fn create_state_machine(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let name = fields.text("name", Text::length(1..=80))?;
+    let definition = fields.text("definition", DEFINITION)?;
+    let role_arn = fields.text("roleArn", ARN)?;
+    let express = fields.optional_word("type", &TYPES)? == Some("EXPRESS");
+    let tags = tags::read(fields)?;
+    let settings = Settings::read(fields)?;
+    let publish = fields.optional_bool("publish")?.unwrap_or(false);
+    let description = fields.optional_text("versionDescription", DESCRIPTION)?;
+    fields.check()?;
+    check_name(&name)?;
+    check_role(&role_arn)?;
+    check_definition(&definition, express)?;
+    versions::check_description(publish, description.as_deref())?;
+    let arn = engine.options.state_machine_arn(&name);
+    let settings = settings.over(&default_settings());
+    engine
+        .store
+        .write(move |transaction| {
+            let connection = transaction.connection;
+            let now = millis(transaction.now);
+            let mut answer = json!({"stateMachineArn": arn});
+            if let Some(before) = machines::by_name(connection, &name)? {
+                if before.deleting {
+                    return Err(Fault::StateMachineDeleting(arn.clone()).into());
+                }
+                // Asked for again: neither the role nor the tags are part of the question.
+                let revision = machines::revision(connection, before.revision)?;
+                let same = revision.definition == definition && revision.settings == settings;
+                if !same || before.express != express {
+                    return Err(Fault::StateMachineAlreadyExists(arn.clone()).into());
+                }
+                answer["creationDate"] = epoch_seconds(before.created).into();
+                if publish {
+                    let version = Publication { description: description.as_deref(), revision_id: None };
+                    let published = versions::publish_current(transaction, &before, &version)?;
+                    answer["stateMachineVersionArn"] = published.arn.into();
+                }
+                return Ok(Body::json(&answer));
+            }
+            let first = NewRevision {
+                state_machine: 0,
+                revision_id: None,
+                definition: &definition,
+                role_arn: &role_arn,
+                settings: &settings,
+                created: now,
+            };
+            machines::insert(connection, &name, express, &first)?;
+            for (key, value) in &tags {
+                tag_rows::put(connection, &arn, key, value)?;
+            }
+            answer["creationDate"] = epoch_seconds(now).into();
+            if publish && let Some(machine) = machines::by_name(connection, &name)? {
+                let version = Publication { description: description.as_deref(), revision_id: None };
+                answer["stateMachineVersionArn"] =
+                    versions::publish_current(transaction, &machine, &version)?.arn.into();
+            }
+            Ok(Body::json(&answer))
+        })
+        .await
+}
+
+pub(super) async fn update_state_machine(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.text("stateMachineArn", ARN)?;
+    let definition = fields.optional_text("definition", DEFINITION)?;
+    let role_arn = fields.optional_text("roleArn", ARN)?;
+    let settings = Settings::read(fields)?;
+    let publish = fields.optional_bool("publish")?.unwrap_or(false);
+    let description = fields.optional_text("versionDescription", DESCRIPTION)?;
+    fields.check()?;
+    if definition.is_none() && role_arn.is_none() && !settings.any() {
+        return Err(Fault::MissingRequiredParameter(
+            "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration, or the \
+             EncryptionConfiguration must be specified"
+                .into(),
+        ));
+    }
+    if let Some(role_arn) = &role_arn {
+        check_role(role_arn)?;
+    }
+    versions::check_description(publish, description.as_deref())?;
+    // Before it gets in line: parsing is the costly part, and concerns nobody else.
+    let express = {
+        let (options, arn) = (engine.options.clone(), arn.clone());
+        engine.store.read(move |connection| Ok(current(connection, &options, &arn)?.express)).await?
+    };
+    if let Some(definition) = &definition {
+        check_definition(definition, express)?;
+    }
+    engine
+        .store
+        .write(move |transaction| {
+            let connection = transaction.connection;
+            let machine = current(connection, transaction.options, &arn)?;
+            let before = machines::revision(connection, machine.revision)?;
+            let settings = settings.over(&parsed(&before.settings));
+            let now = millis(transaction.now);
+            let revision_id = Uuid::new_v4().to_string();
+            let revision = NewRevision {
+                state_machine: machine.id,
+                revision_id: Some(&revision_id),
+                definition: definition.as_deref().unwrap_or(&before.definition),
+                role_arn: role_arn.as_deref().unwrap_or(&before.role_arn),
+                settings: &settings,
+                created: now,
+            };
+            let id = machines::revise(connection, &revision)?;
+            let mut answer = json!({"updateDate": epoch_seconds(now), "revisionId": revision_id});
+            if publish {
+                let machine = StateMachine { revision: id, ..machine };
+                let version = Publication { description: description.as_deref(), revision_id: None };
+                answer["stateMachineVersionArn"] =
+                    versions::publish_current(transaction, &machine, &version)?.arn.into();
+            }
+            Ok(Body::json(&answer))
+        })
+        .await
+}
+
+/// The state machine that an ARN names, if it is not being deleted.
+pub(super) fn current(connection: &rusqlite::Connection, options: &Options, arn: &str) -> Result<StateMachine, Stop> {
+    let machine = find_machine(connection, options, arn)?;
+    if machine.deleting { Err(Fault::StateMachineDeleting(arn.to_owned()).into()) } else { Ok(machine) }
+}
+
+fn parsed(settings: &str) -> Value {
+    serde_json::from_str(settings).unwrap_or_else(|_| default_settings())
+}
+
+pub(super) async fn describe_state_machine(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.text("stateMachineArn", ARN)?;
+    let included = fields.optional_word("includedData", &INCLUDED_DATA)? != Some("METADATA_ONLY");
+    fields.check()?;
+    let options = engine.options.clone();
+    engine
+        .store
+        .read(move |connection| {
+            let missing = || Fault::StateMachineDoesNotExist(arn.clone());
+            let (machine, version) = match Arn::parse(&arn, &options)? {
+                Arn::Version { machine, number } => {
+                    let machine = machines::by_name(connection, machine)?.ok_or_else(missing)?;
+                    let version = versions::find(connection, machine.id, number)?.ok_or_else(missing)?;
+                    (machine, Some(version))
+                }
+                _ => (find_machine(connection, &options, &arn)?, None),
+            };
+            let revision = machines::revision(connection, version.as_ref().map_or(machine.revision, |v| v.revision))?;
+            let created = version.as_ref().map_or(machine.created, |version| version.created);
+            let mut all = json!({
+                "stateMachineArn": arn,
+                "name": machine.name,
+                "status": if machine.deleting { "DELETING" } else { "ACTIVE" },
+                "type": TYPES[usize::from(machine.express)],
+                "creationDate": epoch_seconds(created),
+            });
+            add_revision(&mut all, revision, included);
+            if let Some(description) = version.and_then(|version| version.description) {
+                all["description"] = description.into();
+            }
+            Ok(Body::json(&all))
+        })
+        .await
+}
+
+fn add_revision(all: &mut Value, revision: Revision, included: bool) {
+    if included {
+        all["definition"] = revision.definition.into();
+    }
+    all["roleArn"] = revision.role_arn.into();
+    if let (Value::Object(all), Value::Object(settings)) = (&mut *all, parsed(&revision.settings)) {
+        all.extend(settings);
+    }
+    if let Some(revision_id) = revision.revision_id {
+        all["revisionId"] = revision_id.into();
+    }
+}
+
+pub(super) async fn describe_for_execution(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.text("executionArn", ARN)?;
+    let included = fields.optional_word("includedData", &INCLUDED_DATA)? != Some("METADATA_ONLY");
+    fields.check()?;
+    let options = engine.options.clone();
+    engine
+        .store
+        .read(move |connection| {
+            let (execution, machine) = find_execution(connection, &options, &arn)?;
+            let revision = machines::revision(connection, execution.revision)?;
+            let mut all = json!({
+                "stateMachineArn": options.state_machine_arn(&machine),
+                "name": machine,
+                "updateDate": epoch_seconds(revision.created),
+            });
+            add_revision(&mut all, revision, included);
+            Ok(Body::json(&all))
+        })
+        .await
+}
+
+pub(super) async fn list_state_machines(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let page = Page::read(fields, NEXT_TOKEN)?;
+    fields.check()?;
+    let signer = engine.store.signer().clone();
+    let after = page.begin(&signer, "ListStateMachines")?.unwrap_or(0);
+    let options = engine.options.clone();
+    engine
+        .store
+        .read(move |connection| {
+            let mut rows = machines::list(connection, after, page.probe())?;
+            let next = page.cut(&mut rows, &signer, "ListStateMachines", |last| last.id);
+            let listed = rows.iter().map(|machine| {
+                json!({
+                    "stateMachineArn": options.state_machine_arn(&machine.name),
+                    "name": machine.name,
+                    "type": TYPES[usize::from(machine.express)],
+                    "creationDate": epoch_seconds(machine.created),
+                })
+            });
+            let mut answer = json!({"stateMachines": listed.collect::<Vec<_>>()});
+            if let Some(next) = next {
+                answer["nextToken"] = next.into();
+            }
+            Ok(Body::json(&answer))
+        })
+        .await
+}
+
+/// One that has executions is deleted in the background: those that run are stopped, and all are forgotten.
+pub(super) async fn delete_state_machine(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.text("stateMachineArn", ARN)?;
+    fields.check()?;
+    engine
+        .store
+        .write(move |transaction| {
+            match find_machine(transaction.connection, transaction.options, &arn) {
+                Ok(machine) => begin_deletion(transaction, &machine)?,
+                // It is not there, as asked for.
+                Err(Stop::Refused(Fault::StateMachineDoesNotExist(_))) => {}
+                Err(stop) => return Err(stop),
+            }
+            Ok(Body::empty())
+        })
+        .await
+}
+
+fn begin_deletion(transaction: &mut Transaction<'_>, machine: &StateMachine) -> rusqlite::Result<()> {
+    machines::begin_deletion(transaction.connection, machine.id)?;
+    // With few executions that is all: the name is free at once.
+    for _ in 0..2 {
+        if delete_some_of(transaction, machine.id, &machine.name)? == Deleted::Wholly {
+            return Ok(());
+        }
+    }
+    transaction.effects.deleting = true;
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Paging: how many, and from where on.
+
+use super::{Fault, Fields, Text};
+use crate::token::Signer;
+
+/// The part of a list that a request asks for.
+pub(crate) struct Page {
+    /// How many items at most.
+    pub most: i64,
+    token: Option<String>,
+}
+
+/// What AWS gives when nothing else is asked for.
+const DEFAULT: i64 = 100;
+
+impl Page {
+    /// Reads `maxResults` (0 to 1000; 0 stands for the default) and `nextToken`.
+    pub fn read(fields: &mut Fields, token: Text) -> Result<Self, Fault> {
+        let most = fields.optional_int("maxResults", 0..=1000)?.filter(|most| *most > 0).unwrap_or(DEFAULT);
+        Ok(Self { most, token: fields.optional_text("nextToken", token)? })
+    }
+
+    /// Where the page begins; None when it is the first. `request` is what else was asked for: a token goes on with
+    /// the list it was given for, and no other.
+    pub fn begin(&self, signer: &Signer, request: &str) -> Result<Option<i64>, Fault> {
+        self.token.as_deref().map(|token| Ok(signer.read_page_token(request, token)?)).transpose()
+    }
+
+    /// One more than fit, which tells whether there is another page.
+    pub fn probe(&self) -> i64 {
+        self.most + 1
+    }
+
+    /// Cuts what [`Page::probe`] got down to the page; the token for the next one, which begins where `place` says of
+    /// the last item kept.
+    pub fn cut<T>(
+        &self,
+        items: &mut Vec<T>,
+        signer: &Signer,
+        request: &str,
+        place: impl Fn(&T) -> i64,
+    ) -> Option<String> {
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        if items.len() <= most {
+            return None;
+        }
+        items.truncate(most);
+        items.last().map(|last| signer.page_token(request, place(last)))
+    }
+}

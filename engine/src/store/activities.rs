@@ -1,0 +1,79 @@
+//! Activities and the tasks they offer to workers.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row};
+
+use super::ExecutionId;
+use crate::interpreter::TaskId;
+
+pub(crate) struct Activity {
+    pub id: i64,
+    pub name: String,
+    /// encryptionConfiguration as JSON.
+    pub encryption: String,
+    pub created: i64,
+}
+
+fn activity(row: &Row<'_>) -> Result<Activity> {
+    Ok(Activity { id: row.get(0)?, name: row.get(1)?, encryption: row.get(2)?, created: row.get(3)? })
+}
+
+pub(crate) fn by_name(connection: &Connection, name: &str) -> Result<Option<Activity>> {
+    connection
+        .prepare_cached("SELECT id, name, encryption, created FROM activity WHERE name = ?")?
+        .query_row([name], activity)
+        .optional()
+}
+
+pub(crate) fn insert(connection: &Connection, name: &str, encryption: &str, created: i64) -> Result<()> {
+    connection
+        .prepare_cached("INSERT INTO activity (name, encryption, created) VALUES (?, ?, ?)")?
+        .execute((name, encryption, created))
+        .map(drop)
+}
+
+/// Removes it and what it offered: tasks that wait for its workers wait for their timeout.
+pub(crate) fn remove(connection: &Connection, name: &str) -> Result<()> {
+    let Some(activity) = by_name(connection, name)? else { return Ok(()) };
+    connection.execute("DELETE FROM offer WHERE activity = ?", [activity.id])?;
+    connection.execute("DELETE FROM activity WHERE id = ?", [activity.id]).map(drop)
+}
+
+/// A page after the one with this rowid.
+pub(crate) fn list(connection: &Connection, after: i64, most: i64) -> Result<Vec<Activity>> {
+    connection
+        .prepare_cached("SELECT id, name, encryption, created FROM activity WHERE id > ? ORDER BY id LIMIT ?")?
+        .query_map([after, most], activity)?
+        .collect()
+}
+
+/// A task that waits for a worker.
+pub(crate) struct Offer {
+    pub execution: ExecutionId,
+    pub task: TaskId,
+    pub input: String,
+}
+
+pub(crate) fn offer(connection: &Connection, activity: i64, offer: &Offer) -> Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO offer (activity, execution, task, input) VALUES (?, ?, ?, ?)")?
+        .execute((activity, offer.execution, offer.task.0, &offer.input))
+        .map(drop)
+}
+
+/// The oldest offer, taken out.
+pub(crate) fn take_offer(connection: &Connection, activity: i64) -> Result<Option<Offer>> {
+    let first = connection
+        .prepare_cached("SELECT execution, task, input FROM offer WHERE activity = ? ORDER BY execution, task LIMIT 1")?
+        .query_row([activity], |row| {
+            Ok(Offer { execution: row.get(0)?, task: TaskId(row.get(1)?), input: row.get(2)? })
+        })
+        .optional()?;
+    if let Some(offer) = &first {
+        connection.prepare_cached("DELETE FROM offer WHERE activity = ? AND execution = ? AND task = ?")?.execute((
+            activity,
+            offer.execution,
+            offer.task.0,
+        ))?;
+    }
+    Ok(first)
+}

@@ -1,0 +1,93 @@
+//! Calls that have not been answered, and executions that wait for others.
+
+use rusqlite::{Connection, OptionalExtension, Result};
+
+use super::{Call, ExecutionId};
+use crate::interpreter::{Pattern, TaskId, Work};
+
+pub(crate) fn insert(connection: &Connection, run: i64, call: &Call) -> Result<()> {
+    let work = serde_json::to_vec(&call.work).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO call (execution, task, run, work) VALUES (?, ?, ?, ?)")?
+        .execute((call.execution, call.task.0, run, work))
+        .map(drop)
+}
+
+/// Whether it was still there.
+pub(crate) fn remove(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<bool> {
+    let removed =
+        connection.prepare_cached("DELETE FROM call WHERE execution = ? AND task = ?")?.execute((execution, task.0))?;
+    Ok(removed > 0)
+}
+
+pub(crate) fn remove_all(connection: &Connection, execution: ExecutionId) -> Result<()> {
+    connection.prepare_cached("DELETE FROM call WHERE execution = ?")?.execute([execution]).map(drop)
+}
+
+/// A page of the calls that runs before this one left unanswered, after the given one.
+pub(crate) fn left(connection: &Connection, run: i64, after: (ExecutionId, TaskId), most: i64) -> Result<Vec<Call>> {
+    connection
+        .prepare_cached(
+            "SELECT execution, task, work FROM call
+             WHERE (execution, task) > (?, ?) AND run < ? ORDER BY execution, task LIMIT ?",
+        )?
+        .query_map((after.0, after.1.0, run, most), |row| {
+            let work: Work = serde_json::from_slice(row.get_ref(2)?.as_blob()?).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, error.into())
+            })?;
+            Ok(Call { execution: row.get(0)?, task: TaskId(row.get(1)?), work })
+        })?
+        .collect()
+}
+
+/// An execution that waits for the end of another.
+pub(crate) struct Waiting {
+    pub parent: ExecutionId,
+    pub task: TaskId,
+    /// `.sync:2` rather than `.sync`.
+    pub second_form: bool,
+}
+
+pub(crate) fn wait_for(connection: &Connection, child: ExecutionId, waiting: &Waiting) -> Result<()> {
+    let form = if waiting.second_form { 2 } else { 1 };
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO sync_wait (parent, task, child, form) VALUES (?, ?, ?, ?)")?
+        .execute((waiting.parent, waiting.task.0, child, form))
+        .map(drop)
+}
+
+/// Whoever waits for the child's end, taken out.
+pub(crate) fn take_waiting(connection: &Connection, child: ExecutionId) -> Result<Vec<Waiting>> {
+    connection
+        .prepare_cached("DELETE FROM sync_wait WHERE child = ? RETURNING parent, task, form")?
+        .query_map([child], |row| {
+            Ok(Waiting { parent: row.get(0)?, task: TaskId(row.get(1)?), second_form: row.get::<_, i64>(2)? == 2 })
+        })?
+        .collect()
+}
+
+/// The child that a task waits for, taken out: nobody waits any more.
+pub(crate) fn stop_waiting(connection: &Connection, parent: ExecutionId, task: TaskId) -> Result<Option<ExecutionId>> {
+    connection
+        .prepare_cached("DELETE FROM sync_wait WHERE parent = ? AND task = ? RETURNING child")?
+        .query_row((parent, task.0), |row| row.get(0))
+        .optional()
+}
+
+/// All children that an execution waits for, taken out.
+pub(crate) fn stop_all_waiting(connection: &Connection, parent: ExecutionId) -> Result<Vec<ExecutionId>> {
+    connection
+        .prepare_cached("DELETE FROM sync_wait WHERE parent = ? RETURNING child")?
+        .query_map([parent], |row| row.get(0))?
+        .collect()
+}
+
+impl Waiting {
+    pub fn of(parent: ExecutionId, task: TaskId, pattern: Pattern) -> Option<Self> {
+        match pattern {
+            Pattern::Sync => Some(Self { parent, task, second_form: false }),
+            Pattern::Sync2 => Some(Self { parent, task, second_form: true }),
+            Pattern::RequestResponse | Pattern::WaitForTaskToken => None,
+        }
+    }
+}

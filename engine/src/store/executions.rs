@@ -1,0 +1,298 @@
+//! The rows of executions and their states.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, types::FromSql};
+
+use super::ExecutionId;
+use crate::Options;
+
+/// Where an execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Running = 0,
+    Succeeded = 1,
+    Failed = 2,
+    TimedOut = 3,
+    Aborted = 4,
+}
+
+impl Status {
+    pub const WORDS: [&'static str; 6] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"];
+
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
+
+    /// None for `PENDING_REDRIVE`, which only child executions of a distributed Map can be.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted]
+            .into_iter()
+            .find(|status| status.word() == word)
+    }
+
+    /// It ended, and not well.
+    pub fn is_redrivable(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut | Self::Aborted)
+    }
+}
+
+impl ToSql for Status {
+    fn to_sql(&self) -> Result<rusqlite::types::ToSqlOutput<'_>> {
+        Ok((*self as i64).into())
+    }
+}
+
+impl FromSql for Status {
+    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+        match value.as_i64()? {
+            0 => Ok(Self::Running),
+            1 => Ok(Self::Succeeded),
+            2 => Ok(Self::Failed),
+            3 => Ok(Self::TimedOut),
+            4 => Ok(Self::Aborted),
+            other => Err(rusqlite::types::FromSqlError::OutOfRange(other)),
+        }
+    }
+}
+
+impl ToSql for ExecutionId {
+    fn to_sql(&self) -> Result<rusqlite::types::ToSqlOutput<'_>> {
+        self.0.to_sql()
+    }
+}
+
+impl FromSql for ExecutionId {
+    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+        value.as_i64().map(ExecutionId)
+    }
+}
+
+/// An execution without its data.
+#[derive(Debug, Clone)]
+pub(crate) struct Execution {
+    pub id: ExecutionId,
+    pub revision: i64,
+    pub name: String,
+    pub status: Status,
+    pub started: i64,
+    pub stopped: Option<i64>,
+    pub version: Option<i64>,
+    pub alias: Option<String>,
+    pub redrive_count: u32,
+    pub redriven: Option<i64>,
+}
+
+/// Between an EXPRESS execution's name, which need not be unique, and what makes its row's name so. No name holds it.
+const EXPRESS: char = ':';
+
+impl Execution {
+    /// The row's name of an EXPRESS execution.
+    pub fn express_name(name: &str, id: &str) -> String {
+        format!("{name}{EXPRESS}{id}")
+    }
+
+    /// The name as clients know it.
+    pub fn shown_name(&self) -> &str {
+        self.name.split(EXPRESS).next().unwrap_or(&self.name)
+    }
+}
+
+impl Options {
+    pub(crate) fn arn_of(&self, execution: &Execution, state_machine: &str) -> String {
+        self.row_arn(state_machine, &execution.name)
+    }
+
+    /// The ARN of the execution whose row has that name.
+    pub(crate) fn row_arn(&self, state_machine: &str, name: &str) -> String {
+        match name.split_once(EXPRESS) {
+            None => self.execution_arn(state_machine, name),
+            Some((name, id)) => self.express_arn(state_machine, name, id),
+        }
+    }
+}
+
+const COLUMNS: &str = "id, revision, name, status, started, stopped, version, alias, redrive_count, redriven";
+
+fn execution(row: &Row<'_>) -> Result<Execution> {
+    Ok(Execution {
+        id: row.get(0)?,
+        revision: row.get(1)?,
+        name: row.get(2)?,
+        status: row.get(3)?,
+        started: row.get(4)?,
+        stopped: row.get(5)?,
+        version: row.get(6)?,
+        alias: row.get(7)?,
+        redrive_count: row.get(8)?,
+        redriven: row.get(9)?,
+    })
+}
+
+/// What an execution was given and gave.
+pub(crate) struct Data {
+    pub input: String,
+    pub output: Option<String>,
+    pub error: Option<String>,
+    pub cause: Option<String>,
+    pub trace_header: Option<String>,
+}
+
+pub(crate) fn data(connection: &Connection, id: ExecutionId) -> Result<Data> {
+    connection
+        .prepare_cached("SELECT input, output, error, cause, trace_header FROM execution WHERE id = ?")?
+        .query_row([id], |row| {
+            Ok(Data {
+                input: row.get(0)?,
+                output: row.get(1)?,
+                error: row.get(2)?,
+                cause: row.get(3)?,
+                trace_header: row.get(4)?,
+            })
+        })
+}
+
+/// With its input.
+pub(crate) fn with_input(connection: &Connection, id: ExecutionId) -> Result<Option<(Execution, String)>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS}, input FROM execution WHERE id = ?"))?
+        .query_row([id], |row| Ok((execution(row)?, row.get(10)?)))
+        .optional()
+}
+
+pub(crate) fn by_name(connection: &Connection, state_machine: i64, name: &str) -> Result<Option<Execution>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM execution WHERE state_machine = ? AND name = ?"))?
+        .query_row((state_machine, name), execution)
+        .optional()
+}
+
+/// What ListExecutions asks for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub status: Option<Status>,
+    pub version: Option<i64>,
+    pub alias: Option<String>,
+    pub redriven: Option<bool>,
+}
+
+/// A page, newest first, of those older than `before`.
+pub(crate) fn list(
+    connection: &Connection,
+    state_machine: i64,
+    filter: &Filter,
+    before: i64,
+    most: i64,
+) -> Result<Vec<Execution>> {
+    let mut sql = format!("SELECT {COLUMNS} FROM execution WHERE state_machine = ? AND id < ?");
+    let mut values: Vec<&dyn ToSql> = vec![&state_machine, &before];
+    if let Some(status) = &filter.status {
+        sql.push_str(" AND status = ?");
+        values.push(status);
+    }
+    if let Some(version) = &filter.version {
+        sql.push_str(" AND version = ?");
+        values.push(version);
+    }
+    if let Some(alias) = &filter.alias {
+        sql.push_str(" AND alias = ?");
+        values.push(alias);
+    }
+    match filter.redriven {
+        Some(true) => sql.push_str(" AND redrive_count > 0"),
+        Some(false) => sql.push_str(" AND redrive_count = 0"),
+        None => {}
+    }
+    sql.push_str(" ORDER BY id DESC LIMIT ?");
+    values.push(&most);
+    connection.prepare_cached(&sql)?.query_map(&values[..], execution)?.collect()
+}
+
+/// An execution to be written.
+pub(crate) struct NewExecution<'a> {
+    pub state_machine: i64,
+    pub revision: i64,
+    pub name: &'a str,
+    pub input: &'a str,
+    pub trace_header: Option<&'a str>,
+    pub version: Option<i64>,
+    pub alias: Option<&'a str>,
+    pub started: i64,
+}
+
+pub(crate) fn insert(connection: &Connection, new: &NewExecution<'_>) -> Result<ExecutionId> {
+    connection
+        .prepare_cached(
+            "INSERT INTO execution (state_machine, revision, name, status, started, input, trace_header, version, alias)
+             VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?)",
+        )?
+        .execute((
+            new.state_machine,
+            new.revision,
+            new.name,
+            new.started,
+            new.input,
+            new.trace_header,
+            new.version,
+            new.alias,
+        ))?;
+    Ok(ExecutionId(connection.last_insert_rowid()))
+}
+
+/// How an execution ended.
+pub(crate) struct End<'a> {
+    pub status: Status,
+    pub stopped: i64,
+    pub output: Option<&'a str>,
+    pub error: Option<&'a str>,
+    pub cause: Option<&'a str>,
+}
+
+pub(crate) fn end(connection: &Connection, id: ExecutionId, end: &End<'_>) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE execution SET status = ?, stopped = ?, output = ?, error = ?, cause = ? WHERE id = ?")?
+        .execute((end.status, end.stopped, end.output, end.error, end.cause, id))
+        .map(drop)
+}
+
+pub(crate) fn state(connection: &Connection, id: ExecutionId) -> Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT state FROM execution_state WHERE execution = ?")?
+        .query_row([id], |row| row.get(0))
+        .optional()
+}
+
+pub(crate) fn put_state(connection: &Connection, id: ExecutionId, state: &[u8]) -> Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO execution_state (execution, state) VALUES (?, ?)")?
+        .execute((id, state))
+        .map(drop)
+}
+
+pub(crate) fn drop_state(connection: &Connection, id: ExecutionId) -> Result<()> {
+    connection.prepare_cached("DELETE FROM execution_state WHERE execution = ?")?.execute([id]).map(drop)
+}
+
+/// Some of a state machine's executions, any of them.
+pub(crate) fn some_of(
+    connection: &Connection,
+    state_machine: i64,
+    status: Option<Status>,
+    most: i64,
+) -> Result<Vec<ExecutionId>> {
+    match status {
+        Some(status) => connection
+            .prepare_cached("SELECT id FROM execution WHERE state_machine = ? AND status = ? LIMIT ?")?
+            .query_map((state_machine, status, most), |row| row.get(0))?
+            .collect(),
+        None => connection
+            .prepare_cached("SELECT id FROM execution WHERE state_machine = ? LIMIT ?")?
+            .query_map((state_machine, most), |row| row.get(0))?
+            .collect(),
+    }
+}
+
+/// Forgets an execution that is over, its history too.
+pub(crate) fn remove(connection: &Connection, id: ExecutionId) -> Result<()> {
+    super::history::remove(connection, id)?;
+    drop_state(connection, id)?;
+    connection.prepare_cached("DELETE FROM execution WHERE id = ?")?.execute([id]).map(drop)
+}

@@ -1,0 +1,161 @@
+-- Secrets and counters of the whole database, one row.
+CREATE TABLE engine (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    -- Signs task tokens and page tokens.
+    signing_key BLOB NOT NULL,
+    -- Counts how often the database was opened: calls that an earlier run left unanswered are made again.
+    run INTEGER NOT NULL
+) STRICT;
+
+-- The text of definitions, once each, however many revisions share it.
+CREATE TABLE definition (
+    id INTEGER PRIMARY KEY,
+    sha256 BLOB NOT NULL UNIQUE,
+    text TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE state_machine (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    express INTEGER NOT NULL,
+    -- DeleteStateMachine was called; the row goes when its executions have.
+    deleting INTEGER NOT NULL DEFAULT 0,
+    created INTEGER NOT NULL,
+    -- What StartExecution takes: the current revision.
+    revision INTEGER NOT NULL,
+    -- The number of the latest published version; never used twice.
+    last_version INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX state_machine_deleting ON state_machine (deleting) WHERE deleting;
+
+-- What a state machine was at one time. Executions and versions refer to it, so an update changes neither.
+CREATE TABLE revision (
+    id INTEGER PRIMARY KEY,
+    state_machine INTEGER NOT NULL,
+    -- AWS's revisionId; the first revision has none.
+    revision_id TEXT,
+    definition INTEGER NOT NULL,
+    role_arn TEXT NOT NULL,
+    -- loggingConfiguration, tracingConfiguration and encryptionConfiguration as JSON.
+    settings TEXT NOT NULL,
+    created INTEGER NOT NULL
+) STRICT;
+CREATE INDEX revision_of ON revision (state_machine);
+CREATE INDEX revision_with ON revision (definition);
+
+CREATE TABLE version (
+    state_machine INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    description TEXT,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (state_machine, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alias (
+    id INTEGER PRIMARY KEY,
+    state_machine INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    description TEXT,
+    -- One or two versions; weights add up to 100.
+    first_version INTEGER NOT NULL,
+    first_weight INTEGER NOT NULL,
+    second_version INTEGER,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    UNIQUE (state_machine, name)
+) STRICT;
+
+-- AUTOINCREMENT: a task token names an execution by this number, which must never come to mean another.
+CREATE TABLE execution (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    state_machine INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    -- 0 running, 1 succeeded, 2 failed, 3 timed out, 4 aborted
+    status INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    stopped INTEGER,
+    input TEXT NOT NULL,
+    output TEXT,
+    error TEXT,
+    cause TEXT,
+    trace_header TEXT,
+    -- The version and alias it was started by, where it was.
+    version INTEGER,
+    alias TEXT,
+    redrive_count INTEGER NOT NULL DEFAULT 0,
+    redriven INTEGER,
+    UNIQUE (state_machine, name)
+) STRICT;
+-- Both end with the id: newest first is a scan backwards.
+CREATE INDEX execution_of ON execution (state_machine);
+CREATE INDEX execution_with_status ON execution (state_machine, status);
+-- Few executions are in these, so they cost the others nothing.
+CREATE INDEX execution_of_version ON execution (state_machine, version) WHERE version IS NOT NULL;
+CREATE INDEX execution_of_alias ON execution (state_machine, alias) WHERE alias IS NOT NULL;
+CREATE INDEX execution_redriven ON execution (state_machine) WHERE redrive_count > 0;
+
+-- Where an execution that is not over stands; kept for those that can be redriven.
+CREATE TABLE execution_state (
+    execution INTEGER PRIMARY KEY,
+    state BLOB NOT NULL
+) STRICT;
+
+-- One row an activation: its events, one a line. The id is execution * 32768 + id of the first event, so an
+-- execution's events lie side by side and a page finds its place without another index.
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY,
+    events BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE timer (
+    execution INTEGER NOT NULL,
+    timer INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    PRIMARY KEY (execution, timer)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX timer_due ON timer (due);
+
+-- Calls to functions and services that have not been answered.
+CREATE TABLE call (
+    execution INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    work BLOB NOT NULL,
+    PRIMARY KEY (execution, task)
+) STRICT, WITHOUT ROWID;
+
+-- Executions that wait for the end of one they started (`.sync`).
+CREATE TABLE sync_wait (
+    child INTEGER NOT NULL,
+    parent INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    -- Which form the answer takes: 1 `.sync`, 2 `.sync:2`
+    form INTEGER NOT NULL,
+    PRIMARY KEY (parent, task)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sync_wait_child ON sync_wait (child);
+
+CREATE TABLE activity (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    encryption TEXT NOT NULL,
+    created INTEGER NOT NULL
+) STRICT;
+
+-- Tasks that wait for a worker, oldest execution first.
+CREATE TABLE offer (
+    activity INTEGER NOT NULL,
+    execution INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    input TEXT NOT NULL,
+    PRIMARY KEY (activity, execution, task)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tag (
+    resource TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (resource, key)
+) STRICT, WITHOUT ROWID;

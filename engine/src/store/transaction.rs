@@ -1,0 +1,120 @@
+//! What a change sees: the open transaction, the time, and where to say what must follow its commit.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use time::OffsetDateTime;
+
+use super::{
+    ExecutionId,
+    executions::{End, Status},
+    state_machines::Revisions,
+};
+use crate::{
+    Options,
+    clock::Clock,
+    interpreter::{TaskId, Work},
+    token::Signer,
+};
+
+/// What stays the same from transaction to transaction.
+pub(super) struct World {
+    pub options: Options,
+    pub signer: Signer,
+    pub clock: Arc<dyn Clock>,
+    pub run: i64,
+}
+
+/// What the writer remembers between transactions, all of it also in the database.
+#[derive(Default)]
+pub(super) struct Memory {
+    pub revisions: Revisions,
+}
+
+impl Memory {
+    /// After a roll-back: what was read may never have been.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// The open transaction.
+pub(crate) struct Transaction<'a> {
+    pub connection: &'a Connection,
+    pub options: &'a Options,
+    pub signer: &'a Signer,
+    pub now: OffsetDateTime,
+    pub run: i64,
+    pub revisions: &'a mut Revisions,
+    pub effects: Effects,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(connection: &'a Connection, world: &'a World, memory: &'a mut Memory) -> Self {
+        Self {
+            connection,
+            options: &world.options,
+            signer: &world.signer,
+            now: world.clock.now(),
+            run: world.run,
+            revisions: &mut memory.revisions,
+            effects: Effects::default(),
+        }
+    }
+
+    pub(super) fn into_effects(self) -> Effects {
+        self.effects
+    }
+}
+
+/// What must be done once the transaction is on disk.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    pub calls: Vec<Call>,
+    /// When the earliest of the timers that were set is due, in milliseconds.
+    pub earliest_timer: Option<i64>,
+    /// The names of the activities that were offered a task, once a task.
+    pub offers: Vec<String>,
+    /// EXPRESS executions that ended.
+    pub ended: Vec<Ended>,
+    /// State machines whose deletion began.
+    pub deleting: bool,
+}
+
+/// How an EXPRESS execution ended: its rows are gone.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    /// The row's name.
+    pub name: String,
+    pub status: Status,
+    pub stopped: i64,
+    pub output: Option<String>,
+    pub error: Option<String>,
+    pub cause: Option<String>,
+}
+
+impl Ended {
+    pub fn new(name: &str, end: &End<'_>) -> Self {
+        Self {
+            name: name.to_owned(),
+            status: end.status,
+            stopped: end.stopped,
+            output: end.output.map(str::to_owned),
+            error: end.error.map(str::to_owned),
+            cause: end.cause.map(str::to_owned),
+        }
+    }
+}
+
+/// A call to make.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub execution: ExecutionId,
+    pub task: TaskId,
+    pub work: Work,
+}
+
+/// Does what must follow a commit. Called on the writer's thread: it only hands on.
+pub(crate) trait AfterCommit: Send + Sync + 'static {
+    fn perform(&self, effects: Effects);
+}

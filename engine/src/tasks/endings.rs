@@ -1,0 +1,38 @@
+//! Callers that wait for the end of an EXPRESS execution.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use tokio::sync::oneshot;
+
+use crate::store::Ended;
+
+/// Who waits for which execution, by the row's name, which is known before the execution starts.
+#[derive(Default)]
+pub(crate) struct Endings {
+    waiting: Mutex<HashMap<String, oneshot::Sender<Ended>>>,
+}
+
+impl Endings {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Sender<Ended>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called before the execution starts; it may end at once.
+    pub fn of(&self, name: &str) -> oneshot::Receiver<Ended> {
+        let (tell, told) = oneshot::channel();
+        let mut waiting = self.waiting();
+        // Those who have gone leave their entries behind.
+        waiting.retain(|_, tell| !tell.is_closed());
+        waiting.insert(name.to_owned(), tell);
+        told
+    }
+
+    pub fn tell(&self, ended: Ended) {
+        if let Some(tell) = self.waiting().remove(&ended.name) {
+            let _ = tell.send(ended);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Timers: one task sleeps until the next is due. All of them are rows; none is in memory.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use tokio::sync::Notify;
+
+use super::AGAIN;
+use crate::{
+    clock::{from_millis, millis},
+    engine::Engine,
+    interpreter::Event,
+    protocol::Fault,
+    store::{StorageError, timers},
+};
+
+/// Timers fired in one change; others get in between.
+const BATCH: i64 = 64;
+
+/// Wakes the task that sleeps until the next timer when an earlier one is set.
+pub(crate) struct Alarm {
+    /// What the sleeper sleeps until, in milliseconds.
+    until: AtomicI64,
+    earlier: Notify,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self { until: AtomicI64::new(i64::MAX), earlier: Notify::new() }
+    }
+}
+
+impl Alarm {
+    /// A timer was set that is due then.
+    pub fn set(&self, due: i64) {
+        if due < self.until.load(Ordering::Acquire) {
+            self.earlier.notify_one();
+        }
+    }
+}
+
+/// Fires every timer when it is due, for as long as the engine runs. After a start that is all that came due
+/// meanwhile.
+pub(crate) async fn fire_timers(engine: Arc<Engine>) {
+    let alarm = &engine.reactions.alarm;
+    loop {
+        // A timer that is set between reading the next one and sleeping must wake the sleeper: until it is known
+        // what to sleep for, every timer does.
+        alarm.until.store(i64::MAX, Ordering::Release);
+        let next = match fire_due(&engine).await {
+            Ok(Some(next)) => next,
+            Ok(None) => {
+                alarm.earlier.notified().await;
+                continue;
+            }
+            Err(Fault::Storage(StorageError::Closed)) => return,
+            // It is in the log already.
+            Err(_) => {
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+        };
+        alarm.until.store(next, Ordering::Release);
+        tokio::select! {
+            () = engine.clock.sleep_until(from_millis(next)) => {}
+            () = alarm.earlier.notified() => {}
+        }
+    }
+}
+
+/// Fires what is due, and says when the next is.
+async fn fire_due(engine: &Engine) -> Result<Option<i64>, Fault> {
+    let next = engine.store.read(|connection| Ok(timers::next(connection)?)).await?;
+    if next.is_none_or(|next| next > millis(engine.clock.now())) {
+        return Ok(next);
+    }
+    engine
+        .store
+        .write(|transaction| {
+            for (execution, timer) in timers::due(transaction.connection, millis(transaction.now), BATCH)? {
+                timers::clear(transaction.connection, execution, timer)?;
+                // One that nothing waits for has only been cleared late.
+                let _ = transaction.deliver(execution, Event::TimerFired { timer })?;
+            }
+            Ok(timers::next(transaction.connection)?)
+        })
+        .await
+}

@@ -1,0 +1,175 @@
+//! Executions that pause on a task token, through the protocol, over restarts.
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::json;
+use support::{Desk, ManualClock, callback_machine};
+
+const CLOSED: (&str, &str) = ("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'");
+
+fn closed() -> (String, String) {
+    (CLOSED.0.to_owned(), CLOSED.1.to_owned())
+}
+
+#[tokio::test]
+async fn a_paused_execution_outlives_the_engine_and_is_answered_once() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let execution = desk.start(&machine, "e", &json!({"question": "how much?"})).await;
+    let call = desk.called().await;
+    assert_eq!((call.function.as_str(), &call.payload["question"]), ("ask", &json!("how much?")));
+    let token = call.token();
+    call.returns(json!({"asked": true}));
+    desk.until(&execution, "TaskSubmitted").await;
+    drop(desk);
+
+    let desk = Desk::open(folder.path(), clock).await;
+    assert_eq!(desk.status(&execution).await, "RUNNING");
+    assert_eq!(desk.succeed(&token, &json!({"value": 666000})).await, Ok(json!({})));
+    let end = desk.describe(&execution).await;
+    assert_eq!((&end["status"], &end["output"]), (&json!("SUCCEEDED"), &json!(r#"{"value":666000}"#)));
+    assert_eq!(desk.succeed(&token, &json!({})).await, Err(closed()));
+    assert!(desk.nothing_called().await, "a call that had returned must not be made again");
+    let events = [
+        "ExecutionStarted",
+        "TaskStateEntered",
+        "TaskScheduled",
+        "TaskStarted",
+        "TaskSubmitted",
+        "TaskSucceeded",
+        "TaskStateExited",
+        "ExecutionSucceeded",
+    ];
+    assert_eq!(desk.history(&execution).await, events);
+}
+
+#[tokio::test]
+async fn a_call_that_was_under_way_is_made_again() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
+    let first = desk.called().await;
+    drop(desk);
+
+    let desk = Desk::open(folder.path(), clock).await;
+    let second = desk.called().await;
+    assert_eq!(second.token(), first.token(), "the task is the same");
+    let token = second.token();
+    second.returns(json!({}));
+    desk.until(&execution, "TaskSubmitted").await;
+    assert_eq!(desk.succeed(&token, &json!(1)).await, Ok(json!({})));
+    assert_eq!(desk.status(&execution).await, "SUCCEEDED");
+}
+
+#[tokio::test]
+async fn an_answer_may_come_before_the_call_has_returned() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
+    let call = desk.called().await;
+    assert_eq!(desk.succeed(&call.token(), &json!("early")).await, Ok(json!({})));
+    assert_eq!(desk.describe(&execution).await["output"], json!(r#""early""#));
+    call.returns(json!({"too": "late"}));
+    drop(desk);
+
+    let desk = Desk::open(folder.path(), clock).await;
+    assert!(!desk.history(&execution).await.contains(&"TaskSubmitted".to_owned()));
+    assert!(desk.nothing_called().await, "an answered task's call must not be made again");
+}
+
+#[tokio::test]
+async fn what_came_due_while_the_engine_was_down_fires_when_it_is_up() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
+    let call = desk.called().await;
+    let token = call.token();
+    call.returns(json!({}));
+    desk.until(&execution, "TaskSubmitted").await;
+    drop(desk);
+
+    clock.advance(Duration::from_secs(61));
+    let desk = Desk::open(folder.path(), clock).await;
+    desk.until(&execution, "ExecutionFailed").await;
+    let end = desk.describe(&execution).await;
+    assert_eq!((&end["status"], &end["error"]), (&json!("FAILED"), &json!("States.Timeout")));
+    assert_eq!(desk.succeed(&token, &json!(1)).await, Err(closed()));
+}
+
+#[tokio::test]
+async fn a_timer_fires_when_the_clock_reaches_it_and_not_before() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let late = desk.start(&machine, "late", &json!({"question": 1})).await;
+    clock.advance(Duration::from_secs(30));
+    let early = json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 5, "End": true}}});
+    let early = desk.machine("early", &early).await;
+    let early = desk.start(&early, "e", &json!({})).await;
+    // Set after the other, due before it.
+    clock.advance(Duration::from_secs(5));
+    desk.until(&early, "ExecutionSucceeded").await;
+    assert_eq!(desk.status(&late).await, "RUNNING");
+    clock.advance(Duration::from_secs(25));
+    desk.until(&late, "ExecutionFailed").await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_keeps_a_task_alive_and_adds_no_event() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let mut definition = callback_machine();
+    definition["States"]["Ask"]["HeartbeatSeconds"] = json!(10);
+    let machine = desk.machine("m", &definition).await;
+    let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
+    let call = desk.called().await;
+    let token = call.token();
+    call.returns(json!({}));
+    desk.until(&execution, "TaskSubmitted").await;
+    let before = desk.history(&execution).await;
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(9));
+        assert_eq!(desk.ask("SendTaskHeartbeat", json!({"taskToken": token})).await, json!({}));
+    }
+    assert_eq!(desk.history(&execution).await, before);
+    clock.advance(Duration::from_secs(10));
+    desk.until(&execution, "ExecutionFailed").await;
+    assert_eq!(desk.describe(&execution).await["error"], "States.Timeout");
+    assert_eq!(desk.refusal("SendTaskHeartbeat", json!({"taskToken": token})).await, closed());
+}
+
+#[tokio::test]
+async fn a_token_nobody_gave_out_is_invalid_whatever_the_output() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock).await;
+    let invalid = ("InvalidToken".to_owned(), "Invalid Token: 'Invalid token'".to_owned());
+    let request = json!({"taskToken": "tokenA", "output": "not JSON"});
+    assert_eq!(desk.refusal("SendTaskSuccess", request).await, invalid);
+    assert_eq!(desk.refusal("SendTaskFailure", json!({"taskToken": "tokenA"})).await, invalid);
+
+    let machine = desk.machine("m", &callback_machine()).await;
+    desk.start(&machine, "e", &json!({"question": 1})).await;
+    let token = desk.called().await.token();
+    let (kind, _) = desk.refusal("SendTaskSuccess", json!({"taskToken": token, "output": "not JSON"})).await;
+    assert_eq!(kind, "InvalidOutput");
+    assert_eq!(desk.succeed(&token, &json!(1)).await, Ok(json!({})), "a refused answer has used nothing up");
+}
+
+#[tokio::test]
+async fn a_function_that_fails_gives_its_error_and_answer() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock).await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
+    desk.called().await.fails("Unavailable", "closed on Sundays");
+    desk.until(&execution, "ExecutionFailed").await;
+    let end = desk.describe(&execution).await;
+    assert_eq!(end["error"], "Unavailable");
+    assert_eq!(end["cause"], r#"{"errorMessage":"closed on Sundays","errorType":"Unavailable"}"#);
+}

@@ -1,0 +1,283 @@
+//! Operations as a client meets them.
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::{Desk, ManualClock, ROLE, callback_machine};
+
+async fn open() -> (tempfile::TempDir, Desk) {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path(), ManualClock::new()).await;
+    (folder, desk)
+}
+
+fn pass() -> Value {
+    json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}})
+}
+
+#[tokio::test]
+async fn the_same_start_while_it_runs_gives_the_first_answer_again() {
+    let (_folder, desk) = open().await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let request = json!({"stateMachineArn": machine, "name": "e", "input": r#"{"question":1}"#});
+    let first = desk.ask("StartExecution", request.clone()).await;
+    assert_eq!(desk.ask("StartExecution", request.clone()).await, first);
+    let exists = (
+        "ExecutionAlreadyExists".to_owned(),
+        "Execution Already Exists: 'arn:aws:states:eu-west-2:000000000000:execution:m:e'".to_owned(),
+    );
+    let other = json!({"stateMachineArn": machine, "name": "e", "input": r#"{"question":2}"#});
+    assert_eq!(desk.refusal("StartExecution", other).await, exists);
+    let token = desk.called().await.token();
+    assert!(desk.nothing_called().await, "it must have started once");
+    desk.succeed(&token, &json!(1)).await.unwrap();
+    assert_eq!(desk.refusal("StartExecution", request).await, exists);
+}
+
+#[tokio::test]
+async fn the_same_creation_is_no_second_one_and_another_is_refused() {
+    let (_folder, desk) = open().await;
+    let request = json!({"name": "m", "definition": pass().to_string(), "roleArn": ROLE});
+    let first = desk.ask("CreateStateMachine", request.clone()).await;
+    let mut other_role = request.clone();
+    other_role["roleArn"] = json!("arn:aws:iam::000000000000:role/other");
+    assert_eq!(desk.ask("CreateStateMachine", other_role).await, first);
+    for (member, value) in [("definition", json!(callback_machine().to_string())), ("type", json!("EXPRESS"))] {
+        let mut other = request.clone();
+        other[member] = value;
+        assert_eq!(desk.refusal("CreateStateMachine", other).await.0, "StateMachineAlreadyExists", "{member}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_leaves_running_executions_with_what_they_began_with() {
+    let (_folder, desk) = open().await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
+    desk.ask("UpdateStateMachine", json!({"stateMachineArn": machine, "definition": pass().to_string()})).await;
+    let of_execution = desk.ask("DescribeStateMachineForExecution", json!({"executionArn": execution})).await;
+    assert_eq!(of_execution["definition"], callback_machine().to_string());
+    assert_eq!(
+        desk.ask("DescribeStateMachine", json!({"stateMachineArn": machine})).await["definition"],
+        pass().to_string()
+    );
+    let token = desk.called().await.token();
+    desk.succeed(&token, &json!("old")).await.unwrap();
+    assert_eq!(desk.describe(&execution).await["output"], r#""old""#);
+}
+
+#[tokio::test]
+async fn lists_are_paged_newest_first_without_gaps() {
+    let (_folder, desk) = open().await;
+    let machine = desk.machine("m", &pass()).await;
+    for number in 0..7 {
+        desk.start(&machine, &format!("e{number}"), &json!({})).await;
+    }
+    let mut names = Vec::new();
+    let mut request = json!({"stateMachineArn": machine, "maxResults": 3, "statusFilter": "SUCCEEDED"});
+    loop {
+        let page = desk.ask("ListExecutions", request.clone()).await;
+        let executions = page["executions"].as_array().unwrap();
+        assert!(executions.len() <= 3);
+        names.extend(executions.iter().map(|execution| execution["name"].as_str().unwrap().to_owned()));
+        let Some(next) = page.get("nextToken") else { break };
+        request["nextToken"] = next.clone();
+    }
+    assert_eq!(names, ["e6", "e5", "e4", "e3", "e2", "e1", "e0"]);
+    request["statusFilter"] = json!("FAILED");
+    assert_eq!(desk.refusal("ListExecutions", request).await.0, "InvalidToken", "a token is for its own list");
+}
+
+#[tokio::test]
+async fn a_history_is_paged_both_ways() {
+    let (_folder, desk) = open().await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
+    let call = desk.called().await;
+    let token = call.token();
+    call.returns(json!({}));
+    desk.until(&execution, "TaskSubmitted").await;
+    desk.succeed(&token, &json!(1)).await.unwrap();
+    for reverse in [false, true] {
+        let mut ids = Vec::new();
+        let mut request = json!({"executionArn": execution, "maxResults": 3, "reverseOrder": reverse});
+        loop {
+            let page = desk.ask("GetExecutionHistory", request.clone()).await;
+            ids.extend(page["events"].as_array().unwrap().iter().map(|event| event["id"].as_i64().unwrap()));
+            let Some(next) = page.get("nextToken") else { break };
+            request["nextToken"] = next.clone();
+        }
+        let mut wanted: Vec<i64> = (1..=8).collect();
+        if reverse {
+            wanted.reverse();
+        }
+        assert_eq!(ids, wanted);
+    }
+    let bare = desk.ask("GetExecutionHistory", json!({"executionArn": execution, "includeExecutionData": false})).await;
+    assert!(!bare.to_string().contains("question"), "{bare}");
+}
+
+#[tokio::test]
+async fn a_request_is_validated_before_anything_else() {
+    let (_folder, desk) = open().await;
+    let (kind, message) = desk.refusal("StartExecution", json!({"name": ""})).await;
+    assert_eq!(kind, "ValidationException");
+    assert_eq!(
+        message,
+        "2 validation errors detected: Value null at 'stateMachineArn' failed to satisfy constraint: Member must not \
+         be null; Value '' at 'name' failed to satisfy constraint: Member must have length greater than or equal to 1"
+    );
+    assert_eq!(desk.refusal("Fly", json!({})).await.0, "UnknownOperationException");
+    let not_json = desk.engine.handle("ListStateMachines", b"{").await;
+    assert!(String::from_utf8_lossy(&not_json.body).contains("SerializationException"));
+}
+
+#[tokio::test]
+async fn a_worker_that_waits_gets_the_task_when_it_comes() {
+    let (_folder, desk) = open().await;
+    let activity = desk.ask("CreateActivity", json!({"name": "work"})).await["activityArn"].clone();
+    let machine = json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": activity, "End": true}}});
+    let machine = desk.machine("m", &machine).await;
+    let poll = json!({"activityArn": activity, "workerName": "ann"});
+    let input = json!({"n": 1});
+    let (task, execution) = tokio::join!(desk.ask("GetActivityTask", poll), desk.start(&machine, "e", &input));
+    assert_eq!(task["input"], r#"{"n":1}"#);
+    desk.succeed(task["taskToken"].as_str().unwrap(), &json!("done")).await.unwrap();
+    assert_eq!(desk.describe(&execution).await["output"], r#""done""#);
+    let events = [
+        "ExecutionStarted",
+        "TaskStateEntered",
+        "ActivityScheduled",
+        "ActivityStarted",
+        "ActivitySucceeded",
+        "TaskStateExited",
+        "ExecutionSucceeded",
+    ];
+    assert_eq!(desk.history(&execution).await, events);
+}
+
+#[tokio::test]
+async fn a_worker_is_not_given_what_nobody_waits_for_any_more() {
+    let (_folder, desk) = open().await;
+    let activity = desk.ask("CreateActivity", json!({"name": "work"})).await["activityArn"].clone();
+    let machine = json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": activity, "End": true}}});
+    let machine = desk.machine("m", &machine).await;
+    let stopped = desk.start(&machine, "stopped", &json!(1)).await;
+    desk.start(&machine, "waits", &json!(2)).await;
+    desk.ask("StopExecution", json!({"executionArn": stopped})).await;
+    assert_eq!(desk.ask("GetActivityTask", json!({"activityArn": activity})).await["input"], "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_waits_a_minute_for_nothing() {
+    let (_folder, desk) = open().await;
+    let activity = desk.ask("CreateActivity", json!({"name": "work"})).await["activityArn"].clone();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(desk.ask("GetActivityTask", json!({"activityArn": activity})).await, json!({"taskToken": null}));
+    assert!(begun.elapsed() >= Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn an_execution_that_starts_another_waits_for_its_end() {
+    let (_folder, desk) = open().await;
+    let child = desk.machine("child", &callback_machine()).await;
+    for (suffix, output) in [("sync", json!(r#"{"a":1}"#)), ("sync:2", json!({"a": 1}))] {
+        let parent = json!({
+            "StartAt": "S",
+            "States": {"S": {
+                "Type": "Task",
+                "Resource": format!("arn:aws:states:::states:startExecution.{suffix}"),
+                "Parameters": {"StateMachineArn": child, "Input": {"question": 1}},
+                "End": true
+            }}
+        });
+        let parent = desk.machine(&format!("parent-{}", output.is_string()), &parent).await;
+        let parent = desk.start(&parent, "p", &json!({})).await;
+        let token = desk.called().await.token();
+        assert_eq!(desk.status(&parent).await, "RUNNING");
+        desk.succeed(&token, &json!({"a": 1})).await.unwrap();
+        let end = desk.describe(&parent).await;
+        assert_eq!(end["status"], "SUCCEEDED", "{end}");
+        let result: Value = serde_json::from_str(end["output"].as_str().unwrap()).unwrap();
+        assert_eq!((&result["Status"], &result["Output"]), (&json!("SUCCEEDED"), &output));
+    }
+}
+
+#[tokio::test]
+async fn stopping_the_parent_stops_the_child_it_waits_for() {
+    let (_folder, desk) = open().await;
+    let child = desk.machine("child", &callback_machine()).await;
+    let parent = json!({
+        "StartAt": "S",
+        "States": {"S": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::states:startExecution.sync",
+            "Parameters": {"StateMachineArn": child, "Name": "c", "Input": {"question": 1}},
+            "End": true
+        }}
+    });
+    let parent = desk.machine("parent", &parent).await;
+    let parent = desk.start(&parent, "p", &json!({})).await;
+    desk.called().await;
+    desk.ask("StopExecution", json!({"executionArn": parent, "error": "Enough"})).await;
+    assert_eq!(desk.status(&parent).await, "ABORTED");
+    assert_eq!(desk.status("arn:aws:states:eu-west-2:000000000000:execution:child:c").await, "ABORTED");
+}
+
+#[tokio::test]
+async fn an_express_execution_answers_with_its_end() {
+    let (_folder, desk) = open().await;
+    let request = json!({"name": "x", "definition": pass().to_string(), "roleArn": ROLE, "type": "EXPRESS"});
+    let machine = desk.ask("CreateStateMachine", request).await["stateMachineArn"].clone();
+    let request = json!({"stateMachineArn": machine, "name": "e", "input": r#"{"a":1}"#});
+    for _ in 0..2 {
+        let end = desk.ask("StartSyncExecution", request.clone()).await;
+        assert_eq!((&end["status"], &end["output"]), (&json!("SUCCEEDED"), &json!(r#"{"a":1}"#)));
+        assert!(end["executionArn"].as_str().unwrap().contains(":express:x:e:"));
+    }
+    assert_eq!(
+        desk.refusal("ListExecutions", json!({"stateMachineArn": machine})).await.0,
+        "StateMachineTypeNotSupported"
+    );
+    let standard = desk.machine("s", &pass()).await;
+    assert_eq!(
+        desk.refusal("StartSyncExecution", json!({"stateMachineArn": standard})).await.0,
+        "StateMachineTypeNotSupported"
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_state_machine_takes_its_executions_with_it_and_frees_its_name() {
+    let (_folder, desk) = open().await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
+    let token = desk.called().await.token();
+    desk.ask("DeleteStateMachine", json!({"stateMachineArn": machine})).await;
+    assert_eq!(desk.refusal("DescribeExecution", json!({"executionArn": execution})).await.0, "ExecutionDoesNotExist");
+    assert_eq!(desk.succeed(&token, &json!(1)).await.unwrap_err().0, "TaskTimedOut");
+    let again = desk.machine("m", &callback_machine()).await;
+    desk.start(&again, "e", &json!({"question": 2})).await;
+    assert_eq!(desk.succeed(&token, &json!(1)).await.unwrap_err().0, "TaskTimedOut", "tokens never mean another task");
+}
+
+#[tokio::test]
+async fn an_alias_leads_to_its_version() {
+    let (_folder, desk) = open().await;
+    let request = json!({"name": "m", "definition": pass().to_string(), "roleArn": ROLE, "publish": true});
+    let created = desk.ask("CreateStateMachine", request).await;
+    let version = created["stateMachineVersionArn"].clone();
+    let routing = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+    let alias = desk.ask("CreateStateMachineAlias", json!({"name": "live", "routingConfiguration": routing})).await;
+    let alias = alias["stateMachineAliasArn"].as_str().unwrap().to_owned();
+    let execution = desk.start(&alias, "e", &json!({})).await;
+    let described = desk.describe(&execution).await;
+    assert_eq!((&described["stateMachineVersionArn"], &described["stateMachineAliasArn"]), (&version, &json!(alias)));
+    assert_eq!(
+        desk.refusal("DeleteStateMachineVersion", json!({"stateMachineVersionArn": version})).await.0,
+        "ConflictException"
+    );
+    desk.ask("DeleteStateMachineAlias", json!({"stateMachineAliasArn": alias})).await;
+    desk.ask("DeleteStateMachineVersion", json!({"stateMachineVersionArn": version})).await;
+}

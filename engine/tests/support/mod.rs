@@ -1,0 +1,196 @@
+//! What the tests share: an engine in a folder of its own, functions that a test steers, a clock that it moves.
+
+#![allow(dead_code, reason = "each test binary uses some of it")]
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use asl_engine::{Clock, FunctionError, Integrations, Options, ServiceError, StepFunctions};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use time::{OffsetDateTime, macros::datetime};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+
+pub const ROLE: &str = "arn:aws:iam::000000000000:role/test";
+
+/// A call of a function, which returns when the test says so.
+pub struct Invocation {
+    pub function: String,
+    pub payload: Value,
+    returned: oneshot::Sender<Result<Value, FunctionError>>,
+}
+
+impl Invocation {
+    /// The task token in the payload.
+    pub fn token(&self) -> String {
+        self.payload["taskToken"].as_str().expect("a token in the payload").to_owned()
+    }
+
+    pub fn returns(self, answer: Value) {
+        let _ = self.returned.send(Ok(answer));
+    }
+
+    pub fn fails(self, error_type: &str, message: &str) {
+        let _ =
+            self.returned.send(Err(FunctionError::Failed { error_type: error_type.into(), message: message.into() }));
+    }
+}
+
+struct Functions(mpsc::UnboundedSender<Invocation>);
+
+#[async_trait]
+impl Integrations for Functions {
+    async fn invoke_function(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
+        let (returned, answer) = oneshot::channel();
+        let _ = self.0.send(Invocation { function: function.to_owned(), payload, returned });
+        match answer.await {
+            Ok(answer) => answer,
+            // The test has dropped the call: it never returns.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    async fn call_service(&self, service: &str, action: &str, parameters: Value) -> Result<Value, ServiceError> {
+        let _ = action;
+        if parameters["TableName"] == "missing" {
+            return Err(ServiceError {
+                error: format!(
+                    "{}.ResourceNotFoundException",
+                    if service == "dynamodb" { "DynamoDB" } else { service }
+                ),
+                message: "Requested resource not found".into(),
+                status: 400,
+                request_id: "R".into(),
+            });
+        }
+        Ok(json!({}))
+    }
+}
+
+/// A clock that stands still until the test moves it.
+pub struct ManualClock(watch::Sender<OffsetDateTime>);
+
+impl ManualClock {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(watch::Sender::new(datetime!(2026-11-22 10:00 UTC))))
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.0.send_modify(|now| *now += by);
+    }
+}
+
+#[async_trait]
+impl Clock for ManualClock {
+    fn now(&self) -> OffsetDateTime {
+        *self.0.borrow()
+    }
+
+    async fn sleep_until(&self, deadline: OffsetDateTime) {
+        let _ = self.0.subscribe().wait_for(|now| *now >= deadline).await;
+    }
+}
+
+/// An engine and what it calls.
+pub struct Desk {
+    pub engine: StepFunctions,
+    calls: Mutex<mpsc::UnboundedReceiver<Invocation>>,
+}
+
+impl Desk {
+    pub async fn open(folder: &Path, clock: Arc<ManualClock>) -> Self {
+        let (sender, calls) = mpsc::unbounded_channel();
+        let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+        let database = folder.join("step-functions.sqlite");
+        let engine = StepFunctions::open_with_clock(&database, options, Arc::new(Functions(sender)), clock).await;
+        Self { engine: engine.expect("opens"), calls: Mutex::new(calls) }
+    }
+
+    /// The next call of a function.
+    pub async fn called(&self) -> Invocation {
+        let call = tokio::time::timeout(Duration::from_secs(10), async { self.calls.lock().await.recv().await });
+        call.await.expect("a call within ten seconds").expect("the engine still runs")
+    }
+
+    /// Whether no function has been called that the test has not seen.
+    pub async fn nothing_called(&self) -> bool {
+        self.calls.lock().await.try_recv().is_err()
+    }
+
+    pub async fn try_ask(&self, operation: &str, request: Value) -> Result<Value, (String, String)> {
+        let answer = self.engine.handle(operation, request.to_string().as_bytes()).await;
+        let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        if answer.status == 200 {
+            return Ok(body);
+        }
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        Err((text("__type"), text("message")))
+    }
+
+    pub async fn ask(&self, operation: &str, request: Value) -> Value {
+        self.try_ask(operation, request).await.unwrap_or_else(|fault| panic!("{operation}: {fault:?}"))
+    }
+
+    pub async fn refusal(&self, operation: &str, request: Value) -> (String, String) {
+        self.try_ask(operation, request).await.expect_err(operation)
+    }
+
+    /// Creates a state machine; its ARN.
+    pub async fn machine(&self, name: &str, definition: &Value) -> String {
+        let request = json!({"name": name, "definition": definition.to_string(), "roleArn": ROLE});
+        self.ask("CreateStateMachine", request).await["stateMachineArn"].as_str().expect("an ARN").to_owned()
+    }
+
+    /// Starts an execution; its ARN.
+    pub async fn start(&self, machine: &str, name: &str, input: &Value) -> String {
+        let request = json!({"stateMachineArn": machine, "name": name, "input": input.to_string()});
+        self.ask("StartExecution", request).await["executionArn"].as_str().expect("an ARN").to_owned()
+    }
+
+    pub async fn describe(&self, execution: &str) -> Value {
+        self.ask("DescribeExecution", json!({"executionArn": execution})).await
+    }
+
+    pub async fn status(&self, execution: &str) -> String {
+        self.describe(execution).await["status"].as_str().expect("a status").to_owned()
+    }
+
+    /// The types of its events.
+    pub async fn history(&self, execution: &str) -> Vec<String> {
+        let answer = self.ask("GetExecutionHistory", json!({"executionArn": execution, "maxResults": 1000})).await;
+        let events = answer["events"].as_array().expect("events");
+        events.iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect()
+    }
+
+    /// Waits until the execution's history has an event of that type.
+    pub async fn until(&self, execution: &str, event: &str) {
+        let there = async {
+            while !self.history(execution).await.iter().any(|known| known == event) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), there).await.unwrap_or_else(|_| panic!("no {event}"));
+    }
+
+    pub async fn succeed(&self, token: &str, output: &Value) -> Result<Value, (String, String)> {
+        self.try_ask("SendTaskSuccess", json!({"taskToken": token, "output": output.to_string()})).await
+    }
+}
+
+/// One task that waits for its token, within a minute.
+pub fn callback_machine() -> Value {
+    json!({
+        "StartAt": "Ask",
+        "States": {
+            "Ask": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+                "Parameters": {
+                    "FunctionName": "ask",
+                    "Payload": {"taskToken.$": "$$.Task.Token", "question.$": "$.question"}
+                },
+                "TimeoutSeconds": 60,
+                "End": true
+            }
+        }
+    })
+}
