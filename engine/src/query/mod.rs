@@ -4,20 +4,20 @@
 //! interpreter records what they gave, as it records every result.
 //!
 //! All of it is fed by strangers, so all of it is bounded: nesting when parsing, depth of what is produced
-//! ([`MAX_DEPTH`]), time and depth of JSONata, linear-time regular expressions.
+//! ([`MAX_DEPTH`]), size and the number of places visited, time and memory of JSONata,
+//! linear-time regular expressions.
 
 pub mod choice;
 pub mod intrinsic;
 pub mod jsonata;
+mod limits;
 pub mod path;
 pub mod template;
 pub mod timestamp;
 
+use limits::{Allowance, bounded};
+pub use limits::{MAX_DEPTH, deeper_than};
 use serde_json::{Map, Value};
-
-/// How deep a value may nest. Everything the engine keeps is JSON text that must be readable again (the reader stops
-/// at 128 levels) with room for the envelopes it is stored in.
-pub const MAX_DEPTH: usize = 100;
 
 /// What a query may see.
 #[derive(Debug, Clone, Copy)]
@@ -54,39 +54,6 @@ impl QueryError {
     /// What JSONata states fail with, at `location`: `States.QueryEvaluationError`.
     pub fn evaluation(location: &str, cause: impl Into<String>) -> Self {
         Self { error: "States.QueryEvaluationError", cause: cause.into(), location: Some(location.to_owned()) }
-    }
-}
-
-/// Whether `value` nests deeper than `limit` levels; looks no deeper than that.
-pub fn deeper_than(value: &Value, limit: usize) -> bool {
-    let mut children: Box<dyn Iterator<Item = &Value>> = match value {
-        Value::Array(items) => Box::new(items.iter()),
-        Value::Object(fields) => Box::new(fields.values()),
-        _ => return false,
-    };
-    limit == 0 || children.any(|child| deeper_than(child, limit - 1))
-}
-
-/// `value`, unless it nests deeper than [`MAX_DEPTH`]: a loop that wraps its input once more each time would
-/// otherwise grow what nothing can read any more.
-fn bounded(value: Value) -> Result<Value, QueryError> {
-    if deeper_than(&value, MAX_DEPTH) {
-        // Taken apart level by level: the drop of a very deep value is itself a recursion.
-        discard(value);
-        return Err(QueryError::runtime(format!("The result is nested deeper than {MAX_DEPTH} levels.")));
-    }
-    Ok(value)
-}
-
-/// Drops a value without recursion.
-fn discard(value: Value) {
-    let mut pending = vec![value];
-    while let Some(value) = pending.pop() {
-        match value {
-            Value::Array(items) => pending.extend(items),
-            Value::Object(fields) => pending.extend(fields.into_iter().map(|(_, value)| value)),
-            _ => {}
-        }
     }
 }
 

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::intrinsic::{Call, CallError};
-use super::path::{Path, PathError};
-use super::{QueryError, Scope, bounded};
+use super::path::{Miss, Path, PathError};
+use super::{Allowance, QueryError, Scope, bounded};
 
 /// What may stand where one value is asked for: a path or a call of an intrinsic function.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,10 +39,10 @@ impl Query {
         }
     }
 
-    /// Its value, for a field that is not part of a template, such as CausePath.
+    /// Its value.
     ///
     /// # Errors
-    /// See [`Path::get`] and [`Call::evaluate`].
+    /// Those of [`Path::get`] and [`Call::evaluate`].
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
         match self {
             Self::Path(path) => path.get(scope),
@@ -50,17 +50,26 @@ impl Query {
         }
     }
 
-    /// Its value, for the template's field `name`.
-    fn evaluate_for(&self, scope: &Scope, name: &str) -> Result<Value, QueryError> {
+    /// Its value, for the field `name`: a template's key with its `.$`, or a field such as CausePath.
+    ///
+    /// # Errors
+    /// "The JSONPath '…' specified for the field '…' could not be found" where a path finds nothing; those of
+    /// [`Call::evaluate`].
+    pub fn evaluate_for(&self, scope: &Scope, name: &str) -> Result<Value, QueryError> {
+        self.evaluate_within(scope, name, &Allowance::new())
+    }
+
+    fn evaluate_within(&self, scope: &Scope, name: &str, allowance: &Allowance) -> Result<Value, QueryError> {
         match self {
-            Self::Path(path) => path.get(scope).map_err(|_| {
-                QueryError::runtime(format!(
+            Self::Path(path) => path.find(scope, allowance).map_err(|miss| match miss {
+                Miss::TooMuch(error) => error,
+                Miss::NotFound(_) => QueryError::runtime(format!(
                     "The JSONPath '{}' specified for the field '{name}' could not be found in the input '{}'",
                     path.source(),
                     scope.input
-                ))
+                )),
             }),
-            Self::Call(call) => call.evaluate(scope),
+            Self::Call(call) => call.evaluate_within(scope, allowance),
         }
     }
 }
@@ -115,7 +124,7 @@ impl Template {
     /// # Errors
     /// `States.Runtime` where a path finds nothing; those of [`Call::evaluate`].
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
-        self.0.evaluate(scope).and_then(bounded)
+        self.0.evaluate(scope, &Allowance::new()).and_then(bounded)
     }
 
     /// Every query in it, to check what it refers to.
@@ -149,18 +158,18 @@ impl Node {
         }
     }
 
-    fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
+    fn evaluate(&self, scope: &Scope, allowance: &Allowance) -> Result<Value, QueryError> {
         Ok(match self {
             Self::Constant(value) => value.clone(),
             Self::Array(items) => {
-                Value::Array(items.iter().map(|item| item.evaluate(scope)).collect::<Result<Vec<_>, _>>()?)
+                Value::Array(items.iter().map(|item| item.evaluate(scope, allowance)).collect::<Result<Vec<_>, _>>()?)
             }
             Self::Object(fields) => {
                 let mut object = Map::with_capacity(fields.len());
                 for (name, field) in fields {
                     let value = match field {
-                        Field::Query(query) => query.evaluate_for(scope, &format!("{name}.$"))?,
-                        Field::Node(node) => node.evaluate(scope)?,
+                        Field::Query(query) => query.evaluate_within(scope, &format!("{name}.$"), allowance)?,
+                        Field::Node(node) => node.evaluate(scope, allowance)?,
                     };
                     object.insert(name.clone(), value);
                 }
@@ -247,5 +256,13 @@ mod tests {
             value = template.evaluate(&World::of(value).scope()).unwrap();
         }
         assert!(template.evaluate(&World::of(value).scope()).is_err());
+    }
+
+    #[test]
+    fn what_a_template_copies_is_bounded() {
+        let fields: Map<String, Value> = (0..1000).map(|n| (format!("{n}.$"), json!("$"))).collect();
+        let world = World::of(json!("x".repeat(100_000)));
+        let error = Template::parse(&Value::Object(fields)).unwrap().evaluate(&world.scope()).unwrap_err();
+        assert_eq!(error.error, "States.DataLimitExceeded");
     }
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 pub use syntax::CallError;
 
-use super::path::Path;
-use super::{QueryError, Scope, bounded};
+use super::path::{Miss, Path};
+use super::{Allowance, QueryError, Scope, bounded};
 use arguments::Arguments;
 use functions::Function;
 pub(super) use functions::{JavaRandom, hash, range};
@@ -71,11 +71,15 @@ impl Call {
     /// `States.Runtime` where an argument's path finds nothing, else `States.IntrinsicFailure`; the cause shows the
     /// call as it stands in the definition.
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
-        self.call(scope, &self.source).and_then(bounded)
+        self.evaluate_within(scope, &Allowance::new())
+    }
+
+    pub(super) fn evaluate_within(&self, scope: &Scope, allowance: &Allowance) -> Result<Value, QueryError> {
+        self.call(scope, &self.source, allowance).and_then(bounded)
     }
 
     /// `whole` is the outermost call, by which messages name the place.
-    fn call(&self, scope: &Scope, whole: &str) -> Result<Value, QueryError> {
+    fn call(&self, scope: &Scope, whole: &str, allowance: &Allowance) -> Result<Value, QueryError> {
         let fail = |error, why: String| QueryError {
             error,
             cause: format!("The function '{whole}' had the following error: {why}"),
@@ -87,15 +91,18 @@ impl Call {
                 Argument::Text(text) if at == 0 && self.function == Function::Format => Value::String(text.clone()),
                 Argument::Text(text) => Value::String(syntax::unescape(text)),
                 Argument::Literal(value) => value.clone(),
-                Argument::Path(path) => path.get(scope).map_err(|_| {
-                    let why = format!(
-                        "The JsonPath argument for the field '{}' could not be found in the input '{}'",
-                        path.source(),
-                        scope.input
-                    );
-                    fail("States.Runtime", why)
+                Argument::Path(path) => path.find(scope, allowance).map_err(|miss| match miss {
+                    Miss::TooMuch(error) => error,
+                    Miss::NotFound(_) => fail(
+                        "States.Runtime",
+                        format!(
+                            "The JsonPath argument for the field '{}' could not be found in the input '{}'",
+                            path.source(),
+                            scope.input
+                        ),
+                    ),
                 })?,
-                Argument::Call(call) => call.call(scope, whole)?,
+                Argument::Call(call) => call.call(scope, whole, allowance)?,
             });
         }
         self.function.apply(Arguments::new(values)).map_err(|why| fail("States.IntrinsicFailure", why))

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 pub use syntax::Refusal;
 
-use super::{QueryError, Scope};
+use super::{Allowance, QueryError, Scope};
 
 /// Why a text is no JSONata expression that AWS takes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -184,7 +184,7 @@ impl Template {
     /// # Errors
     /// Those of [`Expression::evaluate`].
     pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, QueryError> {
-        let value = self.evaluate_at(scope, field)?;
+        let value = self.evaluate_at(scope, field, &Allowance::new())?;
         super::bounded(value).map_err(|error| QueryError {
             error: "States.QueryEvaluationError",
             location: Some(field.into()),
@@ -192,18 +192,22 @@ impl Template {
         })
     }
 
-    fn evaluate_at(&self, scope: &Scope, location: &str) -> Result<Value, QueryError> {
+    fn evaluate_at(&self, scope: &Scope, location: &str, allowance: &Allowance) -> Result<Value, QueryError> {
         match self {
             Self::Constant(value) => Ok(value.clone()),
-            Self::Expression(expression) => expression.evaluate(scope, location),
+            Self::Expression(expression) => {
+                let value = expression.evaluate(scope, location)?;
+                allowance.copy(&value)?;
+                Ok(value)
+            }
             Self::Array(items) => {
                 let items = items.iter().enumerate();
-                items.map(|(at, item)| item.evaluate_at(scope, &format!("{location}[{at}]"))).collect()
+                items.map(|(at, item)| item.evaluate_at(scope, &format!("{location}[{at}]"), allowance)).collect()
             }
             Self::Object(fields) => {
                 let mut object = Map::with_capacity(fields.len());
                 for (name, field) in fields {
-                    object.insert(name.clone(), field.evaluate_at(scope, &format!("{location}/{name}"))?);
+                    object.insert(name.clone(), field.evaluate_at(scope, &format!("{location}/{name}"), allowance)?);
                 }
                 Ok(Value::Object(object))
             }

@@ -4,42 +4,63 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::super::QueryError;
+use super::super::limits::Allowance;
 use super::syntax::{Step, Steps, render};
 
-/// Nothing is there; the sentence is Jayway's.
+/// Why a path gives no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NotFound(pub String);
+pub(in super::super) enum Miss {
+    /// Nothing is there; the sentence is Jayway's.
+    NotFound(String),
+    /// There is more than may be handled.
+    TooMuch(QueryError),
+}
 
-type Found = Result<(), NotFound>;
+type Walked = Result<(), Miss>;
 
 /// Evaluates `path` on `model`; `document` is what `$` means inside filters, `root` how messages call it.
-pub(super) fn evaluate(path: &Steps, model: &Value, document: &Value, root: &str) -> Result<Value, NotFound> {
-    let mut walk = Walk { path: &path.steps, document, root, found: Vec::new() };
+pub(super) fn evaluate(
+    path: &Steps,
+    model: &Value,
+    document: &Value,
+    root: &str,
+    allowance: &Allowance,
+) -> Result<Value, Miss> {
+    let mut walk = Walk { path: &path.steps, document, root, allowance, found: Vec::new() };
     let walked = walk.step(0, model, true);
-    let found = walk.found;
-    let definite = Steps { functions: Vec::new(), steps: path.steps.clone() }.is_definite();
-    let value = if definite {
+    let mut found = walk.found;
+    allowance.check().map_err(Miss::TooMuch)?;
+    let copy = |found: Cow<Value>| match found {
+        Cow::Borrowed(value) => allowance.copy(value).cloned().map_err(Miss::TooMuch),
+        Cow::Owned(value) => Ok(value),
+    };
+    let value = if path.definite {
         walked?;
-        let last = found.into_iter().next_back();
-        last.ok_or_else(|| NotFound(format!("No results for path: {root}{}", render(&path.steps))))?.into_owned()
+        let missing = || Miss::NotFound(format!("No results for path: {root}{}", render(&path.steps)));
+        copy(found.pop().ok_or_else(missing)?)?
     } else {
         // What an indefinite path does not find is an empty list, wherever the search ended.
-        found.into_iter().map(Cow::into_owned).collect()
+        found.into_iter().map(copy).collect::<Result<_, _>>()?
     };
-    path.functions.iter().try_fold(value, |value, function| function.apply(&value).map_err(NotFound))
+    path.functions.iter().try_fold(value, |value, function| function.apply(&value).map_err(Miss::NotFound))
 }
 
 struct Walk<'a, 'v> {
     path: &'a [Step],
     document: &'a Value,
     root: &'a str,
+    allowance: &'a Allowance,
     found: Vec<Cow<'v, Value>>,
 }
 
 impl<'v> Walk<'_, 'v> {
     /// Takes the step at `at` from `model`. `definite` says that everything before was: only then is a missing value
     /// an error, and not one branch fewer.
-    fn step(&mut self, at: usize, model: &'v Value, definite: bool) -> Found {
+    fn step(&mut self, at: usize, model: &'v Value, definite: bool) -> Walked {
+        if !self.allowance.visit() {
+            return Ok(());
+        }
         let Some(step) = self.path.get(at) else {
             self.found.push(Cow::Borrowed(model));
             return Ok(());
@@ -72,15 +93,17 @@ impl<'v> Walk<'_, 'v> {
             Step::Filter(filter) => match model {
                 Value::Array(items) => {
                     for item in items {
-                        if filter.accepts(item, self.document) {
+                        if filter.accepts(item, self.document, self.allowance) {
                             self.step(at + 1, item, false)?;
                         }
                     }
                     Ok(())
                 }
-                Value::Object(_) if filter.accepts(model, self.document) => self.step(at + 1, model, false),
+                Value::Object(_) if filter.accepts(model, self.document, self.allowance) => {
+                    self.step(at + 1, model, false)
+                }
                 Value::Object(_) => Ok(()),
-                _ if definite => Err(NotFound(format!(
+                _ if definite => Err(Miss::NotFound(format!(
                     "Filter: {} can not be applied to primitives. Current context is: {model}",
                     render(&self.path[at..=at])
                 ))),
@@ -91,7 +114,7 @@ impl<'v> Walk<'_, 'v> {
     }
 
     /// The step at `at` on `model` and on everything below it, parents first.
-    fn scan(&mut self, at: usize, model: &'v Value) -> Found {
+    fn scan(&mut self, at: usize, model: &'v Value) -> Walked {
         let applies = match (&self.path[at], model) {
             (Step::Properties(names), Value::Object(fields)) => {
                 names.len() > 1 || names.iter().all(|name| fields.contains_key(name))
@@ -102,6 +125,9 @@ impl<'v> Walk<'_, 'v> {
             (Step::Filter(_), model) => model.is_object(),
             (_, model) => model.is_array() || model.is_object(),
         };
+        if !self.allowance.visit() {
+            return Ok(());
+        }
         if applies {
             self.step(at, model, false)?;
         }
@@ -112,10 +138,10 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    fn properties(&mut self, at: usize, names: &[String], model: &'v Value, definite: bool) -> Found {
+    fn properties(&mut self, at: usize, names: &[String], model: &'v Value, definite: bool) -> Walked {
         let Value::Object(fields) = model else {
             return if definite {
-                Err(NotFound(format!(
+                Err(Miss::NotFound(format!(
                     "Expected to find an object with property {} in path {} but found '{}'. This is not a json \
                      object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'.",
                     render(&self.path[at..=at]),
@@ -132,11 +158,14 @@ impl<'v> Walk<'_, 'v> {
                 Some(value) => self.step(at + 1, value, definite),
                 // "No results for path" is said at the end.
                 None if last || !definite => Ok(()),
-                None => Err(NotFound(format!("Missing property in path {}", self.location(at + 1)))),
+                None => Err(Miss::NotFound(format!("Missing property in path {}", self.location(at + 1)))),
             },
             _ if last => {
-                let picked = names.iter().filter_map(|name| Some((name.clone(), fields.get(name)?.clone())));
-                self.found.push(Cow::Owned(Value::Object(picked.collect::<Map<_, _>>())));
+                let mut picked = Map::new();
+                for (name, value) in names.iter().filter_map(|name| fields.get_key_value(name)) {
+                    picked.insert(name.clone(), self.allowance.copy(value).map_err(Miss::TooMuch)?.clone());
+                }
+                self.found.push(Cow::Owned(Value::Object(picked)));
                 Ok(())
             }
             _ => names.iter().filter_map(|name| fields.get(name)).try_for_each(|field| self.step(at + 1, field, false)),
@@ -144,12 +173,12 @@ impl<'v> Walk<'_, 'v> {
     }
 
     /// The items of `model` where it is an array.
-    fn array(&self, at: usize, model: &'v Value, definite: bool) -> Result<Option<&'v [Value]>, NotFound> {
+    fn array(&self, at: usize, model: &'v Value, definite: bool) -> Result<Option<&'v [Value]>, Miss> {
         match model {
             Value::Array(items) => Ok(Some(items)),
             _ if !definite => Ok(None),
-            Value::Null => Err(NotFound(format!("The path {} is null", self.location(at)))),
-            _ => Err(NotFound(format!(
+            Value::Null => Err(Miss::NotFound(format!("The path {} is null", self.location(at)))),
+            _ => Err(Miss::NotFound(format!(
                 "Filter: {} can only be applied to arrays. Current context is: {model}",
                 render(&self.path[at..])
             ))),
@@ -157,7 +186,7 @@ impl<'v> Walk<'_, 'v> {
     }
 
     /// Goes on from an array's item, if there is one at `index`; negative ones count from the end.
-    fn item(&mut self, at: usize, items: &'v [Value], index: i64, definite: bool) -> Found {
+    fn item(&mut self, at: usize, items: &'v [Value], index: i64, definite: bool) -> Walked {
         let index = if index < 0 { index.saturating_add(items.len() as i64) } else { index };
         match usize::try_from(index).ok().and_then(|index| items.get(index)) {
             Some(item) => self.step(at + 1, item, definite),

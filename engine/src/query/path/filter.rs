@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
+use super::super::limits::Allowance;
 use super::evaluate::evaluate;
 use super::syntax::{PathError, Reader, Steps};
 
@@ -119,12 +120,16 @@ impl Filter {
     }
 
     /// Whether `item` passes.
-    pub fn accepts(&self, item: &Value, document: &Value) -> bool {
+    pub fn accepts(&self, item: &Value, document: &Value, allowance: &Allowance) -> bool {
         match self {
-            Self::And(left, right) => left.accepts(item, document) && right.accepts(item, document),
-            Self::Or(left, right) => left.accepts(item, document) || right.accepts(item, document),
-            Self::Not(filter) => !filter.accepts(item, document),
-            Self::Exists(operand) => match operand.value(item, document) {
+            Self::And(left, right) => {
+                left.accepts(item, document, allowance) && right.accepts(item, document, allowance)
+            }
+            Self::Or(left, right) => {
+                left.accepts(item, document, allowance) || right.accepts(item, document, allowance)
+            }
+            Self::Not(filter) => !filter.accepts(item, document, allowance),
+            Self::Exists(operand) => match operand.value(item, document, allowance) {
                 // An indefinite path is there when it finds anything.
                 Some(Value::Array(found)) if !operand.is_definite() => !found.is_empty(),
                 found => found.is_some(),
@@ -133,12 +138,12 @@ impl Filter {
                 if let Operator::Matches = operator {
                     return match (left, right) {
                         (left, Operand::Pattern(pattern)) | (Operand::Pattern(pattern), left) => {
-                            matches(pattern, left.value(item, document))
+                            matches(pattern, left.value(item, document, allowance))
                         }
                         _ => false,
                     };
                 }
-                compare(left.value(item, document), *operator, right.value(item, document))
+                compare(left.value(item, document, allowance), *operator, right.value(item, document, allowance))
             }
         }
     }
@@ -221,11 +226,11 @@ impl Operand {
     }
 
     /// The operand's value, if there is one.
-    fn value(&self, item: &Value, document: &Value) -> Option<Value> {
+    fn value(&self, item: &Value, document: &Value, allowance: &Allowance) -> Option<Value> {
         match self {
             Self::Literal(value) => Some(value.clone()),
-            Self::Current(path) => evaluate(path, item, document, "@").ok(),
-            Self::Document(path) => evaluate(path, document, document, "$").ok(),
+            Self::Current(path) => evaluate(path, item, document, "@", allowance).ok(),
+            Self::Document(path) => evaluate(path, document, document, "$", allowance).ok(),
             Self::Pattern(_) => None,
         }
     }

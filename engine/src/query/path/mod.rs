@@ -11,8 +11,8 @@ use serde_json::Value;
 pub use reference::ReferencePath;
 pub use syntax::PathError;
 
-use super::{QueryError, Scope};
-use evaluate::NotFound;
+use super::{Allowance, QueryError, Scope};
+pub(super) use evaluate::Miss;
 use syntax::{Reader, Steps};
 
 /// The longest variable name AWS takes, in characters.
@@ -95,27 +95,31 @@ impl Path {
     /// `States.Runtime` with "Invalid path '$.a' : No results for path: $['a']", the text of InputPath, OutputPath and
     /// their like.
     pub fn get(&self, scope: &Scope) -> Result<Value, QueryError> {
-        self.find(scope).map_err(|NotFound(why)| QueryError::runtime(format!("Invalid path '{}' : {why}", self.source)))
+        self.find(scope, &Allowance::new()).map_err(|miss| match miss {
+            Miss::NotFound(why) => QueryError::runtime(format!("Invalid path '{}' : {why}", self.source)),
+            Miss::TooMuch(error) => error,
+        })
     }
 
     /// Whether there is a value, be it null.
     pub fn is_present(&self, scope: &Scope) -> bool {
-        match self.find(scope) {
+        match self.find(scope, &Allowance::new()) {
             Ok(Value::Array(found)) if !self.is_definite() => !found.is_empty(),
             found => found.is_ok(),
         }
     }
 
-    fn find(&self, scope: &Scope) -> Result<Value, NotFound> {
+    /// The value it means, within an allowance; the caller has words of its own for what is not there.
+    pub(super) fn find(&self, scope: &Scope, allowance: &Allowance) -> Result<Value, Miss> {
         let document = match &self.root {
             Root::Input => scope.input,
             Root::Context => scope.context,
             Root::Variable(name) => match scope.variables.get(name) {
                 Some(value) => value,
-                None => return Err(NotFound(format!("The variable '{name}' is not defined"))),
+                None => return Err(Miss::NotFound(format!("The variable '{name}' is not defined"))),
             },
         };
-        evaluate::evaluate(&self.steps, document, document, "$")
+        evaluate::evaluate(&self.steps, document, document, "$", allowance)
     }
 }
 

@@ -38,18 +38,14 @@ pub(super) struct Steps {
     pub steps: Vec<Step>,
     /// `.length()` and its like, at the end, innermost first.
     pub functions: Vec<Function>,
+    /// Whether the steps can mean one value at most.
+    pub definite: bool,
 }
 
 impl Steps {
-    /// Whether at most one value can be meant.
+    /// Whether one value comes of it. A function on an indefinite path takes the whole list, and gives one value.
     pub fn is_definite(&self) -> bool {
-        // A function on an indefinite path takes the whole list, and gives one value.
-        !self.functions.is_empty()
-            || self.steps.iter().enumerate().all(|(at, step)| match step {
-                Step::Properties(names) => names.len() == 1 || at + 1 == self.steps.len(),
-                Step::Indexes(indexes) => indexes.len() == 1,
-                Step::Slice(..) | Step::Wildcard | Step::Scan | Step::Filter(_) => false,
-            })
+        self.definite || !self.functions.is_empty()
     }
 }
 
@@ -222,6 +218,12 @@ impl<'t> Reader<'t> {
         if read.steps.last() == Some(&Step::Scan) {
             return Err(self.error("the path must not end with '..'"));
         }
+        read.definite = read.steps.iter().enumerate().all(|(at, step)| match step {
+            // Several names at the end pick one object.
+            Step::Properties(names) => names.len() == 1 || at + 1 == read.steps.len(),
+            Step::Indexes(indexes) => indexes.len() == 1,
+            Step::Slice(..) | Step::Wildcard | Step::Scan | Step::Filter(_) => false,
+        });
         Ok(read)
     }
 

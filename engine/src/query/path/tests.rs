@@ -165,3 +165,20 @@ fn a_reference_path_puts_a_value_and_makes_objects_on_the_way() {
     }
     assert!(ReferencePath::parse(&format!("${}", ".a".repeat(101))).is_err());
 }
+
+#[test]
+fn a_path_that_visits_too_much_is_stopped() {
+    let nested = (0..90).fold(json!([1]), |value, _| json!({"a": value}));
+    assert!(get("$..*..*..*..*..*..*..*..*", nested).unwrap_err().contains("visits more than"));
+    let list: Vec<Value> = (0..20_000).map(|n| json!({"n": n})).collect();
+    assert!(get("$[?(@.n in $..n)]", json!(list)).unwrap_err().contains("visits more than"));
+}
+
+#[test]
+fn what_a_path_copies_is_bounded() {
+    let big = json!("x".repeat(100_000));
+    let nested = (0..90).fold(big, |value, _| json!({"a": value, "b": 1}));
+    let world = World::of(nested);
+    let error = Path::parse("$..*..*").unwrap().get(&world.scope()).unwrap_err();
+    assert_eq!(error.error, "States.DataLimitExceeded");
+}
