@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::{
     components::{Glyph, Icon},
+    islands::Live,
     request,
     theme::Theme,
     visit::Visit,
@@ -45,6 +46,7 @@ fn TopBar() -> impl IntoView {
                 <button class="visually-hidden" type="submit">"Search"</button>
             </form>
             <div class="topbar-end">
+                <Live/>
                 {lives
                     .map(|lives| {
                         view! {

@@ -35,7 +35,11 @@ fn Row(row: ApplicationRow) -> impl IntoView {
     let reference = row.application.application_reference.to_string();
     let property = row.application.property;
     view! {
-        <tr id=format!("row-{reference}") data-version=version(row.updated_at, row.status.key())>
+        <tr
+            id=format!("row-{reference}")
+            data-version=version(row.updated_at, row.status.key())
+            data-news=format!("{reference}: {}", row.status)
+        >
             <th scope="row"><a class="row-link" href=format!("/applications/{reference}")>{reference.clone()}</a></th>
             <td class="wide">{row.application.applicant.unwrap_or_else(|| "–".to_owned())}</td>
             <td>

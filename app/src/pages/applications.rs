@@ -103,7 +103,7 @@ fn Filters(query: ApplicationQuery) -> impl IntoView {
                 {query.status.map(|status| view! { <input type="hidden" name="status" value=status.key()/> })}
                 <button class="button quiet" type="submit">"Filter"</button>
             </form>
-            <nav aria-label="Status"><ul class="chips">{chips}</ul></nav>
+            <nav aria-label="Status" data-live="statuses"><ul class="chips">{chips}</ul></nav>
         </div>
     }
 }

@@ -85,7 +85,7 @@ fn Row(item: WaitingItem) -> impl IntoView {
         }
     });
     view! {
-        <tr id=id data-version=version>
+        <tr id=id data-version=version data-news=format!("{reference} waits: {what}")>
             <th scope="row">{what}</th>
             <td>
                 <a href=format!("/applications/{reference}")>{reference.clone()}</a>

@@ -2,6 +2,7 @@
 
 mod facts;
 mod story;
+mod workflow;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -10,7 +11,7 @@ use leptos_router::{
     location::Url,
 };
 
-use self::{facts::FactsPanel, story::Story};
+use self::{facts::FactsPanel, story::Story, workflow::Workflow};
 use super::problem::or_problem;
 use crate::{
     components::{NoticeBanner, Status},
@@ -20,17 +21,23 @@ use crate::{
 };
 
 /// What is shown below the head, chosen by `?tab=`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Tab {
     Story,
-    Workflow,
+    /// With the state that is looked at, from `?state=`.
+    Workflow {
+        state: Option<String>,
+    },
 }
 
 #[component]
 pub fn ApplicationPage() -> impl IntoView {
     let reference = use_params_map().get_untracked().get("reference").unwrap_or_default();
     let query = use_query_map().get_untracked();
-    let tab = if query.get("tab").as_deref() == Some("workflow") { Tab::Workflow } else { Tab::Story };
+    let tab = match query.get("tab").as_deref() {
+        Some("workflow") => Tab::Workflow { state: query.get("state") },
+        _ => Tab::Story,
+    };
     let desk = request::desk();
     Suspend::new(async move {
         let page = match desk {
@@ -44,6 +51,7 @@ pub fn ApplicationPage() -> impl IntoView {
 async fn load(desk: &dyn Desk, reference: &str, tab: Tab) -> Result<AnyView, DeskError> {
     let reference: ApplicationReference = reference.parse().map_err(|_| DeskError::NotFound)?;
     let application = desk.application(&reference).await?.ok_or(DeskError::NotFound)?;
+    let is_workflow = matches!(tab, Tab::Workflow { .. });
     let body = match tab {
         Tab::Story => view! {
             <div class="story-and-facts" data-live="story">
@@ -52,17 +60,25 @@ async fn load(desk: &dyn Desk, reference: &str, tab: Tab) -> Result<AnyView, Des
             </div>
         }
         .into_any(),
-        Tab::Workflow => ().into_any(),
+        Tab::Workflow { state } => match desk.workflow(&reference).await? {
+            Some(workflow) => view! { <Workflow workflow chosen=state/> }.into_any(),
+            None => view! {
+                <div data-live="workflow">
+                    <p class="empty">"Its workflow has not begun yet."</p>
+                </div>
+            }
+            .into_any(),
+        },
     };
     Ok(view! {
-        <Head application tab/>
+        <Head application is_workflow/>
         {body}
     }
     .into_any())
 }
 
 #[component]
-fn Head(application: ApplicationView, tab: Tab) -> impl IntoView {
+fn Head(application: ApplicationView, is_workflow: bool) -> impl IntoView {
     let row = application.row;
     let reference = row.application.application_reference.to_string();
     let property = &row.application.property;
@@ -75,29 +91,34 @@ fn Head(application: ApplicationView, tab: Tab) -> impl IntoView {
             <a class="button" href=format!("/manual-valuations/{}", Url::escape(&item.id))>"Value the property"</a>
         }
     });
-    let tab_link = |this: Tab, href: String, text: &'static str| {
-        view! { <a href=href aria-current=(this == tab).then_some("page")>{text}</a> }
+    let tab_link = |href: String, text: &'static str, is_here: bool| {
+        view! { <a href=href aria-current=is_here.then_some("page")>{text}</a> }
     };
     view! {
         <Title text=reference.clone()/>
-        <div class="page-head" data-live="head" data-watch=reference.clone()>
+        <div class="page-head" data-live="head">
             <div>
                 <p class="crumbs"><a href="/applications">"Applications"</a></p>
                 <h1>{reference.clone()}</h1>
                 <p class="lead">{whose}</p>
             </div>
-            <div class="page-head-end" id="status" data-version=row.status.key()>
+            <div
+                class="page-head-end"
+                id="status"
+                data-version=row.status.key()
+                data-news=format!("{reference}: {}", row.status)
+            >
                 <Status status=row.status/>
                 {action}
             </div>
         </div>
         <NoticeBanner/>
-        {application
-            .remark
-            .map(|remark| view! { <p class="remark">{remark}</p> })}
+        <div data-live="remark">
+            {application.remark.map(|remark| view! { <p class="remark">{remark}</p> })}
+        </div>
         <nav class="tabs" aria-label="Views of this application">
-            {tab_link(Tab::Story, format!("/applications/{reference}"), "Story")}
-            {tab_link(Tab::Workflow, format!("/applications/{reference}?tab=workflow"), "Workflow")}
+            {tab_link(format!("/applications/{reference}"), "Story", !is_workflow)}
+            {tab_link(format!("/applications/{reference}?tab=workflow"), "Workflow", is_workflow)}
         </nav>
     }
 }

@@ -1,0 +1,259 @@
+//! Draws a directed graph in layers, from top to bottom: who comes before whom is who stands above whom.
+//!
+//! Pure geometry after Sugiyama: [`rank`] gives each node its layer, [`order`] sorts the layers so that few edges
+//! cross, [`place`] moves the nodes under what leads to them, [`route`] draws the edges. Frames (a Parallel or Map
+//! state) hold a graph of their own, which is laid out first and then stands in the outer one as a single node.
+
+mod order;
+mod place;
+mod rank;
+mod route;
+
+use rank::Ranks;
+
+/// What is to be drawn. Edges join nodes of the same frame.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    /// The first one that nothing leads to comes on top.
+    pub nodes: Vec<Node>,
+    pub edges: Vec<Edge>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Node {
+    /// A frame becomes larger than this when what it holds is.
+    pub width: f64,
+    pub height: f64,
+    /// The frame it stands in.
+    pub inside: Option<usize>,
+}
+
+/// From one node to another, by their places in [`Graph::nodes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    pub from: usize,
+    pub to: usize,
+}
+
+/// Where everything stands, in the units of the nodes' sizes, from 0 to `width` and `height`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Drawing {
+    pub width: f64,
+    pub height: f64,
+    /// One for each node.
+    pub boxes: Vec<Rect>,
+    /// One for each edge.
+    pub routes: Vec<Route>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Rect {
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
+}
+
+impl Rect {
+    pub fn center_x(self) -> f64 {
+        self.x + self.width / 2.0
+    }
+
+    pub fn bottom(self) -> f64 {
+        self.y + self.height
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Point {
+    pub x: f64,
+    pub y: f64,
+}
+
+/// An edge's way, from its source to its target. It leaves and arrives vertically.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Route {
+    pub points: Vec<Point>,
+}
+
+/// Room above what a frame holds, for its name.
+pub const FRAME_HEAD: f64 = 36.0;
+const FRAME_PADDING: f64 = 16.0;
+
+/// Lays the graph out. The same graph always gives the same drawing.
+pub fn lay_out(graph: &Graph) -> Drawing {
+    let mut drawing = Drawing {
+        boxes: vec![Rect::default(); graph.nodes.len()],
+        routes: vec![Route::default(); graph.edges.len()],
+        ..Default::default()
+    };
+    (drawing.width, drawing.height) = lay_out_frame(graph, None, &mut drawing);
+    drawing
+}
+
+/// Lays out what stands in one frame, with its upper left corner at the origin, and gives the size it took.
+fn lay_out_frame(graph: &Graph, frame: Option<usize>, drawing: &mut Drawing) -> (f64, f64) {
+    let members: Vec<usize> = (0..graph.nodes.len()).filter(|&i| graph.nodes[i].inside == frame).collect();
+    if members.is_empty() {
+        return (0.0, 0.0);
+    }
+    for &member in &members {
+        let Node { width, height, .. } = graph.nodes[member];
+        let (inner_width, inner_height) = lay_out_frame(graph, Some(member), drawing);
+        let size = if inner_width > 0.0 {
+            move_contents(graph, member, drawing, FRAME_PADDING, FRAME_HEAD);
+            (width.max(inner_width + 2.0 * FRAME_PADDING), inner_height + FRAME_HEAD + FRAME_PADDING)
+        } else {
+            (width, height)
+        };
+        drawing.boxes[member] = Rect { width: size.0, height: size.1, ..Default::default() };
+    }
+
+    let place_of = |node: usize| members.iter().position(|&member| member == node);
+    let (numbers, edges): (Vec<usize>, Vec<Edge>) = graph
+        .edges
+        .iter()
+        .enumerate()
+        .filter_map(|(number, edge)| Some((number, Edge { from: place_of(edge.from)?, to: place_of(edge.to)? })))
+        .unzip();
+    let sizes: Vec<(f64, f64)> =
+        members.iter().map(|&member| (drawing.boxes[member].width, drawing.boxes[member].height)).collect();
+
+    let ranks = Ranks::of(members.len(), &edges);
+    let layers = order::layers(&ranks, &edges);
+    let placed = place::place(&layers, &sizes);
+    for (&member, corner) in members.iter().zip(&placed.corners) {
+        move_contents(graph, member, drawing, corner.x, corner.y);
+        drawing.boxes[member].x = corner.x;
+        drawing.boxes[member].y = corner.y;
+    }
+    let boxes: Vec<Rect> = members.iter().map(|&member| drawing.boxes[member]).collect();
+    for (number, route) in numbers.into_iter().zip(route::routes(&layers, &placed, &boxes, &edges)) {
+        drawing.routes[number] = route;
+    }
+    let loops = edges.iter().any(|edge| edge.from == edge.to);
+    (placed.width + if loops { route::LOOP } else { 0.0 }, placed.height)
+}
+
+/// Moves everything that stands in a frame, however deep.
+fn move_contents(graph: &Graph, frame: usize, drawing: &mut Drawing, dx: f64, dy: f64) {
+    for node in 0..graph.nodes.len() {
+        if graph.nodes[node].inside == Some(frame) {
+            drawing.boxes[node].x += dx;
+            drawing.boxes[node].y += dy;
+            move_contents(graph, node, drawing, dx, dy);
+        }
+    }
+    for (edge, route) in graph.edges.iter().zip(&mut drawing.routes) {
+        if graph.nodes[edge.from].inside == Some(frame) {
+            for point in &mut route.points {
+                point.x += dx;
+                point.y += dy;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(nodes: usize, edges: &[(usize, usize)]) -> Graph {
+        Graph {
+            nodes: vec![Node { width: 100.0, height: 40.0, inside: None }; nodes],
+            edges: edges.iter().map(|&(from, to)| Edge { from, to }).collect(),
+        }
+    }
+
+    fn overlap(a: Rect, b: Rect) -> bool {
+        a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.bottom() && b.y < a.bottom()
+    }
+
+    #[test]
+    fn no_two_boxes_overlap_and_all_are_on_the_drawing() {
+        let graph = graph(9, &[(0, 1), (1, 2), (1, 3), (1, 4), (2, 5), (3, 5), (4, 6), (5, 7), (0, 7), (0, 8), (6, 8)]);
+        let drawing = lay_out(&graph);
+        for (i, &a) in drawing.boxes.iter().enumerate() {
+            assert!(a.x >= 0.0 && a.y >= 0.0, "{i}: {a:?}");
+            assert!(a.x + a.width <= drawing.width && a.bottom() <= drawing.height, "{i}: {a:?}");
+            for &b in &drawing.boxes[i + 1..] {
+                assert!(!overlap(a, b), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_stands_below_and_its_edge_joins_the_two_boxes() {
+        let graph = graph(5, &[(0, 1), (1, 2), (0, 3), (3, 4), (2, 4), (0, 4)]);
+        let drawing = lay_out(&graph);
+        for (edge, route) in graph.edges.iter().zip(&drawing.routes) {
+            let (from, to) = (drawing.boxes[edge.from], drawing.boxes[edge.to]);
+            assert!(from.bottom() < to.y, "{edge:?}");
+            let (first, last) = (route.points[0], route.points[route.points.len() - 1]);
+            assert_eq!(first.y, from.bottom(), "{edge:?}");
+            assert_eq!(last.y, to.y, "{edge:?}");
+            assert!(from.x < first.x && first.x < from.x + from.width, "{edge:?}");
+            assert!(to.x < last.x && last.x < to.x + to.width, "{edge:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_edge_passes_beside_the_boxes_between_its_ends() {
+        let graph = graph(4, &[(0, 1), (1, 2), (2, 3), (0, 3)]);
+        let drawing = lay_out(&graph);
+        for point in &drawing.routes[3].points[1..drawing.routes[3].points.len() - 1] {
+            for inner in [drawing.boxes[1], drawing.boxes[2]] {
+                let inside = inner.x <= point.x
+                    && point.x <= inner.x + inner.width
+                    && inner.y <= point.y
+                    && point.y <= inner.bottom();
+                assert!(!inside, "{point:?} {inner:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_loop_is_drawn_and_its_way_back_leads_up() {
+        let graph = graph(3, &[(0, 1), (1, 2), (2, 0)]);
+        let drawing = lay_out(&graph);
+        assert!(drawing.boxes[0].y < drawing.boxes[1].y && drawing.boxes[1].y < drawing.boxes[2].y);
+        let back = &drawing.routes[2].points;
+        assert_eq!(back[0].y, drawing.boxes[2].y, "it leaves at the top of the last box");
+        assert_eq!(back[back.len() - 1].y, drawing.boxes[0].bottom());
+    }
+
+    #[test]
+    fn a_state_that_leads_to_itself_has_a_loop_beside_it() {
+        let drawing = lay_out(&graph(1, &[(0, 0)]));
+        assert!(drawing.routes[0].points.iter().any(|point| point.x > drawing.boxes[0].width));
+        assert!(drawing.routes[0].points.iter().all(|point| point.x <= drawing.width));
+    }
+
+    #[test]
+    fn two_edges_between_the_same_boxes_do_not_hide_each_other() {
+        let drawing = lay_out(&graph(2, &[(0, 1), (0, 1)]));
+        assert_ne!(drawing.routes[0], drawing.routes[1]);
+    }
+
+    #[test]
+    fn a_frame_holds_its_branches_side_by_side() {
+        let mut graph = graph(5, &[(0, 1), (2, 3)]);
+        for branch in [2, 3, 4] {
+            graph.nodes[branch].inside = Some(1);
+        }
+        let drawing = lay_out(&graph);
+        let frame = drawing.boxes[1];
+        for inner in &drawing.boxes[2..] {
+            assert!(frame.x < inner.x && inner.x + inner.width < frame.x + frame.width, "{inner:?} {frame:?}");
+            assert!(frame.y + FRAME_HEAD <= inner.y && inner.bottom() < frame.bottom(), "{inner:?} {frame:?}");
+        }
+        assert_eq!(drawing.boxes[2].y, drawing.boxes[4].y, "both branches begin at the same height");
+        let inner_edge = &drawing.routes[1].points;
+        assert_eq!(inner_edge[0].y, drawing.boxes[2].bottom());
+    }
+
+    #[test]
+    fn nothing_at_all_is_an_empty_drawing() {
+        assert_eq!(lay_out(&Graph::default()), Drawing::default());
+    }
+}

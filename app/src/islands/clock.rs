@@ -1,0 +1,75 @@
+//! Keeps times and deadlines current, and says them in the viewer's own zone.
+
+use std::time::Duration;
+
+use js_sys::{Date, JSON};
+use leptos::prelude::*;
+use wasm_bindgen::JsValue;
+use web_sys::{Element, Node};
+
+use super::refresh::all;
+use crate::time_words;
+
+const EXACT: &str = r#"{"day":"numeric","month":"long","year":"numeric","hour":"2-digit","minute":"2-digit","second":"2-digit","timeZoneName":"short"}"#;
+const MINUTE: &str =
+    r#"{"day":"numeric","month":"short","year":"numeric","hour":"2-digit","minute":"2-digit","hourCycle":"h23"}"#;
+const CLOCK: &str =
+    r#"{"hour":"2-digit","minute":"2-digit","second":"2-digit","fractionalSecondDigits":3,"hourCycle":"h23"}"#;
+const TIME_OF_DAY: &str = r#"{"hour":"2-digit","minute":"2-digit","second":"2-digit","hourCycle":"h23"}"#;
+
+/// From now on, every second.
+pub fn start() {
+    put_into_words(&document());
+    set_interval(|| tick(&document(), "time[data-when=relative]"), Duration::from_secs(1));
+}
+
+/// Says every time below a document in the viewer's words and zone.
+pub fn put_into_words(within: &impl AsRef<Node>) {
+    for time in all(within, "time[data-when]") {
+        let at = instant(&time);
+        set_attribute(&time, "title", &local(&at, EXACT));
+        match time.get_attribute("data-when").as_deref() {
+            Some("minute") => time.set_text_content(Some(&local(&at, MINUTE))),
+            Some("clock") => time.set_text_content(Some(&local(&at, CLOCK))),
+            _ => {}
+        }
+    }
+    tick(within, "time[data-when=relative]");
+}
+
+/// The time of the day, `14:31:07`.
+pub fn time_of_day() -> String {
+    local(&Date::new_0(), TIME_OF_DAY)
+}
+
+/// Moves on what depends on now: relative times and the bars of deadlines.
+fn tick(within: &impl AsRef<Node>, relative: &str) {
+    let now = Date::now() as i64;
+    for time in all(within, relative) {
+        let words = time_words::relative(now, instant(&time).get_time() as i64);
+        if time.text_content().as_ref() != Some(&words) {
+            time.set_text_content(Some(&words));
+        }
+    }
+    for bar in all(within, "rect[data-until]") {
+        let number = |name| bar.get_attribute(name).and_then(|value| value.parse().ok()).unwrap_or_default();
+        let passed = time_words::share_passed(now, number("data-from"), number("data-until")).to_string();
+        if bar.get_attribute("width").as_ref() != Some(&passed) {
+            set_attribute(&bar, "width", &passed);
+        }
+    }
+}
+
+fn instant(time: &Element) -> Date {
+    Date::new(&JsValue::from_str(&time.get_attribute("datetime").unwrap_or_default()))
+}
+
+fn local(at: &Date, options: &str) -> String {
+    let options = JSON::parse(options).unwrap_or(JsValue::UNDEFINED);
+    String::from(at.to_locale_string("en-GB", &options))
+}
+
+fn set_attribute(element: &Element, name: &str, value: &str) {
+    // Fails only for a name that no attribute can have.
+    let _ = element.set_attribute(name, value);
+}

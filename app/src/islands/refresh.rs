@@ -1,0 +1,102 @@
+//! Fetches the page that is open once more and shows what is different in its live regions.
+
+use std::time::Duration;
+
+use leptos::{leptos_dom::helpers::debounce, prelude::*};
+use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Document, DomParser, Element, Event, Headers, HtmlInputElement, RequestInit, Response, SupportedType};
+
+use super::{clock, morph};
+
+/// After the last key, before the filter is applied.
+const TYPING: Duration = Duration::from_millis(200);
+
+/// Brings every `[data-live]` region up to date, and gives one sentence about what changed, if anything.
+pub async fn page() -> Result<Option<String>, JsValue> {
+    let address = window().location().href()?;
+    let fetched = fetch(&address).await?;
+    // Somebody typed on meanwhile: this answer is to an older question, and another one is on its way.
+    if window().location().href()? != address {
+        return Ok(None);
+    }
+    // Times are put into the viewer's words first, so that a region that only says them differently has not changed.
+    clock::put_into_words(&fetched);
+    let mut changed = Vec::new();
+    for fresh in all(&fetched, "[data-live]") {
+        let name = fresh.get_attribute("data-live").unwrap_or_default();
+        if let Some(region) = document().query_selector(&format!("[data-live=\"{name}\"]"))? {
+            morph::morph(&region, &fresh, &mut changed)?;
+        }
+    }
+    Ok(sentence(&changed))
+}
+
+async fn fetch(address: &str) -> Result<Document, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("Accept", "text/html")?;
+    headers.set("Desk-Refresh", "1")?;
+    let options = RequestInit::new();
+    options.set_headers(&headers);
+    let response: Response =
+        JsFuture::from(window().fetch_with_str_and_init(address, &options)).await?.unchecked_into();
+    if !response.ok() || response.redirected() {
+        return Err(JsValue::NULL);
+    }
+    let html = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
+    DomParser::new()?.parse_from_string(&html, SupportedType::TextHtml)
+}
+
+/// What changed, for those who do not see the tint.
+fn sentence(changed: &[Element]) -> Option<String> {
+    let news: Vec<String> = changed.iter().filter_map(|element| element.get_attribute("data-news")).collect();
+    match news.as_slice() {
+        [] => None,
+        [only] => Some(only.clone()),
+        several => Some(format!("{} changes on this page", several.len())),
+    }
+}
+
+/// Filters while a person types: the address follows the field, and the page is fetched at that address. Without
+/// script the form is simply sent.
+pub fn as_you_type(fetch: impl Fn() + 'static) {
+    let apply = debounce(TYPING, move |form: Element| {
+        if let Ok(()) = follow(&form) {
+            fetch();
+        }
+    });
+    let apply = std::cell::RefCell::new(apply);
+    let on_input = Closure::<dyn Fn(Event)>::new(move |event: Event| {
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        if let Some(form) = target.and_then(|target| target.closest("[data-live-search]").ok().flatten()) {
+            apply.borrow_mut()(form);
+        }
+    });
+    let _ = document().add_event_listener_with_callback("input", on_input.as_ref().unchecked_ref());
+    on_input.forget();
+}
+
+/// Puts the form's fields into the address, as sending it would.
+fn follow(form: &Element) -> Result<(), JsValue> {
+    let mut query = Vec::new();
+    for field in all(form, "input[name]") {
+        let field: HtmlInputElement = field.unchecked_into();
+        if !field.value().is_empty() {
+            query.push(format!("{}={}", field.name(), js_sys::encode_uri_component(&field.value())));
+        }
+    }
+    let path = form.get_attribute("action").unwrap_or_default();
+    let address = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
+    window().history()?.replace_state_with_url(&JsValue::NULL, "", Some(&address))
+}
+
+/// All elements below a document or an element that match.
+pub fn all(within: &impl AsRef<web_sys::Node>, selector: &str) -> Vec<Element> {
+    let within = within.as_ref();
+    let found = match within.dyn_ref::<Document>() {
+        Some(document) => document.query_selector_all(selector),
+        None => within.unchecked_ref::<Element>().query_selector_all(selector),
+    };
+    let Ok(found) = found else { return Vec::new() };
+    (0..found.length()).filter_map(|i| found.item(i)).map(JsCast::unchecked_into).collect()
+}

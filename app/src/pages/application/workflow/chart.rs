@@ -1,0 +1,202 @@
+//! The state machine as a graph. The table of events says the same to those who do not see it.
+
+use leptos::prelude::*;
+use leptos_router::location::Url;
+
+use crate::{
+    components::Glyph,
+    desk::{StateProgress, StateView, Transition, TransitionKind, WorkflowView},
+    graph::{Drawing, Edge, FRAME_HEAD, Graph, Node, Point, Rect, Route, lay_out},
+};
+
+const BOX_HEIGHT: f64 = 36.0;
+/// A state's name is shortened to this many letters; its title has it in full.
+const LONGEST_NAME: usize = 26;
+/// Room for the stroke and the ring around the current state.
+const MARGIN: f64 = 6.0;
+
+#[component]
+pub fn Chart(workflow: WorkflowView, chosen: Option<String>) -> impl IntoView {
+    let Drawing { width, height, boxes, routes } = lay_out(&graph_of(&workflow));
+    let view_box = format!("{} {} {} {}", -MARGIN, -MARGIN, width + 2.0 * MARGIN, height + 2.0 * MARGIN);
+    let states = workflow.states.iter().zip(&boxes);
+    // Frames first, so that what they hold stands on them; edges that were not taken below those that were.
+    let is_frame = |state: &StateView| workflow.states.iter().any(|inner| inner.inside.as_ref() == Some(&state.name));
+    let frames = states.clone().filter(|(state, _)| is_frame(state));
+    let plain = states.filter(|(state, _)| !is_frame(state));
+    let boxes = frames
+        .map(|pair| (pair, true))
+        .chain(plain.map(|pair| (pair, false)))
+        .map(|((state, rect), is_frame)| {
+            let is_chosen = chosen.as_ref() == Some(&state.name);
+            view! {
+                <StateBox
+                    state=state.clone()
+                    href=format!("?tab=workflow&state={}#state", Url::escape(&state.name))
+                    rect=*rect
+                    is_frame
+                    is_chosen
+                />
+            }
+        })
+        .collect_view();
+    let mut transitions: Vec<(Transition, Route)> = drawn_transitions(&workflow).cloned().zip(routes).collect();
+    transitions.sort_by_key(|(transition, _)| transition.taken);
+    let edges =
+        transitions.into_iter().map(|(transition, route)| view! { <EdgeLine transition route/> }).collect_view();
+    view! {
+        <svg
+            class="chart"
+            viewBox=view_box
+            width=width + 2.0 * MARGIN
+            height=height + 2.0 * MARGIN
+            role="group"
+            aria-label="Graph of the states. The events below it say the same as a table."
+        >
+            {edges}
+            {boxes}
+        </svg>
+    }
+    .into_any()
+}
+
+/// The transitions whose two states are known; others cannot be drawn.
+fn drawn_transitions(workflow: &WorkflowView) -> impl Iterator<Item = &Transition> {
+    let known = |name: &str| workflow.states.iter().any(|state| state.name == name);
+    workflow.transitions.iter().filter(move |transition| known(&transition.from) && known(&transition.to))
+}
+
+fn graph_of(workflow: &WorkflowView) -> Graph {
+    let place = |name: &str| workflow.states.iter().position(|state| state.name == name);
+    let nodes = workflow
+        .states
+        .iter()
+        .map(|state| Node {
+            // A letter takes 7.6 px on average in the widest of the system fonts; icon and padding take the rest.
+            width: (short(&state.name).chars().count() as f64 * 7.6 + 50.0).max(112.0),
+            height: BOX_HEIGHT,
+            inside: state.inside.as_deref().and_then(place),
+        })
+        .collect();
+    let edges = drawn_transitions(workflow)
+        .filter_map(|transition| Some(Edge { from: place(&transition.from)?, to: place(&transition.to)? }))
+        .collect();
+    Graph { nodes, edges }
+}
+
+#[component]
+fn StateBox(state: StateView, href: String, rect: Rect, is_frame: bool, is_chosen: bool) -> impl IntoView {
+    let progress = progress_words(state.progress);
+    let class = format!(
+        "state {}{}{}",
+        progress_class(state.progress),
+        if is_frame { " frame" } else { "" },
+        if is_chosen { " chosen" } else { "" },
+    );
+    // The name of a frame stands in its head.
+    let middle = rect.y + if is_frame { FRAME_HEAD } else { rect.height } / 2.0;
+    let icon_at = format!("translate({} {})", rect.x + 12.0, middle - 8.0);
+    view! {
+        <a href=href class=class aria-current=is_chosen.then_some("true")>
+            <title>{format!("{} ({}): {progress}", state.name, state.kind)}</title>
+            <rect x=rect.x y=rect.y width=rect.width height=rect.height rx="6"/>
+            <path class="state-icon" transform=icon_at d=kind_glyph(&state.kind).path()/>
+            <text x=rect.x + 36.0 y=middle + 4.5>{short(&state.name)}</text>
+        </a>
+    }
+    .into_any()
+}
+
+#[component]
+fn EdgeLine(transition: Transition, route: Route) -> impl IntoView {
+    let kind = match &transition.kind {
+        TransitionKind::Next => "edge",
+        TransitionKind::Choice => "edge choice",
+        TransitionKind::Catch { .. } => "edge catch",
+    };
+    let class = format!("{kind}{}", if transition.taken { " taken" } else { "" });
+    let title = match &transition.kind {
+        TransitionKind::Catch { errors } => format!("{} to {} on {errors}", transition.from, transition.to),
+        _ => format!("{} to {}", transition.from, transition.to),
+    };
+    view! {
+        <g class=class aria-hidden="true">
+            <title>{title}</title>
+            <path class="line" d=curve(&route)/>
+            <path class="head" d=arrow_head(&route)/>
+        </g>
+    }
+    .into_any()
+}
+
+/// A smooth line through the points that leaves and reaches each of them vertically.
+fn curve(route: &Route) -> String {
+    let Some(first) = route.points.first() else { return String::new() };
+    let mut d = format!("M{:.1} {:.1}", first.x, first.y);
+    for pair in route.points.windows(2) {
+        let (a, b) = (pair[0], pair[1]);
+        if a.x == b.x || a.y == b.y {
+            d += &format!("L{:.1} {:.1}", b.x, b.y);
+        } else {
+            let middle = (a.y + b.y) / 2.0;
+            d += &format!("C{:.1} {middle:.1} {:.1} {middle:.1} {:.1} {:.1}", a.x, b.x, b.x, b.y);
+        }
+    }
+    d
+}
+
+/// Two strokes that end where the edge does and point where it points.
+fn arrow_head(route: &Route) -> String {
+    let [.., before, Point { x, y }] = route.points[..] else { return String::new() };
+    let (dx, dy) = if before.y == y { ((before.x - x).signum(), 0.0) } else { (0.0, (before.y - y).signum()) };
+    let (back_x, back_y, side_x, side_y) = (dx * 6.0, dy * 6.0, dy * 3.5, dx * 3.5);
+    format!(
+        "M{:.1} {:.1}L{x:.1} {y:.1}L{:.1} {:.1}",
+        x + back_x - side_x,
+        y + back_y - side_y,
+        x + back_x + side_x,
+        y + back_y + side_y
+    )
+}
+
+fn short(name: &str) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        name.to_owned()
+    } else {
+        name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
+    }
+}
+
+fn progress_class(progress: StateProgress) -> &'static str {
+    match progress {
+        StateProgress::Untouched => "untouched",
+        StateProgress::Current => "current",
+        StateProgress::Done => "done",
+        StateProgress::Caught => "caught",
+        StateProgress::Failed => "failed",
+    }
+}
+
+pub fn progress_words(progress: StateProgress) -> &'static str {
+    match progress {
+        StateProgress::Untouched => "not reached",
+        StateProgress::Current => "here now",
+        StateProgress::Done => "done",
+        StateProgress::Caught => "failed, and the failure was caught",
+        StateProgress::Failed => "failed",
+    }
+}
+
+fn kind_glyph(kind: &str) -> Glyph {
+    match kind {
+        "Task" => Glyph::Task,
+        "Choice" => Glyph::Diamond,
+        "Wait" => Glyph::Clock,
+        "Parallel" => Glyph::Branches,
+        "Map" => Glyph::Tiles,
+        "Succeed" => Glyph::Check,
+        "Fail" => Glyph::Cross,
+        "Pass" => Glyph::ArrowRight,
+        _ => Glyph::Circle,
+    }
+}
