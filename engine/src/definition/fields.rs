@@ -73,11 +73,6 @@ impl<'d> Fields<'d> {
         self.object.get(field)
     }
 
-    /// Accepts a field and looks no further: Comment and what changes nothing here.
-    pub fn ignore(&mut self, field: &'static str) {
-        self.known.push(field);
-    }
-
     pub fn require(&mut self, field: &'static str) -> Option<&'d Value> {
         let value = self.get(field);
         if value.is_none() {
@@ -160,8 +155,10 @@ impl<'d> Fields<'d> {
     /// Reports the fields that nobody asked for.
     pub fn finish(self) {
         for field in self.object.keys() {
-            if !self.known.contains(&field.as_str()) {
-                self.problems.report(Code::SchemaValidationFailed, "Field is not supported", self.location_of(field));
+            // A comment may stand anywhere.
+            if field != "Comment" && !self.known.contains(&field.as_str()) {
+                let message = format!("Field '{field}' is not supported");
+                self.problems.report(Code::SchemaValidationFailed, message, self.location_of(field));
             }
         }
     }

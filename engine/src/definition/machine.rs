@@ -114,7 +114,6 @@ impl<'d> Reading<'d> {
     ) -> Option<MachineId> {
         let id = MachineId(u32::try_from(self.machines.len()).ok()?);
         self.machines.push(None);
-        fields.ignore("Comment");
         let start_at = fields.require_text("StartAt");
         let states = fields.require("States");
         let Some(Value::Object(states)) = states else {

@@ -12,6 +12,8 @@ mod map;
 mod read;
 mod resource;
 mod state;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use diagnostics::{Code, Diagnostic, Diagnostics};

@@ -31,7 +31,6 @@ pub(super) fn read_state<'d>(
     location: String,
 ) -> Option<State> {
     let mut fields = Fields::of(value, location, reading.problems)?;
-    fields.ignore("Comment");
     let language = language(&mut fields).unwrap_or(around.language);
     if around.top_language == QueryLanguage::Jsonata && language == QueryLanguage::JsonPath {
         let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
@@ -154,7 +153,6 @@ impl StateFields<'_, '_> {
         for (index, value) in list.iter().enumerate() {
             let location = self.fields.location_of(&format!("Retry[{index}]"));
             let Some(mut fields) = Fields::of(value, location, self.fields.problems()) else { continue };
-            fields.ignore("Comment");
             let errors = error_equals(&mut fields, index + 1 == list.len());
             let jitter = match fields.text("JitterStrategy") {
                 None | Some("NONE") => Jitter::None,
@@ -193,7 +191,6 @@ impl StateFields<'_, '_> {
         for (index, value) in list.iter().enumerate() {
             let location = self.fields.location_of(&format!("Catch[{index}]"));
             let Some(mut fields) = Fields::of(value, location, self.fields.problems()) else { continue };
-            fields.ignore("Comment");
             let errors = error_equals(&mut fields, index + 1 == list.len());
             let (result_path, output) = match self.language {
                 QueryLanguage::JsonPath => (ResultPlace::parse(&mut fields, "ResultPath"), None),

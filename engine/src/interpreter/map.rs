@@ -8,6 +8,7 @@ use super::{
     failure::{Failure, MAX_PAYLOAD},
     parallel::joined,
     run::Run,
+    simple::plain,
     state::{BranchId, Mapping, Phase},
 };
 use crate::{
@@ -337,11 +338,12 @@ impl Run<'_> {
 
     fn count(&self, id: BranchId, state: &State, number: &Number, field: &str) -> Result<usize, QueryError> {
         let (value, source) = self.number(id, state, number, field, jsonata::Kind::Integer)?;
-        let count = value
-            .as_f64()
-            .filter(|count| count.fract() == 0.0)
-            .and_then(|_| value.as_u64().and_then(|count| usize::try_from(count).ok()));
-        count.ok_or_else(|| invalid(state, field, &value, source, "integer"))
+        match value.as_i64() {
+            None => Err(invalid(state, field, &value, source, "integer")),
+            Some(count) => {
+                usize::try_from(count).map_err(|_| out_of_bounds(state, field, &format!("{field} cannot be negative.")))
+            }
+        }
     }
 
     fn percentage(&self, id: BranchId, state: &State, number: &Number) -> Result<f64, QueryError> {
@@ -351,11 +353,7 @@ impl Run<'_> {
         if (0.0..=100.0).contains(&percentage) {
             return Ok(percentage);
         }
-        let cause = format!("The {FIELD} field must be between 0 and 100 but was: {value}");
-        Err(match state.language {
-            QueryLanguage::JsonPath => QueryError::runtime(cause),
-            QueryLanguage::Jsonata => QueryError::evaluation(FIELD, cause),
-        })
+        Err(out_of_bounds(state, FIELD, "ToleratedFailurePercentage must be between 0 and 100."))
     }
 
     /// A number's value, and the path or expression that it comes from.
@@ -412,13 +410,21 @@ impl Run<'_> {
 }
 
 fn invalid(state: &State, field: &str, value: &Value, source: &str, kind: &str) -> QueryError {
+    let value = plain(value);
     match state.language {
         QueryLanguage::JsonPath => QueryError::runtime(format!(
-            "The {field}Path field refers to value {value} which is not a valid {kind}: {source}"
+            "The {field}Path field refers to value \"{value}\" which is not a valid {kind}: {source}"
         )),
         QueryLanguage::Jsonata => QueryError::evaluation(
             field,
-            format!("The {field} field refers to value {value} which is not a valid {kind}: {source}"),
+            format!("The {field} field refers to value \"{value}\" which is not a valid {kind}: {source}"),
         ),
+    }
+}
+
+fn out_of_bounds(state: &State, field: &str, cause: &str) -> QueryError {
+    match state.language {
+        QueryLanguage::JsonPath => QueryError::runtime(cause),
+        QueryLanguage::Jsonata => QueryError::evaluation(field, cause),
     }
 }

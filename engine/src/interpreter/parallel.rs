@@ -10,7 +10,7 @@ use super::{
     state::{BranchId, Phase},
 };
 use crate::{
-    definition::{Body, Parallel, State},
+    definition::{Body, Parallel, ProcessorMode, State},
     history::{EventKind, Iteration},
 };
 
@@ -100,7 +100,8 @@ impl Run<'_> {
             self.tell_aside(child, previous, EventKind::StateAborted(kind));
         }
         if let Some(parent) = parent.filter(|parent| *parent == around)
-            && let Body::Map(_) = self.current(parent).body
+            && let Body::Map(map) = &self.current(parent).body
+            && map.mode == ProcessorMode::Inline
         {
             let name = self.current(parent).name.clone();
             self.tell_aside(parent, previous, EventKind::MapIterationAborted(Iteration { name, index }));

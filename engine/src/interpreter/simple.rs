@@ -170,7 +170,7 @@ fn text_of(view: &View<'_>, input: &Payload, text: &Text, field: &str) -> Result
     let scope = view.scope(input.value());
     match text {
         Text::Literal(text) => Ok(text.clone()),
-        Text::Query(query) => match query.evaluate(&scope)? {
+        Text::Query(query) => match query.evaluate_for(&scope, &format!("{field}Path"))? {
             Value::String(text) => Ok(text),
             other => Err(QueryError::runtime(format!(
                 "The {field}Path field must refer to a string: {} == {other}",
@@ -218,7 +218,7 @@ pub(super) fn seconds_of(view: &View<'_>, input: &Payload, number: &Number, fiel
 }
 
 /// A string without its quotes, anything else as JSON.
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -100,6 +100,13 @@ impl Run<'_> {
     fn plan(&self, id: BranchId, state: &State, task: &Task, task_id: TaskId) -> Result<Plan, QueryError> {
         let callback = matches!(task.resource, Resource::Service { pattern: Pattern::WaitForTaskToken, .. });
         let arguments = self.arguments(id, state, task.arguments.as_ref(), callback.then_some(task_id))?;
+        if let (Resource::Service { .. }, Some(field)) = (&task.resource, unresolved(arguments.value())) {
+            let cause = format!(
+                "The Parameters '{arguments}' could not be used to start the Task: [The value for the field '{field}' must \
+                 be a valid JSONPath or a valid intrinsic function call]"
+            );
+            return Err(QueryError::runtime(cause));
+        }
         Ok(Plan {
             arguments,
             timeout: self.seconds(id, state, task.timeout.as_ref(), "TimeoutSeconds")?,
@@ -280,5 +287,16 @@ fn resource_of(resource: &Resource) -> &str {
     match resource {
         Resource::Lambda { arn } | Resource::Activity { arn } => arn,
         Resource::Service { service, .. } => service,
+    }
+}
+
+/// A field that still ends in `.$` once everything has been computed: it was written with `.$` twice.
+fn unresolved(value: &Value) -> Option<&str> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .find_map(|(name, value)| if name.ends_with(".$") { Some(name.as_str()) } else { unresolved(value) }),
+        Value::Array(items) => items.iter().find_map(unresolved),
+        _ => None,
     }
 }

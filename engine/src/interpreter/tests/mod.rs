@@ -2,6 +2,9 @@
 
 mod callback;
 mod control;
+mod data;
+mod limits;
+mod nesting;
 
 use std::collections::BTreeMap;
 

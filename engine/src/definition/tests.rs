@@ -1,0 +1,202 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn problems(definition: &Value) -> String {
+    Definition::parse(&definition.to_string()).err().map(|problems| problems.to_string()).unwrap_or_default()
+}
+
+/// What is wrong with a machine of these states.
+fn problems_of(states: &Value) -> String {
+    let first = states.as_object().unwrap().keys().next().unwrap();
+    problems(&json!({ "StartAt": first, "States": states }))
+}
+
+#[test]
+fn a_good_definition_has_no_problems() {
+    let definition = json!({
+        "Comment": "all is well", "Version": "1.0", "TimeoutSeconds": 60, "StartAt": "Ask",
+        "States": {
+            "Ask": {
+                "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+                "Parameters": {"FunctionName": "f", "Payload": {"token.$": "$$.Task.Token"}},
+                "TimeoutSecondsPath": "$.limit", "HeartbeatSeconds": 5, "Credentials": {"RoleArn": "arn:aws:iam::1:role/r"},
+                "Retry": [{"ErrorEquals": ["E"], "MaxDelaySeconds": 9, "JitterStrategy": "FULL", "Comment": "twice"}],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.e", "Assign": {"x": 1}, "Next": "Stop"}],
+                "Next": "Each",
+            },
+            "Each": {
+                "Type": "Map", "ItemsPath": "$.items", "MaxConcurrencyPath": "$.most", "Label": "each",
+                "ItemSelector": {"v.$": "$$.Map.Item.Value"}, "ToleratedFailurePercentage": 5,
+                "ItemBatcher": {"MaxItemsPerBatch": 2},
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                    "StartAt": "One", "States": {"One": {"Type": "Succeed"}},
+                },
+                "End": true,
+            },
+            "Stop": {"Type": "Fail", "ErrorPath": "$.e.Error", "CausePath": "States.Format('{}', $.e.Cause)"},
+        },
+    });
+    assert_eq!(problems(&definition), "");
+}
+
+#[test]
+fn a_missing_target_and_a_lost_state_are_named_in_the_words_of_aws() {
+    let states = json!({"pass1": {"Type": "Pass", "Next": "pass3"}, "pass2": {"Type": "Pass", "End": true}});
+    assert!(
+        problems_of(&states)
+            .starts_with("MISSING_TRANSITION_TARGET: Missing 'Next' target: pass3 at /States/pass1/Next")
+    );
+    let states = json!({"pass1": {"Type": "Pass", "End": true}, "pass2": {"Type": "Pass", "End": true}});
+    assert_eq!(problems_of(&states), "MISSING_TRANSITION_TARGET: State \"pass2\" is not reachable. at /States/pass2");
+}
+
+#[test]
+fn every_problem_is_reported_with_its_place() {
+    let states = json!({
+        "A": {"Type": "Pass", "Timeout": 3, "Next": "B"},
+        "B": {"Type": "Task", "Resource": "nothing", "InputPath": "x", "Next": "C"},
+        "C": {"Type": "Wait", "Seconds": 1, "Timestamp": "2026-01-01T00:00:00Z", "Next": "D"},
+        "D": {"Type": "Sleep"},
+    });
+    let problems = problems_of(&states);
+    for expected in [
+        "Field 'Timeout' is not supported at /States/A/Timeout",
+        "Value is not a valid resource ARN at /States/B/Resource",
+        "The value for the field 'InputPath' must be a valid JSONPath at /States/B/InputPath",
+        "Exactly one of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath] at /States/C",
+        "Value is not valid. Allowed values are Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map at /States/D/Type",
+    ] {
+        assert!(problems.contains(expected), "{expected:?} is not in {problems}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_by_name() {
+    let resource = |resource: &str| problems_of(&json!({"T": {"Type": "Task", "Resource": resource, "End": true}}));
+    assert!(
+        resource("arn:aws:states:::ecs:runTask.sync").contains("arn:aws:states:::ecs:runTask.sync is not recognized")
+    );
+    assert!(resource("arn:aws:states:::dynamodb:putItem.sync").contains("is not recognized"));
+    let map = json!({"M": {
+        "Type": "Map", "ItemReader": {}, "End": true,
+        "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Succeed"}}},
+    }});
+    assert!(problems_of(&map).contains("ItemReader is not supported"));
+}
+
+#[test]
+fn the_known_integrations_are_accepted() {
+    for resource in [
+        "arn:aws:states:::lambda:invoke",
+        "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "arn:aws:states:::states:startExecution.sync:2",
+        "arn:aws:states:::aws-sdk:dynamodb:updateItem",
+        "arn:aws:states:::dynamodb:updateItem",
+        "arn:aws:lambda:eu-west-2:000000000000:function:f",
+        "arn:aws:states:eu-west-2:000000000000:activity:a",
+    ] {
+        assert_eq!(problems_of(&json!({"T": {"Type": "Task", "Resource": resource, "End": true}})), "", "{resource}");
+    }
+}
+
+#[test]
+fn states_all_stands_alone_and_last() {
+    let task = |retry: Value| {
+        problems_of(&json!({"T": {
+            "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Retry": retry, "End": true,
+        }}))
+    };
+    let all = json!({"ErrorEquals": ["States.ALL"]});
+    assert_eq!(task(json!([{"ErrorEquals": ["E"]}, all])), "");
+    assert!(task(json!([all, {"ErrorEquals": ["E"]}])).contains("States.ALL must appear alone"));
+    assert!(task(json!([{"ErrorEquals": ["States.ALL", "E"]}])).contains("States.ALL must appear alone"));
+}
+
+#[test]
+fn state_names_are_unique_in_the_whole_definition() {
+    let states = json!({"P": {
+        "Type": "Parallel", "End": true,
+        "Branches": [{"StartAt": "P", "States": {"P": {"Type": "Succeed"}}}],
+    }});
+    assert!(problems_of(&states).contains("DUPLICATE_STATE_NAME"));
+}
+
+#[test]
+fn jsonata_states_have_no_paths_and_do_not_go_back_to_jsonpath() {
+    let states = json!({"A": {"Type": "Pass", "QueryLanguage": "JSONata", "InputPath": "$", "End": true}});
+    assert!(problems_of(&states).contains("Field 'InputPath' is not supported"));
+    let definition = json!({
+        "QueryLanguage": "JSONata", "StartAt": "A",
+        "States": {"A": {"Type": "Pass", "QueryLanguage": "JSONPath", "End": true}},
+    });
+    assert!(problems(&definition).contains("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata'"));
+}
+
+#[test]
+fn a_bad_query_is_named_by_its_field() {
+    let states = json!({"A": {"Type": "Pass", "Parameters": {"token.$": "not a path"}, "End": true}});
+    assert_eq!(
+        problems_of(&states),
+        "SCHEMA_VALIDATION_FAILED: The value for the field 'token.$' must be a valid JSONPath or a valid intrinsic \
+         function call at /States/A/Parameters"
+    );
+}
+
+#[test]
+fn text_that_is_no_definition_is_refused() {
+    let code = |text: &str| Definition::parse(text).unwrap_err().all()[0].code;
+    assert_eq!(code(""), Code::MissingDescription);
+    assert_eq!(code("{"), Code::InvalidJsonDescription);
+    assert_eq!(code("[]"), Code::SchemaValidationFailed);
+    assert_eq!(code(&"[".repeat(100_000)), Code::InvalidJsonDescription);
+    assert_eq!(code(&" ".repeat(MAX_DEFINITION + 1)), Code::SchemaValidationFailed);
+}
+
+#[test]
+fn machines_within_machines_end_somewhere() {
+    let mut inner = json!({"StartAt": "S0", "States": {"S0": {"Type": "Succeed"}}});
+    for depth in 1..20 {
+        let name = format!("S{depth}");
+        let state = json!({"Type": "Parallel", "Branches": [inner], "End": true});
+        inner = json!({ "StartAt": name.clone(), "States": { name: state } });
+    }
+    assert_eq!(problems(&inner), "");
+    for depth in 20..40 {
+        let name = format!("S{depth}");
+        let state = json!({"Type": "Parallel", "Branches": [inner], "End": true});
+        inner = json!({ "StartAt": name.clone(), "States": { name: state } });
+    }
+    assert_ne!(problems(&inner), "");
+}
+
+#[test]
+fn delays_grow_up_to_their_limit_and_jitter_takes_a_part() {
+    let retrier = |jitter| Retrier {
+        errors: vec![],
+        interval_seconds: 3,
+        max_attempts: 9,
+        backoff_rate: 1.5,
+        max_delay_seconds: Some(6),
+        jitter,
+    };
+    let delays: Vec<_> = (0..4).map(|attempts| retrier(Jitter::None).delay_milliseconds(attempts, 0.5)).collect();
+    assert_eq!(delays, [3000, 4500, 6000, 6000]);
+    assert_eq!(retrier(Jitter::Full).delay_milliseconds(0, 0.5), 1500);
+    let endless = Retrier { max_delay_seconds: None, ..retrier(Jitter::None) };
+    assert_eq!(endless.delay_milliseconds(u32::MAX, 0.0), 99_999_999_000);
+}
+
+#[test]
+fn wildcards_match_what_aws_says() {
+    let matches = |pattern: &str, error| matches_error(&[pattern.to_owned()], error, false);
+    assert!(matches("States.ALL", None));
+    assert!(matches("States.ALL", Some("States.Timeout")));
+    assert!(!matches("States.ALL", Some("States.DataLimitExceeded")));
+    assert!(!matches("States.ALL", Some("States.Runtime")));
+    assert!(matches("States.TaskFailed", Some("Custom")));
+    assert!(!matches("States.TaskFailed", Some("States.Timeout")));
+    assert!(matches("States.DataLimitExceeded", Some("States.DataLimitExceeded")));
+    assert!(!matches("Custom", None));
+}

@@ -1,0 +1,124 @@
+//! What states make of their data.
+
+use super::*;
+
+fn task(more: &Value) -> Value {
+    let mut task = json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true});
+    for (field, value) in more.as_object().unwrap() {
+        task[field] = value.clone();
+    }
+    machine(&json!({ "Call": task }))
+}
+
+#[test]
+fn a_result_passes_selector_place_and_output_path() {
+    let definition = task(&json!({
+        "InputPath": "$.in", "Parameters": {"n.$": "$.n"}, "ResultSelector": {"value.$": "$.Payload.v"},
+        "ResultPath": "$.result", "OutputPath": "$.result", "Assign": {"got.$": "$.value"},
+    }));
+    let mut play = Play::start(&definition, &json!({"in": {"n": 1}}));
+    assert_eq!(play.history[2]["taskScheduledEventDetails"]["parameters"], r#"{"n":1}"#);
+    play.succeed(&json!({"Payload": {"v": 7}, "StatusCode": 200}));
+    assert_eq!(play.output(), json!({"value": 7}));
+    let exited = &play.history[5]["stateExitedEventDetails"];
+    assert_eq!(exited["assignedVariables"], json!({"got": "7"}));
+}
+
+#[test]
+fn jsonata_sees_input_result_and_context() {
+    let definition = json!({"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {
+        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Arguments": {"FunctionName": "f", "Payload": {"token": "{% $states.context.Task.Token %}"}},
+        "TimeoutSeconds": "{% $states.input.limit %}",
+        "Output": {"was": "{% $states.input.n %}", "is": "{% $states.result.v %}"},
+        "Assign": {"name": "{% $states.context.Execution.Name %}"},
+        "End": true,
+    }}});
+    let mut play = Play::start(&definition, &json!({"n": 1, "limit": 9}));
+    let scheduled = &play.history[2]["taskScheduledEventDetails"];
+    assert_eq!(scheduled["parameters"], r#"{"FunctionName":"f","Payload":{"token":"token-3"}}"#);
+    assert_eq!(scheduled["timeoutInSeconds"], 9);
+    play.succeed(&json!({"v": 2}));
+    assert_eq!(play.output(), json!({"was": 1, "is": 2}));
+    assert_eq!(play.history[5]["stateExitedEventDetails"]["assignedVariables"], json!({"name": "\"app-1\""}));
+}
+
+#[test]
+fn a_jsonata_catch_shapes_the_error() {
+    let definition = json!({"QueryLanguage": "JSONata", "StartAt": "Call", "States": {
+        "Call": {
+            "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {"FunctionName": "f"}, "End": true,
+            "Catch": [{
+                "ErrorEquals": ["States.ALL"], "Next": "After",
+                "Output": {"why": "{% $states.errorOutput.Error %}", "of": "{% $states.input.n %}"},
+                "Assign": {"cause": "{% $states.errorOutput.Cause %}"},
+            }],
+        },
+        "After": {"Type": "Pass", "Output": {"seen": "{% $cause %}", "in": "{% $states.input %}"}, "End": true},
+    }});
+    let mut play = Play::start(&definition, &json!({"n": 1}));
+    play.fail("Broken", "badly");
+    assert_eq!(play.output(), json!({"seen": "badly", "in": {"why": "Broken", "of": 1}}));
+}
+
+#[test]
+fn a_failing_output_expression_can_be_caught() {
+    let definition = json!({"QueryLanguage": "JSONata", "StartAt": "Call", "States": {
+        "Call": {
+            "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {"FunctionName": "f"},
+            "Output": "{% $nowhere %}", "End": true,
+            "Catch": [{"ErrorEquals": ["States.QueryEvaluationError"], "Next": "After"}],
+        },
+        "After": {"Type": "Pass", "End": true},
+    }});
+    let mut play = Play::start(&definition, &json!({}));
+    play.succeed(&json!(1));
+    assert_eq!(play.trace()[4..7], ["5<-4 TaskSucceeded", "6<-5 EvaluationFailed", "7<-6 TaskStateExited"]);
+    assert_eq!(play.output()["Error"], "States.QueryEvaluationError");
+}
+
+#[test]
+fn the_context_object_tells_what_aws_tells() {
+    let states = json!({"Look": {"Type": "Pass", "OutputPath": "$$", "End": true}});
+    let play = Play::start(&machine(&states), &json!({"n": 1}));
+    assert_eq!(
+        play.output(),
+        json!({
+            "Execution": {
+                "Id": "arn:aws:states:eu-west-2:000000000000:execution:loan:app-1", "Input": {"n": 1},
+                "StartTime": "2026-11-22T10:00:00.000Z", "Name": "app-1",
+                "RoleArn": "arn:aws:iam::000000000000:role/loan", "RedriveCount": 0,
+            },
+            "StateMachine": {"Id": "arn:aws:states:eu-west-2:000000000000:stateMachine:loan", "Name": "loan"},
+            "State": {"Name": "Look", "EnteredTime": "2026-11-22T10:00:00.000Z"},
+        })
+    );
+}
+
+#[test]
+fn a_choice_assigns_by_the_rule_it_takes_and_by_itself_otherwise() {
+    let states = json!({
+        "Which": {
+            "Type": "Choice", "Default": "End", "Assign": {"way": "default"},
+            "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Assign": {"way": "one"}, "Next": "End"}],
+        },
+        "End": {"Type": "Pass", "Parameters": {"way.$": "$way"}, "End": true},
+    });
+    let way = |n: i64| Play::start(&machine(&states), &json!({ "n": n })).output()["way"].clone();
+    assert_eq!((way(1), way(2)), (json!("one"), json!("default")));
+}
+
+#[test]
+fn parameters_with_a_doubled_suffix_cannot_start_a_task() {
+    let definition = task(&json!({"Parameters": {"FunctionName": "f", "Payload": {"taskToken.$.$": "$.t"}}}));
+    let play = Play::start(&definition, &json!({"t": "x"}));
+    assert_eq!(play.trace()[2..], ["3<-2 ExecutionFailed"]);
+    let cause = play.error().1.unwrap();
+    assert!(
+        cause.ends_with(
+            "could not be used to start the Task: [The value for the field 'taskToken.$' must be a valid JSONPath or a \
+             valid intrinsic function call]"
+        ),
+        "{cause}"
+    );
+}

@@ -1,0 +1,63 @@
+//! What is too much.
+
+use super::*;
+
+#[test]
+fn a_result_over_256_kib_fails_the_state() {
+    let states = json!({"Big": {"Type": "Pass", "Result": "x".repeat(262_144), "End": true}});
+    let play = Play::start(&machine(&states), &json!({}));
+    assert_eq!(play.trace()[1..], ["2<-0 PassStateEntered", "3<-2 ExecutionFailed"]);
+    let cause =
+        "The state/task 'Big' returned a result with a size exceeding the maximum number of bytes service limit.";
+    assert_eq!(play.error(), (Some("States.DataLimitExceeded"), Some(cause)));
+}
+
+#[test]
+fn an_answer_over_256_kib_fails_the_task_past_every_wildcard() {
+    let catch = json!([{"ErrorEquals": ["States.ALL"], "Next": "Done"}]);
+    let states = json!({"Ask": callback(&json!({"Catch": catch, "Next": "Done"})), "Done": {"Type": "Succeed"}});
+    let mut play = Play::start(&machine(&states), &json!({}));
+    play.succeed(&json!("x".repeat(262_144)));
+    assert_eq!(play.trace()[4..], ["5<-4 TaskFailed", "6<-5 ExecutionFailed"]);
+    assert_eq!(play.error().0, Some("States.DataLimitExceeded"));
+}
+
+#[test]
+fn an_endless_loop_ends_with_event_25000() {
+    let states = json!({
+        "Loop": {"Type": "Choice", "Choices": [{"Variable": "$.n", "IsPresent": true, "Next": "Loop"}], "Default": "End"},
+        "End": {"Type": "Succeed"},
+    });
+    let mut play = Play::start(&machine(&states), &json!({"n": 1}));
+    assert_eq!(play.outcome, None, "so long a step would keep others waiting");
+    play.pass(0);
+    assert_eq!(
+        (play.last()["id"].clone(), play.last()["previousEventId"].clone(), play.last()["type"].clone()),
+        (json!(25_000), json!(24_999), json!("ExecutionFailed"))
+    );
+    assert_eq!(
+        play.error(),
+        (Some("States.Runtime"), Some("The execution reached the maximum number of history events (25000)."))
+    );
+}
+
+#[test]
+fn a_long_execution_can_be_stopped_between_its_steps() {
+    let states = json!({
+        "Loop": {"Type": "Choice", "Choices": [{"Variable": "$.n", "IsPresent": true, "Next": "Loop"}], "Default": "End"},
+        "End": {"Type": "Succeed"},
+    });
+    let mut play = Play::start(&machine(&states), &json!({"n": 1}));
+    play.tell(Event::Stop { error: None, cause: None }).unwrap();
+    assert_eq!(play.types().last(), Some(&"ExecutionAborted"));
+}
+
+#[test]
+fn a_map_runs_forty_iterations_at_once_and_ends_in_their_order() {
+    let processor = json!({"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 1, "End": true}}});
+    let states = json!({"Each": {"Type": "Map", "ItemProcessor": processor, "End": true}});
+    let items: Vec<_> = (0..200).collect();
+    let mut play = Play::start(&machine(&states), &json!(items));
+    play.pass(60);
+    assert_eq!(play.output(), json!(items));
+}

@@ -1,0 +1,262 @@
+//! Parallel and Map states.
+
+use super::*;
+
+fn pass(end: &str) -> Value {
+    json!({"StartAt": end, "States": {end: {"Type": "Pass", "End": true}}})
+}
+
+#[test]
+fn branches_chain_within_themselves_and_join_in_their_order() {
+    let states = json!({"Both": {"Type": "Parallel", "End": true, "Branches": [
+        {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 2, "Next": "A"}, "A": {"Type": "Pass", "Result": "a", "End": true}}},
+        pass("B"),
+    ]}});
+    let mut play = Play::start_with_text(&machine(&states), "[1, 2]");
+    play.pass(2);
+    assert_eq!(
+        play.trace(),
+        [
+            "1<-0 ExecutionStarted",
+            "2<-0 ParallelStateEntered",
+            "3<-2 ParallelStateStarted",
+            "4<-3 WaitStateEntered",
+            "5<-3 PassStateEntered",
+            "6<-5 PassStateExited",
+            "7<-4 WaitStateExited",
+            "8<-7 PassStateEntered",
+            "9<-8 PassStateExited",
+            "10<-9 ParallelStateSucceeded",
+            "11<-9 ParallelStateExited",
+            "12<-11 ExecutionSucceeded"
+        ]
+    );
+    assert_eq!(play.last()["executionSucceededEventDetails"]["output"], r#"["a",[1, 2]]"#);
+}
+
+#[test]
+fn a_failing_branch_aborts_its_siblings() {
+    let states = json!({
+        "Both": {"Type": "Parallel", "Next": "After", "Catch": [{"ErrorEquals": ["Broken"], "Next": "After"}], "Branches": [
+            {"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true, "TimeoutSeconds": 60}))}},
+            {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 2, "Next": "Break"}, "Break": {"Type": "Fail", "Error": "Broken"}}},
+        ]},
+        "After": {"Type": "Pass", "End": true},
+    });
+    let mut play = Play::start(&machine(&states), &json!({}));
+    let task = play.task();
+    play.pass(2);
+    assert_eq!(
+        play.trace()[7..],
+        [
+            "8<-5 WaitStateExited",
+            "9<-8 FailStateEntered",
+            "10<-7 TaskStateAborted",
+            "11<-9 ParallelStateFailed",
+            "12<-11 ParallelStateExited",
+            "13<-12 PassStateEntered",
+            "14<-13 PassStateExited",
+            "15<-14 ExecutionSucceeded"
+        ]
+    );
+    assert_eq!(play.abandoned, [task]);
+    assert_eq!(play.output(), json!({"Error": "Broken", "Cause": null}));
+}
+
+#[test]
+fn a_runtime_error_in_a_branch_fails_the_execution_at_once() {
+    let states = json!({"Both": {
+        "Type": "Parallel", "End": true,
+        "Retry": [{"ErrorEquals": ["States.ALL"]}],
+        "Branches": [{"StartAt": "Fast", "States": {"Fast": {"Type": "Pass", "Parameters": {"m.$": "$.nope"}, "End": true}}}],
+    }});
+    let play = Play::start(&machine(&states), &json!({"x": "a"}));
+    assert_eq!(play.trace()[2..], ["3<-2 ParallelStateStarted", "4<-3 PassStateEntered", "5<-4 ExecutionFailed"]);
+    let cause = "An error occurred while executing the state 'Fast' (entered at the event id #4). The JSONPath '$.nope' \
+                 specified for the field 'm.$' could not be found in the input '{\"x\":\"a\"}'";
+    assert_eq!(play.error(), (Some("States.Runtime"), Some(cause)));
+}
+
+fn each(more: &Value) -> Value {
+    let mut map = json!({"Type": "Map", "End": true, "ItemProcessor": pass("One")});
+    for (field, value) in more.as_object().unwrap() {
+        map[field] = value.clone();
+    }
+    machine(&json!({ "Each": map }))
+}
+
+#[test]
+fn iterations_one_by_one_follow_each_other() {
+    let play = Play::start(&each(&json!({"MaxConcurrency": 1})), &json!([1, 2]));
+    assert_eq!(
+        play.trace(),
+        [
+            "1<-0 ExecutionStarted",
+            "2<-0 MapStateEntered",
+            "3<-2 MapStateStarted",
+            "4<-3 MapIterationStarted",
+            "5<-4 PassStateEntered",
+            "6<-5 PassStateExited",
+            "7<-6 MapIterationSucceeded",
+            "8<-6 MapIterationStarted",
+            "9<-8 PassStateEntered",
+            "10<-9 PassStateExited",
+            "11<-10 MapIterationSucceeded",
+            "12<-11 MapStateSucceeded",
+            "13<-11 MapStateExited",
+            "14<-13 ExecutionSucceeded"
+        ]
+    );
+    assert_eq!(play.output(), json!([1, 2]));
+}
+
+#[test]
+fn no_more_iterations_run_at_once_than_allowed() {
+    let processor = json!({"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}});
+    let mut play =
+        Play::start(&each(&json!({"MaxConcurrency": 2, "ItemProcessor": processor})), &json!(["a", "b", "c"]));
+    assert_eq!(play.calls.len(), 2);
+    let (first, second) = (play.calls[0].0, play.calls[1].0);
+    play.tell(Event::TaskSucceeded { task: second, output: Payload::from_text("2") }).unwrap();
+    assert_eq!(play.calls.len(), 3);
+    let third = play.task();
+    for (task, output) in [(third, "3"), (first, "1")] {
+        play.tell(Event::TaskSucceeded { task, output: Payload::from_text(output) }).unwrap();
+    }
+    assert_eq!(play.output(), json!([1, 2, 3]));
+}
+
+#[test]
+fn a_failing_iteration_fails_the_map_and_aborts_the_others() {
+    let processor = json!({"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}});
+    let mut play = Play::start(&each(&json!({"ItemProcessor": processor})), &json!(["a", "b"]));
+    let second = play.task();
+    let first = play.calls[0].0;
+    play.tell(Event::TaskFailed { task: first, error: Some("Broken".into()), cause: None }).unwrap();
+    assert_eq!(
+        play.types()[11..],
+        [
+            "TaskFailed",
+            "MapIterationFailed",
+            "TaskStateAborted",
+            "MapIterationAborted",
+            "MapStateFailed",
+            "ExecutionFailed"
+        ]
+    );
+    assert_eq!(play.history[14]["mapIterationAbortedEventDetails"], json!({"name": "Each", "index": 1}));
+    assert_eq!(play.abandoned, [second]);
+    assert_eq!(play.error(), (Some("Broken"), None));
+}
+
+#[test]
+fn a_retried_map_starts_again() {
+    let processor = json!({"StartAt": "Break", "States": {"Break": {"Type": "Fail", "Error": "Broken"}}});
+    let retry = json!([{"ErrorEquals": ["Broken"], "MaxAttempts": 1}]);
+    let mut play = Play::start(&each(&json!({"ItemProcessor": processor, "Retry": retry})), &json!([1]));
+    play.pass(1);
+    assert_eq!(
+        play.trace()[5..],
+        [
+            "6<-5 MapIterationFailed",
+            "7<-5 MapStateFailed",
+            "8<-7 MapStateStarted",
+            "9<-8 MapIterationStarted",
+            "10<-9 FailStateEntered",
+            "11<-10 MapIterationFailed",
+            "12<-10 MapStateFailed",
+            "13<-12 ExecutionFailed"
+        ]
+    );
+}
+
+#[test]
+fn a_selector_sees_the_item_and_its_states_see_it_too() {
+    let processor = json!({"StartAt": "One", "States": {"One": {
+        "Type": "Pass", "Parameters": {"again.$": "$$.Map.Item.Value", "index.$": "$$.Map.Item.Index", "in.$": "$"}, "End": true,
+    }}});
+    let selector = json!({"item.$": "$$.Map.Item.Value", "all.$": "$.items"});
+    let more = json!({"ItemsPath": "$.items", "ItemSelector": selector, "ItemProcessor": processor});
+    let play = Play::start(&each(&more), &json!({"items": ["a"]}));
+    assert_eq!(play.output(), json!([{"again": "a", "index": 0, "in": {"item": "a", "all": ["a"]}}]));
+}
+
+#[test]
+fn what_is_no_list_cannot_be_mapped() {
+    let play = Play::start(&each(&json!({"ItemsPath": "$.items"})), &json!({"items": 1}));
+    assert_eq!(play.trace()[2..], ["3<-2 ExecutionFailed"]);
+    let cause = "An error occurred while executing the state 'Each' (entered at the event id #2). Reference path \
+                 \"$.items\" must point to array.";
+    assert_eq!(play.error(), (Some("States.Runtime"), Some(cause)));
+}
+
+fn distributed(more: &Value, processor: &Value) -> Value {
+    let mut processor = processor.clone();
+    processor["ProcessorConfig"] = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let mut map = json!({ "ItemProcessor": processor, "Label": "each" });
+    for (field, value) in more.as_object().unwrap() {
+        map[field] = value.clone();
+    }
+    each(&map)
+}
+
+#[test]
+fn a_distributed_map_tells_of_its_run_alone() {
+    let play = Play::start(&distributed(&json!({}), &pass("One")), &json!([1, 2]));
+    assert_eq!(
+        play.trace()[2..],
+        [
+            "3<-2 MapStateStarted",
+            "4<-3 MapRunStarted",
+            "5<-4 MapRunSucceeded",
+            "6<-5 MapStateSucceeded",
+            "7<-5 MapStateExited",
+            "8<-7 ExecutionSucceeded"
+        ]
+    );
+    let arn = play.history[3]["mapRunStartedEventDetails"]["mapRunArn"].as_str().unwrap();
+    assert!(arn.starts_with("arn:aws:states:eu-west-2:000000000000:mapRun:loan/each:"), "{arn}");
+    assert_eq!(play.output(), json!([1, 2]));
+}
+
+#[test]
+fn a_distributed_map_survives_as_many_failures_as_it_tolerates() {
+    let processor = json!({"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}});
+    let mut play = Play::start(&distributed(&json!({"ToleratedFailureCount": 1}), &processor), &json!([1, 2, 3]));
+    let tasks: Vec<_> = play.calls.iter().map(|(task, _)| *task).collect();
+    play.tell(Event::TaskFailed { task: tasks[0], error: None, cause: None }).unwrap();
+    assert_eq!(play.types()[2..], ["MapStateStarted", "MapRunStarted"]);
+    play.tell(Event::TaskFailed { task: tasks[1], error: None, cause: None }).unwrap();
+    assert_eq!(play.trace()[4..], ["5<-4 MapRunFailed", "6<-5 MapStateFailed", "7<-6 ExecutionFailed"]);
+    assert_eq!(play.error().0, Some("States.ExceedToleratedFailureThreshold"));
+    assert_eq!(play.abandoned, [tasks[2]]);
+}
+
+#[test]
+fn a_batch_goes_to_the_processor_as_one_item() {
+    let more = json!({"ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"of.$": "$[0]"}}});
+    let play = Play::start(&distributed(&more, &pass("One")), &json!([1, 2, 3]));
+    assert_eq!(
+        play.output(),
+        json!([{"Items": [1, 2], "BatchInput": {"of": 1}}, {"Items": [3], "BatchInput": {"of": 1}}])
+    );
+}
+
+#[test]
+fn an_inner_scope_sees_outer_variables_and_keeps_its_own() {
+    let states = json!({
+        "Set": {"Type": "Pass", "Assign": {"x": 42}, "Next": "Each"},
+        "Each": {
+            "Type": "Map", "Next": "After",
+            "ItemProcessor": {"StartAt": "In", "States": {
+                "In": {"Type": "Pass", "Assign": {"y.$": "$x"}, "Next": "Out"},
+                "Out": {"Type": "Pass", "Parameters": {"y.$": "$y"}, "End": true},
+            }},
+        },
+        "After": {"Type": "Pass", "Parameters": {"x.$": "$x", "y.$": "$y"}, "End": true},
+    });
+    let play = Play::start(&machine(&states), &json!([1]));
+    assert_eq!(play.types().last(), Some(&"ExecutionFailed"));
+    let exited = play.history.iter().find(|event| event["type"] == "MapStateExited").unwrap();
+    assert_eq!(exited["stateExitedEventDetails"]["output"], r#"[{"y":42}]"#);
+}
