@@ -1,0 +1,160 @@
+//! Lists of applications: by age, by status, by what is written on them, and by what changed.
+
+use app::domain::ApplicationStatus;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use time::OffsetDateTime;
+
+use super::{Applications, Cursor, KIND, Record, TABLE, record};
+use crate::{
+    aws::AwsError,
+    item::{Item, Read, text, time},
+    timestamp,
+};
+
+/// Rows of a page.
+pub const PAGE: usize = 50;
+
+/// How many applications one look into the index goes through when most of them may be left out.
+const LOOK: i32 = 1000;
+
+/// How many looks one page may take. A search through more than this is continued on the next page.
+const LOOKS: usize = 20;
+
+/// Words of a search that count; the rest is ignored.
+const WORDS: usize = 8;
+
+/// A page of applications, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    pub records: Vec<Record>,
+    /// `None` on the last page. A page may be short of [`PAGE`] and still have a next one.
+    pub next: Option<Cursor>,
+}
+
+impl Applications {
+    /// Newest first; every word of `search` must be found on the application.
+    pub async fn list(
+        &self,
+        search: &str,
+        status: Option<ApplicationStatus>,
+        after: Option<Cursor>,
+    ) -> Result<Page, AwsError> {
+        let words: Vec<String> = search.split_whitespace().take(WORDS).map(str::to_lowercase).collect();
+        let looks = if words.is_empty() { 1 } else { LOOKS };
+        let mut page = Page { records: Vec::new(), next: after };
+        for _ in 0..looks {
+            let found = self.look(&words, status, page.next.as_ref()).send().await?;
+            for item in found.items() {
+                page.records.push(record::read(item)?);
+            }
+            if page.records.len() > PAGE {
+                page.records.truncate(PAGE);
+                page.next = page.records.last().map(Cursor::after);
+                return Ok(page);
+            }
+            match found.last_evaluated_key() {
+                None => return Ok(Page { next: None, ..page }),
+                Some(key) => page.next = Some(Cursor::of_key(key)?),
+            }
+        }
+        Ok(page)
+    }
+
+    fn look(&self, words: &[String], status: Option<ApplicationStatus>, after: Option<&Cursor>) -> QueryFluentBuilder {
+        let (index, partition) = match status {
+            None => (&TABLE.indexes[0], KIND),
+            Some(status) => (&TABLE.indexes[1], status.key()),
+        };
+        let mut query = self
+            .aws
+            .dynamodb
+            .query()
+            .table_name(TABLE.name)
+            .index_name(index.name)
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", index.partition)
+            .expression_attribute_values(":partition", text(partition))
+            .scan_index_forward(false)
+            // One more than a page, to know whether there is a next one.
+            .limit(if words.is_empty() { PAGE as i32 + 1 } else { LOOK });
+        if !words.is_empty() {
+            let conditions: Vec<String> = (0..words.len()).map(|i| format!("contains(searchText, :word{i})")).collect();
+            query = query.filter_expression(conditions.join(" AND "));
+            for (i, word) in words.iter().enumerate() {
+                query = query.expression_attribute_values(format!(":word{i}"), text(word));
+            }
+        }
+        if let Some(after) = after {
+            query = query
+                .exclusive_start_key(index.partition, text(partition))
+                .exclusive_start_key(index.sort, text(&after.submitted_at))
+                .exclusive_start_key(TABLE.key, text(&after.reference));
+        }
+        query
+    }
+
+    /// All that stand at `status` and were submitted before `until`, oldest first, up to `limit`.
+    pub async fn at(
+        &self,
+        status: ApplicationStatus,
+        until: OffsetDateTime,
+        limit: i32,
+        after: Option<&Cursor>,
+    ) -> Result<Vec<Record>, AwsError> {
+        let index = &TABLE.indexes[1];
+        let mut query = self
+            .aws
+            .dynamodb
+            .query()
+            .table_name(TABLE.name)
+            .index_name(index.name)
+            .key_condition_expression("#status = :status AND submittedAt < :until")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", text(status.key()))
+            .expression_attribute_values(":until", time(until))
+            .limit(limit);
+        if let Some(after) = after {
+            query = query
+                .exclusive_start_key(index.partition, text(status.key()))
+                .exclusive_start_key(index.sort, text(&after.submitted_at))
+                .exclusive_start_key(TABLE.key, text(&after.reference));
+        }
+        query.send().await?.items().iter().map(record::read).collect()
+    }
+
+    /// References and times of the applications that changed at or after `since`, oldest change first.
+    pub async fn changed_since(&self, since: OffsetDateTime) -> Result<Vec<(String, String)>, AwsError> {
+        let mut items = self
+            .aws
+            .dynamodb
+            .query()
+            .table_name(TABLE.name)
+            .index_name(TABLE.indexes[2].name)
+            .key_condition_expression("kind = :kind AND updatedAt >= :since")
+            .expression_attribute_values(":kind", text(KIND))
+            .expression_attribute_values(":since", time(since))
+            .into_paginator()
+            .items()
+            .send();
+        let mut changed = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item?;
+            changed.push((item.require(TABLE.key)?.to_owned(), item.require("updatedAt")?.to_owned()));
+        }
+        Ok(changed)
+    }
+}
+
+impl Cursor {
+    /// Where a list goes on after this application.
+    pub fn after(record: &Record) -> Self {
+        Self {
+            submitted_at: timestamp::write(record.submitted_at),
+            reference: record.application.application_reference.to_string(),
+        }
+    }
+
+    fn of_key(key: &Item) -> Result<Self, AwsError> {
+        Ok(Self { submitted_at: key.require("submittedAt")?.to_owned(), reference: key.require(TABLE.key)?.to_owned() })
+    }
+}

@@ -1,0 +1,187 @@
+//! Applications: submitted once, found again by anything on them, and where each stands.
+//!
+//! The table is the desk's own index. The workflow itself writes each outcome into it (see `infra/`), so a list is one
+//! query and Step Functions is never asked row by row.
+
+mod cursor;
+mod list;
+mod record;
+mod submit;
+
+use app::domain::{ApplicationReference, ApplicationStatus, LoanApplication};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use time::OffsetDateTime;
+
+use crate::{
+    aws::{Aws, AwsError},
+    item::{json, text, time},
+    live::Changes,
+    paused::PausedTask,
+    tables::{Index, Shows, Table},
+    timestamp,
+};
+
+pub use cursor::Cursor;
+pub use record::Record;
+pub use submit::{SubmitError, Submitted};
+
+pub const TABLE: Table = Table {
+    name: "loan-desk-applications",
+    key: "applicationReference",
+    indexes: &[
+        Index { name: "newest", partition: "kind", sort: "submittedAt", shows: Shows::Everything },
+        Index { name: "by-status", partition: "status", sort: "submittedAt", shows: Shows::Everything },
+        Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly },
+    ],
+    time_to_live: None,
+};
+
+/// The one value of `kind`: the partition of the indexes that hold all applications.
+const KIND: &str = "application";
+
+#[derive(Debug, Clone)]
+pub struct Applications {
+    aws: Aws,
+    /// ARN of the state machine that each application is an execution of.
+    state_machine_arn: String,
+    changes: Changes,
+}
+
+/// The execution that an application is, as its functions are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    pub arn: String,
+    pub started_at: OffsetDateTime,
+}
+
+impl Applications {
+    pub fn new(aws: Aws, state_machine_arn: String, changes: Changes) -> Self {
+        Self { aws, state_machine_arn, changes }
+    }
+
+    pub async fn get(&self, reference: &ApplicationReference) -> Result<Option<Record>, AwsError> {
+        let answer = self.aws.dynamodb.get_item().table_name(TABLE.name);
+        let answer = answer.key(TABLE.key, text(reference.as_str())).consistent_read(true).send().await?;
+        answer.item.map(|item| record::read(&item)).transpose()
+    }
+
+    /// The application's execution now waits for `task`. An application that the desk has not seen (it was started in
+    /// Step Functions directly) is entered; a newer execution of the same reference takes the entry over, and an older
+    /// one leaves it alone.
+    pub async fn waits_for(&self, task: &PausedTask, execution: &Execution) -> Result<(), AwsError> {
+        let now = timestamp::now();
+        let status = match task.on {
+            app::desk::WaitingOn::ValuationService => ApplicationStatus::WaitingForValuation,
+            app::desk::WaitingOn::Staff => ApplicationStatus::WaitingForManualValuation,
+        };
+        let set = "kind = :kind, application = :application, searchText = :searchText, #status = :status, \
+                   submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, executionArn = :arn, \
+                   executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, waitingUntil = :until";
+        let mine = self
+            .update(&task.application_reference)
+            .update_expression(format!("SET {set}"))
+            .condition_expression("executionArn = :arn");
+        let others = self
+            .update(&task.application_reference)
+            // What the execution before had come to is not this one's.
+            .update_expression(format!("SET {set} REMOVE loanToValue, remark, valuation, decidedAt"))
+            .condition_expression(
+                "attribute_not_exists(executionArn) OR (executionArn <> :arn AND \
+                 (attribute_not_exists(executionStartedAt) OR executionStartedAt < :startedAt))",
+            );
+        for update in [mine, others] {
+            let written = update
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":kind", text(KIND))
+                .expression_attribute_values(":application", json(&task.application))
+                .expression_attribute_values(":searchText", text(record::search_text(&task.application, None)))
+                .expression_attribute_values(":status", text(status.key()))
+                .expression_attribute_values(":startedAt", time(execution.started_at))
+                .expression_attribute_values(":now", time(now))
+                .expression_attribute_values(":arn", text(&execution.arn))
+                .expression_attribute_values(":id", text(task.id.as_str()))
+                .expression_attribute_values(":since", time(task.since))
+                .expression_attribute_values(":until", time(task.deadline))
+                .send()
+                .await
+                .map_err(AwsError::from);
+            match written {
+                Ok(_) => break,
+                Err(error) if error.is_condition() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.changes.nudge();
+        Ok(())
+    }
+
+    /// The valuation service's reference becomes one of the things the application is found by.
+    pub async fn has_valuation_reference(&self, task: &PausedTask, valuation_reference: &str) -> Result<(), AwsError> {
+        let search_text = record::search_text(&task.application, Some(valuation_reference));
+        let update = self
+            .update(&task.application_reference)
+            .update_expression("SET searchText = :searchText, updatedAt = :now")
+            .expression_attribute_values(":searchText", text(search_text));
+        self.touch_if_mine(update, &task.execution_arn).await
+    }
+
+    /// Something happened to the application that its page shows.
+    pub async fn touch(&self, task: &PausedTask) -> Result<(), AwsError> {
+        let update = self.update(&task.application_reference).update_expression("SET updatedAt = :now");
+        self.touch_if_mine(update, &task.execution_arn).await
+    }
+
+    /// Corrects the status of an application whose execution ended without writing one.
+    pub async fn correct(
+        &self,
+        record: &Record,
+        status: ApplicationStatus,
+        remark: Option<&str>,
+    ) -> Result<(), AwsError> {
+        let mut set = "SET #status = :status, updatedAt = :now, decidedAt = :now".to_owned();
+        let mut update = self.update(&record.application.application_reference);
+        if let Some(remark) = remark {
+            set.push_str(", remark = :remark");
+            update = update.expression_attribute_values(":remark", text(remark));
+        }
+        let update = update
+            .update_expression(set)
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", text(status.key()))
+            .expression_attribute_values(":before", text(record.status.key()))
+            .expression_attribute_values(":arn", text(&record.execution_arn))
+            .expression_attribute_values(":now", time(timestamp::now()))
+            .condition_expression("executionArn = :arn AND #status = :before");
+        self.write_if(update).await
+    }
+
+    async fn touch_if_mine(&self, update: UpdateItemFluentBuilder, execution_arn: &str) -> Result<(), AwsError> {
+        let update = update
+            .expression_attribute_values(":now", time(timestamp::now()))
+            .expression_attribute_values(":arn", text(execution_arn))
+            .condition_expression("executionArn = :arn");
+        self.write_if(update).await
+    }
+
+    /// A condition that is not met means that another execution or writer came first: nothing is to be done.
+    async fn write_if(&self, update: UpdateItemFluentBuilder) -> Result<(), AwsError> {
+        match update.send().await.map_err(AwsError::from) {
+            Ok(_) => {
+                self.changes.nudge();
+                Ok(())
+            }
+            Err(error) if error.is_condition() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn update(&self, reference: &ApplicationReference) -> UpdateItemFluentBuilder {
+        self.aws.dynamodb.update_item().table_name(TABLE.name).key(TABLE.key, text(reference.as_str()))
+    }
+
+    /// The ARN that the application's own execution has or will have.
+    fn execution_arn(&self, application: &LoanApplication) -> String {
+        let executions = self.state_machine_arn.replacen(":stateMachine:", ":execution:", 1);
+        format!("{executions}:{}", application.application_reference)
+    }
+}

@@ -1,0 +1,128 @@
+//! One application as the table keeps it.
+
+use app::{
+    desk::{ApplicationRow, WaitingItem, WaitingOn},
+    domain::{ApplicationStatus, LoanApplication},
+};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::{
+    aws::AwsError,
+    item::{Item, Read},
+};
+
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub application: LoanApplication,
+    pub status: ApplicationStatus,
+    pub submitted_at: OffsetDateTime,
+    /// Who submitted it at the desk, where a name was given.
+    pub submitted_by: Option<String>,
+    pub updated_at: OffsetDateTime,
+    pub execution_arn: String,
+    pub pause: Option<Pause>,
+    /// Per cent, two decimals.
+    pub loan_to_value: Option<f64>,
+    pub remark: Option<String>,
+    /// What the workflow took as the valuation: the service's callback, or what a person said.
+    pub valuation: Option<Value>,
+    pub decided_at: Option<OffsetDateTime>,
+}
+
+/// The paused task that the application waited for last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    pub id: String,
+    pub since: OffsetDateTime,
+    pub deadline: OffsetDateTime,
+}
+
+impl Record {
+    pub fn row(&self) -> ApplicationRow {
+        ApplicationRow {
+            application: self.application.clone(),
+            status: self.status,
+            loan_to_value: self.loan_to_value,
+            waiting: self.waiting(),
+            submitted_at: self.submitted_at,
+            updated_at: self.updated_at,
+        }
+    }
+
+    fn waiting(&self) -> Option<WaitingItem> {
+        let on = match self.status {
+            ApplicationStatus::WaitingForValuation => WaitingOn::ValuationService,
+            ApplicationStatus::WaitingForManualValuation => WaitingOn::Staff,
+            _ => return None,
+        };
+        let pause = self.pause.as_ref()?;
+        let property = &self.application.property;
+        Some(WaitingItem {
+            id: pause.id.clone(),
+            on,
+            application_reference: self.application.application_reference.clone(),
+            property: format!("{}, {}", property.name_or_number, property.postcode),
+            since: pause.since,
+            deadline: pause.deadline,
+        })
+    }
+}
+
+pub(super) fn read(item: &Item) -> Result<Record, AwsError> {
+    let status = item.require("status")?;
+    let pause = match item.text("waitingId") {
+        None => None,
+        Some(id) => {
+            Some(Pause { id: id.to_owned(), since: item.time("waitingSince")?, deadline: item.time("waitingUntil")? })
+        }
+    };
+    Ok(Record {
+        application: item.require_json("application")?,
+        status: ApplicationStatus::from_key(status).ok_or_else(|| AwsError::corrupt("attribute status"))?,
+        submitted_at: item.time("submittedAt")?,
+        submitted_by: item.text("submittedBy").map(str::to_owned),
+        updated_at: item.time("updatedAt")?,
+        execution_arn: item.require("executionArn")?.to_owned(),
+        pause,
+        loan_to_value: item.number("loanToValue"),
+        remark: item.text("remark").map(str::to_owned),
+        valuation: item.json("valuation")?,
+        decided_at: item.optional_time("decidedAt")?,
+    })
+}
+
+/// Everything an application is searched by, in lower case; the postcode with and without its space.
+pub(super) fn search_text(application: &LoanApplication, valuation_reference: Option<&str>) -> String {
+    let postcode = application.property.postcode.as_str();
+    let joined = [
+        application.application_reference.as_str(),
+        application.applicant.as_deref().unwrap_or_default(),
+        &application.property.name_or_number,
+        postcode,
+        &postcode.replace(' ', ""),
+        valuation_reference.unwrap_or_default(),
+    ]
+    .join("\n");
+    joined.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_application_is_found_by_anything_on_it() {
+        let application: LoanApplication = serde_json::from_value(json!({
+            "applicationReference": "LN-1", "applicant": "Ada Byron",
+            "property": {"nameOrNumber": "Rose Cottage", "postcode": "po11ce"},
+        }))
+        .unwrap();
+        let text = search_text(&application, Some("CNMgQ"));
+        for part in ["ln-1", "ada byron", "rose cottage", "po1 1ce", "po11ce", "cnmgq"] {
+            assert!(text.contains(part), "{part}");
+        }
+    }
+}

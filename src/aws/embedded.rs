@@ -1,0 +1,193 @@
+//! The AWS inside this process: an HTTP connector for the SDK behind which there is no network, but DynamoDB and Step
+//! Functions on two SQLite files.
+
+use std::{fmt, io, path::Path, sync::Arc};
+
+use asl_engine::{Integrations, Options, StepFunctions};
+use aws_sdk_sfn::config::{HttpClient, RuntimeComponents, SharedHttpClient};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use dynoxide::Database;
+use serde_json::json;
+use tokio::sync::SetOnce;
+
+use super::dynamodb;
+
+/// An answer in the AWS JSON 1.0 protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn error(status: u16, error_type: &str, message: &str) -> Self {
+        let body = json!({ "__type": error_type, "message": message });
+        Self { status, body: body.to_string().into_bytes() }
+    }
+}
+
+/// Which service a request is for: what stands in its `X-Amz-Target`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target<'a> {
+    DynamoDb(&'a str),
+    StepFunctions(&'a str),
+}
+
+impl<'a> Target<'a> {
+    pub fn parse(header: &'a str) -> Option<Self> {
+        let (service, operation) = header.split_once('.')?;
+        match service {
+            "DynamoDB_20120810" => Some(Self::DynamoDb(operation)),
+            "AWSStepFunctions" => Some(Self::StepFunctions(operation)),
+            _ => None,
+        }
+    }
+}
+
+/// Why the data folder could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("cannot create the data folder {folder}: {source}")]
+    Folder { folder: String, source: io::Error },
+    #[error("the path of the data folder {0} is not valid Unicode")]
+    NotUnicode(String),
+    #[error("cannot open {file}: {message}")]
+    DynamoDb { file: String, message: String },
+    #[error(transparent)]
+    StepFunctions(#[from] asl_engine::OpenError),
+}
+
+/// DynamoDB and Step Functions inside this process.
+pub struct Embedded {
+    dynamodb: Database,
+    /// Set a little later than the rest: Step Functions calls functions, which call DynamoDB and Step Functions. A call
+    /// that comes before waits.
+    step_functions: SetOnce<StepFunctions>,
+}
+
+/// Says nothing of what it holds.
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Embedded")
+    }
+}
+
+impl Embedded {
+    /// Opens DynamoDB in `data_dir`, which is created when it is missing. Blocks on the disk.
+    ///
+    /// Every answered write is on disk: dynoxide keeps SQLite's journal as a write-ahead log with SQLite's own default
+    /// of `synchronous = FULL`, so that each commit is synced before it returns.
+    pub fn open(data_dir: &Path) -> Result<Arc<Self>, OpenError> {
+        std::fs::create_dir_all(data_dir)
+            .map_err(|source| OpenError::Folder { folder: data_dir.display().to_string(), source })?;
+        let file = data_dir.join("dynamodb.sqlite");
+        let path = file.to_str().ok_or_else(|| OpenError::NotUnicode(data_dir.display().to_string()))?;
+        let dynamodb = Database::new(path)
+            .map_err(|error| OpenError::DynamoDb { file: path.to_owned(), message: error.to_string() })?;
+        Ok(Arc::new(Self { dynamodb, step_functions: SetOnce::new() }))
+    }
+
+    /// Opens Step Functions in `data_dir`. What came due while it was closed fires now, so everything that
+    /// `integrations` needs must be there. To be called once.
+    pub async fn start_step_functions(
+        &self,
+        data_dir: &Path,
+        options: Options,
+        integrations: Arc<dyn Integrations>,
+    ) -> Result<(), OpenError> {
+        let engine = StepFunctions::open(&data_dir.join("step-functions.sqlite"), options, integrations).await?;
+        if self.step_functions.set(engine).is_err() {
+            tracing::error!("Step Functions was opened twice; the second one is ignored");
+        }
+        Ok(())
+    }
+
+    /// Lets what is under way commit, then closes.
+    pub async fn shutdown(&self) {
+        if let Some(engine) = self.step_functions.get() {
+            engine.shutdown().await;
+        }
+    }
+
+    /// Deletes what its time to live says has expired: AWS does this by itself. Returns how many items.
+    pub async fn delete_expired(&self) -> Result<usize, String> {
+        let db = self.dynamodb.clone();
+        match tokio::task::spawn_blocking(move || db.sweep_ttl()).await {
+            Ok(deleted) => deleted.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Answers one request of either service.
+    pub async fn answer(&self, target: Target<'_>, body: Bytes) -> Answer {
+        match target {
+            Target::DynamoDb(operation) => {
+                let (db, operation) = (self.dynamodb.clone(), operation.to_owned());
+                tokio::task::spawn_blocking(move || dynamodb::answer(&db, &operation, &body)).await.unwrap_or_else(
+                    |error| {
+                        tracing::error!(%error, "DynamoDB broke off");
+                        Answer::error(500, "com.amazonaws.dynamodb.v20120810#InternalServerError", "Internal error")
+                    },
+                )
+            }
+            Target::StepFunctions(operation) => {
+                let answer = self.step_functions.wait().await.handle(operation, &body).await;
+                Answer { status: answer.status, body: answer.body }
+            }
+        }
+    }
+
+    /// What makes an SDK client speak to this instead of the network.
+    pub fn http_client(self: &Arc<Self>) -> SharedHttpClient {
+        SharedHttpClient::new(InProcess(self.clone()))
+    }
+}
+
+#[derive(Debug, Clone)]
+struct InProcess(Arc<Embedded>);
+
+impl HttpClient for InProcess {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let embedded = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let header = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
+            let target = Target::parse(&header).ok_or_else(|| not_for_us("X-Amz-Target names neither service"))?;
+            let body = request.body().bytes().ok_or_else(|| not_for_us("the body is a stream"))?;
+            let answer = embedded.answer(target, Bytes::copy_from_slice(body)).await;
+            let status = StatusCode::try_from(answer.status).map_err(|e| ConnectorError::other(e.into(), None))?;
+            Ok(HttpResponse::new(status, SdkBody::from(answer.body)))
+        })
+    }
+}
+
+fn not_for_us(why: &'static str) -> ConnectorError {
+    ConnectorError::user(why.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_header_tells_the_services_apart() {
+        assert_eq!(Target::parse("DynamoDB_20120810.PutItem"), Some(Target::DynamoDb("PutItem")));
+        assert_eq!(Target::parse("AWSStepFunctions.StartExecution"), Some(Target::StepFunctions("StartExecution")));
+        assert_eq!(Target::parse("AmazonSQS.SendMessage"), None);
+        assert_eq!(Target::parse(""), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! Which request a callback answers and what is to be done with it: a pure function of what is known.
+
+use super::{Outcome, response::ValuationResponse};
+use crate::paused::{Answer, PausedTask, State};
+
+/// What the callback's URL says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum UrlSays<'a> {
+    Nothing,
+    /// It was signed for this request.
+    Request(&'a PausedTask),
+    /// It was signed for a request that is not there.
+    NoSuchRequest,
+    Forged,
+}
+
+/// What is to be done with a callback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It answers the request.
+    Answer,
+    /// It came before the service had told its reference.
+    Park,
+    Unknown,
+    Duplicate,
+    Conflicting,
+    Late,
+    Refuse,
+}
+
+impl Verdict {
+    /// The outcome where nothing else is to be done. (An answer's depends on Step Functions.)
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Answer => Outcome::Received,
+            Self::Park => Outcome::Parked,
+            Self::Unknown => Outcome::Unknown,
+            Self::Duplicate => Outcome::Duplicate,
+            Self::Conflicting => Outcome::Conflicting,
+            Self::Late => Outcome::Late,
+            Self::Refuse => Outcome::Refused,
+        }
+    }
+}
+
+/// Matches by the signed request or, for a valuer who calls back at the bare address, by the reference alone.
+/// `being_requested`: whether some request is waiting to be told its reference.
+pub fn decide(
+    url: UrlSays<'_>,
+    by_reference: Option<&PausedTask>,
+    response: &ValuationResponse,
+    being_requested: bool,
+) -> Verdict {
+    match (url, by_reference) {
+        (UrlSays::Forged, _) => Verdict::Refuse,
+        (UrlSays::NoSuchRequest, _) => Verdict::Unknown,
+        (UrlSays::Request(request), other) => match &request.valuation_reference {
+            Some(reference) if *reference == response.valuation_reference => answers(request, response),
+            // Signed for one request, with the reference of another.
+            Some(_) if other.is_some() => Verdict::Conflicting,
+            Some(_) => Verdict::Unknown,
+            None if request.state == State::Requesting => Verdict::Park,
+            None => Verdict::Late,
+        },
+        (UrlSays::Nothing, Some(request)) => answers(request, response),
+        (UrlSays::Nothing, None) if being_requested => Verdict::Park,
+        (UrlSays::Nothing, None) => Verdict::Unknown,
+    }
+}
+
+fn answers(request: &PausedTask, response: &ValuationResponse) -> Verdict {
+    let same = |answer: &Answer| answer.says == response.says();
+    match &request.state {
+        State::Requesting => Verdict::Park,
+        // An answer that is being sent may be one that a desk was stopped over: sending it again finishes it.
+        State::Open | State::Answering(_) => Verdict::Answer,
+        State::Answered(answer) if same(answer) => Verdict::Duplicate,
+        State::Answered(_) => Verdict::Conflicting,
+        State::Lapsed | State::Failed => Verdict::Late,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use app::desk::WaitingOn;
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::paused::{PausedTaskId, Says};
+
+    fn request(id: &str, reference: Option<&str>, state: State) -> PausedTask {
+        let application = json!({
+            "applicationReference": "app-ref", "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"},
+        });
+        PausedTask {
+            id: PausedTaskId::from_key(id),
+            on: WaitingOn::ValuationService,
+            application_reference: "app-ref".parse().unwrap(),
+            execution_arn: "arn".into(),
+            application: serde_json::from_value(application).unwrap(),
+            since: datetime!(2026-11-22 10:00 UTC),
+            deadline: datetime!(2026-11-22 10:00:30 UTC),
+            valuation_reference: reference.map(str::to_owned),
+            failure: None,
+            state,
+        }
+    }
+
+    fn response(reference: &str, value: u32) -> ValuationResponse {
+        let body = json!({"valuationReference": reference, "propertyValue": value});
+        ValuationResponse::parse(&body.to_string()).unwrap()
+    }
+
+    fn answer(value: u32) -> Answer {
+        let output = json!({"valuationReference": "ref", "propertyValue": value});
+        Answer {
+            says: Says::Success { output },
+            by: None,
+            callback: Some("c".into()),
+            at: datetime!(2026-11-22 10:00:06 UTC),
+        }
+    }
+
+    #[test]
+    fn a_callback_answers_the_request_it_was_signed_for_or_whose_reference_it_names() {
+        let open = request("r", Some("ref"), State::Open);
+        assert_eq!(decide(UrlSays::Request(&open), Some(&open), &response("ref", 1), false), Verdict::Answer);
+        assert_eq!(decide(UrlSays::Nothing, Some(&open), &response("ref", 1), false), Verdict::Answer);
+    }
+
+    #[test]
+    fn one_that_comes_before_its_reference_is_parked() {
+        let asking = request("r", None, State::Requesting);
+        assert_eq!(decide(UrlSays::Request(&asking), None, &response("ref", 1), false), Verdict::Park);
+        assert_eq!(decide(UrlSays::Nothing, None, &response("ref", 1), true), Verdict::Park);
+    }
+
+    #[test]
+    fn a_reference_that_nobody_knows_is_unknown_even_when_the_url_is_signed() {
+        let open = request("r", Some("ref"), State::Open);
+        assert_eq!(decide(UrlSays::Request(&open), None, &response("unknown-ref", 1), false), Verdict::Unknown);
+        assert_eq!(decide(UrlSays::Nothing, None, &response("unknown-ref", 1), false), Verdict::Unknown);
+        assert_eq!(decide(UrlSays::NoSuchRequest, None, &response("ref", 1), false), Verdict::Unknown);
+    }
+
+    #[test]
+    fn the_same_answer_again_is_a_duplicate_and_another_conflicts() {
+        let answered = request("r", Some("ref"), State::Answered(answer(1)));
+        for url in [UrlSays::Nothing, UrlSays::Request(&answered)] {
+            assert_eq!(decide(url, Some(&answered), &response("ref", 1), false), Verdict::Duplicate);
+            assert_eq!(decide(url, Some(&answered), &response("ref", 2), false), Verdict::Conflicting);
+        }
+    }
+
+    #[test]
+    fn the_url_of_one_request_with_the_reference_of_another_conflicts() {
+        let mine = request("r", Some("ref"), State::Open);
+        let other = request("s", Some("ref-2"), State::Open);
+        assert_eq!(decide(UrlSays::Request(&mine), Some(&other), &response("ref-2", 1), false), Verdict::Conflicting);
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_off_is_sent_again() {
+        let cut_off = request("r", Some("ref"), State::Answering(answer(1)));
+        assert_eq!(decide(UrlSays::Request(&cut_off), Some(&cut_off), &response("ref", 1), false), Verdict::Answer);
+    }
+
+    #[test]
+    fn after_the_deadline_it_is_late() {
+        for state in [State::Lapsed, State::Failed] {
+            let over = request("r", Some("ref"), state.clone());
+            assert_eq!(decide(UrlSays::Request(&over), Some(&over), &response("ref", 1), false), Verdict::Late);
+            let never_told = request("r", None, state);
+            assert_eq!(decide(UrlSays::Request(&never_told), None, &response("ref", 1), false), Verdict::Late);
+        }
+    }
+
+    #[test]
+    fn a_forged_url_is_refused_whatever_it_says() {
+        let open = request("r", Some("ref"), State::Open);
+        assert_eq!(decide(UrlSays::Forged, Some(&open), &response("ref", 1), false), Verdict::Refuse);
+    }
+}

@@ -1,0 +1,85 @@
+//! Which request a valuation reference belongs to, and which callbacks named it before that was known. Read by its key
+//! and so never behind, as an index may be.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::Callbacks;
+use crate::{
+    aws::AwsError,
+    item::{Item, Read, number, text},
+    paused::PausedTaskId,
+    tables, timestamp,
+};
+
+pub const TABLE: tables::Table = tables::Table {
+    name: "loan-desk-valuation-references",
+    key: "valuationReference",
+    indexes: &[],
+    time_to_live: Some("expiresAt"),
+};
+
+/// How long a callback may wait for its reference to be told: 30 days, in seconds. (The callback itself is kept.)
+const PATIENCE: i64 = 30 * 24 * 3600;
+
+impl Callbacks {
+    pub(super) async fn request_of(&self, reference: &str) -> Result<Option<PausedTaskId>, AwsError> {
+        Ok(self.entry(reference).await?.text("requestId").map(PausedTaskId::from_key))
+    }
+
+    pub(super) async fn parked(&self, reference: &str) -> Result<Vec<String>, AwsError> {
+        let entry = self.entry(reference).await?;
+        let parked = entry.get("parked").and_then(|parked| parked.as_ss().ok());
+        Ok(parked.cloned().unwrap_or_default())
+    }
+
+    async fn entry(&self, reference: &str) -> Result<Item, AwsError> {
+        let answer = self.aws.dynamodb.get_item().table_name(TABLE.name).key(TABLE.key, text(reference));
+        Ok(answer.consistent_read(true).send().await?.item.unwrap_or_default())
+    }
+
+    pub(super) async fn keep_reference(&self, reference: &str, request: &PausedTaskId) -> Result<(), AwsError> {
+        self.aws
+            .dynamodb
+            .update_item()
+            .table_name(TABLE.name)
+            .key(TABLE.key, text(reference))
+            .update_expression("SET requestId = :request REMOVE expiresAt")
+            .expression_attribute_values(":request", text(request.as_str()))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn park(&self, reference: &str, callback: &str) -> Result<(), AwsError> {
+        let forgotten = timestamp::now().unix_timestamp() + PATIENCE;
+        let parked = self
+            .aws
+            .dynamodb
+            .update_item()
+            .table_name(TABLE.name)
+            .key(TABLE.key, text(reference))
+            .update_expression("SET expiresAt = :expiresAt ADD parked :callback")
+            .condition_expression("attribute_not_exists(requestId)")
+            .expression_attribute_values(":expiresAt", number(forgotten))
+            .expression_attribute_values(":callback", AttributeValue::Ss(vec![callback.to_owned()]))
+            .send()
+            .await
+            .map_err(AwsError::from);
+        match parked {
+            // Its request is known, but may still be told; then nothing expires.
+            Err(error) if error.is_condition() => {
+                self.aws
+                    .dynamodb
+                    .update_item()
+                    .table_name(TABLE.name)
+                    .key(TABLE.key, text(reference))
+                    .update_expression("ADD parked :callback")
+                    .expression_attribute_values(":callback", AttributeValue::Ss(vec![callback.to_owned()]))
+                    .send()
+                    .await?;
+                Ok(())
+            }
+            other => other.map(|_| ()),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The table of callbacks.
+
+use time::OffsetDateTime;
+
+use super::{Callback, Callbacks, Outcome, TABLE};
+use crate::{
+    aws::AwsError,
+    item::{Item, Read, text, time},
+    paused::PausedTaskId,
+    signing::SignedRequest,
+};
+
+impl Callbacks {
+    pub(super) async fn put(&self, callback: &Callback) -> Result<(), AwsError> {
+        self.aws.dynamodb.put_item().table_name(TABLE.name).set_item(Some(write(callback))).send().await?;
+        Ok(())
+    }
+
+    pub(super) async fn put_outcome(&self, callback: &Callback) -> Result<(), AwsError> {
+        let mut set = "SET outcome = :outcome".to_owned();
+        let mut update = self
+            .aws
+            .dynamodb
+            .update_item()
+            .table_name(TABLE.name)
+            .key(TABLE.key, text(&callback.id))
+            .expression_attribute_values(":outcome", text(callback.outcome.key()));
+        if let Outcome::Malformed(why) = &callback.outcome {
+            set.push_str(", malformed = :malformed");
+            update = update.expression_attribute_values(":malformed", text(why.key()));
+        }
+        if let Some(reference) = &callback.application_reference {
+            set.push_str(", applicationReference = :reference");
+            update = update.expression_attribute_values(":reference", text(reference));
+        }
+        update.update_expression(set).send().await?;
+        Ok(())
+    }
+
+    pub async fn get(&self, id: &str) -> Result<Option<Callback>, AwsError> {
+        let answer = self.aws.dynamodb.get_item().table_name(TABLE.name).key(TABLE.key, text(id));
+        answer.consistent_read(true).send().await?.item.map(|item| read(&item)).transpose()
+    }
+
+    /// All that concern one application, oldest first.
+    pub async fn of_application(&self, reference: &str) -> Result<Vec<Callback>, AwsError> {
+        let mut items = self
+            .aws
+            .dynamodb
+            .query()
+            .table_name(TABLE.name)
+            .index_name(TABLE.indexes[0].name)
+            .key_condition_expression("applicationReference = :reference")
+            .expression_attribute_values(":reference", text(reference))
+            .into_paginator()
+            .items()
+            .send();
+        let mut callbacks = Vec::new();
+        while let Some(item) = items.next().await {
+            callbacks.push(read(&item?)?);
+        }
+        Ok(callbacks)
+    }
+
+    /// Ids of those received between two times that were left unsettled when a desk stopped.
+    pub async fn unsettled(&self, since: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<String>, AwsError> {
+        let mut items = self
+            .aws
+            .dynamodb
+            .query()
+            .table_name(TABLE.name)
+            .index_name(TABLE.indexes[1].name)
+            .key_condition_expression("outcome = :outcome AND receivedAt BETWEEN :since AND :until")
+            .expression_attribute_values(":outcome", text(Outcome::Received.key()))
+            .expression_attribute_values(":since", time(since))
+            .expression_attribute_values(":until", time(until))
+            .into_paginator()
+            .items()
+            .send();
+        let mut ids = Vec::new();
+        while let Some(item) = items.next().await {
+            ids.push(item?.require(TABLE.key)?.to_owned());
+        }
+        Ok(ids)
+    }
+}
+
+fn write(callback: &Callback) -> Item {
+    let mut item = Item::from([
+        (TABLE.key.to_owned(), text(&callback.id)),
+        ("receivedAt".to_owned(), time(callback.received_at)),
+        ("body".to_owned(), text(&callback.body)),
+        ("outcome".to_owned(), text(callback.outcome.key())),
+    ]);
+    if let Outcome::Malformed(why) = &callback.outcome {
+        item.insert("malformed".to_owned(), text(why.key()));
+    }
+    match &callback.request {
+        SignedRequest::Absent => {}
+        SignedRequest::Signed(id) => {
+            item.insert("request".to_owned(), text(id.as_str()));
+        }
+        SignedRequest::Forged => {
+            item.insert("forged".to_owned(), text("true"));
+        }
+    }
+    item
+}
+
+fn read(item: &Item) -> Result<Callback, AwsError> {
+    let request = match (item.text("request"), item.text("forged")) {
+        (Some(id), _) => SignedRequest::Signed(PausedTaskId::from_key(id)),
+        (None, Some(_)) => SignedRequest::Forged,
+        (None, None) => SignedRequest::Absent,
+    };
+    let outcome = Outcome::from_key(item.require("outcome")?, item.text("malformed"));
+    Ok(Callback {
+        id: item.require(TABLE.key)?.to_owned(),
+        received_at: item.time("receivedAt")?,
+        body: item.require("body")?.to_owned(),
+        request,
+        outcome: outcome.ok_or_else(|| AwsError::corrupt("attribute outcome"))?,
+        application_reference: item.text("applicationReference").map(str::to_owned),
+    })
+}

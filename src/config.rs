@@ -1,0 +1,252 @@
+//! What an operator can set: flags, each with an environment variable, checked before anything starts.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+/// A desk for loan applications whose workflows wait for people.
+#[derive(Debug, Parser)]
+#[command(name = "loan-desk", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the desk's pages, its machine interface and, unless told otherwise, the AWS inside it.
+    Serve(Box<Config>),
+}
+
+/// The configuration of `loan-desk serve`.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Address and port of the pages and the machine interface.
+    #[arg(long, env = "LOAN_DESK_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000")]
+    pub listen: SocketAddr,
+
+    /// Folder of the embedded backend's databases; created when missing.
+    #[arg(long, env = "LOAN_DESK_DATA_DIR", value_name = "DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+
+    /// Where Step Functions and DynamoDB are: inside this process, or where the AWS SDK's own configuration says.
+    #[arg(long, env = "LOAN_DESK_BACKEND", value_enum, default_value_t = Backend::Embedded)]
+    pub backend: Backend,
+
+    /// Open the embedded Step Functions and DynamoDB here, for the AWS CLI and SDKs. Off by default: it asks for no
+    /// credentials.
+    #[arg(long, env = "LOAN_DESK_AWS_ENDPOINT", value_name = "ADDR")]
+    pub aws_endpoint: Option<SocketAddr>,
+
+    /// Allow --aws-endpoint on an address that others can reach.
+    #[arg(long, env = "LOAN_DESK_AWS_ENDPOINT_ALLOW_REMOTE")]
+    pub aws_endpoint_allow_remote: bool,
+
+    /// Region of the embedded backend, as its ARNs say. (With --backend aws the SDK's configuration names the region.)
+    #[arg(long, env = "LOAN_DESK_REGION", default_value = "eu-west-2", value_parser = region)]
+    pub region: String,
+
+    /// Account of the embedded backend, as its ARNs say: twelve digits.
+    #[arg(long, env = "LOAN_DESK_ACCOUNT_ID", default_value = "000000000000", value_parser = account_id)]
+    pub account_id: String,
+
+    /// Where others reach this desk; the valuation service calls back here. Default: http://<listen>.
+    #[arg(long, env = "LOAN_DESK_PUBLIC_URL", value_name = "URL", value_parser = base_url)]
+    pub public_url: Option<Url>,
+
+    /// How long the valuation service has to call back.
+    #[arg(long, env = "LOAN_DESK_VALUATION_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = seconds)]
+    pub valuation_timeout: Duration,
+
+    /// How long staff have to value a property by hand.
+    #[arg(long, env = "LOAN_DESK_MANUAL_VALUATION_TIMEOUT", value_name = "DURATION", default_value = "5d", value_parser = seconds)]
+    pub manual_valuation_timeout: Duration,
+
+    /// Where valuations are asked for. Default: the mock valuer inside this desk.
+    #[arg(long, env = "LOAN_DESK_VALUATION_SERVICE_URL", value_name = "URL", value_parser = any_url)]
+    pub valuation_service_url: Option<Url>,
+
+    /// How long the mock valuer takes to answer.
+    #[arg(long, env = "LOAN_DESK_MOCK_VALUER_DELAY", value_name = "DURATION", default_value = "6s", value_parser = seconds)]
+    pub mock_valuer_delay: Duration,
+
+    /// How long the mock valuer takes for a property called "Late callback".
+    #[arg(long, env = "LOAN_DESK_MOCK_VALUER_LATE_DELAY", value_name = "DURATION", default_value = "45s", value_parser = seconds)]
+    pub mock_valuer_late_delay: Duration,
+
+    /// Loan-to-value, in per cent, up to which an application is approved.
+    #[arg(long, env = "LOAN_DESK_APPROVE_UP_TO_PERCENT", value_name = "PERCENT", default_value = "75", value_parser = percent)]
+    pub approve_up_to_percent: f64,
+
+    /// Loan-to-value, in per cent, up to which it is referred to an underwriter; above it is declined.
+    #[arg(long, env = "LOAN_DESK_REFER_UP_TO_PERCENT", value_name = "PERCENT", default_value = "90", value_parser = percent)]
+    pub refer_up_to_percent: f64,
+
+    /// Folder with loan-processing.asl.json and mock-valuation.asl.json. Default: the two that were compiled in.
+    #[arg(long, env = "LOAN_DESK_WORKFLOW_DIR", value_name = "DIR")]
+    pub workflow_dir: Option<PathBuf>,
+
+    /// Folder of the built wasm, styles and static files.
+    #[arg(long, env = "LOAN_DESK_SITE_ROOT", value_name = "DIR", default_value = "target/site")]
+    pub site_root: PathBuf,
+
+    /// What to log, as in `info,loan_desk=debug`.
+    #[arg(long, env = "LOAN_DESK_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+
+    /// How to write the log.
+    #[arg(long, env = "LOAN_DESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    Embedded,
+    Aws,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A setting that contradicts another.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error(
+        "--aws-endpoint {0} could be reached by others, and it asks for no credentials; use a loopback address like \
+         127.0.0.1:4566, or add --aws-endpoint-allow-remote"
+    )]
+    RemoteAwsEndpoint(SocketAddr),
+    #[error("--aws-endpoint opens the embedded Step Functions and DynamoDB; with --backend aws there are none")]
+    NoEmbeddedAws,
+    #[error("--approve-up-to-percent {approve} must not be above --refer-up-to-percent {refer}")]
+    LimitsCrossed { approve: String, refer: String },
+}
+
+impl Config {
+    /// Checks what no single flag can tell.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        match self.aws_endpoint {
+            Some(_) if self.backend == Backend::Aws => return Err(ConfigError::NoEmbeddedAws),
+            Some(addr) if !addr.ip().is_loopback() && !self.aws_endpoint_allow_remote => {
+                return Err(ConfigError::RemoteAwsEndpoint(addr));
+            }
+            _ => {}
+        }
+        if self.approve_up_to_percent > self.refer_up_to_percent {
+            return Err(ConfigError::LimitsCrossed {
+                approve: self.approve_up_to_percent.to_string(),
+                refer: self.refer_up_to_percent.to_string(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A duration as people write it, in whole seconds: Amazon States Language knows no fractions of one.
+fn seconds(text: &str) -> Result<Duration, String> {
+    /// `TimeoutSeconds` may be no longer.
+    const LONGEST: Duration = Duration::from_secs(99_999_999);
+    let duration = humantime::parse_duration(text).map_err(|e| format!("{e}; write it like 30s, 5m or 5d"))?;
+    if duration < Duration::from_secs(1) || duration > LONGEST || duration.subsec_nanos() != 0 {
+        return Err("a duration is whole seconds, from 1s to 99999999s".to_owned());
+    }
+    Ok(duration)
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent <= 1000.0 => Ok(percent),
+        _ => Err("a limit is a percentage above 0, like 75".to_owned()),
+    }
+}
+
+fn any_url(text: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|e| format!("{e}; write it like https://desk.example"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err("write a full http or https address, like https://desk.example".to_owned());
+    }
+    Ok(url)
+}
+
+fn base_url(text: &str) -> Result<Url, String> {
+    let url = any_url(text)?;
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err("write scheme, host and port only, like https://desk.example".to_owned());
+    }
+    Ok(url)
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if (1..=32).contains(&text.len()) && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("a region is named like eu-west-2".to_owned())
+    }
+}
+
+fn account_id(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an account id has twelve digits".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Config, String> {
+        let cli = Cli::try_parse_from(["loan-desk", "serve"].iter().chain(args)).map_err(|e| e.to_string())?;
+        let Command::Serve(config) = cli.command;
+        config.validate().map_err(|e| e.to_string())?;
+        Ok(*config)
+    }
+
+    #[test]
+    fn defaults_are_those_that_help_shows() {
+        let config = parse(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
+        assert_eq!(config.valuation_timeout, Duration::from_secs(30));
+        assert_eq!(config.manual_valuation_timeout, Duration::from_secs(5 * 24 * 3600));
+        assert_eq!(config.backend, Backend::Embedded);
+        assert_eq!(config.aws_endpoint, None);
+    }
+
+    #[test]
+    fn durations_are_whole_seconds_of_at_least_one() {
+        assert_eq!(parse(&["--valuation-timeout", "1m 5s"]).unwrap().valuation_timeout, Duration::from_secs(65));
+        for wrong in ["0s", "500ms", "1500ms", "soon", "10y"] {
+            assert!(parse(&["--valuation-timeout", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_aws_endpoint_stays_on_this_machine_unless_told_otherwise() {
+        assert!(parse(&["--aws-endpoint", "127.0.0.1:4566"]).is_ok());
+        assert!(parse(&["--aws-endpoint", "[::1]:4566"]).is_ok());
+        let refused = parse(&["--aws-endpoint", "0.0.0.0:4566"]).unwrap_err();
+        assert!(refused.contains("--aws-endpoint-allow-remote"), "{refused}");
+        assert!(parse(&["--aws-endpoint", "0.0.0.0:4566", "--aws-endpoint-allow-remote"]).is_ok());
+        assert!(parse(&["--aws-endpoint", "127.0.0.1:4566", "--backend", "aws"]).is_err());
+    }
+
+    #[test]
+    fn the_policy_limits_do_not_cross() {
+        assert!(parse(&["--approve-up-to-percent", "95"]).is_err());
+        assert!(parse(&["--approve-up-to-percent", "95", "--refer-up-to-percent", "95"]).is_ok());
+    }
+
+    #[test]
+    fn a_public_url_names_no_path() {
+        assert!(parse(&["--public-url", "https://desk.example"]).is_ok());
+        for wrong in ["desk.example", "ftp://desk.example", "https://desk.example/app", "https://desk.example/?a=b"] {
+            assert!(parse(&["--public-url", wrong]).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The pages' port: each of the desk's operations, by the module whose job it is.
+
+use app::{
+    desk::{
+        About, Actor, ApplicationPage, ApplicationQuery, ApplicationView, Desk, DeskError, ManualValuationAnswer,
+        ManualValuationView, Submission, Valuation, ValuationSource, WaitingItem, WorkflowView,
+    },
+    domain::{ApplicationReference, LoanApplication},
+};
+use async_trait::async_trait;
+
+use crate::{
+    applications::{Applications, Cursor, Record, SubmitError, Submitted},
+    aws::AwsError,
+    callbacks::{self, Callbacks},
+    paused::{Answered, PausedTask, PausedTasks},
+    reconcile::Reconciler,
+    story,
+    work_items::{StaffValuation, WorkItems},
+    workflow::Workflows,
+};
+
+pub struct LoanDesk {
+    pub about: About,
+    pub applications: Applications,
+    pub paused: PausedTasks,
+    pub callbacks: Callbacks,
+    pub work_items: WorkItems,
+    pub workflows: Workflows,
+    pub reconciler: Reconciler,
+}
+
+#[async_trait]
+impl Desk for LoanDesk {
+    fn about(&self) -> About {
+        self.about.clone()
+    }
+
+    async fn submit(&self, application: LoanApplication, by: Option<Actor>) -> Result<Submission, DeskError> {
+        let by = by.as_ref().map(|by| by.name.as_str());
+        match self.applications.submit(&application, by).await {
+            Ok(Submitted::Now) => Ok(Submission::Started),
+            Ok(Submitted::Before) => Ok(Submission::AlreadyThere),
+            Err(SubmitError::ReferenceTaken(reference)) => Err(DeskError::ReferenceTaken(reference)),
+            Err(SubmitError::Aws(error)) => Err(unavailable(error)),
+        }
+    }
+
+    async fn applications(&self, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError> {
+        // A cursor that is none leads to the first page.
+        let after = query.after.as_deref().and_then(|after| Cursor::decode(after).ok());
+        let page = self.applications.list(&query.search, query.status, after).await.map_err(unavailable)?;
+        Ok(ApplicationPage {
+            rows: page.records.iter().map(Record::row).collect(),
+            next: page.next.map(|cursor| cursor.encode()),
+        })
+    }
+
+    async fn application(&self, reference: &ApplicationReference) -> Result<Option<ApplicationView>, DeskError> {
+        let (record, tasks, callbacks) = tokio::try_join!(
+            self.applications.get(reference),
+            self.paused.of_application(reference.as_str()),
+            self.callbacks.of_application(reference.as_str()),
+        )
+        .map_err(unavailable)?;
+        Ok(record.map(|record| ApplicationView {
+            row: record.row(),
+            submitted_by: record.submitted_by.clone(),
+            execution_arn: Some(record.execution_arn.clone()),
+            valuation: valuation(&record),
+            remark: record.remark.clone(),
+            story: story::tell(&record, &tasks, &callbacks),
+        }))
+    }
+
+    async fn workflow(&self, reference: &ApplicationReference) -> Result<Option<WorkflowView>, DeskError> {
+        let Some(record) = self.applications.get(reference).await.map_err(unavailable)? else { return Ok(None) };
+        let Some((view, described)) = self.workflows.view(&record).await.map_err(unavailable)? else {
+            return Ok(None);
+        };
+        // Having asked anyway: an execution that was stopped is seen here first.
+        let (status, error) = (&described.status, described.error.as_deref());
+        let corrected = self.reconciler.correct(&record, status, error, described.stop_date.is_some()).await;
+        corrected.map_err(unavailable)?;
+        Ok(Some(view))
+    }
+
+    async fn waiting(&self) -> Result<Vec<WaitingItem>, DeskError> {
+        let tasks = self.paused.waiting().await.map_err(unavailable)?;
+        Ok(tasks.iter().map(PausedTask::waiting_item).collect())
+    }
+
+    async fn waiting_count(&self) -> Result<usize, DeskError> {
+        self.paused.waiting_count().await.map_err(unavailable)
+    }
+
+    async fn manual_valuation(&self, id: &str) -> Result<Option<ManualValuationView>, DeskError> {
+        let task = self.work_items.get(id).await.map_err(unavailable)?;
+        Ok(task.map(|task| WorkItems::view(&task, self.about.valuation_timeout)))
+    }
+
+    async fn answer_manual_valuation(
+        &self,
+        id: &str,
+        answer: ManualValuationAnswer,
+        by: Actor,
+    ) -> Result<(), DeskError> {
+        let task = self.work_items.get(id).await.map_err(unavailable)?.ok_or(DeskError::NotFound)?;
+        match self.work_items.answer(&task, &answer, &by.name).await {
+            Ok(Answered::Resumed(_)) => Ok(()),
+            Ok(Answered::Before(_, before)) => {
+                Err(DeskError::AlreadyAnswered { by: before.by.unwrap_or_default(), at: before.at })
+            }
+            Ok(Answered::TooLate(_) | Answered::NotYet(_)) => Err(DeskError::TooLate),
+            Ok(Answered::NotFound) => Err(DeskError::NotFound),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+}
+
+/// Logs what happened; the page says no more than that.
+fn unavailable(error: AwsError) -> DeskError {
+    tracing::error!(%error, "the desk cannot reach its data");
+    DeskError::Unavailable
+}
+
+/// The valuation that the workflow took, by whom.
+fn valuation(record: &Record) -> Option<Valuation> {
+    let taken = record.valuation.as_ref()?;
+    let value = callbacks::pounds(&taken["propertyValue"])?;
+    let source = match serde_json::from_value::<StaffValuation>(taken.clone()) {
+        Ok(staff) => ValuationSource::Staff {
+            name: staff.valued_by,
+            basis: staff.basis,
+            valued_on: staff.valued_on,
+            comment: staff.comment,
+        },
+        Err(_) => ValuationSource::Service {
+            valuation_reference: taken["valuationReference"].as_str().unwrap_or_default().to_owned(),
+        },
+    };
+    Some(Valuation { value, source, at: record.decided_at.unwrap_or(record.updated_at) })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn taken(valuation: Value) -> Option<Valuation> {
+        let application = json!({
+            "applicationReference": "app-ref", "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"},
+        });
+        let now = crate::timestamp::now();
+        super::valuation(&Record {
+            application: serde_json::from_value(application).unwrap(),
+            status: app::domain::ApplicationStatus::Valued,
+            submitted_at: now,
+            submitted_by: None,
+            updated_at: now,
+            execution_arn: "arn".into(),
+            pause: None,
+            loan_to_value: None,
+            remark: None,
+            valuation: Some(valuation),
+            decided_at: Some(now),
+        })
+    }
+
+    #[test]
+    fn the_valuers_and_a_persons_valuation_are_told_apart() {
+        let service = taken(json!({"valuationReference": "CNMg", "propertyValue": 666000})).unwrap();
+        assert_eq!(service.source, ValuationSource::Service { valuation_reference: "CNMg".into() });
+        assert_eq!(service.value.to_string(), "£666,000");
+        let staff = taken(json!({
+            "valuationReference": null, "propertyValue": "250000.50", "valuedBy": "Ada", "basis": "desktop",
+            "valuedOn": "2026-11-22", "comment": "",
+        }));
+        assert!(matches!(staff.unwrap().source, ValuationSource::Staff { name, .. } if name == "Ada"));
+    }
+}

@@ -1,0 +1,80 @@
+//! What the embedded Step Functions calls: the desk's functions, and the embedded DynamoDB.
+
+use std::sync::Arc;
+
+use asl_engine::{FunctionError, Integrations, ServiceError};
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::{
+    aws::{Embedded, Target},
+    functions::Functions,
+    live::Changes,
+    random,
+};
+
+pub struct DeskIntegrations {
+    pub functions: Functions,
+    pub embedded: Arc<Embedded>,
+    pub changes: Changes,
+}
+
+#[async_trait]
+impl Integrations for DeskIntegrations {
+    async fn invoke_function(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
+        self.functions.invoke(function, payload).await
+    }
+
+    async fn call_service(&self, service: &str, action: &str, parameters: Value) -> Result<Value, ServiceError> {
+        let failed = |error: &str, message: String, status: u16| ServiceError {
+            error: error.to_owned(),
+            message,
+            status,
+            request_id: random::id(),
+        };
+        if service != "dynamodb" {
+            let message = format!("{service}:{action} is not embedded in this desk");
+            return Err(failed("States.Runtime", message, 400));
+        }
+        let operation = capitalised(action);
+        let answer = self.embedded.answer(Target::DynamoDb(&operation), Bytes::from(parameters.to_string())).await;
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if answer.status == 200 {
+            // The workflow's own writes are news, too.
+            self.changes.nudge();
+            return Ok(body);
+        }
+        let code = body["__type"].as_str().unwrap_or_default().rsplit('#').next().unwrap_or_default();
+        let message = body.get("message").or_else(|| body.get("Message")).and_then(Value::as_str).unwrap_or_default();
+        Err(failed(&error_name(code), message.to_owned(), answer.status))
+    }
+}
+
+/// The action as its operation is called: `updateItem` is `UpdateItem`.
+fn capitalised(action: &str) -> String {
+    let mut letters = action.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+/// As the optimised integration names DynamoDB's errors. Those that its API does not model all have one name.
+fn error_name(code: &str) -> String {
+    match code {
+        "ValidationException" | "SerializationException" | "UnknownOperationException" | "" => {
+            "DynamoDB.AmazonDynamoDBException".to_owned()
+        }
+        code => format!("DynamoDB.{code}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_the_names_that_catch_and_retry_match() {
+        assert_eq!(error_name("ConditionalCheckFailedException"), "DynamoDB.ConditionalCheckFailedException");
+        assert_eq!(error_name("ValidationException"), "DynamoDB.AmazonDynamoDBException");
+        assert_eq!(capitalised("updateItem"), "UpdateItem");
+    }
+}

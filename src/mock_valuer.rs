@@ -1,0 +1,157 @@
+//! A valuation service for trying things out: its webhook, the workflow that makes it wait, and the function that calls
+//! back. How it behaves is steered by the property's name, as in `infra/mock-valuation.asl.json`.
+
+use std::time::Duration;
+
+use app::domain::Property;
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::{
+    api::JsonBody,
+    aws::{Aws, AwsError},
+    functions::{self, FunctionFailure},
+    problem::Problem,
+    random,
+    settings::Settings,
+};
+
+/// The mock valuer's address under the desk's own.
+pub const PATH: &str = "/mock-valuer/valuation-requests";
+
+/// What it thinks every property is worth, in pounds.
+const VALUE: u32 = 666_000;
+
+/// How long a callback may take to be answered.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Clone)]
+pub struct MockValuer {
+    pub aws: Aws,
+    pub settings: Settings,
+    pub http: reqwest::Client,
+    /// `None` where it is not deployed.
+    pub state_machine_arn: Option<String>,
+    pub delay: Duration,
+    pub late_delay: Duration,
+    /// It calls back to this desk and to this machine only: nobody may send it elsewhere.
+    pub public_url: Url,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ValuationRequest {
+    property: Property,
+    callback_url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SendResponse {
+    callback_url: String,
+    response: Value,
+}
+
+pub fn router(valuer: MockValuer) -> Router {
+    Router::new().route(PATH, post(take)).layer(DefaultBodyLimit::max(16 * 1024)).with_state(valuer)
+}
+
+async fn take(State(valuer): State<MockValuer>, JsonBody(request): JsonBody<ValuationRequest>) -> Response {
+    valuer.take(request).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+impl MockValuer {
+    /// 201 with a new reference; the answer follows by itself.
+    async fn take(&self, request: ValuationRequest) -> Result<Response, Problem> {
+        let callback_url = self.allowed(&request.callback_url)?;
+        if request.property.name_or_number == "Service error" && self.is_to_fail(&request.property).await? {
+            return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
+        }
+        let valuation_reference = random::id();
+        if request.property.name_or_number == "Early callback" {
+            let response = json!({ "valuationReference": valuation_reference, "propertyValue": VALUE });
+            if let Err(failure) = self.call_back(callback_url, &response).await {
+                tracing::warn!(%failure, "the mock valuer's early callback did not arrive");
+            }
+        } else {
+            let input = json!({
+                "valuationReference": valuation_reference,
+                "property": request.property,
+                "callbackUrl": callback_url.as_str(),
+                "delaySeconds": self.delay.as_secs(),
+                "lateDelaySeconds": self.late_delay.as_secs(),
+            });
+            self.start(input).await.map_err(|error| {
+                tracing::error!(%error, "the mock valuer's workflow cannot be started");
+                Problem::unavailable()
+            })?;
+        }
+        Ok((StatusCode::CREATED, Json(json!({ "valuationReference": valuation_reference }))).into_response())
+    }
+
+    async fn start(&self, input: Value) -> Result<(), AwsError> {
+        let arn = self.state_machine_arn.as_deref().ok_or_else(|| AwsError::missing("state machine mock-valuation"))?;
+        self.aws.step_functions.start_execution().state_machine_arn(arn).input(input.to_string()).send().await?;
+        Ok(())
+    }
+
+    /// Twice in three times.
+    async fn is_to_fail(&self, property: &Property) -> Result<bool, Problem> {
+        let requests = self.settings.count(&format!("mock-valuer-requests {}", property.postcode)).await;
+        requests.map(|n| !n.is_multiple_of(3)).map_err(|error| {
+            tracing::error!(%error, "the mock valuer cannot count");
+            Problem::unavailable()
+        })
+    }
+
+    fn allowed(&self, callback_url: &str) -> Result<Url, Problem> {
+        let local = |url: &Url| match url.host() {
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        match callback_url.parse::<Url>() {
+            Ok(url) if url.origin() == self.public_url.origin() || local(&url) => Ok(url),
+            _ => Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "callback-url",
+                "Not a callback URL",
+                "The mock valuer calls back to this desk or this machine only.",
+            )),
+        }
+    }
+
+    /// The function behind the mock workflow's `SendResponse`.
+    pub async fn send_response(&self, payload: Value) -> Result<Value, FunctionFailure> {
+        let send: SendResponse = functions::read(payload)?;
+        let url = self.allowed(&send.callback_url).map_err(|_| {
+            FunctionFailure::InvalidApplication("callbackUrl is neither this desk's nor on this machine".to_owned())
+        })?;
+        let status = self.call_back(url, &send.response).await?;
+        Ok(json!({ "statusCode": status.as_u16() }))
+    }
+
+    /// Any answer is one, a refusal too; only what says nothing is worth another try.
+    async fn call_back(&self, url: Url, response: &Value) -> Result<StatusCode, FunctionFailure> {
+        let sent = self.http.post(url).timeout(PATIENCE).json(response).send().await;
+        match sent {
+            Ok(answer) if answer.status().is_server_error() => {
+                Err(FunctionFailure::CallbackNotDelivered(format!("the callback was answered {}", answer.status())))
+            }
+            Ok(answer) => Ok(answer.status()),
+            Err(error) => Err(FunctionFailure::CallbackNotDelivered(format!(
+                "the callback's receiver cannot be reached: {}",
+                error.without_url()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Answering a paused task: once, whoever tries how often, and whatever stops in between.
+//!
+//! First the answer is written to the task's row, on the condition that there is none; then Step Functions is told;
+//! then the row says so. A desk that stops between the steps leaves an answer that [`PausedTasks::send_again`] finishes.
+
+use std::collections::HashMap;
+
+use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType};
+
+use super::{
+    Answer, PausedTask, PausedTaskId, PausedTasks, Says, State, TaskToken,
+    store::{self, Changed},
+};
+use crate::aws::AwsError;
+
+/// What became of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answered {
+    /// The execution goes on with it.
+    Resumed(PausedTask),
+    /// The execution went on with this answer before.
+    Before(PausedTask, Answer),
+    /// The execution has gone on without any.
+    TooLate(PausedTask),
+    /// The valuation service has not said its reference yet.
+    NotYet(PausedTask),
+    NotFound,
+}
+
+impl PausedTasks {
+    /// Answers a task. After an error the answer may stand in the task's row, and will be sent by the reconciler.
+    pub async fn answer(&self, id: &PausedTaskId, answer: Answer) -> Result<Answered, AwsError> {
+        let item = match self.claim(id, &answer).await? {
+            Changed::Yes(item) | Changed::No(item) => item,
+            Changed::NotFound => return Ok(Answered::NotFound),
+        };
+        let task = store::read(&item)?;
+        match task.state.clone() {
+            State::Answering(claimed) => self.send(task, &store::read_token(&item)?, &claimed, &answer).await,
+            State::Answered(before) => Ok(Answered::Before(task, before)),
+            State::Lapsed | State::Failed => Ok(Answered::TooLate(task)),
+            State::Requesting | State::Open => Ok(Answered::NotYet(task)),
+        }
+    }
+
+    /// Sends the answer of a task that a desk may not have sent before it stopped.
+    pub async fn send_again(&self, task: &PausedTask) -> Result<Option<Answered>, AwsError> {
+        match &task.state {
+            State::Answering(answer) => self.answer(&task.id, answer.clone()).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Tells Step Functions the answer that the row holds, which need not be `mine`.
+    async fn send(
+        &self,
+        mut task: PausedTask,
+        token: &TaskToken,
+        claimed: &Answer,
+        mine: &Answer,
+    ) -> Result<Answered, AwsError> {
+        let taken = match self.tell(token, &claimed.says).await {
+            Ok(()) => true,
+            // It was answered, timed out, or its execution is closed. If it was answered, then by us: with a reply that
+            // was lost on its way here.
+            Err(error) if error.is("TaskTimedOut") || error.is("TaskDoesNotExist") || error.is("InvalidToken") => {
+                self.was_told(&task.execution_arn, token, &claimed.says).await?
+            }
+            Err(error) => return Err(error),
+        };
+        if !taken {
+            self.too_late(&task.id).await?;
+            task.state = State::Lapsed;
+            return Ok(Answered::TooLate(task));
+        }
+        self.answered(&task.id).await?;
+        task.state = State::Answered(claimed.clone());
+        Ok(if claimed == mine { Answered::Resumed(task) } else { Answered::Before(task, claimed.clone()) })
+    }
+
+    async fn tell(&self, token: &TaskToken, says: &Says) -> Result<(), AwsError> {
+        let step_functions = &self.aws.step_functions;
+        match says {
+            Says::Success { output } => {
+                step_functions.send_task_success().task_token(token.reveal()).output(output.to_string()).send().await?;
+            }
+            Says::Failure { error, cause } => {
+                step_functions.send_task_failure().task_token(token.reveal()).error(error).cause(cause).send().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the execution's history says that this token's task got this answer.
+    async fn was_told(&self, execution_arn: &str, token: &TaskToken, says: &Says) -> Result<bool, AwsError> {
+        let mut pages = self
+            .aws
+            .step_functions
+            .get_execution_history()
+            .execution_arn(execution_arn)
+            .max_results(1000)
+            .into_paginator()
+            .items()
+            .send();
+        let mut events = Vec::new();
+        while let Some(event) = pages.next().await {
+            match event.map_err(AwsError::from) {
+                Ok(event) => events.push(event),
+                Err(error) if error.is("ExecutionDoesNotExist") => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(history_has_answer(&events, token, says))
+    }
+}
+
+/// Looks for the end of the task that was scheduled with this token.
+fn history_has_answer(events: &[HistoryEvent], token: &TaskToken, says: &Says) -> bool {
+    let by_id: HashMap<i64, &HistoryEvent> = events.iter().map(|event| (event.id, event)).collect();
+    let is_ours = |end: &HistoryEvent| {
+        let mut at = by_id.get(&end.previous_event_id);
+        while let Some(event) = at {
+            if event.r#type == HistoryEventType::TaskScheduled {
+                let scheduled = event.task_scheduled_event_details.as_ref();
+                return scheduled.is_some_and(|details| details.parameters.contains(token.reveal()));
+            }
+            at = by_id.get(&event.previous_event_id);
+        }
+        false
+    };
+    events.iter().any(|event| {
+        let same = match says {
+            Says::Success { output } => event
+                .task_succeeded_event_details
+                .as_ref()
+                .and_then(|details| serde_json::from_str::<serde_json::Value>(details.output.as_deref()?).ok())
+                .is_some_and(|told| told == *output),
+            Says::Failure { error, .. } => {
+                event.task_failed_event_details.as_ref().is_some_and(|details| details.error.as_ref() == Some(error))
+            }
+        };
+        same && is_ours(event)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sfn::{
+        primitives::DateTime,
+        types::{TaskScheduledEventDetails, TaskSucceededEventDetails, TaskTimedOutEventDetails},
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(id: i64, previous: i64, kind: HistoryEventType) -> aws_sdk_sfn::types::builders::HistoryEventBuilder {
+        HistoryEvent::builder().timestamp(DateTime::from_secs(0)).id(id).previous_event_id(previous).r#type(kind)
+    }
+
+    fn scheduled(id: i64, token: &str) -> HistoryEvent {
+        let details = TaskScheduledEventDetails::builder()
+            .resource_type("lambda")
+            .resource("invoke.waitForTaskToken")
+            .region("eu-west-2")
+            .parameters(json!({"Payload": {"taskToken": token}}).to_string())
+            .build()
+            .unwrap();
+        event(id, id - 1, HistoryEventType::TaskScheduled).task_scheduled_event_details(details).build().unwrap()
+    }
+
+    fn submitted(id: i64, previous: i64) -> HistoryEvent {
+        event(id, previous, HistoryEventType::TaskSubmitted).build().unwrap()
+    }
+
+    fn succeeded(id: i64, previous: i64, output: serde_json::Value) -> HistoryEvent {
+        let details = TaskSucceededEventDetails::builder()
+            .resource_type("lambda")
+            .resource("invoke.waitForTaskToken")
+            .output(output.to_string())
+            .build()
+            .unwrap();
+        event(id, previous, HistoryEventType::TaskSucceeded).task_succeeded_event_details(details).build().unwrap()
+    }
+
+    fn timed_out(id: i64, previous: i64) -> HistoryEvent {
+        let details = TaskTimedOutEventDetails::builder()
+            .resource_type("lambda")
+            .resource("invoke.waitForTaskToken")
+            .error("States.Timeout")
+            .build()
+            .unwrap();
+        event(id, previous, HistoryEventType::TaskTimedOut).task_timed_out_event_details(details).build().unwrap()
+    }
+
+    #[test]
+    fn an_answer_that_step_functions_took_is_found_in_the_history() {
+        let says = Says::Success { output: json!({"propertyValue": 666000}) };
+        let token = TaskToken::new("token-1");
+        let answered = [scheduled(3, "token-1"), submitted(5, 3), succeeded(6, 5, json!({"propertyValue": 666000}))];
+        assert!(history_has_answer(&answered, &token, &says));
+        let lapsed = [scheduled(3, "token-1"), submitted(5, 3), timed_out(6, 5)];
+        assert!(!history_has_answer(&lapsed, &token, &says));
+    }
+
+    #[test]
+    fn the_answer_of_another_task_or_another_answer_is_not_ours() {
+        let says = Says::Success { output: json!({"propertyValue": 666000}) };
+        let token = TaskToken::new("token-1");
+        let other_value = [scheduled(3, "token-1"), submitted(5, 3), succeeded(6, 5, json!({"propertyValue": 1}))];
+        assert!(!history_has_answer(&other_value, &token, &says));
+        // The first task timed out; the second, with another token, was answered.
+        let other_task = [
+            scheduled(3, "token-1"),
+            submitted(5, 3),
+            timed_out(6, 5),
+            scheduled(7, "token-2"),
+            submitted(9, 7),
+            succeeded(10, 9, json!({"propertyValue": 666000})),
+        ];
+        assert!(!history_has_answer(&other_task, &token, &says));
+    }
+}

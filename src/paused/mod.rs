@@ -1,0 +1,121 @@
+//! Paused tasks: each a task token that somebody outside must answer, with who and until when. The desk's own copy of
+//! what Step Functions waits for, because Step Functions cannot be asked.
+
+mod answer;
+mod store;
+mod token;
+
+use app::{
+    desk::{WaitingItem, WaitingOn},
+    domain::{ApplicationReference, LoanApplication},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::tables::{Index, Shows, Table};
+
+pub use answer::Answered;
+pub use store::{Opened, PausedTasks};
+pub use token::{PausedTaskId, TaskToken};
+
+/// One row a task token. Only the table itself holds the token; the indexes are for looking.
+pub const TABLE: Table = Table {
+    name: "loan-desk-paused-tasks",
+    key: "id",
+    indexes: &[
+        // Sparse: a task leaves it when it is over.
+        Index { name: "queue", partition: "queue", sort: "deadline", shows: Shows::Also(PUBLIC) },
+        Index { name: "by-application", partition: "applicationReference", sort: "since", shows: Shows::Also(PUBLIC) },
+    ],
+    time_to_live: None,
+};
+
+/// Everything but the token. (Keys of an index are in it anyway.)
+const PUBLIC: &[&str] =
+    &["waitingOn", "executionArn", "application", "state", "valuationReference", "failure", "answer"];
+
+/// What an execution is paused on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PausedTask {
+    pub id: PausedTaskId,
+    pub on: WaitingOn,
+    pub application_reference: ApplicationReference,
+    pub execution_arn: String,
+    pub application: LoanApplication,
+    pub since: OffsetDateTime,
+    pub deadline: OffsetDateTime,
+    /// The valuation service's own name for what it was asked, once it has told.
+    pub valuation_reference: Option<String>,
+    /// Of a task for staff: what went wrong before.
+    pub failure: Option<Failure>,
+    pub state: State,
+}
+
+/// How far a paused task has come. Each goes down this list and never back, except that an answer which turns out too
+/// late makes [`State::Answering`] [`State::Lapsed`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    /// The valuation service is being asked; it has not said its reference yet.
+    Requesting,
+    Open,
+    /// This answer, and no other, is being sent; or was about to be when the desk stopped.
+    Answering(Answer),
+    /// Step Functions has taken the answer.
+    Answered(Answer),
+    /// Nobody answered in time, or its execution ended otherwise.
+    Lapsed,
+    /// The request could not be made; the workflow goes on without it, or makes another.
+    Failed,
+}
+
+/// An answer to a paused task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub says: Says,
+    /// The person who gave it; `None` for the valuation service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The callback that brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+/// What Step Functions is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Says {
+    Success { output: Value },
+    Failure { error: String, cause: String },
+}
+
+/// What the workflow says went wrong before it asks a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// `ValuationServiceTimedOut` or `ValuationFailed`.
+    pub error: String,
+    /// The error of the task that failed, `ValuationServiceRefused` say, where it was not a timeout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_error: Option<String>,
+}
+
+impl PausedTask {
+    /// `999, PO1 1CE`
+    pub fn property(&self) -> String {
+        let property = &self.application.property;
+        format!("{}, {}", property.name_or_number, property.postcode)
+    }
+
+    pub fn waiting_item(&self) -> WaitingItem {
+        WaitingItem {
+            id: self.id.to_string(),
+            on: self.on,
+            application_reference: self.application_reference.clone(),
+            property: self.property(),
+            since: self.since,
+            deadline: self.deadline,
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The table of paused tasks.
+
+use app::desk::WaitingOn;
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select},
+};
+use time::OffsetDateTime;
+
+use super::{Answer, PausedTask, PausedTaskId, State, TABLE, TaskToken};
+use crate::{
+    aws::{Aws, AwsError},
+    item::{Item, Read, json, text, time},
+};
+
+/// The paused tasks of this desk.
+#[derive(Debug, Clone)]
+pub struct PausedTasks {
+    pub(super) aws: Aws,
+}
+
+/// What [`PausedTasks::open`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Opened {
+    New,
+    /// The function was called again with the same token; this is what it did the first time.
+    Known(Box<PausedTask>),
+}
+
+/// What a write that asks for a state first came to.
+pub(super) enum Changed {
+    Yes(Item),
+    /// The task is in another state; this is it.
+    No(Item),
+    NotFound,
+}
+
+/// Partitions of the `queue` index: which tasks are not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Queue {
+    Requesting,
+    Open,
+    Answering,
+}
+
+impl Queue {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Requesting => "requesting",
+            Self::Open => "open",
+            Self::Answering => "answering",
+        }
+    }
+}
+
+impl PausedTasks {
+    pub fn new(aws: Aws) -> Self {
+        Self { aws }
+    }
+
+    /// Keeps a token. From now on its task can be found, and, when it is for staff, answered.
+    pub async fn open(&self, task: &PausedTask, token: &TaskToken) -> Result<Opened, AwsError> {
+        let queue = if task.state == State::Requesting { Queue::Requesting } else { Queue::Open };
+        let put = self
+            .aws
+            .dynamodb
+            .put_item()
+            .table_name(TABLE.name)
+            .set_item(Some(write(task, token, queue)))
+            .condition_expression("attribute_not_exists(id)")
+            .send()
+            .await
+            .map_err(AwsError::from);
+        match put {
+            Ok(_) => Ok(Opened::New),
+            Err(error) if error.is_condition() => match self.get(&task.id).await? {
+                Some(known) => Ok(Opened::Known(Box::new(known))),
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    pub async fn get(&self, id: &PausedTaskId) -> Result<Option<PausedTask>, AwsError> {
+        let answer = self.aws.dynamodb.get_item().table_name(TABLE.name).key("id", text(id.as_str()));
+        answer.consistent_read(true).send().await?.item.map(|item| read(&item)).transpose()
+    }
+
+    /// All of one application, oldest first.
+    pub async fn of_application(&self, reference: &str) -> Result<Vec<PausedTask>, AwsError> {
+        let mut pages = self
+            .aws
+            .dynamodb
+            .query()
+            .table_name(TABLE.name)
+            .index_name("by-application")
+            .key_condition_expression("applicationReference = :reference")
+            .expression_attribute_values(":reference", text(reference))
+            .into_paginator()
+            .items()
+            .send();
+        let mut tasks = Vec::new();
+        while let Some(item) = pages.next().await {
+            tasks.push(read(&item?)?);
+        }
+        Ok(tasks)
+    }
+
+    /// Everything that waits for an answer, soonest deadline first.
+    pub async fn waiting(&self) -> Result<Vec<PausedTask>, AwsError> {
+        self.queued(Queue::Open, None).await
+    }
+
+    pub async fn waiting_count(&self) -> Result<usize, AwsError> {
+        let mut count = 0;
+        let mut pages = self.query_queue(Queue::Open, None).select(Select::Count).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            count += usize::try_from(page?.count).unwrap_or_default();
+        }
+        Ok(count)
+    }
+
+    /// What nobody has answered and whose deadline has passed at `now`.
+    pub async fn overdue(&self, now: OffsetDateTime) -> Result<Vec<PausedTask>, AwsError> {
+        let mut tasks = self.queued(Queue::Open, Some(now)).await?;
+        tasks.extend(self.queued(Queue::Requesting, Some(now)).await?);
+        Ok(tasks)
+    }
+
+    /// What has an answer that Step Functions may not have got.
+    pub async fn unsent(&self) -> Result<Vec<PausedTask>, AwsError> {
+        self.queued(Queue::Answering, None).await
+    }
+
+    /// Whether the valuation service is being asked for something just now, so that its callback may come before its
+    /// reference.
+    pub async fn any_being_requested(&self) -> Result<bool, AwsError> {
+        let answer = self.query_queue(Queue::Requesting, None).limit(1).send().await?;
+        Ok(answer.count > 0)
+    }
+
+    /// The valuation service has taken the request and told its reference: from now on the task waits for its callback.
+    pub async fn requested(&self, id: &PausedTaskId, valuation_reference: &str) -> Result<(), AwsError> {
+        let changed = self
+            .change(id, &[&State::Requesting], |update| {
+                update
+                    .update_expression("SET #state = :state, queue = :queue, valuationReference = :reference")
+                    .expression_attribute_values(":state", text("open"))
+                    .expression_attribute_values(":queue", text(Queue::Open.key()))
+                    .expression_attribute_values(":reference", text(valuation_reference))
+            })
+            .await?;
+        if matches!(changed, Changed::No(_)) {
+            // It lapsed while the service was being asked. Its callback will be late, and must find it.
+            self.update(id)
+                .update_expression("SET valuationReference = :reference")
+                .expression_attribute_values(":reference", text(valuation_reference))
+                .send()
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Nobody will answer this task any more. One that is being answered, or is over, stays as it is.
+    pub async fn close(&self, id: &PausedTaskId, state: State) -> Result<(), AwsError> {
+        self.change(id, &[&State::Requesting, &State::Open], |update| {
+            update
+                .update_expression("SET #state = :state REMOVE queue")
+                .expression_attribute_values(":state", text(state.key()))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Reserves the task for this answer.
+    pub(super) async fn claim(&self, id: &PausedTaskId, answer: &Answer) -> Result<Changed, AwsError> {
+        self.change(id, &[&State::Open], |update| {
+            update
+                .update_expression("SET #state = :state, queue = :queue, answer = :answer")
+                .expression_attribute_values(":state", text("answering"))
+                .expression_attribute_values(":queue", text(Queue::Answering.key()))
+                .expression_attribute_values(":answer", json(answer))
+        })
+        .await
+    }
+
+    /// Step Functions has taken the answer.
+    pub(super) async fn answered(&self, id: &PausedTaskId) -> Result<(), AwsError> {
+        self.settle(id, "SET #state = :state REMOVE queue", "answered").await
+    }
+
+    /// Step Functions has refused the answer: the task was over.
+    pub(super) async fn too_late(&self, id: &PausedTaskId) -> Result<(), AwsError> {
+        self.settle(id, "SET #state = :state REMOVE queue, answer", "lapsed").await
+    }
+
+    async fn settle(&self, id: &PausedTaskId, update: &str, state: &str) -> Result<(), AwsError> {
+        let update = self.update(id).update_expression(update).expression_attribute_names("#state", "state");
+        update.expression_attribute_values(":state", text(state)).send().await?;
+        Ok(())
+    }
+
+    fn update(&self, id: &PausedTaskId) -> UpdateItemFluentBuilder {
+        self.aws.dynamodb.update_item().table_name(TABLE.name).key("id", text(id.as_str()))
+    }
+
+    /// Changes a task that is in one of the states `from`.
+    async fn change(
+        &self,
+        id: &PausedTaskId,
+        from: &[&State],
+        set: impl FnOnce(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+    ) -> Result<Changed, AwsError> {
+        let mut update = self
+            .update(id)
+            .expression_attribute_names("#state", "state")
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut names = Vec::new();
+        for (i, state) in from.iter().enumerate() {
+            names.push(format!(":from{i}"));
+            update = update.expression_attribute_values(format!(":from{i}"), text(state.key()));
+        }
+        update = update.condition_expression(format!("#state IN ({})", names.join(", ")));
+        match set(update).send().await {
+            Ok(changed) => Ok(Changed::Yes(changed.attributes.unwrap_or_default())),
+            Err(SdkError::ServiceError(error)) => match error.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(refused) => {
+                    Ok(refused.item.map_or(Changed::NotFound, Changed::No))
+                }
+                other => Err(AwsError::of(&other)),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn queued(&self, queue: Queue, until: Option<OffsetDateTime>) -> Result<Vec<PausedTask>, AwsError> {
+        let mut items = self.query_queue(queue, until).into_paginator().items().send();
+        let mut tasks = Vec::new();
+        while let Some(item) = items.next().await {
+            tasks.push(read(&item?)?);
+        }
+        Ok(tasks)
+    }
+
+    fn query_queue(
+        &self,
+        queue: Queue,
+        until: Option<OffsetDateTime>,
+    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name("queue");
+        let query = query.expression_attribute_values(":queue", text(queue.key()));
+        match until {
+            None => query.key_condition_expression("queue = :queue"),
+            Some(until) => query
+                .key_condition_expression("queue = :queue AND deadline <= :until")
+                .expression_attribute_values(":until", time(until)),
+        }
+    }
+}
+
+impl State {
+    fn key(&self) -> &'static str {
+        match self {
+            Self::Requesting => "requesting",
+            Self::Open => "open",
+            Self::Answering(_) => "answering",
+            Self::Answered(_) => "answered",
+            Self::Lapsed => "lapsed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+fn write(task: &PausedTask, token: &TaskToken, queue: Queue) -> Item {
+    let on = match task.on {
+        WaitingOn::ValuationService => "valuation_service",
+        WaitingOn::Staff => "staff",
+    };
+    let mut item = Item::from([
+        ("id".into(), text(task.id.as_str())),
+        ("token".into(), text(token.reveal())),
+        ("queue".into(), text(queue.key())),
+        ("state".into(), text(task.state.key())),
+        ("waitingOn".into(), text(on)),
+        ("applicationReference".into(), text(task.application_reference.as_str())),
+        ("executionArn".into(), text(&task.execution_arn)),
+        ("application".into(), json(&task.application)),
+        ("since".into(), time(task.since)),
+        ("deadline".into(), time(task.deadline)),
+    ]);
+    if let Some(failure) = &task.failure {
+        item.insert("failure".into(), json(failure));
+    }
+    item
+}
+
+pub(super) fn read(item: &Item) -> Result<PausedTask, AwsError> {
+    let on = match item.require("waitingOn")? {
+        "valuation_service" => WaitingOn::ValuationService,
+        "staff" => WaitingOn::Staff,
+        _ => return Err(AwsError::corrupt("attribute waitingOn")),
+    };
+    let state = match item.require("state")? {
+        "requesting" => State::Requesting,
+        "open" => State::Open,
+        "answering" => State::Answering(item.require_json("answer")?),
+        "answered" => State::Answered(item.require_json("answer")?),
+        "lapsed" => State::Lapsed,
+        "failed" => State::Failed,
+        _ => return Err(AwsError::corrupt("attribute state")),
+    };
+    Ok(PausedTask {
+        id: PausedTaskId::from_key(item.require("id")?),
+        on,
+        application_reference: item.parse("applicationReference")?,
+        execution_arn: item.require("executionArn")?.to_owned(),
+        application: item.require_json("application")?,
+        since: item.time("since")?,
+        deadline: item.time("deadline")?,
+        valuation_reference: item.text("valuationReference").map(str::to_owned),
+        failure: item.json("failure")?,
+        state,
+    })
+}
+
+pub(super) fn read_token(item: &Item) -> Result<TaskToken, AwsError> {
+    match item.get("token") {
+        Some(AttributeValue::S(token)) => Ok(TaskToken::new(token)),
+        _ => Err(AwsError::corrupt("attribute token")),
+    }
+}

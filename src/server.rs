@@ -1,0 +1,300 @@
+//! Opening the desk, and closing it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use app::desk::{About, Policy};
+use asl_engine::Options;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use url::Url;
+
+use crate::{
+    api,
+    applications::Applications,
+    aws::{self, Aws, AwsError, Embedded, OpenError},
+    callbacks::{self, Callbacks},
+    config::{Backend, Config},
+    deploy::{self, DeployError, StateMachines},
+    desk::LoanDesk,
+    functions::Functions,
+    health,
+    integrations::DeskIntegrations,
+    live::{Changes, Live},
+    mock_valuer::{self, MockValuer},
+    paused::PausedTasks,
+    reconcile::Reconciler,
+    sessions::Sessions,
+    settings::Settings,
+    signing::CallbackUrls,
+    valuation_request::ValuationRequests,
+    web,
+    work_items::WorkItems,
+    workflow::Workflows,
+};
+
+/// How long requests that are under way may take to finish when the desk closes.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How often expired items are deleted, embedded.
+const EXPIRY: Duration = Duration::from_secs(3600);
+
+/// Why the desk cannot open.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {addr}: {source}")]
+    Listen { addr: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    #[error("cannot prepare the desk: {0}")]
+    Aws(#[from] AwsError),
+    #[error("cannot start: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves until the process is asked to end.
+pub async fn serve(config: Config) -> Result<(), StartError> {
+    // Listening comes first: what came due meanwhile fires as soon as Step Functions is open, and calls back here.
+    let listener = listen(config.listen).await?;
+    let addr = listener.local_addr()?;
+    let aws_listener = match config.aws_endpoint {
+        Some(addr) => Some(listen(addr).await?),
+        None => None,
+    };
+    let public_url = config.public_url.clone().unwrap_or_else(|| own_url(addr));
+    let (close, closing) = watch::channel(false);
+    let changes = Changes::default();
+    let mut tasks = JoinSet::new();
+
+    let (aws, machines, functions, embedded) = match config.backend {
+        Backend::Embedded => {
+            let embedded = {
+                let data_dir = config.data_dir.clone();
+                tokio::task::spawn_blocking(move || Embedded::open(&data_dir))
+                    .await
+                    .map_err(std::io::Error::other)??
+            };
+            let aws = Aws::inside(&embedded, &config.region);
+            deploy::create_tables(&aws).await?;
+            // The state machines come after the engine that holds them, and the engine needs the functions, which
+            // need the ARNs: these are known beforehand.
+            let machines = deploy::state_machines_to_be(&config);
+            let functions = functions(&aws, &machines, &config, &public_url, addr, &changes).await?;
+            let integrations =
+                DeskIntegrations { functions: functions.clone(), embedded: embedded.clone(), changes: changes.clone() };
+            let options = Options { account_id: config.account_id.clone(), region: config.region.clone() };
+            embedded.start_step_functions(&config.data_dir, options, Arc::new(integrations)).await?;
+            deploy::deploy_state_machines(&aws, &config).await?;
+            tasks.spawn(delete_expired(embedded.clone()));
+            (aws, machines, functions, Some(embedded))
+        }
+        Backend::Aws => {
+            let aws = Aws::ordinary().await;
+            let machines = deploy::find(&aws).await?;
+            let functions = functions(&aws, &machines, &config, &public_url, addr, &changes).await?;
+            (aws, machines, functions, None)
+        }
+    };
+
+    if let (Some(listener), Some(embedded)) = (aws_listener, &embedded) {
+        tracing::info!(addr = %listener.local_addr()?, "Step Functions and DynamoDB are open to the AWS CLI and SDKs");
+        let server = axum::serve(listener, aws::endpoint(embedded.clone()));
+        let mut closing = closing.clone();
+        tasks.spawn(async move {
+            let closed = async move {
+                // An error means that the sender is gone: closing, too.
+                let _ = closing.wait_for(|closing| *closing).await;
+            };
+            if let Err(error) = server.with_graceful_shutdown(closed).await {
+                tracing::error!(%error, "the AWS endpoint failed");
+            }
+        });
+    }
+
+    let router = open(&aws, &machines, &functions, &config, &public_url, &changes, closing.clone(), &mut tasks);
+    tracing::info!(%addr, %public_url, "the desk is open");
+    let mut closed = closing;
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        let _ = closed.wait_for(|closing| *closing).await;
+    });
+    let asked = async {
+        asked_to_end().await;
+        tracing::info!("closing");
+        // Nobody can be gone: `closed` above lives in the server.
+        let _ = close.send(true);
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        served = server => served?,
+        () = asked => tracing::warn!("some requests were cut off"),
+    }
+    tasks.shutdown().await;
+    if let Some(embedded) = embedded {
+        embedded.shutdown().await;
+    }
+    tracing::info!("closed");
+    Ok(())
+}
+
+async fn listen(addr: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(addr).await.map_err(|source| StartError::Listen { addr, source })
+}
+
+/// The address under which this machine reaches itself.
+fn own_url(addr: SocketAddr) -> Url {
+    let host = match addr {
+        SocketAddr::V4(addr) if addr.ip().is_unspecified() => format!("127.0.0.1:{}", addr.port()),
+        SocketAddr::V6(addr) if addr.ip().is_unspecified() => format!("[::1]:{}", addr.port()),
+        addr => addr.to_string(),
+    };
+    format!("http://{host}").parse().expect("an address and port make a URL")
+}
+
+/// What both backends have in common, from the tables up to the functions.
+async fn functions(
+    aws: &Aws,
+    machines: &StateMachines,
+    config: &Config,
+    public_url: &Url,
+    addr: SocketAddr,
+    changes: &Changes,
+) -> Result<Functions, StartError> {
+    let settings = Settings::new(aws.clone());
+    let urls = CallbackUrls::load(&settings, public_url).await?;
+    let paused = PausedTasks::new(aws.clone());
+    let applications = Applications::new(aws.clone(), machines.loan_processing.clone(), changes.clone());
+    let callbacks = Callbacks::new(aws.clone(), urls.clone(), paused.clone(), applications.clone());
+    // The one that the SDK uses. An error says that there is one already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(std::io::Error::other)?;
+    let service_url = config.valuation_service_url.clone().unwrap_or_else(|| {
+        let mut url = own_url(addr);
+        url.set_path(mock_valuer::PATH);
+        url
+    });
+    Ok(Functions {
+        valuation_requests: ValuationRequests {
+            paused: paused.clone(),
+            applications: applications.clone(),
+            callbacks,
+            urls,
+            http: http.clone(),
+            service_url,
+        },
+        work_items: WorkItems { paused, applications },
+        mock_valuer: MockValuer {
+            aws: aws.clone(),
+            settings,
+            http,
+            state_machine_arn: machines.mock_valuation.clone(),
+            delay: config.mock_valuer_delay,
+            late_delay: config.mock_valuer_late_delay,
+            public_url: public_url.clone(),
+        },
+    })
+}
+
+/// Everything that is served, and what goes on beside it.
+#[allow(clippy::too_many_arguments)]
+fn open(
+    aws: &Aws,
+    machines: &StateMachines,
+    functions: &Functions,
+    config: &Config,
+    public_url: &Url,
+    changes: &Changes,
+    closing: watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> axum::Router {
+    let ValuationRequests { paused, applications, callbacks, .. } = &functions.valuation_requests;
+    let workflows = Workflows { aws: aws.clone() };
+    let reconciler = Reconciler {
+        applications: applications.clone(),
+        paused: paused.clone(),
+        callbacks: callbacks.clone(),
+        workflows: workflows.clone(),
+        pace: match config.backend {
+            Backend::Embedded => Duration::from_millis(5),
+            Backend::Aws => Duration::from_millis(200),
+        },
+    };
+    tasks.spawn(reconciler.clone().run());
+    let live = Live::new(applications.clone(), changes.clone(), closing);
+    tasks.spawn(live.clone().run());
+
+    let desk = LoanDesk {
+        about: About {
+            data_lives: match config.backend {
+                Backend::Embedded => "Embedded".to_owned(),
+                Backend::Aws => format!("AWS {}", aws.region),
+            },
+            valuation_timeout: config.valuation_timeout,
+            manual_valuation_timeout: config.manual_valuation_timeout,
+            policy: Policy { approve_up_to: config.approve_up_to_percent, refer_up_to: config.refer_up_to_percent },
+        },
+        applications: applications.clone(),
+        paused: paused.clone(),
+        callbacks: callbacks.clone(),
+        work_items: functions.work_items.clone(),
+        workflows,
+        reconciler,
+    };
+    let pages = web::Pages {
+        desk: Arc::new(desk),
+        sessions: Sessions::new(aws.clone()),
+        secure: public_url.scheme() == "https",
+        site_root: config.site_root.display().to_string(),
+    };
+    let mut router = axum::Router::new()
+        .merge(health::router(aws.clone(), machines.clone()))
+        .merge(api::applications(applications.clone()))
+        .merge(callbacks::router(callbacks.clone()))
+        .merge(live.router())
+        .merge(api::fallback());
+    if config.valuation_service_url.is_none() {
+        router = router.merge(mock_valuer::router(functions.mock_valuer.clone()));
+    }
+    web::around(router.fallback_service(pages.router()))
+}
+
+async fn delete_expired(embedded: Arc<Embedded>) {
+    loop {
+        tokio::time::sleep(EXPIRY).await;
+        match embedded.delete_expired().await {
+            Ok(deleted) => tracing::debug!(deleted, "expired items deleted"),
+            Err(error) => tracing::warn!(error, "expired items could not be deleted; will be tried again"),
+        }
+    }
+}
+
+/// Ctrl-C, or SIGTERM where there is one.
+async fn asked_to_end() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Without a handler there is nothing to wait for, and the desk must not close by itself.
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let terminated = async {
+            match signal(SignalKind::terminate()) {
+                Ok(mut terminate) => {
+                    terminate.recv().await;
+                }
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = interrupted => {}
+            () = terminated => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
+}

@@ -1,0 +1,64 @@
+//! Small things that the desk must remember and that no person sets: the key that signs callback URLs, counters.
+
+use aws_sdk_dynamodb::types::ReturnValue;
+
+use crate::{
+    aws::{Aws, AwsError},
+    item::{Read, number, text},
+    tables::Table,
+};
+
+pub const TABLE: Table = Table { name: "loan-desk-settings", key: "name", indexes: &[], time_to_live: None };
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    aws: Aws,
+}
+
+impl Settings {
+    pub fn new(aws: Aws) -> Self {
+        Self { aws }
+    }
+
+    /// The setting's value; `first` when there is none yet, and from then on for every desk on these tables.
+    pub async fn get_or_keep(&self, name: &str, first: String) -> Result<String, AwsError> {
+        let put = self
+            .aws
+            .dynamodb
+            .put_item()
+            .table_name(TABLE.name)
+            .item("name", text(name))
+            .item("value", text(&first))
+            .condition_expression("attribute_not_exists(#name)")
+            .expression_attribute_names("#name", "name")
+            .send()
+            .await
+            .map_err(AwsError::from);
+        match put {
+            Ok(_) => return Ok(first),
+            Err(error) if !error.is_condition() => return Err(error),
+            Err(_) => {}
+        }
+        let answer = self.aws.dynamodb.get_item().table_name(TABLE.name).key("name", text(name)).consistent_read(true);
+        let item = answer.send().await?.item.unwrap_or_default();
+        Ok(item.require("value")?.to_owned())
+    }
+
+    /// Adds one to a counter and returns what it has become.
+    pub async fn count(&self, name: &str) -> Result<u64, AwsError> {
+        let updated = self
+            .aws
+            .dynamodb
+            .update_item()
+            .table_name(TABLE.name)
+            .key("name", text(name))
+            .update_expression("ADD #count :one")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await?;
+        let count = updated.attributes.unwrap_or_default().number("count").unwrap_or_default();
+        Ok(count as u64)
+    }
+}

@@ -1,0 +1,282 @@
+//! What happened to an application, in sentences.
+
+use std::time::Duration;
+
+use app::{
+    desk::{ManualValuationAnswer, StoryEntry, StoryKind, WaitingOn},
+    domain::{ApplicationStatus, Money},
+};
+use time::OffsetDateTime;
+
+use crate::{
+    applications::Record,
+    callbacks::{self, Callback, Outcome, Valuation, ValuationResponse},
+    paused::{Answer, Failure, PausedTask, Says, State},
+    timestamp::{clock, day_and_clock},
+    work_items,
+};
+
+/// The story of one application, oldest first.
+pub fn tell(record: &Record, tasks: &[PausedTask], callbacks: &[Callback]) -> Vec<StoryEntry> {
+    let mut story = vec![entry(record.submitted_at, StoryKind::Submitted, submitted(record))];
+    for task in tasks {
+        match task.on {
+            WaitingOn::ValuationService => tell_request(task, &mut story),
+            WaitingOn::Staff => tell_work_item(task, &mut story),
+        }
+    }
+    story.extend(callbacks.iter().filter_map(|callback| tell_callback(callback, tasks)));
+    story.extend(tell_outcome(record));
+    // Stable: what happened in the same millisecond stays in the order of its causes.
+    story.sort_by_key(|entry| entry.at);
+    story
+}
+
+/// Why an application came to the desk of whoever values by hand.
+pub fn why_by_hand(failure: Option<&Failure>, valuation_timeout: Duration) -> String {
+    let Some(failure) = failure else { return "The valuation service gave no value.".to_owned() };
+    if failure.error == "ValuationServiceTimedOut" {
+        return format!("The valuation service did not answer within {}.", duration(valuation_timeout));
+    }
+    match failure.task_error.as_deref() {
+        Some("ValuationFailed") => "The valuation service could not value the property.",
+        Some("ValuationServiceUnavailable") => "The valuation service could not be reached.",
+        Some("ValuationServiceRefused") => "The valuation service would not take the request.",
+        _ => "The valuation failed.",
+    }
+    .to_owned()
+}
+
+fn entry(at: OffsetDateTime, kind: StoryKind, text: impl Into<String>) -> StoryEntry {
+    StoryEntry { at, kind, text: text.into() }
+}
+
+fn submitted(record: &Record) -> String {
+    match &record.submitted_by {
+        Some(name) => format!("Application submitted by {name}"),
+        None => "Application submitted".to_owned(),
+    }
+}
+
+fn tell_request(task: &PausedTask, story: &mut Vec<StoryEntry>) {
+    let text = match (&task.valuation_reference, &task.state) {
+        (_, State::Failed) => "Valuation requested; the valuation service could not take the request".to_owned(),
+        (Some(reference), _) => {
+            format!("Valuation requested, reference {reference}, answer due by {}", due(task))
+        }
+        (None, _) => format!("Valuation requested, answer due by {}", due(task)),
+    };
+    let kind = if task.state == State::Failed { StoryKind::Failed } else { StoryKind::Requested };
+    story.push(entry(task.since, kind, text));
+    match &task.state {
+        State::Answering(answer) | State::Answered(answer) => story.push(entry(
+            answer.at,
+            if matches!(answer.says, Says::Success { .. }) { StoryKind::Answered } else { StoryKind::Failed },
+            service_said(answer),
+        )),
+        State::Lapsed => {
+            story.push(entry(task.deadline, StoryKind::Lapsed, "The valuation service did not answer in time"));
+        }
+        State::Requesting | State::Open | State::Failed => {}
+    }
+}
+
+fn service_said(answer: &Answer) -> String {
+    match &answer.says {
+        Says::Success { output } => match callbacks::pounds(&output["propertyValue"]) {
+            Some(value) => format!("The valuation service valued the property at {value}"),
+            None => "The valuation service answered".to_owned(),
+        },
+        Says::Failure { .. } => "The valuation service answered that the valuation failed".to_owned(),
+    }
+}
+
+fn tell_work_item(task: &PausedTask, story: &mut Vec<StoryEntry>) {
+    story.push(entry(task.since, StoryKind::Requested, format!("Manual valuation asked for, due by {}", due(task))));
+    match &task.state {
+        State::Answering(answer) | State::Answered(answer) => {
+            let by = answer.by.as_deref().unwrap_or("Somebody");
+            let text = match work_items::read_answer(&answer.says) {
+                Some(ManualValuationAnswer::Value { value, valued_on, basis, comment }) => {
+                    let basis = basis_words(basis);
+                    let comment = if comment.is_empty() { String::new() } else { format!(": {comment}") };
+                    format!("{by} valued the property at {value} ({basis}, {valued_on}){comment}")
+                }
+                Some(ManualValuationAnswer::CannotValue { reason }) => {
+                    format!("{by} could not value the property: {reason}")
+                }
+                None => format!("{by} answered"),
+            };
+            story.push(entry(answer.at, StoryKind::Answered, text));
+        }
+        State::Lapsed | State::Failed => {
+            story.push(entry(task.deadline, StoryKind::Lapsed, "Nobody valued the property by hand in time"));
+        }
+        State::Requesting | State::Open => {}
+    }
+}
+
+fn basis_words(basis: app::desk::ValuationBasis) -> &'static str {
+    match basis {
+        app::desk::ValuationBasis::Desktop => "desktop",
+        app::desk::ValuationBasis::DriveBy => "drive-by",
+        app::desk::ValuationBasis::Physical => "physical inspection",
+    }
+}
+
+/// A callback that was not used. (One that was stands with its request.)
+fn tell_callback(callback: &Callback, tasks: &[PausedTask]) -> Option<StoryEntry> {
+    let value = ValuationResponse::parse(&callback.body).ok().and_then(|response| match response.valuation {
+        Valuation::Value(value) => callbacks::pounds(&value),
+        Valuation::Failed => None,
+    });
+    let of_value = |value: Option<Money>| value.map(|value| format!(" of {value}")).unwrap_or_default();
+    let text = match &callback.outcome {
+        Outcome::Late => {
+            let deadline = tasks
+                .iter()
+                .filter(|task| task.on == WaitingOn::ValuationService && task.deadline <= callback.received_at)
+                .map(|task| task.deadline)
+                .max();
+            let after = deadline.map_or_else(String::new, |deadline| {
+                let late = (callback.received_at - deadline).unsigned_abs();
+                format!(" {} after the deadline", duration(late))
+            });
+            format!("A late answer{} arrived{after}: kept, not used", of_value(value))
+        }
+        Outcome::Duplicate => format!("The same answer{} arrived again: kept, not used", of_value(value)),
+        Outcome::Conflicting => format!("Another answer{} arrived: kept, not used", of_value(value)),
+        Outcome::Unknown => "An answer with an unknown valuation reference arrived: kept, not used".to_owned(),
+        Outcome::Parked => "An answer arrived before its reference was known: kept".to_owned(),
+        Outcome::Received | Outcome::Accepted | Outcome::Refused | Outcome::Malformed(_) => return None,
+    };
+    Some(entry(callback.received_at, StoryKind::Kept, text))
+}
+
+fn tell_outcome(record: &Record) -> Option<StoryEntry> {
+    let at = record.decided_at?;
+    let to_value = record.loan_to_value.map(|percent| format!(": loan-to-value {percent:.1}%")).unwrap_or_default();
+    let remark = |otherwise: &str| record.remark.clone().unwrap_or_else(|| otherwise.to_owned());
+    let (kind, text) = match record.status {
+        ApplicationStatus::Approved => (StoryKind::Decided, format!("Approved{to_value}")),
+        ApplicationStatus::Referred => (StoryKind::Decided, format!("Referred to an underwriter{to_value}")),
+        ApplicationStatus::Declined => match &record.remark {
+            Some(remark) => (StoryKind::Decided, format!("Declined. {remark}")),
+            None => (StoryKind::Decided, format!("Declined{to_value}")),
+        },
+        ApplicationStatus::Valued => {
+            (StoryKind::Decided, "Valued; no loan amount was given, so there is nothing to decide".to_owned())
+        }
+        ApplicationStatus::NeedsAttention => (StoryKind::Failed, remark("The application could not be finished")),
+        ApplicationStatus::Stopped => (StoryKind::Stopped, remark("Its workflow was stopped by an operator")),
+        ApplicationStatus::Submitted
+        | ApplicationStatus::WaitingForValuation
+        | ApplicationStatus::WaitingForManualValuation => return None,
+    };
+    Some(entry(at, kind, text))
+}
+
+/// The time alone where the deadline is on the same day, else with its day.
+fn due(task: &PausedTask) -> String {
+    if task.since.date() == task.deadline.date() { clock(task.deadline) } else { day_and_clock(task.deadline) }
+}
+
+/// The two largest units: `5 days`, `1 hour 5 minutes`, `30 seconds`.
+fn duration(of: Duration) -> String {
+    let seconds = of.as_secs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let mut left = seconds;
+    let mut parts = Vec::new();
+    for (size, name) in units {
+        let count = left / size;
+        left %= size;
+        if count > 0 {
+            parts.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    parts.truncate(2);
+    if parts.is_empty() { "less than a second".to_owned() } else { parts.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::{paused::PausedTaskId, signing::SignedRequest};
+
+    fn record(status: ApplicationStatus) -> Record {
+        let application = json!({
+            "applicationReference": "app-ref", "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"},
+        });
+        Record {
+            application: serde_json::from_value(application).unwrap(),
+            status,
+            submitted_at: datetime!(2026-11-22 14:31:30 UTC),
+            submitted_by: None,
+            updated_at: datetime!(2026-11-22 14:31:30 UTC),
+            execution_arn: "arn".into(),
+            pause: None,
+            loan_to_value: None,
+            remark: None,
+            valuation: None,
+            decided_at: None,
+        }
+    }
+
+    fn request(state: State) -> PausedTask {
+        PausedTask {
+            id: PausedTaskId::from_key("r"),
+            on: WaitingOn::ValuationService,
+            application_reference: "app-ref".parse().unwrap(),
+            execution_arn: "arn".into(),
+            application: record(ApplicationStatus::Submitted).application,
+            since: datetime!(2026-11-22 14:31:31 UTC),
+            deadline: datetime!(2026-11-22 14:32:01 UTC),
+            valuation_reference: Some("CNMg".into()),
+            failure: None,
+            state,
+        }
+    }
+
+    #[test]
+    fn a_late_answer_is_told_after_the_deadline_that_it_missed() {
+        let late = Callback {
+            id: "c".into(),
+            received_at: datetime!(2026-11-22 14:36:01 UTC),
+            body: json!({"valuationReference": "CNMg", "propertyValue": 666000}).to_string(),
+            request: SignedRequest::Absent,
+            outcome: Outcome::Late,
+            application_reference: Some("app-ref".into()),
+        };
+        let mut record = record(ApplicationStatus::NeedsAttention);
+        record.decided_at = Some(datetime!(2026-11-22 14:40 UTC));
+        record.remark = Some("The valuation service timed out, and nobody valued the property by hand in time.".into());
+        let told: Vec<_> = tell(&record, &[request(State::Lapsed)], &[late]).into_iter().map(|e| e.text).collect();
+        assert_eq!(
+            told,
+            [
+                "Application submitted",
+                "Valuation requested, reference CNMg, answer due by 14:32 UTC",
+                "The valuation service did not answer in time",
+                "A late answer of £666,000 arrived 4 minutes after the deadline: kept, not used",
+                "The valuation service timed out, and nobody valued the property by hand in time.",
+            ]
+        );
+    }
+
+    #[test]
+    fn durations_are_told_in_their_two_largest_units() {
+        for (seconds, told) in [
+            (30, "30 seconds"),
+            (1, "1 second"),
+            (432_000, "5 days"),
+            (3_900, "1 hour 5 minutes"),
+            (90_061, "1 day 1 hour"),
+            (0, "less than a second"),
+        ] {
+            assert_eq!(duration(Duration::from_secs(seconds)), told);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Asking the valuation service: the function behind the workflow's `RequestValuation`.
+
+use std::time::Duration;
+
+use app::{desk::WaitingOn, domain::LoanApplication};
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::{
+    applications::Applications,
+    callbacks::{self, Callbacks},
+    functions::{self, ExecutionPayload, FunctionFailure},
+    paused::{Opened, PausedTask, PausedTaskId, PausedTasks, State, TaskToken},
+    signing::CallbackUrls,
+    timestamp,
+};
+
+/// How long the valuation service may take to say that it has got the request.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes of its answer that are read.
+const ANSWER_LIMIT: usize = 64 * 1024;
+
+#[derive(Clone)]
+pub struct ValuationRequests {
+    pub paused: PausedTasks,
+    pub applications: Applications,
+    pub callbacks: Callbacks,
+    pub urls: CallbackUrls,
+    pub http: reqwest::Client,
+    pub service_url: Url,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload {
+    task_token: TaskToken,
+    loan_application: LoanApplication,
+    execution: ExecutionPayload,
+    timeout_seconds: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Taken {
+    valuation_reference: String,
+}
+
+impl ValuationRequests {
+    /// Keeps the token, then asks for a valuation, then keeps the reference that the service gives it. The service sees
+    /// neither the token nor anything it could be guessed from.
+    pub async fn request(&self, payload: Value) -> Result<Value, FunctionFailure> {
+        let payload: Payload = functions::read(payload)?;
+        functions::check(&payload.loan_application)?;
+        let now = timestamp::now();
+        let task = PausedTask {
+            id: PausedTaskId::of(&payload.task_token),
+            on: WaitingOn::ValuationService,
+            application_reference: payload.loan_application.application_reference.clone(),
+            execution_arn: payload.execution.arn().to_owned(),
+            application: payload.loan_application,
+            since: now,
+            deadline: now + time::Duration::seconds(payload.timeout_seconds),
+            valuation_reference: None,
+            failure: None,
+            state: State::Requesting,
+        };
+        if let Opened::Known(known) = self.paused.open(&task, &payload.task_token).await?
+            && known.state != State::Requesting
+        {
+            // Called again after everything was done: the service is not asked twice.
+            return Ok(json!({ "valuationReference": known.valuation_reference }));
+        }
+        self.applications.waits_for(&task, &payload.execution.into()).await?;
+        let reference = match self.ask(&task).await {
+            Ok(reference) => reference,
+            Err(failure) => {
+                self.paused.close(&task.id, State::Failed).await?;
+                self.applications.touch(&task).await?;
+                return Err(failure);
+            }
+        };
+        self.callbacks.reference_known(&reference, &task).await?;
+        self.applications.has_valuation_reference(&task, &reference).await?;
+        tracing::info!(application = %task.application_reference, valuation = reference, "valuation requested");
+        Ok(json!({ "valuationReference": reference }))
+    }
+
+    async fn ask(&self, task: &PausedTask) -> Result<String, FunctionFailure> {
+        let property = &task.application.property;
+        let body = json!({
+            "property": { "nameOrNumber": property.name_or_number, "postcode": property.postcode },
+            "callbackUrl": self.urls.sign(&task.id).as_str(),
+        });
+        let sent = self.http.post(self.service_url.clone()).timeout(PATIENCE).json(&body).send().await;
+        let answer = sent.map_err(|error| {
+            // Without its URL, which an operator may have given a password.
+            FunctionFailure::ValuationServiceUnavailable(format!(
+                "the valuation service cannot be reached: {}",
+                error.without_url()
+            ))
+        })?;
+        let status = answer.status();
+        match status {
+            StatusCode::CREATED => {}
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => return Err(unavailable(status)),
+            status if status.is_server_error() => return Err(unavailable(status)),
+            status => {
+                return Err(FunctionFailure::ValuationServiceRefused(format!(
+                    "the valuation service answered {status} instead of 201"
+                )));
+            }
+        }
+        let body = read_limited(answer).await.map_err(|error| {
+            FunctionFailure::ValuationServiceUnavailable(format!(
+                "the valuation service broke off: {}",
+                error.without_url()
+            ))
+        })?;
+        match serde_json::from_slice::<Taken>(&body) {
+            Ok(taken) if callbacks::is_reference(&taken.valuation_reference) => Ok(taken.valuation_reference),
+            _ => Err(FunctionFailure::ValuationServiceRefused(
+                "the valuation service answered 201 without a valuationReference".to_owned(),
+            )),
+        }
+    }
+}
+
+fn unavailable(status: StatusCode) -> FunctionFailure {
+    FunctionFailure::ValuationServiceUnavailable(format!("the valuation service answered {status}"))
+}
+
+async fn read_limited(mut answer: reqwest::Response) -> reqwest::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_LIMIT {
+            break;
+        }
+    }
+    Ok(body)
+}

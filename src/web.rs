@@ -1,0 +1,134 @@
+//! The one router: pages, machine interface, events and files behind what every request passes through.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use app::{App, desk::Desk, shell};
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn, map_response},
+    response::{IntoResponse, Response},
+};
+use leptos::{config::LeptosOptions, prelude::provide_context};
+use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer, Predicate,
+        predicate::{DefaultPredicate, NotForContentType},
+    },
+    limit::RequestBodyLimitLayer,
+    services::ServeDir,
+    trace::TraceLayer,
+};
+use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
+
+use crate::{api, problem::Problem, security, sessions::Sessions};
+
+/// Bytes of a form's body; the machine interface has limits of its own.
+const FORM_LIMIT: usize = 256 * 1024;
+
+/// Bytes of any body.
+const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// How long a visit is remembered after its last request.
+const VISIT: time::Duration = time::Duration::hours(12);
+
+/// Pages with everything they need.
+pub struct Pages {
+    pub desk: Arc<dyn Desk>,
+    pub sessions: Sessions,
+    /// Whether the desk is reached by https only.
+    pub secure: bool,
+    pub site_root: String,
+}
+
+impl Pages {
+    pub fn router(self) -> Router {
+        let options = LeptosOptions::builder().output_name("loan-desk").site_root(&*self.site_root).build();
+        let context = {
+            let desk = self.desk.clone();
+            move || provide_context(desk.clone())
+        };
+        let routes = generate_route_list(App);
+        let pages = Router::new()
+            .leptos_routes_with_context(&options, routes, context.clone(), {
+                let options = options.clone();
+                move || shell(options.clone())
+            })
+            .fallback(file_and_error_handler_with_context::<LeptosOptions, _>(context, shell))
+            .layer(
+                SessionManagerLayer::new(self.sessions)
+                    .with_name("visit")
+                    .with_http_only(true)
+                    .with_same_site(SameSite::Lax)
+                    .with_secure(self.secure)
+                    .with_expiry(Expiry::OnInactivity(VISIT)),
+            )
+            .layer(DefaultBodyLimit::max(FORM_LIMIT))
+            .with_state(options);
+        files(Path::new(&self.site_root), pages)
+    }
+}
+
+/// Files of the site; what is no file goes on to the pages.
+fn files(site_root: &Path, pages: Router) -> Router {
+    let files = ServeDir::new(site_root)
+        .append_index_html_on_directories(false)
+        .call_fallback_on_method_not_allowed(true)
+        .fallback(pages);
+    Router::new().fallback_service(files).layer(from_fn(cache))
+}
+
+/// Files whose address changes with their content are kept for a year; all others are asked for again, which costs a
+/// `304`. Pages are private.
+async fn cache(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    let versioned = is_file && request.uri().query().is_some_and(|query| query.starts_with("v="));
+    let mut response = next.run(request).await;
+    let value = match (versioned && response.status() == StatusCode::OK, is_file) {
+        (true, _) => "public, max-age=31536000, immutable",
+        (false, true) => "no-cache",
+        (false, false) => "private, no-cache",
+    };
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(value));
+    response
+}
+
+/// What every request passes through.
+pub fn around(router: Router) -> Router {
+    let uncompressed = DefaultPredicate::new().and(NotForContentType::SSE);
+    router
+        .layer(map_response(api::refuse_as_problem))
+        .layer(from_fn(security::same_site))
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CompressionLayer::new().compress_when(uncompressed))
+        .layer(from_fn(security::headers))
+        .layer(
+            TraceLayer::new_for_http()
+                // The path alone: a callback's query is a signature.
+                .make_span_with(|request: &Request<Body>| {
+                    tracing::info_span!("request", method = %request.method(), path = request.uri().path())
+                })
+                .on_response(|response: &Response<_>, latency: Duration, _: &tracing::Span| {
+                    let micros = latency.as_micros() as u64;
+                    if response.status().is_server_error() {
+                        tracing::warn!(status = response.status().as_u16(), micros, "answered");
+                    } else {
+                        tracing::debug!(status = response.status().as_u16(), micros, "answered");
+                    }
+                })
+                .on_failure(()),
+        )
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let what =
+        panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    tracing::error!(what = what.as_deref().unwrap_or("unknown"), "a request panicked");
+    Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+}

@@ -1,0 +1,129 @@
+//! The execution behind an application, in the engine's words: states, the edges between them, the whole history. Every
+//! task token is masked before anything leaves this module.
+
+mod graph;
+mod history;
+mod masking;
+mod raw;
+
+use app::desk::{EventView, WorkflowView};
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::{
+    applications::Record,
+    aws::{Aws, AwsError},
+    workflow::{graph::Graph, history::History, masking::Mask},
+};
+
+/// Events of one page of GetExecutionHistory.
+const PAGE: i32 = 1000;
+
+#[derive(Debug, Clone)]
+pub struct Workflows {
+    pub aws: Aws,
+}
+
+impl Workflows {
+    /// Asks Step Functions about the application's execution; `None` when there is none (yet).
+    pub async fn view(&self, record: &Record) -> Result<Option<(WorkflowView, DescribeExecutionOutput)>, AwsError> {
+        let arn = &record.execution_arn;
+        let (described, definition, events) = tokio::join!(self.describe(arn), self.definition(arn), self.history(arn));
+        let described = match described {
+            Err(error) if error.is("ExecutionDoesNotExist") => return Ok(None),
+            described => described?,
+        };
+        let view = assemble(record, &described, &definition?, events?);
+        Ok(Some((view, described)))
+    }
+
+    pub async fn describe(&self, execution_arn: &str) -> Result<DescribeExecutionOutput, AwsError> {
+        Ok(self.aws.step_functions.describe_execution().execution_arn(execution_arn).send().await?)
+    }
+
+    async fn definition(&self, execution_arn: &str) -> Result<Value, AwsError> {
+        let described =
+            self.aws.step_functions.describe_state_machine_for_execution().execution_arn(execution_arn).send().await?;
+        serde_json::from_str(&described.definition)
+            .map_err(|error| AwsError::corrupt(format_args!("definition: {error}")))
+    }
+
+    /// The history as AWS writes it, event by event: its words are what is shown, whatever events there are.
+    async fn history(&self, execution_arn: &str) -> Result<Vec<Value>, AwsError> {
+        let mut events = Vec::new();
+        let mut next = None;
+        loop {
+            let raw = raw::RawAnswer::default();
+            let page = self
+                .aws
+                .step_functions
+                .get_execution_history()
+                .execution_arn(execution_arn)
+                .max_results(PAGE)
+                .set_next_token(next)
+                .customize()
+                .interceptor(raw.clone())
+                .send()
+                .await?;
+            if let Some(Value::Array(page)) = raw.take().get_mut("events").map(Value::take) {
+                events.extend(page);
+            }
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(events);
+            }
+        }
+    }
+}
+
+fn assemble(
+    record: &Record,
+    described: &DescribeExecutionOutput,
+    definition: &Value,
+    events: Vec<Value>,
+) -> WorkflowView {
+    let events: Vec<Value> = events.into_iter().map(history::with_documents_read).collect();
+    let mut mask = Mask::for_definition(definition);
+    events.iter().for_each(|event| mask.learn(event));
+    let events: Vec<Value> = events.into_iter().map(|event| mask.apply(event)).collect();
+
+    let history = History::new(&events);
+    let status = described.status.as_str().to_owned();
+    let graph = Graph::read(definition);
+    WorkflowView {
+        application_reference: record.application.application_reference.clone(),
+        execution_arn: described.execution_arn.clone(),
+        state_machine: name_of(&described.state_machine_arn).to_owned(),
+        started_at: sdk_time(&described.start_date),
+        stopped_at: described.stop_date.as_ref().map(sdk_time),
+        states: graph.states(&history, &status),
+        transitions: graph.transitions(&history),
+        events: history.events().map(event_view).collect(),
+        status,
+    }
+}
+
+fn event_view(event: history::Event<'_>) -> EventView {
+    EventView {
+        id: event.id(),
+        previous_id: event.previous_id(),
+        event_type: event.kind().to_owned(),
+        state: event.state().map(str::to_owned),
+        at: event.at(),
+        details: event.details().map(pretty).unwrap_or_default(),
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// `loan-processing` of the ARN of a state machine.
+fn name_of(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+pub fn sdk_time(at: &aws_sdk_sfn::primitives::DateTime) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(at.as_nanos()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
