@@ -8,6 +8,8 @@
 //! linear-time regular expressions.
 
 pub mod choice;
+#[cfg(test)]
+mod fuzz;
 pub mod intrinsic;
 pub mod jsonata;
 mod limits;

@@ -1,4 +1,5 @@
-//! Points in time as AWS reads them: Java's "ISO-8601 extended offset date-time", a profile of RFC 3339.
+//! Points in time as AWS reads them: Java's "ISO-8601 extended offset date-time", a profile of RFC 3339 with `T` and `Z`
+//! in upper case.
 
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
@@ -9,8 +10,8 @@ pub fn parse(text: &str) -> Option<OffsetDateTime> {
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
     let date = Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()?;
-    let rest = rest.strip_prefix(['T', 't'])?;
-    let zone = rest.find(['Z', 'z', '+', '-'])?;
+    let rest = rest.strip_prefix('T')?;
+    let zone = rest.find(['Z', '+', '-'])?;
     let (time, offset) = rest.split_at(zone);
     Some(date.with_time(clock(time)?).assume_offset(zone_offset(offset)?))
 }
@@ -39,7 +40,7 @@ fn clock(text: &str) -> Option<Time> {
 
 /// `Z`, `+01:00`, `-05:30:15`
 fn zone_offset(text: &str) -> Option<UtcOffset> {
-    if text.eq_ignore_ascii_case("z") {
+    if text == "Z" {
         return Some(UtcOffset::UTC);
     }
     let sign = if text.starts_with('-') { -1 } else { 1 };
@@ -81,7 +82,7 @@ mod tests {
         assert_eq!(parse("2016-03-14T01:59:00Z"), Some(datetime!(2016-03-14 01:59 UTC)));
         assert_eq!(parse("2016-03-05T21:29:29.243167252Z"), Some(datetime!(2016-03-05 21:29:29.243167252 UTC)));
         assert_eq!(parse("2016-03-05T21:29:29.2+01:00"), Some(datetime!(2016-03-05 21:29:29.2 +1)));
-        assert_eq!(parse("2016-03-05t21:29z"), Some(datetime!(2016-03-05 21:29 UTC)));
+        assert_eq!(parse("2016-03-05T21:29Z"), Some(datetime!(2016-03-05 21:29 UTC)));
         assert_eq!(parse("2016-02-29T00:00:00-05:30"), Some(datetime!(2016-02-29 00:00 -5:30)));
     }
 
@@ -92,6 +93,8 @@ mod tests {
             "2016-12-05",
             "2016-12-05 21:29:29Z",
             "2016-12-05T21:29:29",
+            "2016-12-05t21:29:29Z",
+            "2016-12-05T21:29:29z",
             "2016-13-05T21:29:29Z",
             "2016-12-05T25:29:29Z",
             "2016-12-05T21:29:60Z",
