@@ -130,7 +130,8 @@ impl Run<'_> {
                                 "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {source} == {value}"
                             ))
                         };
-                        (query.evaluate(&scope)?, Box::new(wrong))
+                        let value = query.evaluate(&scope).map_err(|_| nothing_there("Timestamp", source))?;
+                        (value, Box::new(wrong))
                     }
                     Text::Jsonata(expression) => {
                         let wrong = |value| {
@@ -184,6 +185,11 @@ fn text_of(view: &View<'_>, input: &Payload, text: &Text, field: &str) -> Result
     }
 }
 
+/// `field` is its name without `Path`.
+fn nothing_there(field: &str, path: &str) -> QueryError {
+    QueryError::runtime(format!("The {field}Path parameter does not reference an input value: {path}"))
+}
+
 /// A number of seconds; `field` is its name without `Path`.
 pub(super) fn seconds_of(view: &View<'_>, input: &Payload, number: &Number, field: &str) -> Result<i64, QueryError> {
     let scope = view.scope(input.value());
@@ -194,8 +200,8 @@ pub(super) fn seconds_of(view: &View<'_>, input: &Payload, number: &Number, fiel
             Ok(seconds)
         }
         Number::Path(path) => {
-            let value = path.get(&scope)?;
             let source = path.source();
+            let value = path.get(&scope).map_err(|_| nothing_there(field, source))?;
             let shown = plain(&value);
             match value.as_i64() {
                 None => Err(QueryError::runtime(format!(
