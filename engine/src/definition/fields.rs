@@ -158,7 +158,7 @@ impl<'d> Fields<'d> {
             // A comment may stand anywhere.
             if field != "Comment" && !self.known.contains(&field.as_str()) {
                 let message = format!("Field '{field}' is not supported");
-                self.problems.report(Code::SchemaValidationFailed, message, self.location_of(field));
+                self.problems.report(Code::SchemaValidationFailed, message, self.location.clone());
             }
         }
     }

@@ -62,7 +62,7 @@ fn every_problem_is_reported_with_its_place() {
     });
     let problems = problems_of(&states);
     for expected in [
-        "Field 'Timeout' is not supported at /States/A/Timeout",
+        "Field 'Timeout' is not supported at /States/A",
         "Value is not a valid resource ARN at /States/B/Resource",
         "The value for the field 'InputPath' must be a valid JSONPath at /States/B/InputPath",
         "Exactly one of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath] at /States/C",

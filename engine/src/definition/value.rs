@@ -81,6 +81,17 @@ impl Selection {
         }
     }
 
+    /// As [`Self::apply`], for ItemsPath, which takes a reference path.
+    ///
+    /// # Errors
+    /// Where the path finds nothing.
+    pub fn apply_reference(&self, whole: Payload, scope: &Scope<'_>) -> Result<Payload, QueryError> {
+        match self {
+            Self::Path(path) => path.get_by_reference(scope).map(Payload::from),
+            _ => self.apply(whole, scope),
+        }
+    }
+
     pub(super) fn parse(fields: &mut Fields<'_>, field: &'static str) -> Self {
         match fields.get(field) {
             None => Self::Whole,

@@ -60,10 +60,13 @@ impl Failure {
 }
 
 impl Run<'_> {
-    /// A query's failure as the state's, with AWS's words before it. In JSONata an event tells of it, whose previous
+    /// A query's failure as the state's, with AWS's words before it where AWS has them. In JSONata an event tells of it, whose previous
     /// one is `previous`.
     pub fn query_failed(&mut self, id: BranchId, error: QueryError, previous: i64) -> Failure {
         let state = self.current(id);
+        if error.error == "States.ReferencePathConflict" {
+            return Failure::new(error.error, error.cause);
+        }
         let entered = self.branch(id).entered;
         let cause = format!(
             "An error occurred while executing the state '{}' (entered at the event id #{entered}). {}",
@@ -209,7 +212,7 @@ impl Run<'_> {
 }
 
 /// States.Runtime cannot be retried nor caught, and fails the execution at once, wherever it happens.
-fn is_fatal(failure: &Failure) -> bool {
+pub(super) fn is_fatal(failure: &Failure) -> bool {
     failure.error.as_deref() == Some("States.Runtime")
 }
 

@@ -193,7 +193,7 @@ impl Run<'_> {
         let scope = view.scope(input.value());
         match &map.items {
             Items::Selected(selection) => {
-                let items = selection.apply(input.clone(), &scope)?;
+                let items = selection.apply_reference(input.clone(), &scope)?;
                 if items.value().is_array() {
                     return Ok(items);
                 }
@@ -375,7 +375,7 @@ impl Run<'_> {
         let scope = view.scope(input.value());
         match number {
             Number::Literal(_) => Ok((Value::Null, "")),
-            Number::Path(path) => Ok((path.get(&scope)?, path.source())),
+            Number::Path(path) => Ok((path.get_by_reference(&scope)?, path.source())),
             Number::Jsonata(expression) => Ok((expression.evaluate_as(&scope, field, kind)?, expression.source())),
         }
     }

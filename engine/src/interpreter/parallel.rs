@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use super::{
     Payload,
     data::{Outgoing, Way},
-    failure::Failure,
+    failure::{Failure, is_fatal},
     run::Run,
     state::{BranchId, Phase},
 };
 use crate::{
     definition::{Body, Parallel, ProcessorMode, State},
     history::{EventKind, Iteration},
+    query::QueryError,
 };
 
 impl Run<'_> {
@@ -56,11 +57,10 @@ impl Run<'_> {
         self.leave(id, state, Outgoing::Result(joined(outputs)), &way, previous)
     }
 
-    /// A Parallel's or Map's own query failed: in JSONata that fails the state with an event of its own.
-    pub fn container_query_failed(&mut self, id: BranchId, error: crate::query::QueryError, previous: i64) -> Failure {
-        let evaluation = error.error == "States.QueryEvaluationError";
+    /// A Parallel's or Map's own query failed: unless that fails the execution at once, the state tells of it.
+    pub fn container_query_failed(&mut self, id: BranchId, error: QueryError, previous: i64) -> Failure {
         let failure = self.query_failed(id, error, previous);
-        if evaluation {
+        if !is_fatal(&failure) {
             let failed = match self.current(id).body {
                 Body::Map(_) => EventKind::MapStateFailed,
                 _ => EventKind::ParallelStateFailed,

@@ -122,3 +122,28 @@ fn parameters_with_a_doubled_suffix_cannot_start_a_task() {
         "{cause}"
     );
 }
+
+#[test]
+fn a_result_that_has_no_place_fails_in_the_words_of_aws() {
+    let definition = task(&json!({"ResultPath": "$.result"}));
+    let mut play = Play::start(&definition, &json!("text"));
+    play.succeed(&json!(1));
+    assert_eq!(play.trace()[4..], ["5<-4 TaskSucceeded", "6<-5 ExecutionFailed"]);
+    let cause = "Unable to apply ReferencePath $.result to input \"text\"";
+    assert_eq!(play.error(), (Some("States.ReferencePathConflict"), Some(cause)));
+}
+
+#[test]
+fn a_reference_to_nothing_fails_in_the_words_of_aws() {
+    let states = json!({"Rest": {"Type": "Wait", "SecondsPath": "$.limits.seconds", "End": true}});
+    let play = Play::start(&machine(&states), &json!({"limits": {}}));
+    let cause = "An error occurred while executing the state 'Rest' (entered at the event id #2). The SecondsPath \
+                 parameter does not reference an input value: $.limits.seconds";
+    assert_eq!(play.error(), (Some("States.Runtime"), Some(cause)));
+
+    let processor = json!({"StartAt": "One", "States": {"One": {"Type": "Succeed"}}});
+    let states = json!({"Each": {"Type": "Map", "ItemsPath": "$.found.items", "ItemProcessor": processor, "End": true}});
+    let play = Play::start(&machine(&states), &json!({"found": {}}));
+    let cause = "Unable to apply step \"items\" to input {\"found\":{}}";
+    assert_eq!(play.error(), (Some("States.ReferencePathConflict"), Some(cause)));
+}

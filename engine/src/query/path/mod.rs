@@ -101,6 +101,29 @@ impl Path {
         })
     }
 
+    /// The value it means, for the fields that take a reference path: ItemsPath, SecondsPath and their like.
+    ///
+    /// # Errors
+    /// `States.ReferencePathConflict` with AWS's "Unable to apply step" where a step finds nothing; otherwise those of
+    /// [`Self::get`].
+    pub fn get_by_reference(&self, scope: &Scope) -> Result<Value, QueryError> {
+        self.get(scope).map_err(|error| {
+            let document = match &self.root {
+                Root::Input => scope.input,
+                Root::Context => scope.context,
+                Root::Variable(_) => return error,
+            };
+            match self.steps.first_missing(document) {
+                None => error,
+                Some(step) => QueryError {
+                    error: "States.ReferencePathConflict",
+                    cause: format!("Unable to apply step \"{step}\" to input {document}"),
+                    location: None,
+                },
+            }
+        })
+    }
+
     /// Whether there is a value, be it null.
     pub fn is_present(&self, scope: &Scope) -> bool {
         match self.find(scope, &Allowance::new()) {

@@ -50,11 +50,11 @@ impl ReferencePath {
     /// `into` with `value` at this place; objects on the way are made where there are none.
     ///
     /// # Errors
-    /// `States.ResultPathMatchFailure` where the way leads through a value that has no such place.
+    /// `States.ReferencePathConflict` where the way leads through a value that has no such place.
     pub fn put(&self, mut into: Value, value: Value) -> Result<Value, QueryError> {
         if !self.fits(&into) {
             return Err(QueryError {
-                error: "States.ResultPathMatchFailure",
+                error: "States.ReferencePathConflict",
                 cause: format!("Unable to apply ReferencePath {} to input {into}", self.source()),
                 location: None,
             });

@@ -1,5 +1,7 @@
 //! The grammar of paths, as Jayway reads them.
 
+use serde_json::Value;
+
 use super::filter::Filter;
 use super::function::Function;
 
@@ -46,6 +48,26 @@ impl Steps {
     /// Whether one value comes of it. A function on an indefinite path takes the whole list, and gives one value.
     pub fn is_definite(&self) -> bool {
         self.definite || !self.functions.is_empty()
+    }
+}
+
+impl Steps {
+    /// The first step that finds nothing on the way, where all of them are single names and indexes.
+    pub fn first_missing(&self, document: &Value) -> Option<String> {
+        let mut place = document;
+        for step in &self.steps {
+            let (name, next) = match step {
+                Step::Properties(names) if names.len() == 1 => (names[0].clone(), place.get(&names[0])),
+                Step::Indexes(indexes) => match indexes[..] {
+                    [index] => (index.to_string(), usize::try_from(index).ok().and_then(|index| place.get(index))),
+                    _ => return None,
+                },
+                _ => return None,
+            };
+            let Some(next) = next else { return Some(name) };
+            place = next;
+        }
+        None
     }
 }
 

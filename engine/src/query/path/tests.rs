@@ -157,9 +157,9 @@ fn a_reference_path_puts_a_value_and_makes_objects_on_the_way() {
     assert_eq!(put("$.a", json!({"a": 1, "b": 2})), Ok(json!({"a": "new", "b": 2})));
     assert_eq!(put("$.x.y", json!({"a": 1})), Ok(json!({"a": 1, "x": {"y": "new"}})));
     assert_eq!(put("$.a[1]", json!({"a": [1, 2]})), Ok(json!({"a": [1, "new"]})));
-    assert_eq!(put("$.a.b", json!({"a": 1})).unwrap_err().error, "States.ResultPathMatchFailure");
-    assert_eq!(put("$.a", json!([1])).unwrap_err().error, "States.ResultPathMatchFailure");
-    assert_eq!(put("$.a[5]", json!({"a": []})).unwrap_err().error, "States.ResultPathMatchFailure");
+    assert_eq!(put("$.a.b", json!({"a": 1})).unwrap_err().error, "States.ReferencePathConflict");
+    assert_eq!(put("$.a", json!([1])).unwrap_err().error, "States.ReferencePathConflict");
+    assert_eq!(put("$.a[5]", json!({"a": []})).unwrap_err().error, "States.ReferencePathConflict");
     for text in ["$..a", "$.a[*]", "$.a[0:1]", "$.a['b','c']", "$.a.length()", "$.a[?(@.b)]"] {
         assert!(ReferencePath::parse(text).is_err(), "{text}");
     }
