@@ -88,6 +88,7 @@ impl Run<'_> {
     /// Retries, catches, or fails the branch and what is around it.
     pub fn fail_state(&mut self, id: BranchId, failure: Failure) {
         let (mut id, mut failure) = (id, failure);
+        self.aborted.clear();
         while !self.state.over {
             let fatal = is_fatal(&failure);
             if fatal && !self.is_hidden(id) {

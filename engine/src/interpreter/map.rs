@@ -17,9 +17,11 @@ use crate::{
     query::{QueryError, jsonata},
 };
 
-/// How many iterations run at once where nothing else is said; AWS: 40 inline, 10,000 distributed.
+/// How many iterations of an inline Map run at once on AWS, whatever MaxConcurrency says.
 const MOST_INLINE: usize = 40;
-const MOST_DISTRIBUTED: usize = 10_000;
+/// How many items of a distributed Map run at once. AWS allows 10,000; here each is part of its parent's state, which
+/// every step reads and writes whole.
+const MOST_DISTRIBUTED: usize = 500;
 
 impl Run<'_> {
     pub fn start_map(&mut self, id: BranchId, state: &State, map: &Map) -> Result<(), Failure> {
@@ -74,6 +76,7 @@ impl Run<'_> {
                 Err(error) => {
                     let previous = self.branch(id).previous;
                     self.abort_children(id, None);
+                    self.change(id, |branch| branch.phase = Phase::Settled);
                     return Err(self.container_query_failed(id, error, previous));
                 }
             };

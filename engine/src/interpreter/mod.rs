@@ -9,6 +9,7 @@ mod failure;
 mod map;
 mod parallel;
 mod payload;
+mod redrive;
 mod run;
 mod simple;
 mod state;
@@ -54,7 +55,7 @@ pub struct ExecutionFacts<'a> {
     pub started: OffsetDateTime,
     /// As StartExecution got it, letter by letter.
     pub input: &'a Payload,
-    /// How often the execution has been redriven, this time included.
+    /// How often the execution has been redriven.
     pub redrive_count: u32,
     /// Of the last redrive.
     pub redriven: Option<OffsetDateTime>,
@@ -120,6 +121,9 @@ pub enum Event {
     TimerFired {
         timer: TimerId,
     },
+    /// RedriveExecution: an execution that has failed, timed out or been stopped goes on where it stood. The facts count
+    /// this redrive already.
+    Redrive,
     /// StopExecution.
     Stop {
         error: Option<String>,

@@ -87,7 +87,9 @@ impl Run<'_> {
             if Some(child) != failed {
                 self.abort(id, child);
             }
-            self.state.branches.remove(&child);
+            if let Some(branch) = self.state.branches.remove(&child) {
+                self.aborted.push((child, branch));
+            }
         }
     }
 

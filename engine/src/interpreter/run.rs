@@ -28,6 +28,8 @@ pub(super) struct Run<'a> {
     pub state: &'a mut ExecutionState,
     pub now: OffsetDateTime,
     step: Step,
+    /// Branches that the failure under way has ended: should it fail the execution, a redrive goes on with them.
+    pub aborted: Vec<(BranchId, Branch)>,
     /// The history has no room for another event but the last.
     full: bool,
 }
@@ -39,10 +41,10 @@ pub(super) fn advance(
     event: Event,
     now: OffsetDateTime,
 ) -> Result<Step, NotPending> {
-    if state.over {
+    if state.over != matches!(event, Event::Redrive) {
         return Err(NotPending);
     }
-    let mut run = Run { definition, facts, state, now, step: Step::default(), full: false };
+    let mut run = Run { definition, facts, state, now, step: Step::default(), aborted: Vec::new(), full: false };
     run.take(event)?;
     run.go_on();
     run.drop_void_commands();
@@ -53,6 +55,7 @@ impl<'a> Run<'a> {
     fn take(&mut self, event: Event) -> Result<(), NotPending> {
         match event {
             Event::Start => self.start(),
+            Event::Redrive => self.redrive(),
             Event::Stop { error, cause } => {
                 self.end(
                     0,
@@ -81,12 +84,16 @@ impl<'a> Run<'a> {
             state_machine_version_arn: self.facts.state_machine_version_arn.map(str::to_owned),
         };
         self.record(0, EventKind::ExecutionStarted(started));
-        if let Some(seconds) = self.definition.timeout_seconds() {
-            let due = self.facts.started.saturating_add(Duration::seconds(seconds));
-            self.state.deadline = Some(self.set_timer(due));
-        }
+        self.set_deadline(self.facts.started);
         self.begin(None, 0, self.definition.root(), None, 0);
         Ok(())
+    }
+
+    /// Sets the state machine's own TimeoutSeconds, counted from `began`.
+    pub fn set_deadline(&mut self, began: OffsetDateTime) {
+        if let Some(seconds) = self.definition.timeout_seconds() {
+            self.state.deadline = Some(self.set_timer(began.saturating_add(Duration::seconds(seconds))));
+        }
     }
 
     fn timer_fired(&mut self, timer: TimerId) -> Result<(), NotPending> {
@@ -311,7 +318,7 @@ impl<'a> Run<'a> {
         TaskId(self.state.next_event)
     }
 
-    fn record(&mut self, previous: i64, kind: EventKind) -> i64 {
+    pub fn record(&mut self, previous: i64, kind: EventKind) -> i64 {
         let id = self.state.next_event;
         if id >= MAX_EVENTS {
             // The last place is kept for the event that ends the execution.
@@ -335,9 +342,13 @@ impl<'a> Run<'a> {
 
     /// Ends the execution and everything that is still under way in it.
     pub fn finish(&mut self, outcome: Outcome) {
-        let branches = std::mem::take(&mut self.state.branches);
+        let mut branches = std::mem::take(&mut self.state.branches);
         for branch in branches.values() {
             self.let_go(&branch.phase);
+        }
+        if !matches!(outcome, Outcome::Succeeded { .. }) {
+            branches.extend(std::mem::take(&mut self.aborted));
+            self.state.branches = self.redrivable(branches);
         }
         self.state.ready.clear();
         let timers = [self.state.deadline.take(), self.state.resumption.take()];

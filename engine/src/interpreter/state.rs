@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Payload, TaskId, TimerId};
-use crate::definition::StateId;
+use crate::{definition::StateId, history::MAX_EVENTS};
 
 /// A line of states: the execution itself, a branch of a Parallel or an iteration of a Map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,6 +59,13 @@ impl ExecutionState {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether [`Event::Redrive`](super::Event::Redrive) can make it go on: it has ended without success, and its
+    /// history has room.
+    #[must_use]
+    pub fn is_redrivable(&self) -> bool {
+        self.over && !self.branches.is_empty() && self.next_event < MAX_EVENTS
     }
 }
 

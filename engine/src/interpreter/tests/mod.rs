@@ -5,6 +5,7 @@ mod control;
 mod data;
 mod limits;
 mod nesting;
+mod redrive;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ struct Play {
     calls: Vec<(TaskId, Work)>,
     abandoned: Vec<TaskId>,
     outcome: Option<Outcome>,
+    redrives: u32,
 }
 
 impl Play {
@@ -48,6 +50,7 @@ impl Play {
             calls: Vec::new(),
             abandoned: Vec::new(),
             outcome: None,
+            redrives: 0,
         };
         play.tell(Event::Start).unwrap();
         play
@@ -66,7 +69,7 @@ impl Play {
             role_arn: "arn:aws:iam::000000000000:role/loan",
             started: STARTED,
             input: &self.input,
-            redrive_count: 0,
+            redrive_count: self.redrives,
             redriven: None,
             seed: 42,
             token: &token,
@@ -124,6 +127,13 @@ impl Play {
     fn fail(&mut self, error: &str, cause: &str) {
         let task = self.task();
         self.tell(Event::TaskFailed { task, error: Some(error.into()), cause: Some(cause.into()) }).unwrap();
+    }
+
+    /// The execution goes on after its end.
+    fn redrive(&mut self) {
+        assert!(self.outcome.take().is_some());
+        self.redrives += 1;
+        self.tell(Event::Redrive).unwrap();
     }
 
     /// `3<-2 TaskScheduled`, event by event.
