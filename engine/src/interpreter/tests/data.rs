@@ -142,7 +142,8 @@ fn a_reference_to_nothing_fails_in_the_words_of_aws() {
     assert_eq!(play.error(), (Some("States.Runtime"), Some(cause)));
 
     let processor = json!({"StartAt": "One", "States": {"One": {"Type": "Succeed"}}});
-    let states = json!({"Each": {"Type": "Map", "ItemsPath": "$.found.items", "ItemProcessor": processor, "End": true}});
+    let states =
+        json!({"Each": {"Type": "Map", "ItemsPath": "$.found.items", "ItemProcessor": processor, "End": true}});
     let play = Play::start(&machine(&states), &json!({"found": {}}));
     let cause = "Unable to apply step \"items\" to input {\"found\":{}}";
     assert_eq!(play.error(), (Some("States.ReferencePathConflict"), Some(cause)));
