@@ -29,15 +29,14 @@ fn TopBar() -> impl IntoView {
     view! {
         <header class="topbar">
             <form class="search" role="search" action="/applications" method="get">
-                <label class="visually-hidden" for="search">
-                    "Search by reference, name, property, postcode or valuation reference"
-                </label>
+                <label class="visually-hidden" for="search">"Find an application"</label>
                 <Icon glyph=Glyph::Search/>
                 <input
                     id="search"
                     name="q"
                     type="search"
                     placeholder="Reference, name, postcode…"
+                    title="A reference, an applicant, a property, a postcode or a valuation reference"
                     autocomplete="off"
                     aria-keyshortcuts="/"
                 />

@@ -60,7 +60,7 @@ fn Row(row: ApplicationRow) -> impl IntoView {
 pub fn waiting_on(on: WaitingOn) -> &'static str {
     match on {
         WaitingOn::ValuationService => "Valuation service",
-        WaitingOn::Staff => "A colleague",
+        WaitingOn::Staff => "Staff",
     }
 }
 

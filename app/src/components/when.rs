@@ -49,19 +49,19 @@ pub fn milliseconds(at: OffsetDateTime) -> i64 {
 }
 
 /// `2026-11-22T10:20:30.123Z`
-pub fn machine(at: OffsetDateTime) -> String {
+fn machine(at: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     in_utc(at, format)
 }
 
 /// `22 November 2026, 10:20:30 UTC`
-pub fn exact(at: OffsetDateTime) -> String {
+fn exact(at: OffsetDateTime) -> String {
     let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute]:[second] UTC");
     in_utc(at, format)
 }
 
 /// `22 Nov 2026, 10:20 UTC`
-pub fn minute(at: OffsetDateTime) -> String {
+fn minute(at: OffsetDateTime) -> String {
     in_utc(at, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC"))
 }
 

@@ -104,7 +104,7 @@ impl Connection {
 
     fn fetch(self: Rc<Self>) {
         self.is_stale.set(true);
-        if document().hidden() || self.is_fetching.replace(true) {
+        if refresh::nothing_to_refresh() || document().hidden() || self.is_fetching.replace(true) {
             return;
         }
         leptos::task::spawn_local(async move {

@@ -32,6 +32,11 @@ pub async fn page() -> Result<Option<String>, JsValue> {
     Ok(sentence(&changed))
 }
 
+/// Whether this page only says that something is not there or does not work.
+pub fn nothing_to_refresh() -> bool {
+    document().query_selector(".problem").ok().flatten().is_some()
+}
+
 async fn fetch(address: &str) -> Result<Document, JsValue> {
     let headers = Headers::new()?;
     headers.set("Accept", "text/html")?;

@@ -9,8 +9,7 @@ use super::problem::or_problem;
 use crate::{
     actions::draft_name,
     components::{
-        Choice, Deadline, ErrorSummary, Fact, Facts, Glyph, Icon, Radios, TextArea, TextField, TimeStyle, When, exact,
-        money,
+        Choice, Deadline, ErrorSummary, Fact, Facts, Glyph, Icon, Radios, TextArea, TextField, TimeStyle, When, money,
     },
     desk::{DeskError, ManualValuationAnswer, ManualValuationState, ManualValuationView, ValuationBasis},
     forms::{Draft, ManualValuationForm, Outcome},
@@ -58,7 +57,7 @@ fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) 
             let title = if draft.errors.is_empty() { title } else { format!("Error: {title}") };
             view! {
                 <Title text=title/>
-                <ErrorSummary errors=draft.errors.clone()/>
+                <div class="column"><ErrorSummary errors=draft.errors.clone()/></div>
                 {head}
                 <div class="facts-and-form">
                     <WhatAValuerNeeds valuation=valuation.clone()/>
@@ -72,7 +71,7 @@ fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) 
             {head}
             <div class="notice tone-neutral">
                 <Icon glyph=Glyph::Check/>
-                <p>{by} " answered this on " {exact(at)} ". There is nothing left to do here."</p>
+                <p>{by} " answered this on " <When at style=TimeStyle::Minute/> ". There is nothing left to do here."</p>
                 <a class="notice-next" href=format!("/applications/{reference}")>"See " {reference.clone()}</a>
             </div>
             {unused}
@@ -88,13 +87,14 @@ fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) 
             <div class="notice tone-bad">
                 <Icon glyph=Glyph::Alert/>
                 <p>
-                    "The time to answer this has passed: it was due on " {exact(valuation.item.deadline)}
+                    "The time to answer this has passed: it was due on "
+                    <When at=valuation.item.deadline style=TimeStyle::Minute/>
                     ". Its application has gone on without a value."
                 </p>
                 <a class="notice-next" href=format!("/applications/{reference}")>"See " {reference.clone()}</a>
             </div>
             {unused}
-            <WhatAValuerNeeds valuation=valuation.clone()/>
+            <div class="column"><WhatAValuerNeeds valuation=valuation.clone()/></div>
         }
         .into_any(),
     };

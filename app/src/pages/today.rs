@@ -77,8 +77,8 @@ fn Today(day: Day) -> impl IntoView {
                 .then(|| {
                     view! {
                         <section aria-labelledby="to-answer">
-                            <h2 id="to-answer">"Waiting on a colleague"</h2>
-                            <WaitingTable caption="Waiting on a colleague, soonest deadline first" items=day.to_answer/>
+                            <h2 id="to-answer">"Waiting for you"</h2>
+                            <WaitingTable caption="Waiting for you, soonest deadline first" items=day.to_answer/>
                             {on_others.map(|text| view! { <p class="under">{text} " "<a href="/waiting">"See all that waits"</a></p> })}
                         </section>
                     }

@@ -56,7 +56,7 @@ pub fn WaitingTable(caption: &'static str, items: Vec<WaitingItem>) -> impl Into
             <caption class="visually-hidden">{caption}</caption>
             <thead>
                 <tr>
-                    <th scope="col">"What for"</th>
+                    <th scope="col" class="wide">"What for"</th>
                     <th scope="col">"Application"</th>
                     <th scope="col" class="wide">"On whom"</th>
                     <th scope="col" class="wide">"Since"</th>
@@ -86,11 +86,11 @@ fn Row(item: WaitingItem) -> impl IntoView {
     });
     view! {
         <tr id=id data-version=version data-news=format!("{reference} waits: {what}")>
-            <th scope="row">{what}</th>
-            <td>
+            <td class="wide">{what}</td>
+            <th scope="row">
                 <a href=format!("/applications/{reference}")>{reference.clone()}</a>
                 <span class="under">{item.property.clone()}</span>
-            </td>
+            </th>
             <td class="wide">{waiting_on(item.on)}</td>
             <td class="wide quiet"><When at=item.since style=TimeStyle::Relative/></td>
             <td><Deadline item/></td>

@@ -38,8 +38,8 @@ fn Entry(number: usize, entry: StoryEntry) -> impl IntoView {
 fn Now(item: WaitingItem) -> impl IntoView {
     let id = item.id.clone();
     let waiting = match item.on {
-        WaitingOn::ValuationService => "Waiting on the valuation service",
-        WaitingOn::Staff => "Waiting on a colleague to value the property",
+        WaitingOn::ValuationService => "Waiting for the valuation service",
+        WaitingOn::Staff => "Waiting for a manual valuation",
     };
     view! {
         <li id="story-now" class="tone-waiting now" data-version=id>
