@@ -14,6 +14,8 @@ pub enum Code {
     InvalidStateName,
     MissingTransitionTarget,
     TooDeeplyNested,
+    InvalidJsonataExpression,
+    UnsupportedJsonataExpression,
 }
 
 impl Code {
@@ -29,6 +31,8 @@ impl Code {
             Self::InvalidStateName => "INVALID_STATE_NAME",
             Self::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
             Self::TooDeeplyNested => "TOO_DEEPLY_NESTED",
+            Self::InvalidJsonataExpression => "INVALID_JSONATA_EXPRESSION",
+            Self::UnsupportedJsonataExpression => "UNSUPPORTED_JSONATA_EXPRESSION",
         }
     }
 }

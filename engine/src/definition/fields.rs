@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use serde_json::{Map, Value};
 
 use super::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::query::jsonata::{ExpressionError, Refusal};
 
 /// Where the problems of one definition are collected.
 #[derive(Debug, Default)]
@@ -57,6 +58,15 @@ impl<'d> Fields<'d> {
     /// Reports what is wrong with one field.
     pub fn wrong(&self, field: &str, message: impl Into<String>) {
         self.problems.report(Code::SchemaValidationFailed, message, self.location_of(field));
+    }
+
+    /// Reports what is wrong with a JSONata expression in one field.
+    pub fn wrong_expression(&self, field: &str, error: &ExpressionError) {
+        let code = match error.kind {
+            Refusal::Invalid => Code::InvalidJsonataExpression,
+            Refusal::Unsupported => Code::UnsupportedJsonataExpression,
+        };
+        self.problems.report(code, error.reason.as_str(), self.location_of(field) + &error.place);
     }
 
     /// Reports what is wrong with the object as a whole.

@@ -11,7 +11,7 @@ use super::{
     resource::Refusal,
     value::Bounds,
 };
-use crate::query::choice::Rule;
+use crate::query::choice::{Rule, RuleError};
 
 /// The longest timeout AWS takes, in seconds; about three years.
 const MAX_SECONDS: i64 = 99_999_999;
@@ -283,9 +283,9 @@ fn read_choice(state: &mut StateFields<'_, '_>) -> Option<Body> {
         let location = state.fields.location_of(&format!("Choices[{index}]"));
         let Some(mut fields) = Fields::of(value, location, state.fields.problems()) else { continue };
         let rule = match state.language {
-            QueryLanguage::JsonPath => Rule::parse(value).map_err(|e| e.to_string()),
+            QueryLanguage::JsonPath => Rule::parse(value),
             QueryLanguage::Jsonata => match fields.require("Condition") {
-                Some(condition) => Rule::parse_condition(condition, index).map_err(|e| e.to_string()),
+                Some(condition) => Rule::parse_condition(condition, index),
                 None => continue,
             },
         };
@@ -297,7 +297,8 @@ fn read_choice(state: &mut StateFields<'_, '_>) -> Option<Body> {
         let next = fields.require_text("Next").and_then(|next| state.around.target(&fields, "Next", next));
         match (rule, next) {
             (Ok(rule), Some(next)) => branches.push(ChoiceBranch { rule, assign, output, next }),
-            (Err(reason), _) => fields.wrong_here(reason),
+            (Err(RuleError::Condition(error)), _) => fields.wrong_expression("Condition", &error),
+            (Err(reason), _) => fields.wrong_here(reason.to_string()),
             (Ok(_), None) => {}
         }
     }

@@ -40,11 +40,16 @@ impl Template {
 
     pub(super) fn parse(fields: &mut Fields<'_>, field: &'static str, language: QueryLanguage) -> Option<Self> {
         let value = fields.get(field)?;
-        let parsed = match language {
-            QueryLanguage::JsonPath => template::Template::parse(value).map(Self::JsonPath).map_err(|e| e.to_string()),
-            QueryLanguage::Jsonata => jsonata::Template::parse(value).map(Self::Jsonata).map_err(|e| e.to_string()),
-        };
-        parsed.map_err(|reason| fields.wrong(field, reason)).ok()
+        match language {
+            QueryLanguage::JsonPath => {
+                let parsed = template::Template::parse(value).map_err(|reason| fields.wrong(field, reason.to_string()));
+                parsed.map(Self::JsonPath).ok()
+            }
+            QueryLanguage::Jsonata => {
+                let parsed = jsonata::Template::parse(value).map_err(|error| fields.wrong_expression(field, &error));
+                parsed.map(Self::Jsonata).ok()
+            }
+        }
     }
 }
 
@@ -235,7 +240,7 @@ impl Text {
 }
 
 pub(super) fn expression(fields: &Fields<'_>, field: &str, text: &str) -> Option<Expression> {
-    Expression::parse(text).map_err(|reason| fields.wrong(field, reason.to_string())).ok()
+    Expression::parse(text).map_err(|error| fields.wrong_expression(field, &error)).ok()
 }
 
 pub(super) fn path(fields: &Fields<'_>, field: &str, text: &str) -> Option<Path> {

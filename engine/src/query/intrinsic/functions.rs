@@ -136,7 +136,8 @@ impl Function {
             }
             Self::StringToJson => {
                 let text = arguments.text()?;
-                serde_json::from_str(&text).map_err(|error| format!("Invalid JSON: {error}"))?
+                let value = serde_json::from_str(&text).map_err(|error| format!("Invalid JSON: {error}"))?;
+                without_negative_zero(value)
             }
             Self::JsonToString => arguments.value().to_string().into(),
             Self::MathRandom => {
@@ -157,6 +158,16 @@ impl Function {
             Self::Uuid => uuid::Uuid::new_v4().to_string().into(),
             Self::Format => format(arguments)?.into(),
         })
+    }
+}
+
+/// `-0` is 0, as AWS's reader has it, and not -0.0. Text that is JSON nests no deeper than its reader goes.
+fn without_negative_zero(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.as_f64().is_some_and(|n| n == 0.0 && n.is_sign_negative()) => 0.into(),
+        Value::Array(items) => items.into_iter().map(without_negative_zero).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, without_negative_zero(value))).collect(),
+        other => other,
     }
 }
 

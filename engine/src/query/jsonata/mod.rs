@@ -20,8 +20,16 @@ use super::{Allowance, QueryError, Scope};
 #[error("{}: {reason}", kind.code())]
 pub struct ExpressionError {
     pub kind: Refusal,
+    /// The way to the expression within the field's value, such as `/result` or `[1]`.
+    pub place: String,
     /// JSONata's message, without its code (`S0207`), or AWS's own.
     pub reason: String,
+}
+
+impl ExpressionError {
+    fn within(self, outer: &str) -> Self {
+        Self { place: format!("{outer}{}", self.place), ..self }
+    }
 }
 
 /// What a field wants a value to be.
@@ -91,10 +99,11 @@ impl Expression {
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         if !Self::is_expression(text) {
             let reason = "An expression must stand between {% and %}".to_owned();
-            return Err(ExpressionError { kind: Refusal::Invalid, reason });
+            return Err(ExpressionError { kind: Refusal::Invalid, place: String::new(), reason });
         }
         let source = text[2..text.len() - 2].trim();
-        let ast = syntax::parse(source).map_err(|(kind, reason)| ExpressionError { kind, reason })?;
+        let ast =
+            syntax::parse(source).map_err(|(kind, reason)| ExpressionError { kind, place: String::new(), reason })?;
         Ok(Self { source: source.to_owned(), ast: Arc::new(guard::guarded(ast)) })
     }
 
@@ -155,7 +164,7 @@ impl Template {
     pub fn parse(value: &Value) -> Result<Self, ExpressionError> {
         if super::deeper_than(value, super::MAX_DEPTH) {
             let reason = format!("The value is nested deeper than {} levels", super::MAX_DEPTH);
-            return Err(ExpressionError { kind: Refusal::Invalid, reason });
+            return Err(ExpressionError { kind: Refusal::Invalid, place: String::new(), reason });
         }
         Self::parse_node(value)
     }
@@ -164,12 +173,16 @@ impl Template {
         Ok(match value {
             Value::String(text) if Expression::is_expression(text) => Self::Expression(Expression::parse(text)?),
             Value::Array(items) => {
-                let items = items.iter().map(Self::parse_node).collect::<Result<Vec<_>, _>>()?;
+                let parse = |(at, item)| Self::parse_node(item).map_err(|error| error.within(&format!("[{at}]")));
+                let items = items.iter().enumerate().map(parse).collect::<Result<Vec<_>, _>>()?;
                 let constant = items.iter().all(|item| matches!(item, Self::Constant(_)));
                 if constant { Self::Constant(value.clone()) } else { Self::Array(items) }
             }
             Value::Object(fields) => {
-                let parse = |(name, value): (&String, &Value)| Ok((name.clone(), Self::parse_node(value)?));
+                let parse = |(name, value): (&String, &Value)| match Self::parse_node(value) {
+                    Ok(node) => Ok((name.clone(), node)),
+                    Err(error) => Err(error.within(&format!("/{name}"))),
+                };
                 let fields = fields.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
                 let constant = fields.iter().all(|(_, field)| matches!(field, Self::Constant(_)));
                 if constant { Self::Constant(value.clone()) } else { Self::Object(fields) }

@@ -71,6 +71,9 @@ fn a_template_has_expressions_anywhere_and_says_where_one_failed() {
     let template = Template::parse(&json!({"a": [1, {"b": "{% $none %}"}]})).unwrap();
     let error = template.evaluate(&world.scope(), "Output").unwrap_err();
     assert_eq!(error.location.as_deref(), Some("Output/a[1]/b"));
+
+    let error = Template::parse(&json!({"a": [1, {"b": "{% 1 + %}"}]})).unwrap_err();
+    assert_eq!(error.place, "/a[1]/b");
 }
 
 /// What stands behind "specified for the field 'Output' ".
