@@ -161,29 +161,27 @@ impl Run<'_> {
 
     pub fn activity_started(&mut self, task: TaskId, worker_name: Option<String>) -> Result<(), NotPending> {
         let (id, mut pending) = self.pending(task)?;
-        if pending.under_way {
+        let state = self.current(id);
+        let Body::Task(task) = &state.body else { return Err(NotPending) };
+        if pending.under_way || !matches!(task.resource, Resource::Activity { .. }) {
             return Err(NotPending);
         }
         self.tell(id, EventKind::ActivityStarted(ActivityStarted { worker_name }));
         pending.under_way = true;
-        let state = self.current(id);
-        if let Body::Task(task) = &state.body {
-            // It was computed without an error when the task was scheduled, of the same input.
-            let seconds = self.seconds(id, state, task.heartbeat.as_ref(), "HeartbeatSeconds").ok().flatten();
-            pending.heartbeat = seconds.map(|seconds| self.heartbeat(seconds));
-        }
+        // It was computed without an error when the task was scheduled, of the same input.
+        let seconds = self.seconds(id, state, task.heartbeat.as_ref(), "HeartbeatSeconds").ok().flatten();
+        pending.heartbeat = seconds.map(|seconds| self.heartbeat(seconds));
         self.change(id, |branch| branch.phase = Phase::Task(pending));
         Ok(())
     }
 
     pub fn task_submitted(&mut self, task: TaskId, output: Payload) -> Result<(), NotPending> {
         let (id, mut pending) = self.pending(task)?;
+        let Some(task) = self.reference_of(id) else { return Err(NotPending) };
         if pending.under_way {
             return Err(NotPending);
         }
-        if let Some(task) = self.reference_of(id) {
-            self.tell(id, EventKind::TaskSubmitted(TaskOutput { task, output: Output { output } }));
-        }
+        self.tell(id, EventKind::TaskSubmitted(TaskOutput { task, output: Output { output } }));
         pending.under_way = true;
         self.change(id, |branch| branch.phase = Phase::Task(pending));
         Ok(())

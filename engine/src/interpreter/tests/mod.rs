@@ -5,6 +5,7 @@ mod control;
 mod data;
 mod limits;
 mod nesting;
+mod random;
 mod redrive;
 
 use std::collections::BTreeMap;
