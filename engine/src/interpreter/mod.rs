@@ -3,9 +3,12 @@
 //! It does no I/O, reads no clock and rolls no dice: time and everything random come in from outside, so that a test
 //! can play any execution without sleeping and the same inputs always give the same history.
 
+mod commands;
 mod context;
 mod data;
 mod failure;
+mod items;
+mod line;
 mod map;
 mod parallel;
 mod payload;
@@ -14,6 +17,7 @@ mod run;
 mod simple;
 mod state;
 mod task;
+mod telling;
 #[cfg(test)]
 mod tests;
 

@@ -1,25 +1,19 @@
 //! One step of an execution: from an event to where every branch has to wait again.
 
-use std::collections::HashSet;
-
-use serde_json::{Map, Value};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Command, Event, ExecutionFacts, NotPending, Outcome, Payload, Step, TaskId, TimerId,
+    Event, ExecutionFacts, NotPending, Outcome, Step, TimerId,
     failure::Failure,
-    state::{Branch, BranchId, ExecutionState, Pending, Phase},
+    state::{Branch, BranchId, ExecutionState, Phase},
 };
 use crate::{
-    definition::{Body, Definition, MachineId, State, StateId, Transition},
-    history::{self, EventKind, HistoryEvent, MAX_EVENTS, StateEntered, StateExited},
+    definition::{Body, Definition, State},
+    history::{self, EventKind},
 };
 
 /// How many times branches may move on within one step, so that a long run of states leaves room for other executions.
 const MOST_MOVES: usize = 1_000;
-
-/// Ids of tasks that no history shows start here, far above those of events.
-const FIRST_HIDDEN_TASK: i64 = 1 << 40;
 
 /// An execution in the middle of a step.
 pub(super) struct Run<'a> {
@@ -27,11 +21,11 @@ pub(super) struct Run<'a> {
     pub facts: &'a ExecutionFacts<'a>,
     pub state: &'a mut ExecutionState,
     pub now: OffsetDateTime,
-    step: Step,
+    pub step: Step,
     /// Branches that the failure under way has ended: should it fail the execution, a redrive goes on with them.
     pub aborted: Vec<(BranchId, Branch)>,
     /// The history has no room for another event but the last.
-    full: bool,
+    pub full: bool,
 }
 
 pub(super) fn advance(
@@ -147,6 +141,9 @@ impl<'a> Run<'a> {
     }
 
     fn go(&mut self, id: BranchId) {
+        if self.hidden_history_is_full(id) {
+            return self.fail_state(id, Failure::history_is_full());
+        }
         let state = self.current(id);
         let done = match (&state.body, &self.branch(id).phase) {
             (Body::Wait { .. }, Phase::Settled) => self.waited(id, state),
@@ -178,256 +175,5 @@ impl<'a> Run<'a> {
 
     pub fn current(&self, id: BranchId) -> &'a State {
         self.definition.state(self.branch(id).state)
-    }
-
-    /// Begins a line of states; `input` is none where it is the execution's.
-    pub fn begin(
-        &mut self,
-        parent: Option<BranchId>,
-        index: usize,
-        machine: MachineId,
-        input: Option<Payload>,
-        previous: i64,
-    ) {
-        self.begin_counting(parent, index, machine, input, previous, None);
-    }
-
-    /// As [`Self::begin`]; the line's events are not told but counted from `hidden_events` on, where that is given.
-    pub fn begin_counting(
-        &mut self,
-        parent: Option<BranchId>,
-        index: usize,
-        machine: MachineId,
-        input: Option<Payload>,
-        previous: i64,
-        hidden_events: Option<i64>,
-    ) {
-        let id = BranchId(self.state.next_branch);
-        self.state.next_branch += 1;
-        let start_at = self.definition.machine(machine).start_at;
-        let branch = Branch {
-            parent,
-            index,
-            state: start_at,
-            input: None,
-            entered: 0,
-            entered_at: 0,
-            previous,
-            came_from: previous,
-            variables: Map::new(),
-            attempts: Vec::new(),
-            hidden_events,
-            phase: Phase::Ready,
-        };
-        self.state.branches.insert(id, branch);
-        self.enter(id, start_at, input);
-    }
-
-    fn enter(&mut self, id: BranchId, state_id: StateId, input: Option<Payload>) {
-        let state = self.definition.state(state_id);
-        let shown = input.clone().unwrap_or_else(|| self.facts.input.clone());
-        let entered = StateEntered { name: state.name.clone(), input: shown };
-        let came_from = self.branch(id).previous;
-        let event = self.tell(id, EventKind::StateEntered(state.body.kind(), entered));
-        let now = self.now.unix_timestamp_nanos().div_euclid(1_000_000);
-        self.change(id, |branch| {
-            branch.state = state_id;
-            branch.input = input;
-            branch.came_from = came_from;
-            branch.entered = event;
-            branch.entered_at = i64::try_from(now).unwrap_or(i64::MAX);
-            branch.attempts.clear();
-            branch.phase = Phase::Ready;
-        });
-        self.state.ready.push_back(id);
-    }
-
-    /// Leaves the current state with its output, and goes where it leads.
-    pub fn exit(&mut self, id: BranchId, output: Payload, assigned: Map<String, Value>, then: Transition) {
-        let state = self.current(id);
-        let shown = assigned.iter().map(|(name, value)| (name.clone(), Payload::from(value.clone()))).collect();
-        let exited = StateExited { name: state.name.clone(), output: output.clone(), assigned_variables: shown };
-        self.tell(id, EventKind::StateExited(state.body.kind(), exited));
-        self.change(id, |branch| branch.variables.extend(assigned));
-        match then {
-            Transition::Next(next) => self.enter(id, next, Some(output)),
-            Transition::End => self.branch_succeeded(id, output),
-        }
-    }
-
-    fn branch_succeeded(&mut self, id: BranchId, output: Payload) {
-        let branch = self.branch(id);
-        let (parent, index, previous) = (branch.parent, branch.index, branch.previous);
-        let Some(parent) = parent else {
-            if self.full {
-                return;
-            }
-            let details = history::Output { output: output.clone() };
-            self.end(previous, EventKind::ExecutionSucceeded(details));
-            self.finish(Outcome::Succeeded { output });
-            return;
-        };
-        self.state.branches.remove(&id);
-        let state = self.current(parent);
-        let done = match &state.body {
-            Body::Map(map) => self.iteration_succeeded(parent, state, map, index, previous, output),
-            Body::Parallel(parallel) => {
-                self.parallel_branch_succeeded(parent, state, parallel, index, previous, output)
-            }
-            _ => Ok(()),
-        };
-        if let Err(failure) = done {
-            self.fail_state(parent, failure);
-        }
-    }
-
-    /// Writes an event of a branch, the next after its previous one.
-    pub fn tell(&mut self, id: BranchId, kind: EventKind) -> i64 {
-        let event = self.tell_aside(id, self.branch(id).previous, kind);
-        self.change(id, |branch| branch.previous = event);
-        event
-    }
-
-    /// Writes an event of a branch that the branch's next event does not name.
-    pub fn tell_aside(&mut self, id: BranchId, previous: i64, kind: EventKind) -> i64 {
-        let mut holder = Some(id);
-        while let Some(id) = holder {
-            let Some(branch) = self.state.branches.get_mut(&id) else { break };
-            if let Some(count) = &mut branch.hidden_events {
-                *count += 1;
-                self.full |= *count >= MAX_EVENTS;
-                return *count;
-            }
-            holder = branch.parent;
-        }
-        self.record(previous, kind)
-    }
-
-    /// The id of the task that a branch is about to schedule: that of the event to come.
-    pub fn next_task(&mut self, id: BranchId) -> TaskId {
-        let mut holder = Some(id);
-        while let Some(id) = holder {
-            let branch = self.branch(id);
-            if branch.hidden_events.is_some() {
-                let task = FIRST_HIDDEN_TASK + self.state.next_timer;
-                self.state.next_timer += 1;
-                return TaskId(task);
-            }
-            holder = branch.parent;
-        }
-        TaskId(self.state.next_event)
-    }
-
-    pub fn record(&mut self, previous: i64, kind: EventKind) -> i64 {
-        let id = self.state.next_event;
-        if id >= MAX_EVENTS {
-            // The last place is kept for the event that ends the execution.
-            self.full = true;
-            return id;
-        }
-        self.push(previous, kind)
-    }
-
-    fn push(&mut self, previous_event_id: i64, kind: EventKind) -> i64 {
-        let id = self.state.next_event;
-        self.state.next_event += 1;
-        self.step.events.push(HistoryEvent { id, previous_event_id, timestamp: self.now, kind });
-        id
-    }
-
-    /// Writes the event that ends the execution.
-    pub fn end(&mut self, previous: i64, kind: EventKind) {
-        self.push(previous, kind);
-    }
-
-    /// Ends the execution and everything that is still under way in it.
-    pub fn finish(&mut self, outcome: Outcome) {
-        let mut branches = std::mem::take(&mut self.state.branches);
-        for branch in branches.values() {
-            self.let_go(&branch.phase);
-        }
-        if !matches!(outcome, Outcome::Succeeded { .. }) {
-            branches.extend(std::mem::take(&mut self.aborted));
-            self.state.branches = self.redrivable(branches);
-        }
-        self.state.ready.clear();
-        let timers = [self.state.deadline.take(), self.state.resumption.take()];
-        self.step.commands.extend(timers.into_iter().flatten().map(|timer| Command::ClearTimer { timer }));
-        self.state.over = true;
-        self.step.commands.push(Command::Finish(outcome));
-    }
-
-    /// Takes out what was asked for in this very step and is void again.
-    fn drop_void_commands(&mut self) {
-        let commands = &mut self.step.commands;
-        let asked: HashSet<Asked> = commands.iter().filter_map(Asked::of).collect();
-        let void: HashSet<Asked> =
-            commands.iter().filter_map(Asked::taken_back).filter(|a| asked.contains(a)).collect();
-        if !void.is_empty() {
-            let is_void = |asked: Option<Asked>| asked.is_some_and(|asked| void.contains(&asked));
-            commands.retain(|command| !is_void(Asked::of(command)) && !is_void(Asked::taken_back(command)));
-        }
-    }
-
-    /// Clears the timers of what a branch was doing, and abandons its task.
-    pub fn let_go(&mut self, phase: &Phase) {
-        match phase {
-            Phase::Waiting { timer } | Phase::BackingOff { timer } => {
-                self.command(Command::ClearTimer { timer: *timer })
-            }
-            Phase::Task(pending) => {
-                self.clear_timers(pending, None);
-                self.command(Command::Abandon { task: pending.task });
-            }
-            Phase::Ready | Phase::Settled | Phase::Parallel { .. } | Phase::Map(_) => {}
-        }
-    }
-
-    /// Clears a task's timers but the one that has fired.
-    pub fn clear_timers(&mut self, pending: &Pending, fired: Option<TimerId>) {
-        let timers = [pending.timeout, pending.heartbeat.as_ref().map(|heartbeat| heartbeat.timer)];
-        for timer in timers.into_iter().flatten().filter(|timer| Some(*timer) != fired) {
-            self.command(Command::ClearTimer { timer });
-        }
-    }
-
-    pub fn command(&mut self, command: Command) {
-        self.step.commands.push(command);
-    }
-
-    pub fn set_timer(&mut self, due: OffsetDateTime) -> TimerId {
-        let timer = TimerId(self.state.next_timer);
-        self.state.next_timer += 1;
-        self.command(Command::SetTimer { timer, due });
-        timer
-    }
-
-    pub fn set_timer_in(&mut self, milliseconds: i64) -> TimerId {
-        self.set_timer(self.now.saturating_add(Duration::milliseconds(milliseconds)))
-    }
-}
-
-/// What a command asks for, to be matched with the one that takes it back.
-#[derive(PartialEq, Eq, Hash)]
-enum Asked {
-    Timer(TimerId),
-    Task(TaskId),
-}
-
-impl Asked {
-    fn of(command: &Command) -> Option<Self> {
-        match command {
-            Command::SetTimer { timer, .. } => Some(Self::Timer(*timer)),
-            Command::Perform { task, .. } => Some(Self::Task(*task)),
-            _ => None,
-        }
-    }
-
-    fn taken_back(command: &Command) -> Option<Self> {
-        match command {
-            Command::ClearTimer { timer } => Some(Self::Timer(*timer)),
-            Command::Abandon { task } => Some(Self::Task(*task)),
-            _ => None,
-        }
     }
 }

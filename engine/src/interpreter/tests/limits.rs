@@ -61,3 +61,30 @@ fn a_map_runs_forty_iterations_at_once_and_ends_in_their_order() {
     play.pass(60);
     assert_eq!(play.output(), json!(items));
 }
+
+#[test]
+fn an_endless_item_of_a_distributed_map_fails_alone() {
+    let processor = json!({
+        "ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "Which",
+        "States": {
+            "Which": {"Type": "Choice", "Choices": [{"Variable": "$", "NumericEquals": 1, "Next": "Which"}], "Default": "End"},
+            "End": {"Type": "Succeed"},
+        },
+    });
+    let states = json!({"Each": {
+        "Type": "Map", "ToleratedFailureCount": 1, "MaxConcurrency": 1, "ItemProcessor": processor, "End": true,
+    }});
+    let mut play = Play::start(&machine(&states), &json!([1, 2]));
+    play.pass(0);
+    assert_eq!(play.output(), json!([2]));
+}
+
+#[test]
+fn branches_do_not_copy_the_executions_input() {
+    let branch = |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Wait", "Seconds": 9, "End": true}}});
+    let branches: Vec<_> = (0..10).map(|n| branch(&format!("W{n}"))).collect();
+    let states = json!({"All": {"Type": "Parallel", "Branches": branches, "End": true}});
+    let play = Play::start(&machine(&states), &json!({"note": "x".repeat(10_000)}));
+    let stored = serde_json::to_string(&play.state).unwrap();
+    assert!(stored.len() < 2_000, "{} bytes", stored.len());
+}

@@ -1,0 +1,118 @@
+//! Lines of states: how one begins, goes from state to state, and ends.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Outcome, Payload,
+    run::Run,
+    state::{Branch, BranchId, Phase},
+};
+use crate::{
+    definition::{Body, MachineId, StateId, Transition},
+    history::{self, EventKind, StateEntered, StateExited},
+};
+
+impl Run<'_> {
+    /// Begins a line of states; `input` is none where it is the execution's.
+    pub fn begin(
+        &mut self,
+        parent: Option<BranchId>,
+        index: usize,
+        machine: MachineId,
+        input: Option<Payload>,
+        previous: i64,
+    ) {
+        self.begin_counting(parent, index, machine, input, previous, None);
+    }
+
+    /// As [`Self::begin`]; the line's events are not told but counted from `hidden_events` on, where that is given.
+    pub fn begin_counting(
+        &mut self,
+        parent: Option<BranchId>,
+        index: usize,
+        machine: MachineId,
+        input: Option<Payload>,
+        previous: i64,
+        hidden_events: Option<i64>,
+    ) {
+        let id = BranchId(self.state.next_branch);
+        self.state.next_branch += 1;
+        let start_at = self.definition.machine(machine).start_at;
+        let branch = Branch {
+            parent,
+            index,
+            state: start_at,
+            input: None,
+            entered: 0,
+            entered_at: 0,
+            previous,
+            came_from: previous,
+            variables: Map::new(),
+            attempts: Vec::new(),
+            hidden_events,
+            phase: Phase::Ready,
+        };
+        self.state.branches.insert(id, branch);
+        self.enter(id, start_at, input);
+    }
+
+    fn enter(&mut self, id: BranchId, state_id: StateId, input: Option<Payload>) {
+        let state = self.definition.state(state_id);
+        // The execution's own input is with its facts; every copy would be written with every step.
+        let input = input.filter(|input| input != self.facts.input);
+        let shown = input.clone().unwrap_or_else(|| self.facts.input.clone());
+        let entered = StateEntered { name: state.name.clone(), input: shown };
+        let came_from = self.branch(id).previous;
+        let event = self.tell(id, EventKind::StateEntered(state.body.kind(), entered));
+        let now = self.now.unix_timestamp_nanos().div_euclid(1_000_000);
+        self.change(id, |branch| {
+            branch.state = state_id;
+            branch.input = input;
+            branch.came_from = came_from;
+            branch.entered = event;
+            branch.entered_at = i64::try_from(now).unwrap_or(i64::MAX);
+            branch.attempts.clear();
+            branch.phase = Phase::Ready;
+        });
+        self.state.ready.push_back(id);
+    }
+
+    /// Leaves the current state with its output, and goes where it leads.
+    pub fn exit(&mut self, id: BranchId, output: Payload, assigned: Map<String, Value>, then: Transition) {
+        let state = self.current(id);
+        let shown = assigned.iter().map(|(name, value)| (name.clone(), Payload::from(value.clone()))).collect();
+        let exited = StateExited { name: state.name.clone(), output: output.clone(), assigned_variables: shown };
+        self.tell(id, EventKind::StateExited(state.body.kind(), exited));
+        self.change(id, |branch| branch.variables.extend(assigned));
+        match then {
+            Transition::Next(next) => self.enter(id, next, Some(output)),
+            Transition::End => self.branch_succeeded(id, output),
+        }
+    }
+
+    fn branch_succeeded(&mut self, id: BranchId, output: Payload) {
+        let branch = self.branch(id);
+        let (parent, index, previous) = (branch.parent, branch.index, branch.previous);
+        let Some(parent) = parent else {
+            if self.full {
+                return;
+            }
+            let details = history::Output { output: output.clone() };
+            self.end(previous, EventKind::ExecutionSucceeded(details));
+            self.finish(Outcome::Succeeded { output });
+            return;
+        };
+        self.state.branches.remove(&id);
+        let state = self.current(parent);
+        let done = match &state.body {
+            Body::Map(map) => self.iteration_succeeded(parent, state, map, index, previous, output),
+            Body::Parallel(parallel) => {
+                self.parallel_branch_succeeded(parent, state, parallel, index, previous, output)
+            }
+            _ => Ok(()),
+        };
+        if let Err(failure) = done {
+            self.fail_state(parent, failure);
+        }
+    }
+}
