@@ -157,6 +157,7 @@ fn what_has_no_context_item_to_be_found_in_is_refused() {
 fn an_expression_that_never_ends_is_stopped() {
     let limit = |source: &str| failure(source).replace("threw an error during evaluation: ", "");
     assert_eq!(limit("($f := function() { $f() }; $f())"), super::messages::TIME);
+    assert_eq!(limit("($f := function($x) { $f($x + 1) }; $f(1))"), super::messages::TIME);
     assert_eq!(limit("($f := function($n) { 1 + $f($n + 1) }; $f(0))"), super::messages::STACK);
     assert_eq!(limit(&format!("{}1", "1+".repeat(200))), super::messages::STACK);
     assert_eq!(limit("[1..100000000]"), super::messages::MEMORY);
@@ -169,6 +170,14 @@ fn an_expression_that_never_ends_is_stopped() {
 fn an_expression_cannot_exhaust_memory() {
     for source in [
         "$pad('x', 2000000000)",
+        "$pad(?, 2000000000)('x')",
+        "'x' ~> $pad(2000000000)",
+        "($p := $pad; $p('x', 2000000000))",
+        "$replace($pad('', 100000, 'a'), 'a', $pad('', 100000, 'b'))",
+        "$pad('', 100000, 'a') ~> $replace(/a/, $pad('', 100000, 'b'))",
+        "($b := $pad('', 1000000, 'b'); $replace($pad('', 1000, 'a'), /a/, function($m) { $b }))",
+        "($b := $pad('', 1000000, 'b'); $f := function($m) { $b }; $replace($pad('', 1000, 'a'), /a/, $f))",
+        "$match($pad('', 1000000, 'a'), /a/)",
         "($p := function($s, $n) { $n = 0 ? $s : $p($s & $s, $n - 1) }; $length($p('x', 40)))",
         "$string($reduce([1..60], function($a, $i) { [$a, $a] }, 1))",
         "($a := $reduce([1..60], function($a, $i) { {'x': $a, 'y': $a} }, {}); $a = $a)",
@@ -229,6 +238,14 @@ fn guards_change_nothing_else() {
         ("$match($states.input.text, /l+/).match", json!("ll")),
         ("$replace($states.input.text, /l/, function($m) { $uppercase($m.match) })", json!("HeLLo")),
         ("$pad('x', -3, '#')", json!("##x")),
+        ("'x' ~> $pad(3, '#')", json!("x##")),
+        ("$map(['x', 'yy'], $pad(?, 3, '#'))", json!(["x##", "yy#"])),
+        ("($p := $pad; $p('x', 3))", json!("x  ")),
+        ("$replace('aXbX', 'X', '-')", json!("a-b-")),
+        ("'aXbX' ~> $replace('X', '-', 1)", json!("a-bX")),
+        ("$replace('a', 'a', $replace('b', 'b', 'c'))", json!("c")),
+        ("($r := $replace(?, /[0-9]/, '#'); $map(['a1', 'b22'], $r))", json!(["a#", "b##"])),
+        ("$map(['a1', 'b22'], function($v) { $match($v, /[0-9]/).match })", json!(["1", ["2", "2"]])),
         ("$zip([1, 2], [3, 4])", json!([[1, 3], [2, 4]])),
         ("$states.input.items.$uppercase(name)", json!(["A", "B"])),
         ("$states.input.items[$contains(name, 'a')].price", json!(1)),
@@ -237,6 +254,10 @@ fn guards_change_nothing_else() {
         ("$states.input.items#$n.(name & $n)", json!(["a0", "b1"])),
         ("$states.input.items.tags.(%.name)", json!("a")),
         ("$keys($states.input.nested)", json!("deep")),
+        ("$fromMillis(1700000000000)", json!("2023-11-14T22:13:20.000Z")),
+        ("$abs(-1e15)", json!(1_000_000_000_000_000_i64)),
+        ("$string(1e15) & 1e15", json!("10000000000000001000000000000000")),
+        ("($f := function($n) { $n > 1e9 ? $n : $f($n * 10) }; $f(1))", json!(10_000_000_000_i64)),
     ] {
         assert_eq!(value(source, input.clone()), expected, "{source}");
     }
