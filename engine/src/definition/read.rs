@@ -43,7 +43,8 @@ pub(super) fn read_state<'d>(
         input_path = Selection::parse(&mut state.fields, "InputPath");
         output_path = Selection::parse(&mut state.fields, "OutputPath");
     }
-    let assign = if matches!(kind, "Succeed" | "Fail") { None } else { state.template("Assign") };
+    let assign =
+        if matches!(kind, "Succeed" | "Fail") { None } else { Template::parse_assign(&mut state.fields, language) };
     let output = if language == QueryLanguage::Jsonata && kind != "Fail" { state.template("Output") } else { None };
     let body = read_body(reading, &mut state, kind);
     state.fields.finish();
@@ -196,7 +197,7 @@ impl StateFields<'_, '_> {
                 QueryLanguage::JsonPath => (ResultPlace::parse(&mut fields, "ResultPath"), None),
                 QueryLanguage::Jsonata => (ResultPlace::Whole, Template::parse(&mut fields, "Output", self.language)),
             };
-            let assign = Template::parse(&mut fields, "Assign", self.language);
+            let assign = Template::parse_assign(&mut fields, self.language);
             let next = fields.require_text("Next").and_then(|next| self.around.target(&fields, "Next", next));
             if let Some(next) = next {
                 catchers.push(Catcher { errors, result_path, assign, output, next });
@@ -289,7 +290,7 @@ fn read_choice(state: &mut StateFields<'_, '_>) -> Option<Body> {
                 None => continue,
             },
         };
-        let assign = Template::parse(&mut fields, "Assign", state.language);
+        let assign = Template::parse_assign(&mut fields, state.language);
         let output = match state.language {
             QueryLanguage::JsonPath => None,
             QueryLanguage::Jsonata => Template::parse(&mut fields, "Output", state.language),

@@ -200,3 +200,13 @@ fn wildcards_match_what_aws_says() {
     assert!(matches("States.DataLimitExceeded", Some("States.DataLimitExceeded")));
     assert!(!matches("Custom", None));
 }
+
+#[test]
+fn variables_have_proper_names() {
+    let assign = |assign: Value| problems_of(&json!({"A": {"Type": "Pass", "Assign": assign, "End": true}}));
+    assert_eq!(assign(json!({"x": 1, "_y.$": "$", "zähler2": {}})), "");
+    for name in ["2x", "a-b", "states", "", &"x".repeat(81)] {
+        assert!(assign(json!({ name: 1 })).contains("is no name for a variable"), "{name}");
+    }
+    assert!(assign(json!([1])).contains("Expected value of type Object"));
+}

@@ -8,7 +8,7 @@ use crate::{
     query::{
         QueryError, Scope,
         jsonata::{self, Expression},
-        path::{Path, ReferencePath},
+        path::{MAX_VARIABLE_NAME, Path, ReferencePath},
         template,
     },
 };
@@ -36,6 +36,29 @@ impl Template {
             Self::JsonPath(template) => template.evaluate(scope),
             Self::Jsonata(template) => template.evaluate(scope, field),
         }
+    }
+
+    /// Assign: an object of variables.
+    pub(super) fn parse_assign(fields: &mut Fields<'_>, language: QueryLanguage) -> Option<Self> {
+        const FIELD: &str = "Assign";
+        let Value::Object(variables) = fields.get(FIELD)? else {
+            fields.wrong(FIELD, "Expected value of type Object");
+            return None;
+        };
+        for key in variables.keys() {
+            let name = match language {
+                QueryLanguage::JsonPath => key.strip_suffix(".$").unwrap_or(key),
+                QueryLanguage::Jsonata => key,
+            };
+            if !is_variable(name) {
+                let message = format!(
+                    "'{name}' is no name for a variable: up to {MAX_VARIABLE_NAME} letters, digits and underscores, the \
+                     first no digit, and not 'states', which is reserved"
+                );
+                fields.wrong(FIELD, message);
+            }
+        }
+        Self::parse(fields, FIELD, language)
     }
 
     pub(super) fn parse(fields: &mut Fields<'_>, field: &'static str, language: QueryLanguage) -> Option<Self> {
@@ -249,4 +272,11 @@ pub(super) fn path(fields: &Fields<'_>, field: &str, text: &str) -> Option<Path>
 
 fn not_a_path(field: &str) -> String {
     format!("The value for the field '{field}' must be a valid JSONPath")
+}
+
+fn is_variable(name: &str) -> bool {
+    name != "states"
+        && name.chars().count() <= MAX_VARIABLE_NAME
+        && name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }

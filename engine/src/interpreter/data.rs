@@ -48,6 +48,9 @@ impl<'s> Way<'s> {
     }
 }
 
+/// AWS's limit on all variables of an execution, in bytes; counted here for each branch by itself.
+const MAX_VARIABLES: usize = 10 * 1_048_576;
+
 impl Run<'_> {
     /// The event that a failing query names as the one before, while a state begins: StateEntered is not yet counted
     /// then.
@@ -99,12 +102,24 @@ impl Run<'_> {
     ) -> Result<(), Failure> {
         match self.outcome(id, state, &result, way) {
             Err(error) => Err(self.query_failed(id, error, previous)),
-            Ok((output, _)) if output.size() > MAX_PAYLOAD => Err(Failure::too_large(&state.name)),
+            Ok((output, assigned)) if self.is_too_much(id, &output, &assigned) => Err(Failure::too_large(&state.name)),
             Ok((output, assigned)) => {
                 self.exit(id, output, assigned, way.then);
                 Ok(())
             }
         }
+    }
+
+    /// Whether AWS's limits forbid an output or what is assigned along with it.
+    pub fn is_too_much(&self, id: BranchId, output: &Payload, assigned: &Map<String, Value>) -> bool {
+        if output.size() > MAX_PAYLOAD {
+            return true;
+        }
+        if assigned.is_empty() {
+            return false;
+        }
+        let new = size_of(assigned);
+        new > MAX_PAYLOAD || new + size_of(&self.branch(id).variables) > MAX_VARIABLES
     }
 
     fn outcome(
@@ -169,4 +184,17 @@ pub(super) enum Outgoing {
     Result(Payload),
     /// Nothing of its own: its effective input.
     Input(Payload),
+}
+
+/// About how many bytes variables take as JSON: escapes are not counted.
+fn size_of(variables: &Map<String, Value>) -> usize {
+    fn size(value: &Value) -> usize {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 5,
+            Value::String(text) => text.len() + 2,
+            Value::Array(items) => 2 + items.iter().map(|item| size(item) + 1).sum::<usize>(),
+            Value::Object(fields) => 2 + fields.iter().map(|(name, value)| name.len() + 4 + size(value)).sum::<usize>(),
+        }
+    }
+    variables.iter().map(|(name, value)| name.len() + 4 + size(value)).sum()
 }

@@ -60,8 +60,8 @@ impl Failure {
 }
 
 impl Run<'_> {
-    /// A query's failure as the state's, with AWS's words before it where AWS has them. In JSONata an event tells of it, whose previous
-    /// one is `previous`.
+    /// A query's failure as the state's, with AWS's words before it where AWS has them. In JSONata an event tells of
+    /// it, whose previous one is `previous`.
     pub fn query_failed(&mut self, id: BranchId, error: QueryError, previous: i64) -> Failure {
         let state = self.current(id);
         if error.error == "States.ReferencePathConflict" {
@@ -152,7 +152,7 @@ impl Run<'_> {
             return Some(failure);
         };
         match self.caught(id, state, at, catcher, &failure) {
-            Ok((output, _)) if output.size() > MAX_PAYLOAD => Some(Failure::too_large(&state.name)),
+            Ok((output, assigned)) if self.is_too_much(id, &output, &assigned) => Some(Failure::too_large(&state.name)),
             Ok((output, assigned)) => {
                 self.exit(id, output, assigned, Transition::Next(catcher.next));
                 None

@@ -88,3 +88,19 @@ fn branches_do_not_copy_the_executions_input() {
     let stored = serde_json::to_string(&play.state).unwrap();
     assert!(stored.len() < 2_000, "{} bytes", stored.len());
 }
+
+#[test]
+fn variables_have_limits_too() {
+    let states = json!({"Set": {"Type": "Pass", "Assign": {"x": "x".repeat(262_144)}, "End": true}});
+    assert_eq!(Play::start(&machine(&states), &json!({})).error().0, Some("States.DataLimitExceeded"));
+
+    let large = "x".repeat(200_000);
+    let mut states = serde_json::Map::new();
+    for n in 0..60 {
+        let next = format!("S{}", n + 1);
+        states.insert(format!("S{n}"), json!({"Type": "Pass", "Assign": { format!("v{n}.$"): "$" }, "Next": next}));
+    }
+    states.insert("S60".into(), json!({"Type": "Succeed"}));
+    let play = Play::start(&machine(&Value::Object(states)), &json!(large));
+    assert_eq!(play.error().0, Some("States.DataLimitExceeded"));
+}
