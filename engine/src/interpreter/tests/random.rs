@@ -143,3 +143,120 @@ fn any_execution_ends_and_leaves_a_sound_history() {
         assert!(play.calls.is_empty(), "seed {seed}: calls outlive the execution");
     }
 }
+
+/// A definition with every field there is, to be damaged.
+fn rich() -> Value {
+    json!({
+        "Comment": "all of it", "Version": "1.0", "TimeoutSeconds": 600, "StartAt": "Set",
+        "States": {
+            "Set": {"Type": "Pass", "Result": {"n": 1}, "ResultPath": "$.r", "Assign": {"x.$": "$.n", "y": [1]}, "Next": "Which"},
+            "Which": {
+                "Type": "Choice", "InputPath": "$", "Default": "Rest", "Assign": {"way": "default"},
+                "Choices": [
+                    {"And": [{"Variable": "$.a", "IsPresent": true}, {"Not": {"Variable": "$x", "NumericEquals": 2}}], "Next": "Ask"},
+                    {"Variable": "$.a", "StringMatches": "*b", "Assign": {"way": 1}, "Next": "Each"},
+                ],
+            },
+            "Rest": {"Type": "Wait", "SecondsPath": "$.r.n", "Next": "Ask"},
+            "Ask": {
+                "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+                "Parameters": {"FunctionName": "f", "Payload": {"t.$": "$$.Task.Token", "s.$": "States.Format('{}', $x)"}},
+                "TimeoutSeconds": 30, "HeartbeatSecondsPath": "$.r.n", "ResultSelector": {"v.$": "$"}, "OutputPath": "$",
+                "Credentials": {"RoleArn": "arn:aws:iam::1:role/r"},
+                "Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 1, "BackoffRate": 1.5, "MaxDelaySeconds": 9, "JitterStrategy": "FULL"}],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.e", "Next": "Each"}], "Next": "Each",
+            },
+            "Each": {
+                "Type": "Map", "ItemsPath": "$.list", "MaxConcurrencyPath": "$.r.n", "Label": "each",
+                "ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"}, "ToleratedFailurePercentage": 50,
+                "ItemBatcher": {"MaxItemsPerBatch": 2, "MaxInputBytesPerBatch": 1000, "BatchInput": {"x.$": "$x"}},
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "One",
+                    "States": {"One": {"Type": "Succeed", "InputPath": "$.Items"}},
+                },
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Stop"}], "ResultPath": "$.each", "Next": "Both",
+            },
+            "Both": {
+                "Type": "Parallel", "Next": "Jsonata", "Parameters": {"x.$": "$x"},
+                "Branches": [
+                    {"StartAt": "L", "States": {"L": {"Type": "Pass", "End": true}}},
+                    {"StartAt": "R", "States": {"R": {"Type": "Wait", "Timestamp": "2016-03-14T01:59:00Z", "End": true}}},
+                ],
+            },
+            "Jsonata": {
+                "Type": "Map", "QueryLanguage": "JSONata", "Items": "{% [1, $x] %}", "MaxConcurrency": "{% 1 %}",
+                "ItemSelector": {"v": "{% $states.context.Map.Item.Value %}"}, "Output": {"all": "{% $states.result %}"},
+                "Assign": {"z": "{% $count($states.result) %}"}, "Next": "Stop",
+                "ItemProcessor": {"StartAt": "In", "States": {"In": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $states.input.v %}", "End": true}}},
+            },
+            "Stop": {"Type": "Fail", "ErrorPath": "$.all[0]", "CausePath": "States.Format('{}', $z)"},
+        },
+    })
+}
+
+/// Puts something else in one place of a document.
+fn damage(value: &mut Value, dice: &mut Dice) {
+    let others = [
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(1.5),
+        json!(""),
+        json!("$"),
+        json!("$.x[*]"),
+        json!("$$"),
+        json!("{% $states %}"),
+        json!("States.UUID()"),
+        json!([]),
+        json!({}),
+        json!({"a.$": "$"}),
+        json!("Rest"),
+        json!("One"),
+    ];
+    match value {
+        Value::Object(fields) if !fields.is_empty() && !dice.one_in(6) => {
+            let key = fields.keys().nth(dice.roll(fields.len())).cloned().unwrap_or_default();
+            match dice.roll(8) {
+                0 => drop(fields.remove(&key)),
+                1 => {
+                    let moved = fields.remove(&key).unwrap_or_default();
+                    let names = ["Next", "End", "Items", "InputPath", "Assign", "Catch", "Seconds", "Output", "x.$"];
+                    fields.insert(names[dice.roll(names.len())].into(), moved);
+                }
+                _ => damage(&mut fields[&key], dice),
+            }
+        }
+        Value::Array(items) if !items.is_empty() && !dice.one_in(6) => {
+            let at = dice.roll(items.len());
+            damage(&mut items[at], dice);
+        }
+        _ => *value = others[dice.roll(others.len())].clone(),
+    }
+}
+
+#[test]
+fn a_damaged_definition_is_refused_or_runs() {
+    assert_eq!(Definition::parse(&rich().to_string()).err().map(|problems| problems.to_string()), None);
+    let (mut refused, mut run) = (0, 0);
+    for seed in 0..300 {
+        let mut dice = Dice(seed);
+        let mut definition = rich();
+        for _ in 0..=dice.roll(2) {
+            damage(&mut definition, &mut dice);
+        }
+        if Definition::parse(&definition.to_string()).is_err() {
+            refused += 1;
+            continue;
+        }
+        run += 1;
+        let mut play = Play::start(&definition, &json!({"a": "ab", "list": [1, 2, 3], "n": 1}));
+        for _ in 0..40 {
+            if play.outcome.is_none() {
+                go_on(&mut play, &mut dice);
+            }
+        }
+        check_history(&play, seed);
+    }
+    assert!(refused > 50 && run > 50, "{refused} refused, {run} run");
+}
