@@ -87,9 +87,11 @@ pub(super) fn read_map<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_
     let tolerated_failure_percentage =
         state.number("ToleratedFailurePercentage", "ToleratedFailurePercentagePath", Bounds::Percentage);
     let batching = read_batching(state);
-    let rest = (state.result_selector(), state.result_path(), state.retry(), state.catch());
+    let result_selector = state.result_selector();
+    let result_path = state.result_path();
+    let retry = state.retry();
+    let catch = state.catch();
     let then = state.transition();
-    let (result_selector, result_path, retry, catch) = rest;
     Some(Map {
         items,
         item_selector,

@@ -249,16 +249,14 @@ fn read_task(state: &mut StateFields<'_, '_>) -> Option<Task> {
     {
         state.fields.wrong("HeartbeatSeconds", "HeartbeatSeconds must be smaller than TimeoutSeconds");
     }
-    let task = (
-        state.arguments(),
-        state.result_selector(),
-        state.result_path(),
-        state.template("Credentials"),
-        state.retry(),
-        state.catch(),
-    );
+    // All of it is read before anything is given up on, so that every problem is told at once.
+    let arguments = state.arguments();
+    let result_selector = state.result_selector();
+    let result_path = state.result_path();
+    let credentials = state.template("Credentials");
+    let retry = state.retry();
+    let catch = state.catch();
     let then = state.transition();
-    let (arguments, result_selector, result_path, credentials, retry, catch) = task;
     Some(Task {
         resource: resource?,
         arguments,
@@ -338,9 +336,12 @@ fn read_parallel<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>)
         let location = state.fields.location_of(&format!("Branches[{index}]"));
         branches.extend(reading.nested(value, location, state.around));
     }
-    let parallel = (state.arguments(), state.result_selector(), state.result_path(), state.retry(), state.catch());
+    let arguments = state.arguments();
+    let result_selector = state.result_selector();
+    let result_path = state.result_path();
+    let retry = state.retry();
+    let catch = state.catch();
     let then = state.transition();
-    let (arguments, result_selector, result_path, retry, catch) = parallel;
     Some(Parallel { branches, arguments, result_selector, result_path, retry, catch, then: then? })
 }
 

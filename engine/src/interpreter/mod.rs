@@ -35,6 +35,42 @@ pub use state::ExecutionState;
 /// # Errors
 /// [`NotPending`], and nothing has changed, when nothing waits for the event: a late answer, a timer that was cleared
 /// meanwhile.
+///
+/// # Examples
+/// ```
+/// use asl_engine::{
+///     definition::Definition,
+///     interpreter::{Command, Event, ExecutionFacts, ExecutionState, Outcome, Payload, advance},
+/// };
+/// use time::macros::datetime;
+///
+/// let definition = Definition::parse(
+///     r#"{"StartAt": "Greet", "States": {"Greet": {
+///         "Type": "Pass", "Parameters": {"text.$": "States.Format('Hello {}', $.name)"}, "End": true
+///     }}}"#,
+/// )?;
+/// let facts = ExecutionFacts {
+///     execution_arn: "arn:aws:states:eu-west-2:000000000000:execution:greeting:first",
+///     execution_name: "first",
+///     state_machine_arn: "arn:aws:states:eu-west-2:000000000000:stateMachine:greeting",
+///     state_machine_name: "greeting",
+///     state_machine_version_arn: None,
+///     state_machine_alias_arn: None,
+///     role_arn: "arn:aws:iam::000000000000:role/greeting",
+///     started: datetime!(2026-11-22 10:00 UTC),
+///     input: &Payload::from_text(r#"{"name": "Ada"}"#),
+///     redrive_count: 0,
+///     redriven: None,
+///     seed: 1,
+///     token: &|task| format!("token of {task:?}"),
+/// };
+/// let mut state = ExecutionState::new();
+/// let step = advance(&definition, &facts, &mut state, Event::Start, facts.started)?;
+/// assert_eq!(step.events.len(), 4);
+/// let output = Payload::from_text(r#"{"text":"Hello Ada"}"#);
+/// assert_eq!(step.commands, [Command::Finish(Outcome::Succeeded { output })]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn advance(
     definition: &Definition,
     facts: &ExecutionFacts<'_>,
