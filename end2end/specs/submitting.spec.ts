@@ -18,7 +18,7 @@ test('an application travels from the form to a finished valuation', async ({ pa
 
   await eventually((patience) => expect(status(page)).toHaveText('Valued', patience))
   await expect(page.getByRole('region', { name: 'Valuation' })).toContainText('£666,000')
-  await expect(story(page).last()).toContainText('£666,000')
+  await expect(story(page).filter({ hasText: '£666,000' })).toHaveCount(1)
 })
 
 for (const { amount, decision, loanToValue } of [

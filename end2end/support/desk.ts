@@ -16,6 +16,7 @@ export const seconds = { valuationTimeout: 4, valuerDelay: 1, lateDelay: 6 }
 export class Desk {
   private constructor(
     readonly url: string,
+    private readonly awsUrl: string,
     private readonly server: ChildProcess,
     private readonly dataFolder: string,
   ) {}
@@ -23,8 +24,10 @@ export class Desk {
   static async start(name: string): Promise<Desk> {
     const dataFolder = await mkdtemp(path.join(tmpdir(), 'loan-desk-'))
     const address = `127.0.0.1:${await freePort()}`
+    const awsAddress = `127.0.0.1:${await freePort()}`
     const flags = {
       listen: address,
+      'aws-endpoint': awsAddress,
       'data-dir': dataFolder,
       'valuation-timeout': `${seconds.valuationTimeout}s`,
       'mock-valuer-delay': `${seconds.valuerDelay}s`,
@@ -41,7 +44,7 @@ export class Desk {
     const log = createWriteStream(path.join(logs, `${name}.log`), { flags: 'a' })
     server.stdout.pipe(log)
     server.stderr.pipe(log)
-    const desk = new Desk(`http://${address}`, server, dataFolder)
+    const desk = new Desk(`http://${address}`, `http://${awsAddress}`, server, dataFolder)
     await desk.ready()
     return desk
   }
@@ -54,6 +57,28 @@ export class Desk {
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
     throw new Error('the desk is not ready after 10 seconds; its log is in test-results')
+  }
+
+  /** The tokens that the execution of an application has given out so far, as Step Functions knows them. */
+  async taskTokens(reference: string): Promise<string[]> {
+    const { events } = await this.stepFunctions('GetExecutionHistory', {
+      executionArn: `arn:aws:states:eu-west-2:000000000000:execution:loan-processing:${reference}`,
+      maxResults: 1000,
+    })
+    return (events as { taskScheduledEventDetails?: { parameters: string } }[])
+      .flatMap((event) => event.taskScheduledEventDetails ?? [])
+      .map((details) => JSON.parse(details.parameters).Payload.taskToken)
+  }
+
+  /** An operation of the embedded Step Functions, which asks for no signature. */
+  private async stepFunctions(operation: string, input: object): Promise<Record<string, unknown>> {
+    const answer = await fetch(this.awsUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AWSStepFunctions.${operation}` },
+      body: JSON.stringify(input),
+    })
+    if (!answer.ok) throw new Error(`${operation}: ${answer.status} ${await answer.text()}`)
+    return (await answer.json()) as Record<string, unknown>
   }
 
   async stop() {

@@ -1,0 +1,76 @@
+import { open, status, submit } from '../support/applications.ts'
+import { expect, test } from '../support/test.ts'
+
+test('the graph shows where the execution is, live, and the events tell its whole story', async ({
+  page,
+  request,
+  eventually,
+  accessible,
+}) => {
+  const reference = await submit(request, 'workflow', '999')
+  await open(page, reference)
+  await page.getByRole('navigation', { name: 'Views of this application' }).getByRole('link', { name: 'Workflow' }).click()
+  await expect(page).toHaveURL(`/applications/${reference}?tab=workflow`)
+  const graph = page.getByRole('group', { name: /^Graph of the states/ })
+  const state = (name: string, progress: string) => graph.getByRole('link', { name: `${name} (Task): ${progress}` })
+  await expect(state('RequestValuation', 'here now')).toBeVisible()
+  await expect(state('ManualValuation', 'not reached')).toBeVisible()
+  await accessible()
+
+  await eventually((patience) => expect(state('RequestValuation', 'done')).toBeVisible(patience))
+  const execution = page.getByRole('region', { name: 'Execution' })
+  await eventually((patience) => expect(execution).toContainText('SUCCEEDED', patience))
+
+  const events = page.getByRole('table', { name: 'Events of the execution, oldest first' })
+  const types = (await events.getByRole('rowheader').allTextContents()).map((text) => text.match(/^\w+?(?=\{|$)/)?.[0])
+  const start = types.indexOf('TaskScheduled')
+  expect(types[0]).toBe('ExecutionStarted')
+  expect(types.slice(start, start + 4)).toEqual(['TaskScheduled', 'TaskStarted', 'TaskSubmitted', 'TaskSucceeded'])
+  expect(types.at(-1)).toBe('ExecutionSucceeded')
+  await expect(events.getByText(/^Pause of 1/)).toBeVisible()
+
+  const submitted = events.getByRole('row').filter({ hasText: 'TaskSucceeded' }).first()
+  await submitted.getByText('TaskSucceeded').click()
+  await expect(submitted.getByText('666000').first()).toBeVisible()
+})
+
+test('a state can be looked at: what went in, what came out, where it leads', async ({ page, request, eventually }) => {
+  const reference = await submit(request, 'state', 'Failed response')
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  await page.goto(`/applications/${reference}?tab=workflow`)
+  await page
+    .getByRole('group', { name: /^Graph of the states/ })
+    .getByRole('link', { name: 'RequestValuation (Task): failed, and the failure was caught' })
+    .click()
+  const state = page.getByRole('region', { name: 'RequestValuation' })
+  await expect(state).toContainText('Failed response')
+  await expect(state).toContainText('ValuationFailed')
+})
+
+test('no page shows a task token', async ({ page, request, desk, eventually }) => {
+  const reference = await submit(request, 'secret', 'Failed response')
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  const tokens = await desk.taskTokens(reference)
+  expect(tokens, 'one of the valuer, one of the person').toHaveLength(2)
+
+  await page.reload()
+  const manualValuation = await page.getByRole('link', { name: 'Value the property' }).getAttribute('href')
+  for (const address of [
+    '/',
+    '/applications',
+    '/waiting',
+    manualValuation!,
+    `/applications/${reference}`,
+    `/applications/${reference}?tab=workflow`,
+    `/applications/${reference}?tab=workflow&state=RequestValuation`,
+    `/applications/${reference}?tab=workflow&state=ManualValuation`,
+    `/api/applications/${reference}`,
+  ]) {
+    const answer = await request.get(address)
+    expect(answer.status(), address).toBe(200)
+    const text = await answer.text()
+    for (const token of tokens) expect(text.includes(token), `${address} shows a task token`).toBe(false)
+  }
+})
