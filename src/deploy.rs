@@ -99,9 +99,13 @@ fn global_index(index: &Index) -> Result<GlobalSecondaryIndex, aws_sdk_dynamodb:
     let projection = match index.shows {
         Shows::Everything => Projection::builder().projection_type(ProjectionType::All),
         Shows::KeysOnly => Projection::builder().projection_type(ProjectionType::KeysOnly),
-        Shows::Also(names) => Projection::builder()
-            .projection_type(ProjectionType::Include)
-            .set_non_key_attributes(Some(names.iter().map(ToString::to_string).collect())),
+        Shows::Also(names) => {
+            // An index shows its own keys anyway; DynamoDB refuses to be told so.
+            let others = names.iter().filter(|name| ![&index.partition, &index.sort].contains(name));
+            Projection::builder()
+                .projection_type(ProjectionType::Include)
+                .set_non_key_attributes(Some(others.map(ToString::to_string).collect()))
+        }
     };
     GlobalSecondaryIndex::builder()
         .index_name(index.name)

@@ -31,9 +31,19 @@ pub const TABLE: Table = Table {
     time_to_live: None,
 };
 
-/// Everything but the token. (Keys of an index are in it anyway.)
-const PUBLIC: &[&str] =
-    &["waitingOn", "executionArn", "application", "state", "valuationReference", "failure", "answer"];
+/// Everything but the token.
+const PUBLIC: &[&str] = &[
+    "waitingOn",
+    "applicationReference",
+    "executionArn",
+    "application",
+    "since",
+    "deadline",
+    "state",
+    "valuationReference",
+    "failure",
+    "answer",
+];
 
 /// What an execution is paused on.
 #[derive(Debug, Clone, PartialEq)]
