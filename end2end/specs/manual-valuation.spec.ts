@@ -79,7 +79,7 @@ test('an answer that is not complete is explained, and nothing typed is lost', a
 
   const summary = page.getByRole('alert', { name: 'There is a problem' })
   await expect(summary).toBeFocused()
-  await expect(summary.getByRole('link')).toHaveText(['Enter the value in pounds, like 330,000', 'Enter your name'])
+  await expect(summary.getByRole('link')).toHaveText([/^Enter an amount in pounds/, 'Enter your name'])
   await expect(page.getByLabel('Yes, here is the value')).toBeChecked()
   await expect(page.getByLabel('Value', { exact: true })).toHaveValue('about half a million')
   await expect(page.getByLabel('Date of the valuation')).toHaveValue('2026-01-15')
