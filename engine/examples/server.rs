@@ -71,17 +71,30 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_state(engine.clone());
     let listener = tokio::net::TcpListener::bind(settings.listen).await?;
     tracing::info!(address = %listener.local_addr()?, data = %settings.data_dir.display(), "listening");
-    let stop = async {
-        // Without a signal handler the server can only be killed, which it survives too.
-        let _ = tokio::signal::ctrl_c().await;
-    };
     let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
         // Answers are small: waiting to fill a packet only delays them.
         let _ = connection.set_nodelay(true);
     });
+    let stop = async move {
+        asked_to_stop().await;
+        // Ends the long polls too, so that their connections can close.
+        engine.shutdown().await;
+    };
     axum::serve(listener, routes).with_graceful_shutdown(stop).await?;
-    engine.shutdown().await;
     Ok(())
+}
+
+/// Returns at Ctrl-C or when the service manager asks. To be killed instead does no harm.
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 async fn answer(State(engine): State<StepFunctions>, headers: HeaderMap, body: Bytes) -> Response {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     Clock, Integrations, OpenError, Options,
@@ -20,6 +20,8 @@ pub(crate) struct Engine {
     pub clock: Arc<dyn Clock>,
     pub integrations: Arc<dyn Integrations>,
     pub reactions: Arc<Reactions>,
+    /// Becomes true when the engine closes: whoever waits for something stops waiting.
+    pub closing: watch::Sender<bool>,
     background: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -69,8 +71,8 @@ impl Engine {
         let store = tokio::task::spawn_blocking(open)
             .await
             .map_err(|error| OpenError::Storage { path: database.display().to_string(), source: error.into() })??;
-        let background = Mutex::default();
-        let engine = Arc::new(Self { options, store, clock, integrations, reactions, background });
+        let (closing, background) = (watch::Sender::new(false), Mutex::default());
+        let engine = Arc::new(Self { options, store, clock, integrations, reactions, closing, background });
         let tasks = [
             tokio::spawn(tasks::fire_timers(engine.clone())),
             tokio::spawn(tasks::make_calls(engine.clone(), line)),
@@ -86,6 +88,8 @@ impl Engine {
 
     /// Ends what goes on in the background and closes the database. A second time does nothing.
     pub fn close(&self) {
+        self.closing.send_replace(true);
+        self.reactions.endings.forget();
         self.background().drain(..).for_each(|task| task.abort());
         self.store.close();
     }

@@ -139,6 +139,7 @@ pub(super) async fn get_activity_task(engine: &Engine, fields: &mut Fields) -> R
     let give_up = tokio::time::Instant::now() + POLL;
     let name = named(&arn, &engine.options)?.ok_or_else(|| Fault::ActivityDoesNotExist(arn.clone()))?;
     let offers = engine.reactions.workers.of(name);
+    let mut closing = engine.closing.subscribe();
     loop {
         // Waits from before it asks: a task that comes in between wakes it.
         let mut offered = std::pin::pin!(offers.notified());
@@ -146,8 +147,11 @@ pub(super) async fn get_activity_task(engine: &Engine, fields: &mut Fields) -> R
         if let Some(task) = take(engine, arn.clone(), worker.clone()).await? {
             return Ok(task);
         }
-        if tokio::time::timeout_at(give_up, offered).await.is_err() {
-            return Ok(Body::json(&json!({"taskToken": null})));
+        let nothing = || Ok(Body::json(&json!({"taskToken": null})));
+        tokio::select! {
+            () = offered => {}
+            () = tokio::time::sleep_until(give_up) => return nothing(),
+            _ = closing.wait_for(|closing| *closing) => return nothing(),
         }
     }
 }

@@ -23,15 +23,11 @@ pub(super) async fn describe_execution(engine: &Engine, fields: &mut Fields) -> 
     let arn = fields.text("executionArn", ARN)?;
     let included = fields.optional_word("includedData", &INCLUDED_DATA)? != Some("METADATA_ONLY");
     fields.check()?;
-    let options = engine.options.clone();
-    engine
-        .store
-        .read(move |connection| {
-            let (execution, machine) = find_execution(connection, &options, &arn)?;
-            let data = executions::data(connection, execution.id)?;
-            Ok(Body::json(&description(&options, &execution, &machine, data, included)))
-        })
-        .await
+    engine.store.glance(|connection| {
+        let (execution, machine) = find_execution(connection, &engine.options, &arn)?;
+        let data = executions::data(connection, execution.id)?;
+        Ok(Body::json(&description(&engine.options, &execution, &machine, data, included)))
+    })
 }
 
 fn description(

@@ -124,6 +124,12 @@ impl Store {
         self.readers.read(query).await
     }
 
+    /// Runs a query where the caller stands. For looking up one thing by its key: that takes less time than handing
+    /// it to another thread and back.
+    pub fn glance<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Fault> {
+        self.readers.glance(query)
+    }
+
     pub fn signer(&self) -> &Signer {
         &self.signer
     }
@@ -134,6 +140,137 @@ impl Store {
 
     /// Lets the changes that wait commit, and closes the database.
     pub fn close(&self) {
+        // The last connection to close moves the log into the database: that should be the writer's.
+        self.readers.close();
         self.writer.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::SystemClock;
+
+    struct Nobody;
+
+    impl AfterCommit for Nobody {
+        fn perform(&self, _: Effects) {}
+    }
+
+    fn open(folder: &tempfile::TempDir) -> Arc<Store> {
+        let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+        Arc::new(Store::open(&folder.path().join("db"), options, Arc::new(SystemClock), Arc::new(Nobody)).unwrap())
+    }
+
+    fn tag(connection: &Connection, key: &str) -> rusqlite::Result<()> {
+        tags::put(connection, "r", key, "")
+    }
+
+    async fn keys(store: &Store) -> Vec<String> {
+        let all = store.read(|connection| Ok(tags::list(connection, "r")?)).await.unwrap();
+        all.into_iter().map(|(key, _)| key).collect()
+    }
+
+    type Change = fn(&mut Transaction<'_>) -> Result<(), Stop>;
+
+    /// Runs the changes in one batch: they gather while the writer is held up.
+    async fn together(store: &Arc<Store>, changes: Vec<Change>) -> Vec<Result<(), Fault>> {
+        let (go_on, held_up) = mpsc::channel::<()>();
+        let held_up = std::sync::Mutex::new(held_up);
+        let holding = tokio::spawn({
+            let store = store.clone();
+            async move {
+                store
+                    .write(move |_| {
+                        // Once; when it is run again there is nobody left to wait for.
+                        let _ = held_up.lock().unwrap().recv();
+                        Ok(())
+                    })
+                    .await
+            }
+        });
+        tokio::task::yield_now().await;
+        let waiting: Vec<_> = changes
+            .into_iter()
+            .map(|change| {
+                let store = store.clone();
+                tokio::spawn(async move { store.write(change).await })
+            })
+            .collect();
+        // On this runtime of one thread, each has got in line before this goes on.
+        tokio::task::yield_now().await;
+        drop(go_on);
+        holding.await.unwrap().unwrap();
+        let mut answers = Vec::new();
+        for change in waiting {
+            answers.push(change.await.unwrap());
+        }
+        answers
+    }
+
+    #[tokio::test]
+    async fn a_change_that_panics_spoils_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let answers = together(
+            &store,
+            vec![
+                |transaction| Ok(tag(transaction.connection, "before")?),
+                |transaction| {
+                    tag(transaction.connection, "half done")?;
+                    panic!("a test's panic")
+                },
+                |transaction| Ok(tag(transaction.connection, "after")?),
+            ],
+        )
+        .await;
+        assert_eq!(answers, [Ok(()), Err(StorageError::Internal.into()), Ok(())]);
+        assert_eq!(keys(&store).await, ["after", "before"]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_and_spoils_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let answers = together(
+            &store,
+            vec![|_| Err(Fault::TaskTimedOut.into()), |transaction| Ok(tag(transaction.connection, "a")?)],
+        )
+        .await;
+        assert_eq!(answers, [Err(Fault::TaskTimedOut), Ok(())]);
+        assert_eq!(keys(&store).await, ["a"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_acknowledges_nothing_and_the_store_goes_on_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        // SQLite reports the limit on its own size as it reports a full disk.
+        let limit = |pages: &'static str| {
+            store.write(move |transaction| {
+                Ok(transaction.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)
+            })
+        };
+        limit("1").await.unwrap();
+        let much = |transaction: &mut Transaction<'_>| {
+            Ok(tags::put(transaction.connection, "r", "much", &"x".repeat(1 << 20))?)
+        };
+        assert_eq!(store.write(much).await, Err(StorageError::Full.into()));
+        assert!(keys(&store).await.is_empty());
+        limit("1000000").await.unwrap();
+        assert_eq!(store.write(much).await, Ok(()));
+        assert_eq!(keys(&store).await, ["much"]);
+    }
+
+    #[tokio::test]
+    async fn a_closed_store_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        store.close();
+        assert_eq!(store.write(|_| Ok(())).await, Err(StorageError::Closed.into()));
     }
 }

@@ -37,23 +37,35 @@ impl Readers {
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| StorageError::Closed)?;
         let pool = self.pool.clone();
         let answer = tokio::task::spawn_blocking(move || {
-            let connection = pool.take()?;
-            let answer = query(&connection);
-            pool.idle().push(connection);
+            let answer = pool.run(query);
             drop(permit);
             answer
         })
         .await;
         match answer {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Stop::Refused(fault))) => Err(fault),
-            Ok(Err(Stop::Broken(error))) => Err(StorageError::report(&error).into()),
+            Ok(answer) => told(answer),
             Err(error) => {
                 tracing::error!(%error, "a query panicked");
                 Err(StorageError::Internal.into())
             }
         }
     }
+
+    /// Closes the connections that nobody uses.
+    pub fn close(&self) {
+        self.pool.idle().clear();
+    }
+
+    pub fn glance<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Fault> {
+        told(self.pool.run(query))
+    }
+}
+
+fn told<T>(answer: Result<T, Stop>) -> Result<T, Fault> {
+    answer.map_err(|stop| match stop {
+        Stop::Refused(fault) => fault,
+        Stop::Broken(error) => StorageError::report(&error).into(),
+    })
 }
 
 impl Pool {
@@ -62,8 +74,11 @@ impl Pool {
         self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn take(&self) -> rusqlite::Result<Connection> {
+    fn run<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Stop> {
         let idle = self.idle().pop();
-        idle.map_or_else(|| open::reader(&self.path), Ok)
+        let connection = idle.map_or_else(|| open::reader(&self.path), Ok)?;
+        let answer = query(&connection);
+        self.idle().push(connection);
+        answer
     }
 }

@@ -140,7 +140,6 @@ impl Scribe {
                 Err(error) => batch.into_iter().for_each(|job| job.settle(Err(error.clone()))),
             }
         }
-        // The last connection to close moves the log into the database.
         if let Err((_, error)) = self.connection.close() {
             tracing::error!(%error, "the database could not be closed");
         }

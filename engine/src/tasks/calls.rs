@@ -119,11 +119,10 @@ async fn make(engine: &Arc<Engine>, call: Call) {
 
 /// Tries until the database has it. The call has been made: its answer must not be lost to a disk that is full.
 async fn until_stored<F: Future<Output = Result<(), Fault>>>(store: impl Fn() -> F) {
-    loop {
-        match store().await {
-            Err(Fault::Storage(StorageError::Full | StorageError::Internal)) => tokio::time::sleep(AGAIN).await,
-            Ok(()) | Err(_) => return,
-        }
+    let mut pause = AGAIN;
+    while let Err(Fault::Storage(StorageError::Full | StorageError::Internal)) = store().await {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(60 * AGAIN);
     }
 }
 

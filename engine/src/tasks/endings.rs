@@ -30,6 +30,11 @@ impl Endings {
         told
     }
 
+    /// Nobody will be told any more.
+    pub fn forget(&self) {
+        self.waiting().clear();
+    }
+
     pub fn tell(&self, ended: Ended) {
         if let Some(tell) = self.waiting().remove(&ended.name) {
             let _ = tell.send(ended);

@@ -5,19 +5,19 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinSet};
 
 use super::AGAIN;
 use crate::{
     clock::{from_millis, millis},
     engine::Engine,
-    interpreter::Event,
+    interpreter::{Event, TimerId},
     protocol::Fault,
-    store::{StorageError, timers},
+    store::{ExecutionId, StorageError, Transaction, timers},
 };
 
-/// Timers fired in one change; others get in between.
-const BATCH: i64 = 64;
+/// Timers fired at once; other changes get in between.
+const BATCH: i64 = 128;
 
 /// Wakes the task that sleeps until the next timer when an earlier one is set.
 pub(crate) struct Alarm {
@@ -71,20 +71,38 @@ pub(crate) async fn fire_timers(engine: Arc<Engine>) {
 }
 
 /// Fires what is due, and says when the next is.
-async fn fire_due(engine: &Engine) -> Result<Option<i64>, Fault> {
-    let next = engine.store.read(|connection| Ok(timers::next(connection)?)).await?;
-    if next.is_none_or(|next| next > millis(engine.clock.now())) {
-        return Ok(next);
+async fn fire_due(engine: &Arc<Engine>) -> Result<Option<i64>, Fault> {
+    let now = millis(engine.clock.now());
+    let due = engine.store.read(move |connection| Ok(timers::due(connection, now, BATCH)?)).await?;
+    // Each is a change of its own, which the writer commits together: one that breaks spoils no other.
+    let mut firing = JoinSet::new();
+    for (execution, timer) in due {
+        let engine = engine.clone();
+        firing.spawn(async move { fire(&engine, execution, timer).await });
     }
-    engine
-        .store
-        .write(|transaction| {
-            for (execution, timer) in timers::due(transaction.connection, millis(transaction.now), BATCH)? {
-                timers::clear(transaction.connection, execution, timer)?;
-                // One that nothing waits for has only been cleared late.
-                let _ = transaction.deliver(execution, Event::TimerFired { timer })?;
-            }
-            Ok(timers::next(transaction.connection)?)
-        })
-        .await
+    while let Some(fired) = firing.join_next().await {
+        fired.map_err(|_| StorageError::Internal)??;
+    }
+    engine.store.read(|connection| Ok(timers::next(connection)?)).await
+}
+
+/// A timer whose activation breaks is put off by this much, in milliseconds: the fault is in the log, and the others
+/// must not wait for it.
+const PUT_OFF: i64 = 60_000;
+
+async fn fire(engine: &Engine, execution: ExecutionId, timer: TimerId) -> Result<(), Fault> {
+    let fire = move |transaction: &mut Transaction<'_>| {
+        timers::clear(transaction.connection, execution, timer)?;
+        // One that nothing waits for has only been cleared late.
+        let _ = transaction.deliver(execution, Event::TimerFired { timer })?;
+        Ok(())
+    };
+    let put_off = move |transaction: &mut Transaction<'_>| {
+        timers::set(transaction.connection, execution, timer, millis(transaction.now) + PUT_OFF)?;
+        Ok(())
+    };
+    match engine.store.write(fire).await {
+        Err(Fault::Storage(StorageError::Internal)) => engine.store.write(put_off).await,
+        fired => fired,
+    }
 }
