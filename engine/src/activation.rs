@@ -99,7 +99,7 @@ impl Transaction<'_> {
             }
         }
         // One that failed may be redriven: where it stood is kept.
-        if status == Status::Running || status.is_redrivable() && !runnable.express {
+        if status == Status::Running || !runnable.express && state.is_redrivable() {
             executions::put_state(self.connection, id, &serde_json::to_vec(&state).map_err(unwritable)?)?;
         } else {
             executions::drop_state(self.connection, id)?;

@@ -281,3 +281,28 @@ async fn an_alias_leads_to_its_version() {
     desk.ask("DeleteStateMachineAlias", json!({"stateMachineAliasArn": alias})).await;
     desk.ask("DeleteStateMachineVersion", json!({"stateMachineVersionArn": version})).await;
 }
+
+#[tokio::test]
+async fn a_redriven_execution_goes_on_where_it_failed() {
+    let (_folder, desk) = open().await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
+    assert_eq!(
+        desk.refusal("RedriveExecution", json!({"executionArn": execution})).await,
+        ("ExecutionNotRedrivable".to_owned(), "Execution is RUNNING and cannot be redriven".to_owned())
+    );
+    let first = desk.called().await.token();
+    desk.ask("SendTaskFailure", json!({"taskToken": first, "error": "No"})).await;
+    assert_eq!(desk.describe(&execution).await["redriveStatus"], "REDRIVABLE");
+
+    let redrive = json!({"executionArn": execution, "clientToken": "once"});
+    let redriven = desk.ask("RedriveExecution", redrive.clone()).await;
+    assert_eq!(desk.ask("RedriveExecution", redrive).await, redriven, "the same request is the same redrive");
+    let second = desk.called().await.token();
+    assert!(desk.nothing_called().await);
+    assert_eq!(desk.succeed(&first, &json!(1)).await.unwrap_err().0, "TaskTimedOut");
+    desk.succeed(&second, &json!(2)).await.unwrap();
+    let end = desk.describe(&execution).await;
+    assert_eq!((&end["status"], &end["output"], &end["redriveCount"]), (&json!("SUCCEEDED"), &json!("2"), &json!(1)));
+    assert!(desk.history(&execution).await.contains(&"ExecutionRedriven".to_owned()));
+}

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{find_execution, find_machine};
+use super::{find_execution, find_machine, redrive};
 use crate::{
     Options,
     arn::Arn,
@@ -23,10 +23,11 @@ pub(super) async fn describe_execution(engine: &Engine, fields: &mut Fields) -> 
     let arn = fields.text("executionArn", ARN)?;
     let included = fields.optional_word("includedData", &INCLUDED_DATA)? != Some("METADATA_ONLY");
     fields.check()?;
+    let now = millis(engine.clock.now());
     engine.store.glance(|connection| {
         let (execution, machine) = find_execution(connection, &engine.options, &arn)?;
         let data = executions::data(connection, execution.id)?;
-        Ok(Body::json(&description(&engine.options, &execution, &machine, data, included)))
+        Ok(Body::json(&description(&engine.options, &execution, &machine, data, included, now)))
     })
 }
 
@@ -36,6 +37,7 @@ fn description(
     machine: &str,
     data: Data,
     included: bool,
+    now: i64,
 ) -> Map<String, Value> {
     let mut all = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
@@ -63,12 +65,12 @@ fn description(
     put("stateMachineAliasArn", execution.alias.as_ref().map(|alias| options.qualified_arn(machine, alias).into()));
     put("redriveCount", Some(execution.redrive_count.into()));
     put("redriveDate", execution.redriven.map(|at| epoch_seconds(at).into()));
-    if execution.status.is_redrivable() {
-        put("redriveStatus", Some("REDRIVABLE".into()));
-    } else {
-        put("redriveStatus", Some("NOT_REDRIVABLE".into()));
-        let reason = format!("Execution is {} and cannot be redriven", execution.status.word());
-        put("redriveStatusReason", Some(reason.into()));
+    match redrive::obstacle(execution, now) {
+        None => put("redriveStatus", Some("REDRIVABLE".into())),
+        Some(reason) => {
+            put("redriveStatus", Some("NOT_REDRIVABLE".into()));
+            put("redriveStatusReason", Some(reason.into()));
+        }
     }
     all
 }

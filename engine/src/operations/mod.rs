@@ -6,6 +6,7 @@ mod aliases;
 mod definitions;
 mod executions;
 mod history;
+mod redrive;
 mod start;
 mod state_machines;
 mod sync;
@@ -44,6 +45,7 @@ pub(crate) async fn answer(engine: &Engine, operation: &str, body: &[u8]) -> Res
         "ListExecutions" => executions::list_executions(engine, fields).await,
         "StopExecution" => executions::stop_execution(engine, fields).await,
         "GetExecutionHistory" => history::get_execution_history(engine, fields).await,
+        "RedriveExecution" => redrive::redrive_execution(engine, fields).await,
         "DescribeStateMachineForExecution" => state_machines::describe_for_execution(engine, fields).await,
         "StartSyncExecution" => sync::start_sync_execution(engine, fields).await,
 

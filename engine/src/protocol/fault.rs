@@ -15,6 +15,8 @@ pub enum Fault {
     ExecutionAlreadyExists(String),
     #[error("Execution Does Not Exist: '{0}'")]
     ExecutionDoesNotExist(String),
+    #[error("{0}")]
+    ExecutionNotRedrivable(String),
     #[error("Invalid Arn: '{0}'")]
     InvalidArn(String),
     #[error("Invalid State Machine Definition: '{0}'")]
@@ -70,6 +72,7 @@ impl Fault {
             Fault::Conflict(_) => "ConflictException",
             Fault::ExecutionAlreadyExists(_) => "ExecutionAlreadyExists",
             Fault::ExecutionDoesNotExist(_) => "ExecutionDoesNotExist",
+            Fault::ExecutionNotRedrivable(_) => "ExecutionNotRedrivable",
             Fault::InvalidArn(_) => "InvalidArn",
             Fault::InvalidDefinition(_) => "InvalidDefinition",
             Fault::InvalidEncryptionConfiguration(_) => "InvalidEncryptionConfiguration",

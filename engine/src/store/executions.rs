@@ -253,6 +253,31 @@ pub(crate) fn end(connection: &Connection, id: ExecutionId, end: &End<'_>) -> Re
         .map(drop)
 }
 
+/// It runs again.
+pub(crate) fn redrive(connection: &Connection, id: ExecutionId, at: i64, client_token: Option<&str>) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE execution SET status = 0, stopped = NULL, output = NULL, error = NULL, cause = NULL,
+                                  redrive_count = redrive_count + 1, redriven = ? WHERE id = ?",
+        )?
+        .execute((at, id))?;
+    connection.prepare_cached("DELETE FROM redrive WHERE execution = ?")?.execute([id])?;
+    if let Some(client_token) = client_token {
+        connection
+            .prepare_cached("INSERT INTO redrive (execution, client_token) VALUES (?, ?)")?
+            .execute((id, client_token))?;
+    }
+    Ok(())
+}
+
+/// The clientToken of its last redrive.
+pub(crate) fn redriven_by(connection: &Connection, id: ExecutionId) -> Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT client_token FROM redrive WHERE execution = ?")?
+        .query_row([id], |row| row.get(0))
+        .optional()
+}
+
 pub(crate) fn state(connection: &Connection, id: ExecutionId) -> Result<Option<Vec<u8>>> {
     connection
         .prepare_cached("SELECT state FROM execution_state WHERE execution = ?")?
@@ -294,5 +319,6 @@ pub(crate) fn some_of(
 pub(crate) fn remove(connection: &Connection, id: ExecutionId) -> Result<()> {
     super::history::remove(connection, id)?;
     drop_state(connection, id)?;
+    connection.prepare_cached("DELETE FROM redrive WHERE execution = ?")?.execute([id])?;
     connection.prepare_cached("DELETE FROM execution WHERE id = ?")?.execute([id]).map(drop)
 }

@@ -102,6 +102,12 @@ CREATE TABLE execution_state (
     state BLOB NOT NULL
 ) STRICT;
 
+-- The clientToken of an execution's last redrive: the same request again is the same redrive.
+CREATE TABLE redrive (
+    execution INTEGER PRIMARY KEY,
+    client_token TEXT NOT NULL
+) STRICT;
+
 -- One row an activation: its events, one a line. The id is execution * 32768 + id of the first event, so an
 -- execution's events lie side by side and a page finds its place without another index.
 CREATE TABLE history (

@@ -1,0 +1,58 @@
+//! RedriveExecution: an execution that ended without success goes on where it failed.
+
+use serde_json::json;
+
+use super::find_execution;
+use crate::{
+    clock::{epoch_seconds, millis},
+    engine::Engine,
+    interpreter::{Event, ExecutionState},
+    protocol::{ARN, Body, Fault, Fields, Text},
+    store::executions::{self, Execution},
+};
+
+const CLIENT_TOKEN: Text = Text::length(1..=64);
+/// For how long after its end an execution can be redriven, in milliseconds: 14 days.
+const PERIOD: i64 = 14 * 24 * 60 * 60 * 1000;
+
+/// Why the execution can't be redriven now, as DescribeExecution says it.
+pub(super) fn obstacle(execution: &Execution, now: i64) -> Option<String> {
+    if !execution.status.is_redrivable() {
+        return Some(format!("Execution is {} and cannot be redriven", execution.status.word()));
+    }
+    let expired = execution.stopped.is_some_and(|stopped| now - stopped > PERIOD);
+    expired.then(|| "Execution's redrivable period of 14 days has been exceeded".to_owned())
+}
+
+pub(super) async fn redrive_execution(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let arn = fields.text("executionArn", ARN)?;
+    let client_token = fields.optional_text("clientToken", CLIENT_TOKEN)?;
+    fields.check()?;
+    let redriven = engine
+        .store
+        .write(move |transaction| {
+            let connection = transaction.connection;
+            let (execution, _) = find_execution(connection, transaction.options, &arn)?;
+            let id = execution.id;
+            if let (Some(token), Some(redriven)) = (&client_token, execution.redriven)
+                && executions::redriven_by(connection, id)?.as_ref() == Some(token)
+            {
+                return Ok(redriven);
+            }
+            let now = millis(transaction.now);
+            if let Some(obstacle) = obstacle(&execution, now) {
+                return Err(Fault::ExecutionNotRedrivable(obstacle).into());
+            }
+            let state = executions::state(connection, id)?;
+            let state = state.and_then(|state| serde_json::from_slice::<ExecutionState>(&state).ok());
+            if !state.is_some_and(|state| state.is_redrivable()) {
+                let reason = "Execution's history has no room for more events, or nothing in it can go on";
+                return Err(Fault::ExecutionNotRedrivable(reason.to_owned()).into());
+            }
+            executions::redrive(connection, id, now, client_token.as_deref())?;
+            let _ = transaction.deliver(id, Event::Redrive)?;
+            Ok(now)
+        })
+        .await?;
+    Ok(Body::json(&json!({"redriveDate": epoch_seconds(redriven)})))
+}
