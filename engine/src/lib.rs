@@ -1,5 +1,58 @@
 //! An embeddable AWS Step Functions: Amazon States Language, durable executions and task tokens on SQLite, behind the
 //! AWS JSON protocol.
+//!
+//! Whoever embeds it gives it the functions and services that Task states call ([`Integrations`]), and hands it
+//! requests ([`StepFunctions::handle`]): those of an SDK's HTTP connector, of a web server, or its own.
+//!
+//! # Examples
+//! ```
+//! use std::sync::Arc;
+//!
+//! use asl_engine::{FunctionError, Integrations, Options, ServiceError, StepFunctions};
+//! use serde_json::{Value, json};
+//!
+//! struct Greetings;
+//!
+//! #[async_trait::async_trait]
+//! impl Integrations for Greetings {
+//!     async fn invoke_function(&self, _function: &str, payload: Value) -> Result<Value, FunctionError> {
+//!         Ok(json!(format!("Hello {}", payload["name"].as_str().unwrap_or("you"))))
+//!     }
+//!
+//!     async fn call_service(&self, service: &str, _: &str, _: Value) -> Result<Value, ServiceError> {
+//!         let (error, message) = (format!("{service}.NotSupported"), "There are only greetings here".into());
+//!         Err(ServiceError { error, message, status: 501, request_id: String::new() })
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+//! let engine = StepFunctions::open(&folder.path().join("executions.sqlite"), options, Arc::new(Greetings)).await?;
+//!
+//! let ask = async |operation: &str, request: Value| -> Result<Value, serde_json::Error> {
+//!     serde_json::from_slice(&engine.handle(operation, request.to_string().as_bytes()).await.body)
+//! };
+//! let definition = r#"{"StartAt": "Greet", "States": {"Greet": {
+//!     "Type": "Task", "Resource": "arn:aws:lambda:eu-west-2:000000000000:function:greet", "End": true
+//! }}}"#;
+//! let role = "arn:aws:iam::000000000000:role/greeting";
+//! let machine =
+//!     ask("CreateStateMachine", json!({"name": "greeting", "definition": definition, "roleArn": role})).await?;
+//! let machine = &machine["stateMachineArn"];
+//! let request = json!({"stateMachineArn": machine, "name": "first", "input": r#"{"name": "Ada"}"#});
+//! let execution = ask("StartExecution", request).await?["executionArn"].clone();
+//!
+//! let mut end = json!({"status": "RUNNING"});
+//! while end["status"] == "RUNNING" {
+//!     end = ask("DescribeExecution", json!({"executionArn": execution})).await?;
+//! }
+//! assert_eq!(end["output"], r#""Hello Ada""#);
+//! engine.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
 
 mod activation;
 mod arn;

@@ -306,3 +306,59 @@ async fn a_redriven_execution_goes_on_where_it_failed() {
     assert_eq!((&end["status"], &end["output"], &end["redriveCount"]), (&json!("SUCCEEDED"), &json!("2"), &json!(1)));
     assert!(desk.history(&execution).await.contains(&"ExecutionRedriven".to_owned()));
 }
+
+#[tokio::test]
+async fn a_state_is_tested_alone() {
+    let (_folder, desk) = open().await;
+    let test = async |state: Value, more: Value| {
+        let mut request = json!({"definition": state.to_string(), "input": r#"{"n":2}"#, "roleArn": ROLE});
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        desk.ask("TestState", request).await
+    };
+    let choice = json!({
+        "Type": "Choice",
+        "Choices": [{"Variable": "$.n", "NumericEquals": 2, "Next": "Two"}],
+        "Default": "Other"
+    });
+    assert_eq!(
+        test(choice, json!({})).await,
+        json!({"output": r#"{"n":2}"#, "nextState": "Two", "status": "SUCCEEDED"})
+    );
+
+    let fail = json!({"Type": "Fail", "Error": "E", "Cause": "C"});
+    assert_eq!(test(fail, json!({})).await, json!({"error": "E", "cause": "C", "status": "FAILED"}));
+
+    let wait = json!({"Type": "Wait", "Seconds": 1000, "End": true});
+    assert_eq!(test(wait, json!({})).await, json!({"output": r#"{"n":2}"#, "status": "SUCCEEDED"}));
+
+    let pass = json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $who %}", "End": true});
+    let variables = json!({"variables": r#"{"who": "me"}"#});
+    assert_eq!(test(pass, variables).await, json!({"output": r#""me""#, "status": "SUCCEEDED"}));
+
+    let task = json!({
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "f", "Payload.$": "$"},
+        "Retry": [{"ErrorEquals": ["Busy"]}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Sorry"}],
+        "Next": "Done"
+    });
+    let result = json!({"mock": {"result": r#"{"Payload":1}"#}});
+    assert_eq!(
+        test(task.clone(), result).await,
+        json!({"output": r#"{"Payload":1}"#, "nextState": "Done", "status": "SUCCEEDED"})
+    );
+    let busy = json!({"mock": {"errorOutput": {"error": "Busy", "cause": "c"}}});
+    assert_eq!(test(task.clone(), busy).await, json!({"error": "Busy", "cause": "c", "status": "RETRIABLE"}));
+    let broken = test(task.clone(), json!({"mock": {"errorOutput": {"error": "Broken", "cause": "c"}}})).await;
+    assert_eq!((&broken["status"], &broken["nextState"]), (&json!("CAUGHT_ERROR"), &json!("Sorry")));
+
+    let (called, answered) = tokio::join!(test(task, json!({"inspectionLevel": "DEBUG"})), async {
+        let call = desk.called().await;
+        assert_eq!(call.payload, json!({"n": 2}));
+        call.returns(json!("yes"));
+    });
+    let () = answered;
+    assert_eq!((&called["status"], &called["nextState"]), (&json!("SUCCEEDED"), &json!("Done")));
+    assert!(called["inspectionData"]["result"].as_str().unwrap().contains("\"Payload\":\"yes\""));
+}

@@ -12,6 +12,7 @@ mod state_machines;
 mod sync;
 mod tags;
 mod task_answers;
+mod test_state;
 mod versions;
 
 use rusqlite::Connection;
@@ -54,6 +55,7 @@ pub(crate) async fn answer(engine: &Engine, operation: &str, body: &[u8]) -> Res
         "DescribeStateMachine" => state_machines::describe_state_machine(engine, fields).await,
         "ListStateMachines" => state_machines::list_state_machines(engine, fields).await,
         "DeleteStateMachine" => state_machines::delete_state_machine(engine, fields).await,
+        "TestState" => test_state::test_state(engine, fields).await,
         "ValidateStateMachineDefinition" => definitions::validate(fields),
 
         "CreateActivity" => activities::create_activity(engine, fields).await,

@@ -12,6 +12,7 @@ mod workers;
 pub(crate) use calls::{Calls, make_calls};
 pub(crate) use deletions::{Deleted, Deletions, carry_out_deletions, delete_some_of};
 pub(crate) use endings::Endings;
+pub(crate) use services::call_once;
 pub(crate) use timers::{Alarm, fire_timers};
 pub(crate) use workers::Workers;
 

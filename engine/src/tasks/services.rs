@@ -48,6 +48,11 @@ pub(super) async fn perform(engine: &Engine, work: Work) -> Result<Payload, Fail
     }
 }
 
+/// Makes a call on which no execution waits; a failure is its error and cause.
+pub(crate) async fn call_once(engine: &Engine, work: Work) -> Result<Payload, (String, String)> {
+    perform(engine, work).await.map_err(|failure| (failure.error, failure.cause))
+}
+
 /// `lambda:invoke`.
 async fn invoke(engine: &Engine, mut parameters: Value) -> Result<Payload, Failure> {
     let function = match parameters.get("FunctionName") {
