@@ -10,6 +10,9 @@ use super::{clock, copy, keys, refresh};
 
 /// Changes come in bursts; this long is waited for more before the page is fetched again.
 const GATHER: Duration = Duration::from_millis(150);
+/// A page that is connected this many milliseconds after it was asked for has missed nothing: the desk tells a new
+/// listener what changed just before.
+const FRESH: f64 = 2_000.0;
 /// Until the connection is tried again when the browser itself has given up on it.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -73,9 +76,8 @@ impl Connection {
 
     fn listen(self: Rc<Self>) {
         let Ok(source) = EventSource::new("/events") else { return };
-        // What changed between the rendering of the page and now is caught up with.
         let opened = self.clone();
-        let on_open = Closure::<dyn Fn()>::new(move || opened.clone().fetch());
+        let on_open = Closure::<dyn Fn()>::new(move || opened.clone().connected());
         source.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         on_open.forget();
 
@@ -94,6 +96,15 @@ impl Connection {
         });
         source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         on_error.forget();
+    }
+
+    /// A page that is no longer fresh, or was cut off for a while, catches up.
+    fn connected(self: Rc<Self>) {
+        if window().performance().is_some_and(|performance| performance.now() < FRESH) {
+            self.set_freshness.set(Freshness::Updated(clock::time_of_day()));
+        } else {
+            self.fetch();
+        }
     }
 
     fn changed(self: Rc<Self>) {
