@@ -19,10 +19,10 @@ pub fn ApplicationTable(caption: &'static str, rows: Vec<ApplicationRow>) -> imp
                     <th scope="col" class="wide">"Applicant"</th>
                     <th scope="col">"Property"</th>
                     <th scope="col" class="number wide">"Amount"</th>
-                    <th scope="col" class="number wide">"LTV"</th>
+                    <th scope="col" class="number wide wider">"LTV"</th>
                     <th scope="col">"Status"</th>
                     <th scope="col" class="wide">"Deadline"</th>
-                    <th scope="col" class="wide">"Updated"</th>
+                    <th scope="col" class="wide wider">"Updated"</th>
                 </tr>
             </thead>
             <tbody>{rows.into_iter().map(|row| view! { <Row row/> }).collect_view()}</tbody>
@@ -41,16 +41,16 @@ fn Row(row: ApplicationRow) -> impl IntoView {
             data-news=format!("{reference}: {}", row.status)
         >
             <th scope="row"><a class="row-link" href=format!("/applications/{reference}")>{reference.clone()}</a></th>
-            <td class="wide">{row.application.applicant.unwrap_or_else(|| "–".to_owned())}</td>
-            <td>
+            <td class="words wide">{row.application.applicant.unwrap_or_else(|| "–".to_owned())}</td>
+            <td class="words">
                 <span class="property">{property.name_or_number}</span> " "
                 <span class="postcode">{property.postcode.to_string()}</span>
             </td>
             <td class="number wide">{money(row.application.loan_amount)}</td>
-            <td class="number wide">{percent(row.loan_to_value)}</td>
+            <td class="number wide wider">{percent(row.loan_to_value)}</td>
             <td><Status status=row.status/></td>
             <td class="wide">{row.waiting.map(|item| view! { <Deadline item/> })}</td>
-            <td class="wide quiet"><When at=row.updated_at style=TimeStyle::Relative/></td>
+            <td class="wide wider quiet"><When at=row.updated_at style=TimeStyle::Relative/></td>
         </tr>
     }
     .into_any()

@@ -18,4 +18,4 @@ pub use gauge::LoanToValueGauge;
 pub use icon::{Glyph, Icon};
 pub use notice::NoticeBanner;
 pub use status::Status;
-pub use when::{TimeStyle, When, milliseconds};
+pub use when::{TimeStyle, When, day_in_words, milliseconds};

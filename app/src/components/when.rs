@@ -4,7 +4,7 @@
 //! in the viewer's own zone.
 
 use leptos::prelude::*;
-use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+use time::{Date, OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use crate::time_words;
 
@@ -15,6 +15,8 @@ pub enum TimeStyle {
     Relative,
     /// `22 Nov 2026, 10:20 UTC`
     Minute,
+    /// `22 Nov 2026, 10:20:30 UTC`
+    Second,
     /// `10:20:30.123 UTC`
     Clock,
 }
@@ -25,6 +27,7 @@ impl TimeStyle {
         match self {
             Self::Relative => "relative",
             Self::Minute => "minute",
+            Self::Second => "second",
             Self::Clock => "clock",
         }
     }
@@ -35,6 +38,7 @@ pub fn When(at: OffsetDateTime, style: TimeStyle) -> impl IntoView {
     let text = match style {
         TimeStyle::Relative => time_words::relative(milliseconds(OffsetDateTime::now_utc()), milliseconds(at)),
         TimeStyle::Minute => minute(at),
+        TimeStyle::Second => second(at),
         TimeStyle::Clock => clock(at),
     };
     view! {
@@ -65,9 +69,20 @@ fn minute(at: OffsetDateTime) -> String {
     in_utc(at, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC"))
 }
 
+/// `22 Nov 2026, 10:20:30 UTC`
+fn second(at: OffsetDateTime) -> String {
+    in_utc(at, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute]:[second] UTC"))
+}
+
 /// `10:20:30.123 UTC`
 fn clock(at: OffsetDateTime) -> String {
     in_utc(at, format_description!("[hour]:[minute]:[second].[subsecond digits:3] UTC"))
+}
+
+/// `22 November 2026`
+pub fn day_in_words(date: Date) -> String {
+    // Every Date has these components.
+    date.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
 }
 
 fn in_utc(at: OffsetDateTime, format: &[BorrowedFormatItem<'_>]) -> String {
@@ -87,6 +102,7 @@ mod tests {
         assert_eq!(machine(at), "2026-11-22T10:20:30.123Z");
         assert_eq!(exact(at), "22 November 2026, 10:20:30 UTC");
         assert_eq!(minute(at), "22 Nov 2026, 10:20 UTC");
+        assert_eq!(second(at), "22 Nov 2026, 10:20:30 UTC");
         assert_eq!(clock(at), "10:20:30.123 UTC");
     }
 }

@@ -213,6 +213,15 @@ mod tests {
     }
 
     #[test]
+    fn what_passes_through_several_layers_passes_straight() {
+        // Wide boxes in the first of the two layers it passes, none in the second.
+        let graph = graph(8, &[(0, 1), (0, 2), (0, 3), (1, 4), (2, 4), (4, 5), (4, 6), (0, 5), (5, 7)]);
+        let points = &lay_out(&graph).routes[7].points;
+        assert_eq!(points.len(), 6, "both ends, and in and out of two layers");
+        assert!((points[1].x - points[4].x).abs() < 1.0, "{points:?}");
+    }
+
+    #[test]
     fn a_loop_is_drawn_and_its_way_back_leads_up() {
         let graph = graph(3, &[(0, 1), (1, 2), (2, 0)]);
         let drawing = lay_out(&graph);

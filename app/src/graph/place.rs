@@ -12,7 +12,12 @@ const BEND_GAP: f64 = 18.0;
 /// Between two layers.
 const LAYER_GAP: f64 = 40.0;
 /// Up and down this often.
-const SWEEPS: usize = 24;
+const SWEEPS: usize = 32;
+/// The last sweeps make straight what passes through several layers.
+const STRAIGHTENING: usize = 12;
+/// How much more an edge should be straight than a box should be centred; in the last sweeps the boxes only yield.
+const BEND_WEIGHT: f64 = 6.0;
+const STRAIGHT_WEIGHT: f64 = 1_000.0;
 
 #[derive(Debug)]
 pub struct Placed {
@@ -80,6 +85,14 @@ fn settle(layers: &Layers, apart: &[Vec<f64>]) -> Vec<Vec<f64>> {
             let layer = if downwards { step } else { depth - 1 - step };
             let (wanted, weights): (Vec<f64>, Vec<f64>) = (0..middles[layer].len())
                 .map(|place| {
+                    let is_straightening = sweep >= SWEEPS - STRAIGHTENING;
+                    let edge = match layers.slots[layer][place] {
+                        Slot::Node(_) => None,
+                        Slot::Bend { edge } => Some(edge),
+                    };
+                    if let Some(edge) = edge.filter(|_| is_straightening) {
+                        return (mean_of_bends(layers, &middles, edge), STRAIGHT_WEIGHT);
+                    }
                     let above: Vec<f64> = layers.above(layer, place).map(|i| middles[layer - 1][i]).collect();
                     let below: Vec<f64> = layers.below(layer, place).map(|i| middles[layer + 1][i]).collect();
                     let joined = if downwards && !above.is_empty() || below.is_empty() { above } else { below };
@@ -87,15 +100,26 @@ fn settle(layers: &Layers, apart: &[Vec<f64>]) -> Vec<Vec<f64>> {
                         0 => middles[layer][place],
                         some => joined.iter().sum::<f64>() / some as f64,
                     };
-                    // An edge that passes through should be straight more than a box should be centred.
-                    let is_bend = matches!(layers.slots[layer][place], Slot::Bend { .. });
-                    (wanted, if is_bend { 6.0 } else { 1.0 })
+                    (wanted, if edge.is_some() { BEND_WEIGHT } else { 1.0 })
                 })
                 .unzip();
             middles[layer] = closest(&wanted, &weights, &apart[layer]);
         }
     }
     middles
+}
+
+/// Where an edge passes on average; a straight one always passes there.
+fn mean_of_bends(layers: &Layers, middles: &[Vec<f64>], edge: usize) -> f64 {
+    let passes: Vec<f64> = layers
+        .slots
+        .iter()
+        .zip(middles)
+        .flat_map(|(slots, middles)| slots.iter().zip(middles))
+        .filter(|(slot, _)| **slot == Slot::Bend { edge })
+        .map(|(_, middle)| *middle)
+        .collect();
+    passes.iter().sum::<f64>() / passes.len() as f64
 }
 
 fn side_by_side(apart: &[f64]) -> Vec<f64> {

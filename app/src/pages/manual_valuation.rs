@@ -9,7 +9,8 @@ use super::problem::or_problem;
 use crate::{
     actions::draft_name,
     components::{
-        Choice, Deadline, ErrorSummary, Fact, Facts, Glyph, Icon, Radios, TextArea, TextField, TimeStyle, When, money,
+        Choice, Deadline, ErrorSummary, Fact, Facts, Glyph, Icon, Radios, TextArea, TextField, TimeStyle, When,
+        day_in_words, money,
     },
     desk::{DeskError, ManualValuationAnswer, ManualValuationState, ManualValuationView, ValuationBasis},
     forms::{Draft, ManualValuationForm, Outcome},
@@ -40,65 +41,66 @@ pub fn ManualValuationPage() -> impl IntoView {
 
 #[component]
 fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) -> impl IntoView {
-    let reference = valuation.application.application_reference.to_string();
-    let title = format!("Manual valuation for {reference}");
-    let head = view! {
+    let is_open = valuation.state == ManualValuationState::Open;
+    let title = format!("Manual valuation for {}", valuation.application.application_reference);
+    let errors = if is_open { draft.errors.clone() } else { Vec::new() };
+    let unused = (!is_open && !draft.errors.is_empty()).then(|| draft.typed.clone());
+    let document_title = if errors.is_empty() { title.clone() } else { format!("Error: {title}") };
+    let right = match valuation.state.clone() {
+        ManualValuationState::Open => view! { <AnswerForm id=valuation.item.id.clone() draft/> }.into_any(),
+        ManualValuationState::Answered { answer, .. } => view! { <TheAnswer answer/> }.into_any(),
+        ManualValuationState::Lapsed => ().into_any(),
+    };
+    view! {
+        <Title text=document_title/>
+        <div class="column"><ErrorSummary errors/></div>
         <div class="page-head">
             <div>
                 <p class="crumbs"><a href="/waiting">"Waiting"</a></p>
-                <h1>{title.clone()}</h1>
+                <h1>{title}</h1>
             </div>
         </div>
+        // When somebody else is faster, it says so while a person still types.
+        <div data-live="outcome"><OutcomeNotice valuation=valuation.clone()/></div>
+        {unused.map(|form| view! { <Unused form/> })}
+        <div class="facts-and-form">
+            <WhatAValuerNeeds valuation/>
+            {right}
+        </div>
+    }
+    .into_any()
+}
+
+/// What became of it, once there is nothing left to do here.
+#[component]
+fn OutcomeNotice(valuation: ManualValuationView) -> impl IntoView {
+    let reference = valuation.application.application_reference.to_string();
+    let (tone, glyph, news, sentence) = match valuation.state {
+        ManualValuationState::Open => return ().into_any(),
+        ManualValuationState::Answered { by, at, .. } => {
+            let news = format!("{by} answered this");
+            let sentence = view! {
+                {news.clone()} " on " <When at style=TimeStyle::Minute/> ". There is nothing left to do here."
+            };
+            ("notice tone-neutral", Glyph::Check, news, sentence.into_any())
+        }
+        ManualValuationState::Lapsed => {
+            let sentence = view! {
+                "The time to answer this has passed: it was due on "
+                <When at=valuation.item.deadline style=TimeStyle::Minute/>
+                ". Its application has gone on without a value."
+            };
+            ("notice tone-bad", Glyph::Alert, "The time to answer this has passed".to_owned(), sentence.into_any())
+        }
     };
-    let unused = (!draft.errors.is_empty() && valuation.state != ManualValuationState::Open)
-        .then(|| view! { <Unused form=draft.typed.clone()/> });
-    let body = match valuation.state.clone() {
-        ManualValuationState::Open => {
-            let title = if draft.errors.is_empty() { title } else { format!("Error: {title}") };
-            view! {
-                <Title text=title/>
-                <div class="column"><ErrorSummary errors=draft.errors.clone()/></div>
-                {head}
-                <div class="facts-and-form">
-                    <WhatAValuerNeeds valuation=valuation.clone()/>
-                    <AnswerForm id=valuation.item.id draft/>
-                </div>
-            }
-            .into_any()
-        }
-        ManualValuationState::Answered { by, at, answer } => view! {
-            <Title text=title/>
-            {head}
-            <div class="notice tone-neutral">
-                <Icon glyph=Glyph::Check/>
-                <p>{by} " answered this on " <When at style=TimeStyle::Minute/> ". There is nothing left to do here."</p>
-                <a class="notice-next" href=format!("/applications/{reference}")>"See " {reference.clone()}</a>
-            </div>
-            {unused}
-            <div class="facts-and-form">
-                <WhatAValuerNeeds valuation=valuation.clone()/>
-                <TheAnswer answer/>
-            </div>
-        }
-        .into_any(),
-        ManualValuationState::Lapsed => view! {
-            <Title text=title/>
-            {head}
-            <div class="notice tone-bad">
-                <Icon glyph=Glyph::Alert/>
-                <p>
-                    "The time to answer this has passed: it was due on "
-                    <When at=valuation.item.deadline style=TimeStyle::Minute/>
-                    ". Its application has gone on without a value."
-                </p>
-                <a class="notice-next" href=format!("/applications/{reference}")>"See " {reference.clone()}</a>
-            </div>
-            {unused}
-            <div class="column"><WhatAValuerNeeds valuation=valuation.clone()/></div>
-        }
-        .into_any(),
-    };
-    view! { {body} }
+    view! {
+        <div id="outcome-notice" class=tone data-version=news.clone() data-news=news>
+            <Icon glyph/>
+            <p>{sentence}</p>
+            <a class="notice-next" href=format!("/applications/{reference}")>"See " {reference.clone()}</a>
+        </div>
+    }
+    .into_any()
 }
 
 #[component]
@@ -234,8 +236,4 @@ fn Unused(form: ManualValuationForm) -> impl IntoView {
 fn day(date: Date) -> String {
     // Every Date has these components.
     date.format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
-}
-
-fn day_in_words(date: Date) -> String {
-    date.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
 }

@@ -87,8 +87,8 @@ fn Row(item: WaitingItem) -> impl IntoView {
     view! {
         <tr id=id data-version=version data-news=format!("{reference} waits: {what}")>
             <td class="wide">{what}</td>
-            <th scope="row">
-                <a href=format!("/applications/{reference}")>{reference.clone()}</a>
+            <th class="words" scope="row">
+                <a class="reference" href=format!("/applications/{reference}")>{reference.clone()}</a>
                 <span class="under">{item.property.clone()}</span>
             </th>
             <td class="wide">{waiting_on(item.on)}</td>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{Fact, Facts, LoanToValueGauge, TimeStyle, When, money, percent},
+    components::{Fact, Facts, LoanToValueGauge, TimeStyle, When, day_in_words, money, percent},
     desk::{ApplicationView, Policy, Valuation, ValuationSource},
     domain::LoanApplication,
 };
@@ -81,7 +81,7 @@ fn ValuationFacts(valuation: Valuation) -> impl IntoView {
         .into_any(),
         ValuationSource::Staff { name, basis, valued_on, comment } => view! {
             <Fact term="From">{name}</Fact>
-            <Fact term="Based on">{basis.to_string()} ", " {valued_on.to_string()}</Fact>
+            <Fact term="Based on">{basis.to_string()} ", " {day_in_words(valued_on)}</Fact>
             {(!comment.is_empty()).then(|| view! { <Fact term="Comment">{comment.clone()}</Fact> })}
         }
         .into_any(),

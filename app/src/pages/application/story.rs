@@ -28,7 +28,7 @@ fn Entry(number: usize, entry: StoryEntry) -> impl IntoView {
         <li id=format!("story-{number}") class=class data-version=milliseconds(entry.at)>
             <span class="timeline-icon"><Icon glyph/></span>
             <p>{entry.text}</p>
-            <p class="under"><When at=entry.at style=TimeStyle::Minute/></p>
+            <p class="under"><When at=entry.at style=TimeStyle::Second/></p>
         </li>
     }
 }
