@@ -1,7 +1,10 @@
 //! One activation: an event reaches an execution, the interpreter says what follows, and all of it is written in the
 //! transaction that is open.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use rusqlite::Result;
 use serde_json::{Value, json};
@@ -20,6 +23,9 @@ use crate::{
         timers,
     },
 };
+
+/// How long one step may take while other executions wait for the writer; what is left of it follows later.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Whether the event still concerned its execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +64,7 @@ impl Transaction<'_> {
             })?,
         };
 
+        let begun = Instant::now();
         let input = Payload::from_text(input);
         let machine = &runnable.state_machine_name;
         let version = execution.version.map(|number| self.options.qualified_arn(machine, number));
@@ -77,6 +84,7 @@ impl Transaction<'_> {
             redriven: execution.redriven.map(from_millis),
             seed: self.signer.seed(id),
             token: &token,
+            is_late: &|| begun.elapsed() > PATIENCE,
         };
         let Ok(step) = interpreter::advance(&runnable.definition, &facts, &mut state, event, self.now) else {
             return Ok(Delivered::NotPending);

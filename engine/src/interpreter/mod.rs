@@ -63,6 +63,7 @@ pub use state::ExecutionState;
 ///     redriven: None,
 ///     seed: 1,
 ///     token: &|task| format!("token of {task:?}"),
+///     is_late: &|| false,
 /// };
 /// let mut state = ExecutionState::new();
 /// let step = advance(&definition, &facts, &mut state, Event::Start, facts.started)?;
@@ -103,6 +104,8 @@ pub struct ExecutionFacts<'a> {
     pub seed: u64,
     /// The token that answers a task: the same token whenever asked for the same task, and unguessable.
     pub token: &'a dyn Fn(TaskId) -> String,
+    /// Whether the step has taken its time: it then ends, and the rest of it is the next one. Asked after each move.
+    pub is_late: &'a dyn Fn() -> bool,
 }
 
 impl ExecutionFacts<'_> {

@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
                 self.fail_execution(self.state.next_event - 1, Failure::history_is_full());
                 return;
             }
-            if moves == MOST_MOVES {
+            if moves == MOST_MOVES || moves > 0 && (self.facts.is_late)() {
                 if self.state.resumption.is_none() {
                     self.state.resumption = Some(self.set_timer(self.now));
                 }

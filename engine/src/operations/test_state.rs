@@ -183,6 +183,7 @@ impl Facts {
             redriven: None,
             seed: u64::from_be_bytes(std::array::from_fn(|at| Uuid::new_v4().as_bytes()[at % 4])),
             token: &token,
+            is_late: &|| false,
         };
         // Only events that the commands before have asked for are given: none is late.
         advance(definition, &facts, state, event, now).unwrap_or_default()

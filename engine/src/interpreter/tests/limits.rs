@@ -53,6 +53,23 @@ fn a_long_execution_can_be_stopped_between_its_steps() {
 }
 
 #[test]
+fn a_step_that_has_taken_its_time_leaves_the_rest_to_the_next() {
+    let states = json!({
+        "Ask": callback(&json!({"Next": "One"})),
+        "One": {"Type": "Pass", "Next": "Two"},
+        "Two": {"Type": "Pass", "Next": "Three"},
+        "Three": {"Type": "Pass", "End": true},
+    });
+    let mut play = Play::start(&machine(&states), &json!({}));
+    play.late = true;
+    play.succeed(&json!({}));
+    assert_eq!(play.types().last(), Some(&"PassStateEntered"), "one move, and the next state is entered");
+    assert_eq!(play.outcome, None);
+    play.pass(0);
+    assert_eq!(play.output(), json!({}));
+}
+
+#[test]
 fn a_map_runs_forty_iterations_at_once_and_ends_in_their_order() {
     let processor = json!({"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 1, "End": true}}});
     let states = json!({"Each": {"Type": "Map", "ItemProcessor": processor, "End": true}});

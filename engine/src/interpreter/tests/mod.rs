@@ -31,6 +31,8 @@ struct Play {
     abandoned: Vec<TaskId>,
     outcome: Option<Outcome>,
     redrives: u32,
+    /// Every step is told that it has taken its time.
+    late: bool,
 }
 
 impl Play {
@@ -52,6 +54,7 @@ impl Play {
             abandoned: Vec::new(),
             outcome: None,
             redrives: 0,
+            late: false,
         };
         play.tell(Event::Start).unwrap();
         play
@@ -74,6 +77,7 @@ impl Play {
             redriven: None,
             seed: 42,
             token: &token,
+            is_late: &|| self.late,
         };
         self.state = serde_json::from_str(&serde_json::to_string(&self.state).unwrap()).unwrap();
         let step = advance(&self.definition, &facts, &mut self.state, event, self.now)?;
