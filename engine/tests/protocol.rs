@@ -249,6 +249,21 @@ async fn an_express_execution_answers_with_its_end() {
 }
 
 #[tokio::test]
+async fn an_express_execution_ends_after_five_minutes() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let wait = json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 301, "End": true}}});
+    let request = json!({"name": "x", "definition": wait.to_string(), "roleArn": ROLE, "type": "EXPRESS"});
+    let machine = desk.ask("CreateStateMachine", request).await["stateMachineArn"].clone();
+    let (end, ()) = tokio::join!(desk.ask("StartSyncExecution", json!({"stateMachineArn": machine})), async {
+        // The start has set its timer by the time something that was asked for after it is answered.
+        desk.ask("CreateActivity", json!({"name": "later"})).await;
+        clock.advance(Duration::from_secs(300));
+    });
+    assert_eq!(end["status"], "TIMED_OUT");
+}
+
+#[tokio::test]
 async fn a_deleted_state_machine_takes_its_executions_with_it_and_frees_its_name() {
     let (_folder, desk) = open().await;
     let machine = desk.machine("m", &callback_machine()).await;
