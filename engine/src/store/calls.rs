@@ -58,12 +58,17 @@ pub(crate) fn wait_for(connection: &Connection, child: ExecutionId, waiting: &Wa
 
 /// Whoever waits for the child's end, taken out.
 pub(crate) fn take_waiting(connection: &Connection, child: ExecutionId) -> Result<Vec<Waiting>> {
-    connection
-        .prepare_cached("DELETE FROM sync_wait WHERE child = ? RETURNING parent, task, form")?
+    // Most executions are waited for by nobody: looking first is cheaper than a DELETE with RETURNING.
+    let waiting: Vec<Waiting> = connection
+        .prepare_cached("SELECT parent, task, form FROM sync_wait WHERE child = ?")?
         .query_map([child], |row| {
             Ok(Waiting { parent: row.get(0)?, task: TaskId(row.get(1)?), second_form: row.get::<_, i64>(2)? == 2 })
         })?
-        .collect()
+        .collect::<Result<_>>()?;
+    if !waiting.is_empty() {
+        connection.prepare_cached("DELETE FROM sync_wait WHERE child = ?")?.execute([child])?;
+    }
+    Ok(waiting)
 }
 
 /// The child that a task waits for, taken out: nobody waits any more.
@@ -76,10 +81,14 @@ pub(crate) fn stop_waiting(connection: &Connection, parent: ExecutionId, task: T
 
 /// All children that an execution waits for, taken out.
 pub(crate) fn stop_all_waiting(connection: &Connection, parent: ExecutionId) -> Result<Vec<ExecutionId>> {
-    connection
-        .prepare_cached("DELETE FROM sync_wait WHERE parent = ? RETURNING child")?
+    let children: Vec<ExecutionId> = connection
+        .prepare_cached("SELECT child FROM sync_wait WHERE parent = ?")?
         .query_map([parent], |row| row.get(0))?
-        .collect()
+        .collect::<Result<_>>()?;
+    if !children.is_empty() {
+        connection.prepare_cached("DELETE FROM sync_wait WHERE parent = ?")?.execute([parent])?;
+    }
+    Ok(children)
 }
 
 impl Waiting {
