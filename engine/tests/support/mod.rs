@@ -97,7 +97,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    pub async fn open(folder: &Path, clock: Arc<ManualClock>) -> Self {
+    pub async fn open(folder: &Path, clock: Arc<dyn Clock>) -> Self {
         let (sender, calls) = mpsc::unbounded_channel();
         let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
         let database = folder.join("step-functions.sqlite");
