@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,13 +13,14 @@ use serde_json::{Value, json};
 use crate::{
     arn::Arn,
     clock::{from_millis, millis},
+    definition::MachineId,
     interpreter::{self, Command, Event, ExecutionFacts, ExecutionState, Outcome, Payload, TaskId, Work},
     store::{
         Call, Ended, ExecutionId, Transaction,
         activities::{self, Offer},
         calls,
         executions::{self, End, Execution, Status},
-        history,
+        history, map_runs,
         state_machines::Runnable,
         timers,
     },
@@ -40,55 +42,79 @@ impl Transaction<'_> {
     /// Brings an event to an execution, and to others what follows from it there: the end of an execution answers
     /// those that wait for it, and stopping one stops those it waits for.
     pub fn deliver(&mut self, execution: ExecutionId, event: Event) -> Result<Delivered> {
-        let mut follows = VecDeque::new();
+        let mut follows = Follows::new();
         let delivered = self.activate(execution, event, &mut follows)?;
+        self.follow(follows)?;
+        Ok(delivered)
+    }
+
+    /// Brings events to executions, and what follows from each.
+    pub(crate) fn follow(&mut self, mut follows: Follows) -> Result<()> {
         while let Some((execution, event)) = follows.pop_front() {
             // One that waits no more is no fault of the event that began this.
             let _ = self.activate(execution, event, &mut follows)?;
         }
-        Ok(delivered)
+        Ok(())
     }
 
-    fn activate(&mut self, id: ExecutionId, event: Event, follows: &mut Follows) -> Result<Delivered> {
-        let Some((execution, input)) = executions::with_input(self.connection, id)? else {
-            return Ok(Delivered::NotPending);
-        };
+    /// Reads an execution that runs; None for one that does not.
+    pub(crate) fn load(&mut self, id: ExecutionId) -> Result<Option<(Loaded, ExecutionState)>> {
+        let Some((execution, input)) = executions::with_input(self.connection, id)? else { return Ok(None) };
         if execution.status != Status::Running {
-            return Ok(Delivered::NotPending);
+            return Ok(None);
         }
         let runnable = self.revisions.get(self.connection, execution.revision)?;
-        let mut state = match executions::state(self.connection, id)? {
+        let state = match executions::state(self.connection, id)? {
             None => ExecutionState::default(),
             Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
                 rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, error.into())
             })?,
         };
+        let (machine, express) = match execution.child {
+            None => (runnable.definition.root(), runnable.express),
+            Some(child) => {
+                let run = map_runs::get(self.connection, child.map_run)?;
+                (run.processor, run.express)
+            }
+        };
+        Ok(Some((Loaded { execution, input: Payload::from_text(input), runnable, machine, express }, state)))
+    }
 
+    /// Does something with what the interpreter must know of an execution.
+    pub(crate) fn with_facts<T>(&self, loaded: &Loaded, look: impl FnOnce(&ExecutionFacts<'_>) -> T) -> T {
         let begun = Instant::now();
-        let input = Payload::from_text(input);
-        let machine = &runnable.state_machine_name;
-        let version = execution.version.map(|number| self.options.qualified_arn(machine, number));
-        let alias = execution.alias.as_ref().map(|name| self.options.qualified_arn(machine, name));
+        let Loaded { execution, input, runnable, machine, .. } = loaded;
+        let id = execution.id;
+        let state_machine = &runnable.state_machine_name;
+        let name = execution.machine_name(state_machine);
+        let version = execution.version.map(|number| self.options.qualified_arn(state_machine, number));
+        let alias = execution.alias.as_ref().map(|name| self.options.qualified_arn(state_machine, name));
         let token = |task: TaskId| self.signer.task_token(id, task).as_str().to_owned();
-        let facts = ExecutionFacts {
-            execution_arn: &self.options.arn_of(&execution, machine),
+        look(&ExecutionFacts {
+            execution_arn: &self.options.arn_of(execution, state_machine),
             execution_name: execution.shown_name(),
-            state_machine_arn: &self.options.state_machine_arn(machine),
-            state_machine_name: machine,
+            machine: *machine,
+            state_machine_arn: &self.options.state_machine_arn(&name),
+            state_machine_name: &name,
             state_machine_version_arn: version.as_deref(),
             state_machine_alias_arn: alias.as_deref(),
             role_arn: &runnable.role_arn,
             started: from_millis(execution.started),
-            input: &input,
+            input,
             redrive_count: execution.redrive_count,
             redriven: execution.redriven.map(from_millis),
             seed: self.signer.seed(id),
             token: &token,
             is_late: &|| begun.elapsed() > PATIENCE,
-        };
-        let Ok(step) = interpreter::advance(&runnable.definition, &facts, &mut state, event, self.now) else {
-            return Ok(Delivered::NotPending);
-        };
+        })
+    }
+
+    fn activate(&mut self, id: ExecutionId, event: Event, follows: &mut Follows) -> Result<Delivered> {
+        let Some((loaded, mut state)) = self.load(id)? else { return Ok(Delivered::NotPending) };
+        let definition = &loaded.runnable.definition;
+        let step =
+            self.with_facts(&loaded, |facts| interpreter::advance(definition, facts, &mut state, event, self.now));
+        let Ok(step) = step else { return Ok(Delivered::NotPending) };
 
         if let Some(first) = step.events.first() {
             let mut lines = Vec::with_capacity(step.events.len() * 256);
@@ -101,13 +127,13 @@ impl Transaction<'_> {
         let mut status = Status::Running;
         for command in step.commands {
             if let Command::Finish(outcome) = &command {
-                status = self.end(&execution, &runnable, &input, outcome, follows)?;
+                status = self.end(&loaded, outcome, follows)?;
             } else {
                 self.carry_out(id, command, follows)?;
             }
         }
         // One that failed may be redriven: where it stood is kept.
-        if status == Status::Running || !runnable.express && state.is_redrivable() {
+        if status == Status::Running || !loaded.express && state.is_redrivable() {
             executions::put_state(self.connection, id, &serde_json::to_vec(&state).map_err(unwritable)?)?;
         } else {
             executions::drop_state(self.connection, id)?;
@@ -143,6 +169,8 @@ impl Transaction<'_> {
                 *earliest = due.min(*earliest);
             }
             Command::ClearTimer { timer } => timers::clear(self.connection, id, timer)?,
+            Command::StartMapRun { run, plan } => self.start_map_run(id, run, &plan, follows)?,
+            Command::RedriveMapRun { run } => self.redrive_map_run(id, run, follows)?,
             Command::Abandon { task } => self.abandon(id, task, follows)?,
             // The caller ends executions.
             Command::Finish(_) => {}
@@ -156,17 +184,11 @@ impl Transaction<'_> {
         if let Some(child) = calls::stop_waiting(self.connection, id, task)? {
             follows.push_back((child, Event::Stop { error: None, cause: None }));
         }
-        Ok(())
+        self.abort_map_run(id, task, follows)
     }
 
-    fn end(
-        &mut self,
-        execution: &Execution,
-        runnable: &Runnable,
-        input: &Payload,
-        outcome: &Outcome,
-        follows: &mut Follows,
-    ) -> Result<Status> {
+    fn end(&mut self, loaded: &Loaded, outcome: &Outcome, follows: &mut Follows) -> Result<Status> {
+        let Loaded { execution, input, runnable, express, .. } = loaded;
         let id = execution.id;
         let end = End::of(outcome, millis(self.now));
         timers::clear_all(self.connection, id)?;
@@ -183,7 +205,13 @@ impl Transaction<'_> {
             };
             follows.push_back((waiting.parent, event));
         }
-        if runnable.express {
+        if let Some(child) = execution.child {
+            executions::end(self.connection, id, &end)?;
+            if *express {
+                history::remove(self.connection, id)?;
+            }
+            self.child_ended(child, end.status, follows)?;
+        } else if *express {
             // AWS keeps nothing of these either: whoever waits gets all there is.
             executions::remove(self.connection, id)?;
             self.effects.ended.push(Ended::new(&execution.name, &end));
@@ -228,8 +256,18 @@ impl Transaction<'_> {
     }
 }
 
+/// A running execution, with what an activation needs to know of it.
+pub(crate) struct Loaded {
+    pub execution: Execution,
+    pub input: Payload,
+    pub runnable: Arc<Runnable>,
+    /// What it runs of its definition.
+    machine: MachineId,
+    express: bool,
+}
+
 /// What an activation leads to in other executions, or in its own.
-type Follows = VecDeque<(ExecutionId, Event)>;
+pub(crate) type Follows = VecDeque<(ExecutionId, Event)>;
 
 fn failed(task: TaskId, error: &str, cause: String) -> Event {
     Event::TaskFailed { task, error: Some(error.to_owned()), cause: Some(cause) }

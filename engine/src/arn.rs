@@ -31,6 +31,7 @@ pub enum Arn<'a> {
     },
     MapRun {
         machine: &'a str,
+        label: &'a str,
         id: &'a str,
     },
     /// Well formed, but of another account or region: no such thing is here.
@@ -61,7 +62,10 @@ impl Arn<'_> {
             ["execution", machine, name] => Arn::Execution { machine, name },
             ["express", machine, name, id] => Arn::Express { machine, name, id },
             ["activity", name] => Arn::Activity { name },
-            ["mapRun", machine, id] => Arn::MapRun { machine: machine.split('/').next().unwrap_or(machine), id },
+            ["mapRun", machine, id] => {
+                let (machine, label) = machine.split_once('/').ok_or_else(invalid)?;
+                Arn::MapRun { machine, label, id }
+            }
             _ => return Err(invalid()),
         };
         Ok(if region == options.region && account == options.account_id { named } else { Arn::Elsewhere })

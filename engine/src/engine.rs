@@ -10,7 +10,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     Clock, Integrations, OpenError, Options,
     store::{AfterCommit, Effects, Store},
-    tasks::{self, Alarm, Calls, Deletions, Endings, Workers},
+    tasks::{self, Alarm, Calls, Deletions, Endings, MapRuns, Workers},
 };
 
 /// A running engine: the database, and what goes on around it.
@@ -32,6 +32,7 @@ pub(crate) struct Reactions {
     pub workers: Workers,
     pub endings: Endings,
     pub deletions: Deletions,
+    pub map_runs: MapRuns,
 }
 
 impl AfterCommit for Reactions {
@@ -44,6 +45,9 @@ impl AfterCommit for Reactions {
         effects.ended.into_iter().for_each(|ended| self.endings.tell(ended));
         if effects.deleting {
             self.deletions.wake();
+        }
+        if effects.map_runs {
+            self.map_runs.wake();
         }
     }
 }
@@ -62,6 +66,7 @@ impl Engine {
             workers: Workers::default(),
             endings: Endings::default(),
             deletions: Deletions::default(),
+            map_runs: MapRuns::default(),
         });
         let open = {
             let (path, options, clock) = (database.to_owned(), options.clone(), clock.clone());
@@ -77,6 +82,7 @@ impl Engine {
             tokio::spawn(tasks::fire_timers(engine.clone())),
             tokio::spawn(tasks::make_calls(engine.clone(), line)),
             tokio::spawn(tasks::carry_out_deletions(engine.clone())),
+            tokio::spawn(tasks::start_children(engine.clone())),
         ];
         engine.background().extend(tasks);
         Ok(engine)

@@ -56,6 +56,7 @@
 
 mod activation;
 mod arn;
+mod children;
 mod clock;
 pub mod definition;
 mod engine;

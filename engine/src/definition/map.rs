@@ -44,6 +44,8 @@ pub enum ProcessorMode {
     Distributed {
         /// Stands in the map run's ARN.
         label: Option<String>,
+        /// ExecutionType: what kind of executions the children are.
+        express: bool,
     },
 }
 
@@ -80,7 +82,10 @@ pub(super) fn read_map<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_
             state.fields.wrong(field, format!("{field} is not supported by this engine: items must come as an array"));
         }
     }
-    let mode = if mode == ProcessorMode::Inline { mode } else { ProcessorMode::Distributed { label } };
+    let mode = match mode {
+        ProcessorMode::Inline => ProcessorMode::Inline,
+        ProcessorMode::Distributed { express, .. } => ProcessorMode::Distributed { label, express },
+    };
     let count = Bounds::Integer(0, 1_000_000_000);
     let max_concurrency = state.number("MaxConcurrency", "MaxConcurrencyPath", count);
     let tolerated_failure_count = state.number("ToleratedFailureCount", "ToleratedFailureCountPath", count);
@@ -126,7 +131,9 @@ fn read_processor<'d>(
         let execution_type = config.text("ExecutionType");
         match config.text("Mode") {
             None | Some("INLINE") => {}
-            Some("DISTRIBUTED") => mode = ProcessorMode::Distributed { label: None },
+            Some("DISTRIBUTED") => {
+                mode = ProcessorMode::Distributed { label: None, express: execution_type == Some("EXPRESS") };
+            }
             Some(_) => config.wrong("Mode", "Value is not valid. Allowed values are INLINE, DISTRIBUTED"),
         }
         if execution_type.is_some_and(|kind| !matches!(kind, "STANDARD" | "EXPRESS")) {

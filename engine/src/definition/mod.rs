@@ -33,6 +33,18 @@ pub const MAX_DEFINITION: usize = 1_048_576;
 #[serde(transparent)]
 pub struct MachineId(u32);
 
+impl MachineId {
+    /// As it is stored.
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// Of the definition that [`Self::number`] was asked of.
+    pub(crate) fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 /// A state of a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -50,6 +50,7 @@ impl Run<'_> {
                 self.clear_timers(pending, None);
                 self.command(Command::Abandon { task: pending.task });
             }
+            Phase::MapRun { run, .. } => self.command(Command::Abandon { task: *run }),
             Phase::Ready | Phase::Settled | Phase::Parallel { .. } | Phase::Map(_) => {}
         }
     }
@@ -89,7 +90,7 @@ impl Asked {
     fn of(command: &Command) -> Option<Self> {
         match command {
             Command::SetTimer { timer, .. } => Some(Self::Timer(*timer)),
-            Command::Perform { task, .. } => Some(Self::Task(*task)),
+            Command::Perform { task, .. } | Command::StartMapRun { run: task, .. } => Some(Self::Task(*task)),
             _ => None,
         }
     }

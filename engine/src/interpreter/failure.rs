@@ -79,7 +79,7 @@ impl Run<'_> {
                 location: error.location,
                 state: state.name.clone(),
             };
-            let event = self.tell_aside(id, previous, EventKind::EvaluationFailed(failed));
+            let event = self.record(previous, EventKind::EvaluationFailed(failed));
             self.change(id, |branch| branch.previous = event);
         }
         Failure::new(error.error, cause)
@@ -90,36 +90,28 @@ impl Run<'_> {
         let (mut id, mut failure) = (id, failure);
         self.aborted.clear();
         while !self.state.over {
-            let fatal = is_fatal(&failure);
-            if fatal && !self.is_hidden(id) {
+            if is_fatal(&failure) {
                 self.fail_execution(self.branch(id).previous, failure);
                 return;
             }
-            if !fatal {
-                failure = match self.handle(id, failure) {
-                    None => return,
-                    Some(failure) => failure,
-                };
-            }
+            failure = match self.handle(id, failure) {
+                None => return,
+                Some(failure) => failure,
+            };
             let branch = self.branch(id);
             let (parent, index, previous) = (branch.parent, branch.index, branch.previous);
             let Some(parent) = parent else {
                 self.fail_execution(previous, failure);
                 return;
             };
-            let state = self.current(parent);
-            failure = match &state.body {
-                Body::Map(map) => match self.iteration_failed(parent, state, map, id, index, failure) {
-                    None => return,
-                    Some(failure) => failure,
-                },
+            match &self.current(parent).body {
+                Body::Map(_) => self.iteration_failed(parent, id, index),
                 _ => {
                     self.abort_children(parent, Some(id));
                     self.change(parent, |branch| branch.previous = previous);
                     self.tell(parent, EventKind::ParallelStateFailed);
-                    failure
                 }
-            };
+            }
             id = parent;
         }
     }

@@ -10,15 +10,12 @@ use super::{
     state::{BranchId, Phase},
 };
 use crate::{
-    definition::{Batching, Items, Map, Number, ProcessorMode, QueryLanguage, State, Template},
+    definition::{Batching, Items, Map, Number, QueryLanguage, State, Template},
     query::{QueryError, jsonata},
 };
 
-/// How many iterations of an inline Map run at once on AWS, whatever MaxConcurrency says.
-const MOST_INLINE: usize = 40;
-/// How many items of a distributed Map run at once. AWS allows 10,000; here each is part of its parent's state, which
-/// every step reads and writes whole.
-const MOST_DISTRIBUTED: usize = 500;
+/// How many bytes all the batches of a distributed Map may have: an ItemSelector can make much of little.
+const MOST_BATCHED: usize = 32 << 20;
 
 impl Run<'_> {
     pub fn items(&self, id: BranchId, state: &State, map: &Map) -> Result<Payload, QueryError> {
@@ -55,7 +52,7 @@ impl Run<'_> {
         }
     }
 
-    /// The input of one iteration.
+    /// The input of one iteration of an inline Map.
     pub fn item_input(&self, id: BranchId, state: &State, map: &Map, index: usize) -> Result<Payload, QueryError> {
         let items = match &self.branch(id).phase {
             Phase::Map(mapping) => mapping.items.clone(),
@@ -64,12 +61,12 @@ impl Run<'_> {
         let items = items.unwrap_or_else(|| self.input(id));
         let item = items.value().get(index).cloned().unwrap_or_default();
         match &map.item_selector {
-            Some(selector) if map.batching.is_none() => self.selected(id, state, selector, index, item),
-            _ => Ok(Payload::from(item)),
+            Some(selector) => self.selected(id, state, selector, index, item),
+            None => Ok(Payload::from(item)),
         }
     }
 
-    fn selected(
+    pub fn selected(
         &self,
         id: BranchId,
         state: &State,
@@ -82,7 +79,7 @@ impl Run<'_> {
         selector.evaluate(&view.scope(input.value()), "ItemSelector").map(Payload::from)
     }
 
-    /// The items in portions, each as the processor gets it.
+    /// The items in portions, each as the processor gets it, and how many items it is made of.
     pub fn batches(
         &self,
         id: BranchId,
@@ -90,7 +87,7 @@ impl Run<'_> {
         map: &Map,
         batching: &Batching,
         items: &Payload,
-    ) -> Result<Payload, QueryError> {
+    ) -> Result<Vec<(Payload, usize)>, QueryError> {
         let most = |number: &Option<Number>, field| match number {
             None => Ok(usize::MAX),
             Some(number) => self.count(id, state, number, field).map(|count| count.max(1)),
@@ -105,12 +102,16 @@ impl Run<'_> {
                 Some(template.evaluate(&view.scope(input.value()), "ItemBatcher/BatchInput")?)
             }
         };
-        let envelope = |items: Vec<Value>| match &common {
-            None => json!({ "Items": items }),
-            Some(common) => json!({ "Items": items, "BatchInput": common }),
+        let envelope = |items: Vec<Value>| {
+            let count = items.len();
+            let batch = match &common {
+                None => json!({ "Items": items }),
+                Some(common) => json!({ "Items": items, "BatchInput": common }),
+            };
+            (Payload::from(batch), count)
         };
-        let empty = envelope(Vec::new()).to_string().len();
-        let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), empty);
+        let empty = envelope(Vec::new()).0.size();
+        let (mut batches, mut batch, mut bytes, mut all) = (Vec::new(), Vec::new(), empty, 0);
         for (index, item) in items.value().as_array().into_iter().flatten().enumerate() {
             let item = match &map.item_selector {
                 None => Payload::from(item.clone()),
@@ -122,52 +123,42 @@ impl Run<'_> {
                 bytes = empty;
             }
             bytes += size;
+            all += size + if batch.is_empty() { empty } else { 0 };
+            if all > MOST_BATCHED {
+                return Err(QueryError {
+                    error: "States.DataLimitExceeded",
+                    cause: format!("The batches of all items have more than {MOST_BATCHED} bytes."),
+                    location: None,
+                });
+            }
             batch.push(item.value().clone());
         }
         if !batch.is_empty() {
             batches.push(envelope(batch));
         }
-        Ok(Payload::from(Value::Array(batches)))
+        Ok(batches)
     }
 
-    /// How many iterations may run at once; at least one.
+    /// How many iterations may run at once; 0 means no limit.
     pub fn concurrency(&self, id: BranchId, state: &State, map: &Map) -> Result<usize, QueryError> {
-        let most = match map.mode {
-            ProcessorMode::Inline => MOST_INLINE,
-            ProcessorMode::Distributed { .. } => MOST_DISTRIBUTED,
-        };
         let wanted = match &map.max_concurrency {
             None => 0,
             Some(number) => self.count(id, state, number, "MaxConcurrency")?,
         };
-        Ok(if wanted == 0 { most } else { wanted.min(most) })
+        Ok(wanted)
     }
 
-    /// How many of `total` iterations may fail.
-    pub fn tolerated(&self, id: BranchId, state: &State, map: &Map, total: usize) -> Result<usize, QueryError> {
-        let count = match &map.tolerated_failure_count {
-            None => None,
-            Some(number) => Some(self.count(id, state, number, "ToleratedFailureCount")?),
-        };
-        let share = match &map.tolerated_failure_percentage {
-            None => None,
-            Some(number) => {
-                let percentage = self.percentage(id, state, number)?;
-                #[expect(
-                    clippy::cast_precision_loss,
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a share of a list that fits into 256 KiB"
-                )]
-                let share = (total as f64 * percentage / 100.0) as usize;
-                Some(share)
-            }
-        };
-        Ok(match (count, share) {
-            (Some(count), Some(share)) => count.min(share),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => 0,
-        })
+    /// How many items may fail, and what percentage of them; none where nothing is said.
+    pub fn tolerated(
+        &self,
+        id: BranchId,
+        state: &State,
+        map: &Map,
+    ) -> Result<(Option<usize>, Option<f64>), QueryError> {
+        let count = map.tolerated_failure_count.as_ref();
+        let count = count.map(|number| self.count(id, state, number, "ToleratedFailureCount")).transpose()?;
+        let percentage = map.tolerated_failure_percentage.as_ref();
+        Ok((count, percentage.map(|number| self.percentage(id, state, number)).transpose()?))
     }
 
     fn count(&self, id: BranchId, state: &State, number: &Number, field: &str) -> Result<usize, QueryError> {

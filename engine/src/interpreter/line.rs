@@ -22,19 +22,6 @@ impl Run<'_> {
         input: Option<Payload>,
         previous: i64,
     ) {
-        self.begin_counting(parent, index, machine, input, previous, None);
-    }
-
-    /// As [`Self::begin`]; the line's events are not told but counted from `hidden_events` on, where that is given.
-    pub fn begin_counting(
-        &mut self,
-        parent: Option<BranchId>,
-        index: usize,
-        machine: MachineId,
-        input: Option<Payload>,
-        previous: i64,
-        hidden_events: Option<i64>,
-    ) {
         let id = BranchId(self.state.next_branch);
         self.state.next_branch += 1;
         let start_at = self.definition.machine(machine).start_at;
@@ -49,7 +36,6 @@ impl Run<'_> {
             came_from: previous,
             variables: Map::new(),
             attempts: Vec::new(),
-            hidden_events,
             phase: Phase::Ready,
         };
         self.state.branches.insert(id, branch);

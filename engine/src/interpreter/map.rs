@@ -1,4 +1,4 @@
-//! Map states, inline and distributed.
+//! Map states: what both modes share, and the iterations of the inline one.
 
 use super::{
     Payload,
@@ -10,8 +10,11 @@ use super::{
 };
 use crate::{
     definition::{Map, ProcessorMode, State},
-    history::{EventKind, Iteration, MapRunStarted, MapStarted},
+    history::{EventKind, Iteration, MapStarted},
 };
+
+/// How many iterations of an inline Map run at once on AWS, whatever MaxConcurrency says.
+const MOST_INLINE: usize = 40;
 
 impl Run<'_> {
     pub fn start_map(&mut self, id: BranchId, state: &State, map: &Map) -> Result<(), Failure> {
@@ -26,17 +29,12 @@ impl Run<'_> {
         };
         let length = items.value().as_array().map_or(0, Vec::len);
         let started = self.tell(id, EventKind::MapStateStarted(MapStarted { length }));
-        let prepared = self.tolerated(id, state, map, length).and_then(|tolerated| match &map.batching {
-            None => Ok((tolerated, items)),
-            Some(batching) => Ok((tolerated, self.batches(id, state, map, batching, &items)?)),
-        });
-        let (tolerated, items) = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => return Err(self.container_query_failed(id, error, started)),
-        };
-        if let ProcessorMode::Distributed { label } = &map.mode {
-            let map_run_arn = self.map_run_arn(label.as_deref(), started);
-            self.tell(id, EventKind::MapRunStarted(MapRunStarted { map_run_arn }));
+        if map.mode != ProcessorMode::Inline {
+            return self.start_map_run(id, state, map, concurrency, items, started);
+        }
+        // An inline Map ends with its first failure, but what the fields say is checked all the same.
+        if let Err(error) = self.tolerated(id, state, map) {
+            return Err(self.container_query_failed(id, error, started));
         }
         let total = items.value().as_array().map_or(0, Vec::len);
         let own = (items != self.input(id)).then_some(items);
@@ -45,9 +43,7 @@ impl Run<'_> {
             total,
             started: 0,
             running: 0,
-            failed: 0,
-            concurrency,
-            tolerated,
+            concurrency: if concurrency == 0 { MOST_INLINE } else { concurrency.min(MOST_INLINE) },
             outputs: vec![None; total],
         };
         self.change(id, |branch| branch.phase = Phase::Map(Box::new(mapping)));
@@ -77,36 +73,24 @@ impl Run<'_> {
                 }
             });
             let previous = self.branch(id).previous;
-            if let ProcessorMode::Distributed { .. } = map.mode {
-                self.begin_hidden(id, index, map, input);
-            } else {
-                let name = state.name.clone();
-                let event = self.tell_aside(id, previous, EventKind::MapIterationStarted(Iteration { name, index }));
-                self.begin(Some(id), index, map.processor, Some(input), event);
-            }
+            let name = state.name.clone();
+            let event = self.record(previous, EventKind::MapIterationStarted(Iteration { name, index }));
+            self.begin(Some(id), index, map.processor, Some(input), event);
         }
         let Phase::Map(mapping) = &self.branch(id).phase else { return Ok(()) };
         if mapping.running > 0 || mapping.started < mapping.total {
             return Ok(());
         }
-        let outputs = mapping.outputs.clone();
-        self.map_succeeded(id, state, map, outputs)
+        let output = joined(&mapping.outputs);
+        self.map_succeeded(id, state, map, output)
     }
 
-    fn map_succeeded(
-        &mut self,
-        id: BranchId,
-        state: &State,
-        map: &Map,
-        outputs: Vec<Option<Payload>>,
-    ) -> Result<(), Failure> {
-        if let ProcessorMode::Distributed { .. } = map.mode {
-            self.tell(id, EventKind::MapRunSucceeded);
-        }
+    /// `output` is that of all iterations or children, as a list.
+    pub fn map_succeeded(&mut self, id: BranchId, state: &State, map: &Map, output: Payload) -> Result<(), Failure> {
         let previous = self.branch(id).previous;
-        self.tell_aside(id, previous, EventKind::MapStateSucceeded);
+        self.record(previous, EventKind::MapStateSucceeded);
         let way = Way::with_result(state, map.result_selector.as_ref(), &map.result_path, map.then);
-        self.leave(id, state, Outgoing::Result(joined(outputs)), &way, previous)
+        self.leave(id, state, Outgoing::Result(output), &way, previous)
     }
 
     pub fn iteration_succeeded(
@@ -126,71 +110,20 @@ impl Run<'_> {
                 last = mapping.running == 0 && mapping.started == mapping.total;
             }
         });
-        if map.mode == ProcessorMode::Inline {
-            let name = state.name.clone();
-            let event = self.tell_aside(id, previous, EventKind::MapIterationSucceeded(Iteration { name, index }));
-            // The next iteration follows the states of the one whose place it takes; the end follows that one's end.
-            self.change(id, |branch| branch.previous = if last { event } else { previous });
-        }
+        let name = state.name.clone();
+        let event = self.record(previous, EventKind::MapIterationSucceeded(Iteration { name, index }));
+        // The next iteration follows the states of the one whose place it takes; the end follows that one's end.
+        self.change(id, |branch| branch.previous = if last { event } else { previous });
         self.start_iterations(id, state, map)
     }
 
-    /// Gives back what fails the whole Map, unless so many failures are tolerated.
-    pub fn iteration_failed(
-        &mut self,
-        id: BranchId,
-        state: &State,
-        map: &Map,
-        child: BranchId,
-        index: usize,
-        failure: Failure,
-    ) -> Option<Failure> {
+    /// An iteration's failure is the whole Map's.
+    pub fn iteration_failed(&mut self, id: BranchId, child: BranchId, index: usize) {
         let previous = self.branch(child).previous;
-        if map.mode == ProcessorMode::Inline {
-            let name = state.name.clone();
-            self.tell_aside(id, previous, EventKind::MapIterationFailed(Iteration { name, index }));
-            self.abort_children(id, Some(child));
-            self.change(id, |branch| branch.previous = previous);
-            self.tell(id, EventKind::MapStateFailed);
-            return Some(failure);
-        }
-        self.abort_children(child, None);
-        self.state.branches.remove(&child);
-        let mut tolerated = true;
-        self.change(id, |branch| {
-            if let Phase::Map(mapping) = &mut branch.phase {
-                mapping.running -= 1;
-                mapping.failed += 1;
-                tolerated = mapping.failed <= mapping.tolerated;
-            }
-        });
-        if tolerated {
-            return self.start_iterations(id, state, map).err();
-        }
-        self.abort_children(id, None);
-        let failure = Failure::new(
-            "States.ExceedToleratedFailureThreshold",
-            "The specified tolerated failure threshold was exceeded",
-        );
-        self.tell(id, EventKind::MapRunFailed(failure.details()));
+        let name = self.current(id).name.clone();
+        self.record(previous, EventKind::MapIterationFailed(Iteration { name, index }));
+        self.abort_children(id, Some(child));
+        self.change(id, |branch| branch.previous = previous);
         self.tell(id, EventKind::MapStateFailed);
-        Some(failure)
-    }
-
-    /// Begins an item of a distributed Map: an execution of its own on AWS, whose events the parent does not show.
-    fn begin_hidden(&mut self, id: BranchId, index: usize, map: &Map, input: Payload) {
-        // Its first event would be ExecutionStarted.
-        self.begin_counting(Some(id), index, map.processor, Some(input), 0, Some(1));
-    }
-
-    fn map_run_arn(&self, label: Option<&str>, event: i64) -> String {
-        let facts = self.facts;
-        let id = |nonce: i64| {
-            let random = (u128::from(self.draw(nonce)) << 64) | u128::from(self.draw(!nonce));
-            uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid().to_string()
-        };
-        let label = label.map_or_else(|| id(event << 1), str::to_owned);
-        let (region, account, name) = (facts.region(), facts.account(), facts.state_machine_name);
-        format!("arn:aws:states:{region}:{account}:mapRun:{name}/{label}:{}", id((event << 1) | 1))
     }
 }

@@ -10,6 +10,7 @@ mod failure;
 mod items;
 mod line;
 mod map;
+mod map_run;
 mod parallel;
 mod payload;
 mod redrive;
@@ -25,7 +26,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::{definition::Definition, history::HistoryEvent};
+use crate::{
+    definition::{Definition, MachineId},
+    history::HistoryEvent,
+};
+pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input};
 pub use payload::Payload;
 pub use state::ExecutionState;
 
@@ -52,6 +57,7 @@ pub use state::ExecutionState;
 /// let facts = ExecutionFacts {
 ///     execution_arn: "arn:aws:states:eu-west-2:000000000000:execution:greeting:first",
 ///     execution_name: "first",
+///     machine: definition.root(),
 ///     state_machine_arn: "arn:aws:states:eu-west-2:000000000000:stateMachine:greeting",
 ///     state_machine_name: "greeting",
 ///     state_machine_version_arn: None,
@@ -88,7 +94,10 @@ pub fn advance(
 pub struct ExecutionFacts<'a> {
     pub execution_arn: &'a str,
     pub execution_name: &'a str,
+    /// What it runs: the definition's root or, where it is a child of a map run, the Map's processor.
+    pub machine: MachineId,
     pub state_machine_arn: &'a str,
+    /// `<state machine>/<label>` where it is a child of a map run; so in the ARN.
     pub state_machine_name: &'a str,
     pub state_machine_version_arn: Option<&'a str>,
     pub state_machine_alias_arn: Option<&'a str>,
@@ -125,7 +134,8 @@ pub struct Step {
     pub commands: Vec<Command>,
 }
 
-/// A task of one execution: the id of its TaskScheduled event. A retried task is a new one.
+/// A task of one execution: the id of its TaskScheduled event, of a map run that of its MapRunStarted. A retried task is
+/// a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TaskId(pub i64);
 
@@ -161,6 +171,11 @@ pub enum Event {
     TaskHeartbeat {
         task: TaskId,
     },
+    /// The map run of a distributed Map is over.
+    MapRunEnded {
+        run: TaskId,
+        outcome: MapRunOutcome,
+    },
     TimerFired {
         timer: TimerId,
     },
@@ -189,7 +204,16 @@ pub enum Command {
     ClearTimer {
         timer: TimerId,
     },
-    /// Nobody waits for this task's answer any more: it timed out, or its branch was aborted.
+    /// Start a map run, and its children as its limits allow; answer with MapRunEnded.
+    StartMapRun {
+        run: TaskId,
+        plan: MapRunPlan,
+    },
+    /// Go on with the children of a map run that have not succeeded; answer with MapRunEnded.
+    RedriveMapRun {
+        run: TaskId,
+    },
+    /// Nobody waits for this task's answer or this map run's end any more: it timed out, or its branch was aborted.
     Abandon {
         task: TaskId,
     },

@@ -52,9 +52,9 @@ impl Run<'_> {
         });
         let Some(outputs) = done else { return Ok(()) };
         self.change(id, |branch| branch.previous = previous);
-        self.tell_aside(id, previous, EventKind::ParallelStateSucceeded);
+        self.record(previous, EventKind::ParallelStateSucceeded);
         let way = Way::with_result(state, parallel.result_selector.as_ref(), &parallel.result_path, parallel.then);
-        self.leave(id, state, Outgoing::Result(joined(outputs)), &way, previous)
+        self.leave(id, state, Outgoing::Result(joined(&outputs)), &way, previous)
     }
 
     /// A Parallel's or Map's own query failed: unless that fails the execution at once, the state tells of it.
@@ -98,21 +98,25 @@ impl Run<'_> {
         let branch = self.branch(child);
         let (phase, previous, parent, index) = (branch.phase.clone(), branch.previous, branch.parent, branch.index);
         self.let_go(&phase);
+        let previous = match phase {
+            Phase::MapRun { .. } => self.record(previous, EventKind::MapRunAborted),
+            _ => previous,
+        };
         if !matches!(phase, Phase::Ready | Phase::Settled) {
-            self.tell_aside(child, previous, EventKind::StateAborted(kind));
+            self.record(previous, EventKind::StateAborted(kind));
         }
         if let Some(parent) = parent.filter(|parent| *parent == around)
             && let Body::Map(map) = &self.current(parent).body
             && map.mode == ProcessorMode::Inline
         {
             let name = self.current(parent).name.clone();
-            self.tell_aside(parent, previous, EventKind::MapIterationAborted(Iteration { name, index }));
+            self.record(previous, EventKind::MapIterationAborted(Iteration { name, index }));
         }
     }
 }
 
 /// The outputs as a list, each letter by letter.
-pub(super) fn joined(outputs: Vec<Option<Payload>>) -> Payload {
+pub(super) fn joined(outputs: &[Option<Payload>]) -> Payload {
     let mut text = String::with_capacity(outputs.iter().flatten().map(|output| output.size() + 1).sum::<usize>() + 2);
     text.push('[');
     for (index, output) in outputs.iter().flatten().enumerate() {

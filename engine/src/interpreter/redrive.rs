@@ -7,34 +7,16 @@ use super::{
     run::Run,
     state::{Branch, BranchId, Phase},
 };
-use crate::{
-    definition::{Body, ProcessorMode},
-    history::{EventKind, ExecutionRedriven},
-};
+use crate::history::{EventKind, ExecutionRedriven};
 
 impl Run<'_> {
     /// What of an ended execution's branches a redrive can go on with: states begin anew, Parallel and Map states keep
-    /// what they have already achieved. A distributed Map begins anew as a whole.
+    /// what they have already achieved.
     pub fn redrivable(&self, mut branches: BTreeMap<BranchId, Branch>) -> BTreeMap<BranchId, Branch> {
-        let begins_anew = |branch: &Branch| match &self.definition.state(branch.state).body {
-            Body::Map(map) => map.mode != ProcessorMode::Inline,
-            _ => false,
-        };
-        // A branch's id is higher than that of the one around it, so one pass in order finds whole trees.
-        let mut dropped = HashSet::new();
-        for (id, branch) in &branches {
-            if branch
-                .parent
-                .is_some_and(|parent| dropped.contains(&parent) || branches.get(&parent).is_none_or(begins_anew))
-            {
-                dropped.insert(*id);
-            }
-        }
-        branches.retain(|id, _| !dropped.contains(id));
         let around: HashSet<BranchId> = branches.values().filter_map(|branch| branch.parent).collect();
         for (id, branch) in &mut branches {
             branch.attempts.clear();
-            if !around.contains(id) {
+            if !around.contains(id) && !matches!(branch.phase, Phase::MapRun { .. }) {
                 branch.phase = Phase::Ready;
             }
         }
@@ -50,12 +32,18 @@ impl Run<'_> {
         let event = self.record(0, EventKind::ExecutionRedriven(ExecutionRedriven { redrive_count }));
         self.set_deadline(self.now);
         let state = &mut *self.state;
+        let mut map_runs = Vec::new();
         for (id, branch) in &mut state.branches {
-            if matches!(branch.phase, Phase::Ready) {
-                branch.previous = event;
-                branch.came_from = event;
-                state.ready.push_back(*id);
+            match branch.phase {
+                Phase::Ready => state.ready.push_back(*id),
+                Phase::MapRun { .. } => map_runs.push(*id),
+                _ => continue,
             }
+            branch.previous = event;
+            branch.came_from = event;
+        }
+        for id in map_runs {
+            self.redrive_map_run(id);
         }
         Ok(())
     }

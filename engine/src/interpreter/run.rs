@@ -38,7 +38,7 @@ pub(super) fn advance(
     if state.over != matches!(event, Event::Redrive) {
         return Err(NotPending);
     }
-    let mut run = Run { definition, facts, state, now, step: Step::default(), aborted: Vec::new(), full: false };
+    let mut run = Run::of(definition, facts, state, now);
     run.take(event)?;
     run.go_on();
     run.drop_void_commands();
@@ -46,6 +46,15 @@ pub(super) fn advance(
 }
 
 impl<'a> Run<'a> {
+    pub fn of(
+        definition: &'a Definition,
+        facts: &'a ExecutionFacts<'a>,
+        state: &'a mut ExecutionState,
+        now: OffsetDateTime,
+    ) -> Self {
+        Run { definition, facts, state, now, step: Step::default(), aborted: Vec::new(), full: false }
+    }
+
     fn take(&mut self, event: Event) -> Result<(), NotPending> {
         match event {
             Event::Start => self.start(),
@@ -64,6 +73,7 @@ impl<'a> Run<'a> {
             Event::TaskSucceeded { task, output } => self.task_succeeded(task, output),
             Event::TaskFailed { task, error, cause } => self.task_failed(task, error, cause),
             Event::TaskHeartbeat { task } => self.task_heartbeat(task),
+            Event::MapRunEnded { run, outcome } => self.map_run_ended(run, outcome),
         }
     }
 
@@ -79,13 +89,16 @@ impl<'a> Run<'a> {
         };
         self.record(0, EventKind::ExecutionStarted(started));
         self.set_deadline(self.facts.started);
-        self.begin(None, 0, self.definition.root(), None, 0);
+        self.begin(None, 0, self.facts.machine, None, 0);
         Ok(())
     }
 
     /// Sets the state machine's own TimeoutSeconds, counted from `began`.
     pub fn set_deadline(&mut self, began: OffsetDateTime) {
-        if let Some(seconds) = self.definition.timeout_seconds() {
+        // A child of a map run has no time of its own: its parent's ends it too.
+        if self.facts.machine == self.definition.root()
+            && let Some(seconds) = self.definition.timeout_seconds()
+        {
             self.state.deadline = Some(self.set_timer(began.saturating_add(Duration::seconds(seconds))));
         }
     }
@@ -106,7 +119,7 @@ impl<'a> Run<'a> {
         let waiting = self.state.branches.iter().find_map(|(id, branch)| match &branch.phase {
             Phase::Waiting { timer: own } | Phase::BackingOff { timer: own } => (*own == timer).then_some((*id, None)),
             Phase::Task(pending) => pending.is_due(timer).map(|by_heartbeat| (*id, Some(by_heartbeat))),
-            Phase::Ready | Phase::Settled | Phase::Parallel { .. } | Phase::Map(_) => None,
+            Phase::Ready | Phase::Settled | Phase::Parallel { .. } | Phase::Map(_) | Phase::MapRun { .. } => None,
         });
         match waiting.ok_or(NotPending)? {
             (id, Some(by_heartbeat)) => self.task_timed_out(id, timer, by_heartbeat),
@@ -141,9 +154,6 @@ impl<'a> Run<'a> {
     }
 
     fn go(&mut self, id: BranchId) {
-        if self.hidden_history_is_full(id) {
-            return self.fail_state(id, Failure::history_is_full());
-        }
         let state = self.current(id);
         let done = match (&state.body, &self.branch(id).phase) {
             (Body::Wait { .. }, Phase::Settled) => self.waited(id, state),

@@ -105,14 +105,15 @@ pub(super) struct Branch {
     /// How often each Retrier of the state has been used.
     #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<u32>,
-    /// Of an item of a distributed Map: its own count of events, which no history shows.
-    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
-    pub hidden_events: Option<i64>,
     #[serde(rename = "ph", default, skip_serializing_if = "Phase::is_ready")]
     pub phase: Phase,
 }
 
 fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+fn is_none_yet(number: &u32) -> bool {
     *number == 0
 }
 
@@ -141,6 +142,14 @@ pub(super) enum Phase {
     },
     #[serde(rename = "m")]
     Map(Box<Mapping>),
+    /// A distributed Map: its items are executions of their own. Stays when the run has failed, for a redrive.
+    #[serde(rename = "d")]
+    MapRun {
+        #[serde(rename = "k")]
+        run: TaskId,
+        #[serde(rename = "n", default, skip_serializing_if = "is_none_yet")]
+        redrives: u32,
+    },
 }
 
 impl Phase {
@@ -171,7 +180,7 @@ pub(super) struct Heartbeat {
     pub timer: TimerId,
 }
 
-/// A Map's progress.
+/// An inline Map's progress.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Mapping {
     /// What the iterations run over; none where it is the state's input.
@@ -184,14 +193,9 @@ pub(super) struct Mapping {
     pub started: usize,
     #[serde(rename = "r")]
     pub running: usize,
-    #[serde(rename = "f", default, skip_serializing_if = "is_zero")]
-    pub failed: usize,
     /// 0 means no limit.
     #[serde(rename = "c", default, skip_serializing_if = "is_zero")]
     pub concurrency: usize,
-    /// How many failures a distributed Map survives.
-    #[serde(rename = "x", default, skip_serializing_if = "is_zero")]
-    pub tolerated: usize,
     #[serde(rename = "o")]
     pub outputs: Vec<Option<Payload>>,
 }

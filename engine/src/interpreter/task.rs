@@ -30,7 +30,7 @@ struct Plan {
 impl Run<'_> {
     pub fn schedule(&mut self, id: BranchId, state: &State, task: &Task) -> Result<(), Failure> {
         let before = self.before(id);
-        let task_id = self.next_task(id);
+        let task_id = self.next_task();
         let plan = self.plan(id, state, task, task_id).map_err(|error| self.query_failed(id, error, before))?;
         if plan.arguments.size() > MAX_PAYLOAD {
             return Err(Failure::too_large(&state.name));

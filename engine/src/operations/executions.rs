@@ -1,9 +1,10 @@
 //! Describing, listing and stopping executions.
 
+use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{find_execution, find_machine, redrive};
+use super::{find_execution, find_machine, map_runs, redrive};
 use crate::{
     Options,
     arn::Arn,
@@ -13,7 +14,8 @@ use crate::{
     protocol::{ARN, Body, CAUSE, ERROR, Fault, Fields, LONG_ARN, Page, Text},
     store::{
         Stop,
-        executions::{self, Data, Execution, Filter, Status},
+        executions::{self, Data, Execution, Filter, Of, Status},
+        state_machines::StateMachine,
     },
 };
 
@@ -27,7 +29,8 @@ pub(super) async fn describe_execution(engine: &Engine, fields: &mut Fields) -> 
     engine.store.glance(|connection| {
         let (execution, machine) = find_execution(connection, &engine.options, &arn)?;
         let data = executions::data(connection, execution.id)?;
-        Ok(Body::json(&description(&engine.options, &execution, &machine, data, included, now)))
+        let map_run_arn = map_run_arn(connection, &engine.options, &execution, &machine)?;
+        Ok(Body::json(&description(&engine.options, &execution, &machine, data, map_run_arn, included, now)))
     })
 }
 
@@ -36,6 +39,7 @@ fn description(
     execution: &Execution,
     machine: &str,
     data: Data,
+    map_run_arn: Option<String>,
     included: bool,
     now: i64,
 ) -> Map<String, Value> {
@@ -46,7 +50,7 @@ fn description(
         }
     };
     put("executionArn", Some(options.arn_of(execution, machine).into()));
-    put("stateMachineArn", Some(options.state_machine_arn(machine).into()));
+    put("stateMachineArn", Some(options.state_machine_arn(&execution.machine_name(machine)).into()));
     put("name", Some(execution.shown_name().into()));
     put("status", Some(execution.status.word().into()));
     put("startDate", Some(epoch_seconds(execution.started).into()));
@@ -60,12 +64,14 @@ fn description(
         put("error", data.error.map(Value::from));
         put("cause", data.cause.map(Value::from));
     }
+    put("mapRunArn", map_run_arn.map(Value::from));
     put("traceHeader", data.trace_header.map(Value::from));
     put("stateMachineVersionArn", execution.version.map(|number| options.qualified_arn(machine, number).into()));
     put("stateMachineAliasArn", execution.alias.as_ref().map(|alias| options.qualified_arn(machine, alias).into()));
     put("redriveCount", Some(execution.redrive_count.into()));
     put("redriveDate", execution.redriven.map(|at| epoch_seconds(at).into()));
     match redrive::obstacle(execution, now) {
+        None if execution.child.is_some() => put("redriveStatus", Some("REDRIVABLE_BY_MAP_RUN".into())),
         None => put("redriveStatus", Some("REDRIVABLE".into())),
         Some(reason) => {
             put("redriveStatus", Some("NOT_REDRIVABLE".into()));
@@ -85,6 +91,10 @@ struct Listed {
     start_date: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_count: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_version_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +124,7 @@ pub(super) async fn list_executions(engine: &Engine, fields: &mut Fields) -> Res
     fields.check()?;
     let arn = match (arn, map_run) {
         (Some(arn), None) => arn,
-        (None, Some(map_run)) => return Err(Fault::ResourceNotFound(map_run)),
+        (None, Some(map_run)) => map_run,
         (Some(_), Some(_)) => {
             return Err(Fault::Validation("Only one of stateMachineArn and mapRunArn can be given".into()));
         }
@@ -127,48 +137,75 @@ pub(super) async fn list_executions(engine: &Engine, fields: &mut Fields) -> Res
         .store
         .read(move |connection| {
             let mut filter = Filter { redriven: redriven.map(|word| word == "REDRIVEN"), ..Filter::default() };
-            let machine = match Arn::parse(&arn, &options)? {
-                Arn::Version { machine, number } => {
-                    filter.version = Some(number);
-                    options.state_machine_arn(machine)
-                }
-                Arn::Alias { machine, name } => {
-                    filter.alias = Some(name.to_owned());
-                    options.state_machine_arn(machine)
-                }
-                _ => arn.clone(),
-            };
-            let machine = find_machine(connection, &options, &machine).map_err(|stop| match stop {
-                Stop::Refused(Fault::StateMachineDoesNotExist(_)) => {
-                    Fault::StateMachineDoesNotExist(arn.clone()).into()
-                }
-                stop => stop,
-            })?;
-            if machine.express {
-                return Err(Fault::StateMachineTypeNotSupported.into());
-            }
             filter.status = status.and_then(Status::of_word);
-            // Nothing here is ever pending a redrive.
-            let mut rows = if status == Some("PENDING_REDRIVE") {
-                Vec::new()
-            } else {
-                executions::list(connection, machine.id, &filter, before, page.probe())?
+            let (of, machine, map_run_arn) = match Arn::parse(&arn, &options)? {
+                Arn::MapRun { .. } => {
+                    let (run, machine) = map_runs::find(connection, &options, &arn)?;
+                    if run.express {
+                        return Err(Fault::StateMachineTypeNotSupported.into());
+                    }
+                    (Of::MapRun(run.id), machine, Some(arn.as_str()))
+                }
+                named => {
+                    let machine = listed_machine(connection, &options, &arn, &named, &mut filter)?;
+                    (Of::StateMachine(machine.id), machine.name, None)
+                }
             };
+            let mut rows = executions::list(connection, of, &filter, before, page.probe())?;
             let next_token = page.cut(&mut rows, &signer, &request, |last| last.id.0);
-            let executions = rows.iter().map(|row| listed(&options, row, &machine.name)).collect();
+            let executions = rows.iter().map(|row| listed(&options, row, &machine, map_run_arn)).collect();
             Ok(Body::json(&Executions { executions, next_token }))
         })
         .await
 }
 
-fn listed(options: &Options, execution: &Execution, machine: &str) -> Listed {
+/// The state machine whose executions are listed; a version or an alias goes into the filter.
+fn listed_machine(
+    connection: &Connection,
+    options: &Options,
+    arn: &str,
+    named: &Arn<'_>,
+    filter: &mut Filter,
+) -> Result<StateMachine, Stop> {
+    let machine = match named {
+        Arn::Version { machine, number } => {
+            filter.version = Some(*number);
+            options.state_machine_arn(machine)
+        }
+        Arn::Alias { machine, name } => {
+            filter.alias = Some((*name).to_owned());
+            options.state_machine_arn(machine)
+        }
+        _ => arn.to_owned(),
+    };
+    let machine = find_machine(connection, options, &machine).map_err(|stop| match stop {
+        Stop::Refused(Fault::StateMachineDoesNotExist(_)) => Fault::StateMachineDoesNotExist(arn.to_owned()).into(),
+        stop => stop,
+    })?;
+    if machine.express { Err(Fault::StateMachineTypeNotSupported.into()) } else { Ok(machine) }
+}
+
+/// The ARN of the map run that an execution is a child of.
+pub(super) fn map_run_arn(
+    connection: &Connection,
+    options: &Options,
+    execution: &Execution,
+    machine: &str,
+) -> rusqlite::Result<Option<String>> {
+    let run = execution.child.map(|child| crate::store::map_runs::get(connection, child.map_run)).transpose()?;
+    Ok(run.map(|run| options.map_run_arn(machine, &run)))
+}
+
+fn listed(options: &Options, execution: &Execution, machine: &str, map_run_arn: Option<&str>) -> Listed {
     Listed {
         execution_arn: options.arn_of(execution, machine),
-        state_machine_arn: options.state_machine_arn(machine),
+        state_machine_arn: options.state_machine_arn(&execution.machine_name(machine)),
         name: execution.shown_name().to_owned(),
         status: execution.status.word(),
         start_date: epoch_seconds(execution.started),
         stop_date: execution.stopped.map(epoch_seconds),
+        map_run_arn: map_run_arn.map(str::to_owned),
+        item_count: execution.child.map(|child| child.items),
         state_machine_version_arn: execution.version.map(|number| options.qualified_arn(machine, number)),
         state_machine_alias_arn: execution.alias.as_ref().map(|alias| options.qualified_arn(machine, alias)),
         redrive_count: execution.redrive_count,

@@ -6,6 +6,7 @@ mod aliases;
 mod definitions;
 mod executions;
 mod history;
+mod map_runs;
 mod redrive;
 mod start;
 mod state_machines;
@@ -14,6 +15,8 @@ mod tags;
 mod task_answers;
 mod test_state;
 mod versions;
+
+use std::borrow::Cow;
 
 use rusqlite::Connection;
 pub(crate) use start::{StartRequest, admit};
@@ -49,6 +52,10 @@ pub(crate) async fn answer(engine: &Engine, operation: &str, body: &[u8]) -> Res
         "RedriveExecution" => redrive::redrive_execution(engine, fields).await,
         "DescribeStateMachineForExecution" => state_machines::describe_for_execution(engine, fields).await,
         "StartSyncExecution" => sync::start_sync_execution(engine, fields).await,
+
+        "ListMapRuns" => map_runs::list(engine, fields).await,
+        "DescribeMapRun" => map_runs::describe(engine, fields).await,
+        "UpdateMapRun" => map_runs::update(engine, fields).await,
 
         "CreateStateMachine" => state_machines::create_state_machine(engine, fields).await,
         "UpdateStateMachine" => state_machines::update_state_machine(engine, fields).await,
@@ -104,12 +111,16 @@ fn find_machine(connection: &Connection, options: &Options, arn: &str) -> Result
 fn find_execution(connection: &Connection, options: &Options, arn: &str) -> Result<(Execution, String), Stop> {
     let missing = || Fault::ExecutionDoesNotExist(arn.to_owned());
     let (machine, name) = match Arn::parse(arn, options)? {
-        Arn::Execution { machine, name } => (machine, name),
+        Arn::Execution { machine, name } => match machine.split_once('/') {
+            None => (machine, Cow::Borrowed(name)),
+            // Of the child of a map run the label stands there too.
+            Some((machine, label)) => (machine, Cow::Owned(Execution::child_name(label, name))),
+        },
         Arn::Elsewhere => return Err(missing().into()),
         other => return Err(other.wrong_type().into()),
     };
     let found = machines::by_name(connection, machine)?.ok_or_else(missing)?;
-    let execution = crate::store::executions::by_name(connection, found.id, name)?.ok_or_else(missing)?;
+    let execution = crate::store::executions::by_name(connection, found.id, &name)?.ok_or_else(missing)?;
     Ok((execution, found.name))
 }
 

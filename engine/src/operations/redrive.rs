@@ -40,6 +40,10 @@ pub(super) async fn redrive_execution(engine: &Engine, fields: &mut Fields) -> R
                 return Ok(redriven);
             }
             let now = millis(transaction.now);
+            if execution.child.is_some() {
+                let reason = "Execution is the child of a map run: redrive the execution that started the run";
+                return Err(Fault::ExecutionNotRedrivable(reason.to_owned()).into());
+            }
             if let Some(obstacle) = obstacle(&execution, now) {
                 return Err(Fault::ExecutionNotRedrivable(obstacle).into());
             }

@@ -119,6 +119,7 @@ pub(crate) fn admit(transaction: &mut Transaction<'_>, request: &StartRequest) -
         version: target.version,
         alias: target.alias.as_deref(),
         started,
+        child: None,
     };
     let id = executions::insert(connection, &new)?;
     let arn = transaction.options.row_arn(&machine.name, &name);

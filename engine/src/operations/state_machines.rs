@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     check_name,
-    executions::INCLUDED_DATA,
+    executions::{INCLUDED_DATA, map_run_arn},
     find_execution, find_machine, tags,
     versions::{self, Publication},
 };
@@ -337,11 +337,16 @@ pub(super) async fn describe_for_execution(engine: &Engine, fields: &mut Fields)
         .read(move |connection| {
             let (execution, machine) = find_execution(connection, &options, &arn)?;
             let revision = machines::revision(connection, execution.revision)?;
+            let name = execution.machine_name(&machine);
             let mut all = json!({
-                "stateMachineArn": options.state_machine_arn(&machine),
-                "name": machine,
+                "stateMachineArn": options.state_machine_arn(&name),
+                "name": name,
                 "updateDate": epoch_seconds(revision.created),
             });
+            if let Some(arn) = map_run_arn(connection, &options, &execution, &machine)? {
+                all["mapRunArn"] = arn.into();
+                all["label"] = name.split_once('/').map_or("", |(_, label)| label).into();
+            }
             add_revision(&mut all, revision, included);
             Ok(Body::json(&all))
         })

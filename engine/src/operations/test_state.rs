@@ -172,6 +172,7 @@ impl Facts {
         let facts = ExecutionFacts {
             execution_arn: &self.arn,
             execution_name: &self.name,
+            machine: definition.root(),
             state_machine_arn: &self.machine_arn,
             state_machine_name: "TestState",
             state_machine_version_arn: None,

@@ -140,6 +140,19 @@ impl Fields {
         Ok(Some(value))
     }
 
+    pub fn optional_number(&mut self, name: &str, least: f64, most: f64) -> Result<Option<f64>, Fault> {
+        let value = match self.take(name) {
+            None => return Ok(None),
+            Some(value) => value.as_f64().ok_or_else(|| wrong_type(name, "a number", &value))?,
+        };
+        if value < least {
+            self.violated(Some(&value), name, format_args!("Member must have value greater than or equal to {least}"));
+        } else if value > most {
+            self.violated(Some(&value), name, format_args!("Member must have value less than or equal to {most}"));
+        }
+        Ok(Some(value))
+    }
+
     /// One of a fixed set of words.
     pub fn optional_word(&mut self, name: &str, words: &[&'static str]) -> Result<Option<&'static str>, Fault> {
         let Some(value) = self.optional_text(name, Text::length(0..=usize::MAX))? else { return Ok(None) };

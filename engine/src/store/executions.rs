@@ -13,6 +13,8 @@ pub enum Status {
     Failed = 2,
     TimedOut = 3,
     Aborted = 4,
+    /// A child of a map run that is redriven, and whose turn has not come.
+    PendingRedrive = 5,
 }
 
 impl Status {
@@ -22,11 +24,11 @@ impl Status {
         Self::WORDS[self as usize]
     }
 
-    /// None for `PENDING_REDRIVE`, which only child executions of a distributed Map can be.
+    const ALL: [Self; 6] =
+        [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted, Self::PendingRedrive];
+
     pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted]
-            .into_iter()
-            .find(|status| status.word() == word)
+        Self::ALL.into_iter().find(|status| status.word() == word)
     }
 
     /// It ended, and not well.
@@ -43,14 +45,9 @@ impl ToSql for Status {
 
 impl FromSql for Status {
     fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
-        match value.as_i64()? {
-            0 => Ok(Self::Running),
-            1 => Ok(Self::Succeeded),
-            2 => Ok(Self::Failed),
-            3 => Ok(Self::TimedOut),
-            4 => Ok(Self::Aborted),
-            other => Err(rusqlite::types::FromSqlError::OutOfRange(other)),
-        }
+        let number = value.as_i64()?;
+        let known = usize::try_from(number).ok().and_then(|at| Self::ALL.get(at));
+        known.copied().ok_or(rusqlite::types::FromSqlError::OutOfRange(number))
     }
 }
 
@@ -79,10 +76,24 @@ pub(crate) struct Execution {
     pub alias: Option<String>,
     pub redrive_count: u32,
     pub redriven: Option<i64>,
+    /// Of a child of a map run.
+    pub child: Option<ChildOf>,
+}
+
+/// What makes an execution the child of a map run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChildOf {
+    pub map_run: i64,
+    /// Its place among the run's children, from 0.
+    pub place: i64,
+    /// How many items it works on.
+    pub items: i64,
 }
 
 /// Between an EXPRESS execution's name, which need not be unique, and what makes its row's name so. No name holds it.
 const EXPRESS: char = ':';
+/// Between the label of a map run and the name of its child. No name holds it.
+const LABEL: char = '/';
 
 impl Execution {
     /// The row's name of an EXPRESS execution.
@@ -90,9 +101,28 @@ impl Execution {
         format!("{name}{EXPRESS}{id}")
     }
 
+    /// The row's name of a child of a map run.
+    pub fn child_name(label: &str, name: &str) -> String {
+        format!("{label}{LABEL}{name}")
+    }
+
     /// The name as clients know it.
     pub fn shown_name(&self) -> &str {
-        self.name.split(EXPRESS).next().unwrap_or(&self.name)
+        let name = self.name.split_once(LABEL).map_or(&*self.name, |(_, name)| name);
+        name.split(EXPRESS).next().unwrap_or(name)
+    }
+
+    /// What stands for the state machine's name in ARNs and in the context object: with the label of the map run, where
+    /// it is the child of one.
+    pub fn machine_name(&self, state_machine: &str) -> String {
+        machine_name(state_machine, &self.name)
+    }
+}
+
+fn machine_name(state_machine: &str, row_name: &str) -> String {
+    match row_name.split_once(LABEL) {
+        None => state_machine.to_owned(),
+        Some((label, _)) => format!("{state_machine}{LABEL}{label}"),
     }
 }
 
@@ -102,15 +132,18 @@ impl Options {
     }
 
     /// The ARN of the execution whose row has that name.
-    pub(crate) fn row_arn(&self, state_machine: &str, name: &str) -> String {
+    pub(crate) fn row_arn(&self, state_machine: &str, row_name: &str) -> String {
+        let machine = machine_name(state_machine, row_name);
+        let name = row_name.split_once(LABEL).map_or(row_name, |(_, name)| name);
         match name.split_once(EXPRESS) {
-            None => self.execution_arn(state_machine, name),
-            Some((name, id)) => self.express_arn(state_machine, name, id),
+            None => self.execution_arn(&machine, name),
+            Some((name, id)) => self.express_arn(&machine, name, id),
         }
     }
 }
 
-const COLUMNS: &str = "id, revision, name, status, started, stopped, version, alias, redrive_count, redriven";
+const COLUMNS: &str = "id, revision, name, status, started, stopped, version, alias, redrive_count, redriven, map_run, \
+                       place, items";
 
 fn execution(row: &Row<'_>) -> Result<Execution> {
     Ok(Execution {
@@ -124,6 +157,10 @@ fn execution(row: &Row<'_>) -> Result<Execution> {
         alias: row.get(7)?,
         redrive_count: row.get(8)?,
         redriven: row.get(9)?,
+        child: match row.get(10)? {
+            None => None,
+            Some(map_run) => Some(ChildOf { map_run, place: row.get(11)?, items: row.get(12)? }),
+        },
     })
 }
 
@@ -150,11 +187,21 @@ pub(crate) fn data(connection: &Connection, id: ExecutionId) -> Result<Data> {
         })
 }
 
+/// Which state machine it is of.
+pub(crate) fn state_machine(connection: &Connection, id: ExecutionId) -> Result<i64> {
+    connection.prepare_cached("SELECT state_machine FROM execution WHERE id = ?")?.query_row([id], |row| row.get(0))
+}
+
+/// The row's name.
+pub(crate) fn name(connection: &Connection, id: ExecutionId) -> Result<String> {
+    connection.prepare_cached("SELECT name FROM execution WHERE id = ?")?.query_row([id], |row| row.get(0))
+}
+
 /// With its input.
 pub(crate) fn with_input(connection: &Connection, id: ExecutionId) -> Result<Option<(Execution, String)>> {
     connection
         .prepare_cached(&format!("SELECT {COLUMNS}, input FROM execution WHERE id = ?"))?
-        .query_row([id], |row| Ok((execution(row)?, row.get(10)?)))
+        .query_row([id], |row| Ok((execution(row)?, row.get(13)?)))
         .optional()
 }
 
@@ -165,7 +212,15 @@ pub(crate) fn by_name(connection: &Connection, state_machine: i64, name: &str) -
         .optional()
 }
 
-/// What ListExecutions asks for.
+/// Whose executions ListExecutions lists.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Of {
+    /// A state machine's, but for the children of its map runs.
+    StateMachine(i64),
+    MapRun(i64),
+}
+
+/// Which of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
     pub status: Option<Status>,
@@ -175,15 +230,13 @@ pub(crate) struct Filter {
 }
 
 /// A page, newest first, of those older than `before`.
-pub(crate) fn list(
-    connection: &Connection,
-    state_machine: i64,
-    filter: &Filter,
-    before: i64,
-    most: i64,
-) -> Result<Vec<Execution>> {
-    let mut sql = format!("SELECT {COLUMNS} FROM execution WHERE state_machine = ? AND id < ?");
-    let mut values: Vec<&dyn ToSql> = vec![&state_machine, &before];
+pub(crate) fn list(connection: &Connection, of: Of, filter: &Filter, before: i64, most: i64) -> Result<Vec<Execution>> {
+    let (of, whose) = match &of {
+        Of::StateMachine(id) => ("state_machine = ? AND map_run IS NULL", id),
+        Of::MapRun(id) => ("map_run = ?", id),
+    };
+    let mut sql = format!("SELECT {COLUMNS} FROM execution WHERE {of} AND id < ?");
+    let mut values: Vec<&dyn ToSql> = vec![whose, &before];
     if let Some(status) = &filter.status {
         sql.push_str(" AND status = ?");
         values.push(status);
@@ -216,13 +269,15 @@ pub(crate) struct NewExecution<'a> {
     pub version: Option<i64>,
     pub alias: Option<&'a str>,
     pub started: i64,
+    pub child: Option<ChildOf>,
 }
 
 pub(crate) fn insert(connection: &Connection, new: &NewExecution<'_>) -> Result<ExecutionId> {
     connection
         .prepare_cached(
-            "INSERT INTO execution (state_machine, revision, name, status, started, input, trace_header, version, alias)
-             VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?)",
+            "INSERT INTO execution (state_machine, revision, name, status, started, input, trace_header, version, alias,
+                                    map_run, place, items)
+             VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute((
             new.state_machine,
@@ -233,6 +288,9 @@ pub(crate) fn insert(connection: &Connection, new: &NewExecution<'_>) -> Result<
             new.trace_header,
             new.version,
             new.alias,
+            new.child.map(|child| child.map_run),
+            new.child.map(|child| child.place),
+            new.child.map(|child| child.items),
         ))?;
     Ok(ExecutionId(connection.last_insert_rowid()))
 }
@@ -251,6 +309,19 @@ pub(crate) fn end(connection: &Connection, id: ExecutionId, end: &End<'_>) -> Re
         .prepare_cached("UPDATE execution SET status = ?, stopped = ?, output = ?, error = ?, cause = ? WHERE id = ?")?
         .execute((end.status, end.stopped, end.output, end.error, end.cause, id))
         .map(drop)
+}
+
+/// A child of a map run that is to be redriven when its turn comes, or (`Aborted`) no more.
+pub(crate) fn set_status(connection: &Connection, id: ExecutionId, status: Status) -> Result<()> {
+    connection.prepare_cached("UPDATE execution SET status = ? WHERE id = ?")?.execute((status, id)).map(drop)
+}
+
+/// Some of a map run's children.
+pub(crate) fn children(connection: &Connection, map_run: i64, status: Status, most: i64) -> Result<Vec<ExecutionId>> {
+    connection
+        .prepare_cached("SELECT id FROM execution WHERE map_run = ? AND status = ? ORDER BY id LIMIT ?")?
+        .query_map((map_run, status, most), |row| row.get(0))?
+        .collect()
 }
 
 /// It runs again.
@@ -296,7 +367,7 @@ pub(crate) fn drop_state(connection: &Connection, id: ExecutionId) -> Result<()>
     connection.prepare_cached("DELETE FROM execution_state WHERE execution = ?")?.execute([id]).map(drop)
 }
 
-/// Some of a state machine's executions, any of them.
+/// Some of a state machine's executions, any of them; with a status, none that are children of map runs.
 pub(crate) fn some_of(
     connection: &Connection,
     state_machine: i64,
@@ -305,7 +376,9 @@ pub(crate) fn some_of(
 ) -> Result<Vec<ExecutionId>> {
     match status {
         Some(status) => connection
-            .prepare_cached("SELECT id FROM execution WHERE state_machine = ? AND status = ? LIMIT ?")?
+            .prepare_cached(
+                "SELECT id FROM execution WHERE state_machine = ? AND status = ? AND map_run IS NULL LIMIT ?",
+            )?
             .query_map((state_machine, status, most), |row| row.get(0))?
             .collect(),
         None => connection
@@ -320,5 +393,6 @@ pub(crate) fn remove(connection: &Connection, id: ExecutionId) -> Result<()> {
     super::history::remove(connection, id)?;
     drop_state(connection, id)?;
     connection.prepare_cached("DELETE FROM redrive WHERE execution = ?")?.execute([id])?;
+    super::map_runs::remove_of(connection, id)?;
     connection.prepare_cached("DELETE FROM execution WHERE id = ?")?.execute([id]).map(drop)
 }

@@ -8,6 +8,7 @@ pub(crate) mod activities;
 pub(crate) mod calls;
 pub(crate) mod executions;
 pub(crate) mod history;
+pub(crate) mod map_runs;
 mod open;
 mod readers;
 pub(crate) mod state_machines;

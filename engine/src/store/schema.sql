@@ -72,7 +72,7 @@ CREATE TABLE execution (
     state_machine INTEGER NOT NULL,
     revision INTEGER NOT NULL,
     name TEXT NOT NULL,
-    -- 0 running, 1 succeeded, 2 failed, 3 timed out, 4 aborted
+    -- 0 running, 1 succeeded, 2 failed, 3 timed out, 4 aborted, 5 to be redriven by its map run
     status INTEGER NOT NULL,
     started INTEGER NOT NULL,
     stopped INTEGER,
@@ -86,15 +86,20 @@ CREATE TABLE execution (
     alias TEXT,
     redrive_count INTEGER NOT NULL DEFAULT 0,
     redriven INTEGER,
+    -- Of the child of a map run: its place among the children, and how many items it works on.
+    map_run INTEGER,
+    place INTEGER,
+    items INTEGER,
     UNIQUE (state_machine, name)
 ) STRICT;
 -- Both end with the id: newest first is a scan backwards.
-CREATE INDEX execution_of ON execution (state_machine);
-CREATE INDEX execution_with_status ON execution (state_machine, status);
+CREATE INDEX execution_of ON execution (state_machine) WHERE map_run IS NULL;
+CREATE INDEX execution_with_status ON execution (state_machine, status) WHERE map_run IS NULL;
 -- Few executions are in these, so they cost the others nothing.
 CREATE INDEX execution_of_version ON execution (state_machine, version) WHERE version IS NOT NULL;
 CREATE INDEX execution_of_alias ON execution (state_machine, alias) WHERE alias IS NOT NULL;
 CREATE INDEX execution_redriven ON execution (state_machine) WHERE redrive_count > 0;
+CREATE INDEX execution_of_map_run ON execution (map_run, status) WHERE map_run IS NOT NULL;
 
 -- Where an execution that is not over stands; kept for those that can be redriven.
 CREATE TABLE execution_state (
@@ -107,6 +112,57 @@ CREATE TABLE redrive (
     execution INTEGER PRIMARY KEY,
     client_token TEXT NOT NULL
 ) STRICT;
+
+-- What a distributed Map's items run in, as executions of their own.
+CREATE TABLE map_run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Whose state it is, and what that execution knows it by.
+    execution INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    -- Both stand in its ARN.
+    label TEXT NOT NULL,
+    uuid TEXT NOT NULL UNIQUE,
+    -- 0 running, 1 succeeded, 2 failed, 3 aborted
+    status INTEGER NOT NULL DEFAULT 0,
+    started INTEGER NOT NULL,
+    stopped INTEGER,
+    -- Which part of the definition its children run, and whether they are EXPRESS.
+    processor INTEGER NOT NULL,
+    express INTEGER NOT NULL,
+    -- 0 for as many as there may be.
+    max_concurrency INTEGER NOT NULL,
+    tolerated_count INTEGER,
+    tolerated_percentage REAL,
+    -- How many there are of both in all.
+    items INTEGER NOT NULL,
+    children INTEGER NOT NULL,
+    -- The place of the child to be started next.
+    next INTEGER NOT NULL DEFAULT 0,
+    redrive_count INTEGER NOT NULL DEFAULT 0,
+    redriven INTEGER,
+    -- Whether a child can be started now.
+    startable INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (execution, task)
+) STRICT;
+CREATE INDEX map_run_startable ON map_run (startable) WHERE startable;
+
+-- What children that have not been started will work on.
+CREATE TABLE map_run_item (
+    map_run INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    items INTEGER NOT NULL,
+    input TEXT NOT NULL,
+    PRIMARY KEY (map_run, place)
+) STRICT, WITHOUT ROWID;
+
+-- How many of a map run's children, and of the items they work on, are in which status.
+CREATE TABLE map_run_count (
+    map_run INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    children INTEGER NOT NULL,
+    items INTEGER NOT NULL,
+    PRIMARY KEY (map_run, status)
+) STRICT, WITHOUT ROWID;
 
 -- One row an activation: its events, one a line. The id is execution * 32768 + id of the first event, so an
 -- execution's events lie side by side and a page finds its place without another index.

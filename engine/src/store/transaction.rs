@@ -79,6 +79,8 @@ pub(crate) struct Effects {
     pub ended: Vec<Ended>,
     /// State machines whose deletion began.
     pub deleting: bool,
+    /// Map runs that can start children.
+    pub map_runs: bool,
 }
 
 /// How an EXPRESS execution ended: its rows are gone.

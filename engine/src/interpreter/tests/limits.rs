@@ -80,23 +80,6 @@ fn a_map_runs_forty_iterations_at_once_and_ends_in_their_order() {
 }
 
 #[test]
-fn an_endless_item_of_a_distributed_map_fails_alone() {
-    let processor = json!({
-        "ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "Which",
-        "States": {
-            "Which": {"Type": "Choice", "Choices": [{"Variable": "$", "NumericEquals": 1, "Next": "Which"}], "Default": "End"},
-            "End": {"Type": "Succeed"},
-        },
-    });
-    let states = json!({"Each": {
-        "Type": "Map", "ToleratedFailureCount": 1, "MaxConcurrency": 1, "ItemProcessor": processor, "End": true,
-    }});
-    let mut play = Play::start(&machine(&states), &json!([1, 2]));
-    play.pass(0);
-    assert_eq!(play.output(), json!([2]));
-}
-
-#[test]
 fn branches_do_not_copy_the_executions_input() {
     let branch = |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Wait", "Seconds": 9, "End": true}}});
     let branches: Vec<_> = (0..10).map(|n| branch(&format!("W{n}"))).collect();

@@ -29,6 +29,8 @@ struct Play {
     /// What was asked to be done, and has not been abandoned.
     calls: Vec<(TaskId, Work)>,
     abandoned: Vec<TaskId>,
+    /// Those that have not ended nor been abandoned.
+    map_runs: Vec<(TaskId, Option<MapRunPlan>)>,
     outcome: Option<Outcome>,
     redrives: u32,
     /// Every step is told that it has taken its time.
@@ -52,6 +54,7 @@ impl Play {
             timers: BTreeMap::new(),
             calls: Vec::new(),
             abandoned: Vec::new(),
+            map_runs: Vec::new(),
             outcome: None,
             redrives: 0,
             late: false,
@@ -66,6 +69,7 @@ impl Play {
         let facts = ExecutionFacts {
             execution_arn: "arn:aws:states:eu-west-2:000000000000:execution:loan:app-1",
             execution_name: "app-1",
+            machine: self.definition.root(),
             state_machine_arn: "arn:aws:states:eu-west-2:000000000000:stateMachine:loan",
             state_machine_name: "loan",
             state_machine_version_arn: None,
@@ -85,10 +89,13 @@ impl Play {
         for command in step.commands {
             match command {
                 Command::Perform { task, work } => self.calls.push((task, work)),
+                Command::StartMapRun { run, plan } => self.map_runs.push((run, Some(plan))),
+                Command::RedriveMapRun { run } => self.map_runs.push((run, None)),
                 Command::SetTimer { timer, due } => assert!(self.timers.insert(timer, due).is_none()),
                 Command::ClearTimer { timer } => assert!(self.timers.remove(&timer).is_some()),
                 Command::Abandon { task } => {
                     self.calls.retain(|(call, _)| *call != task);
+                    self.map_runs.retain(|(run, _)| *run != task);
                     self.abandoned.push(task);
                 }
                 Command::Finish(outcome) => assert!(self.outcome.replace(outcome).is_none()),
@@ -132,6 +139,13 @@ impl Play {
     fn fail(&mut self, error: &str, cause: &str) {
         let task = self.task();
         self.tell(Event::TaskFailed { task, error: Some(error.into()), cause: Some(cause.into()) }).unwrap();
+    }
+
+    /// The map run that was started last ends.
+    fn end_map_run(&mut self, outcome: MapRunOutcome) -> MapRunPlan {
+        let (run, plan) = self.map_runs.pop().unwrap();
+        self.tell(Event::MapRunEnded { run, outcome }).unwrap();
+        plan.unwrap()
     }
 
     /// The execution goes on after its end.

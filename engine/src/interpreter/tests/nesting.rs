@@ -200,9 +200,15 @@ fn distributed(more: &Value, processor: &Value) -> Value {
     each(&map)
 }
 
+fn gives(output: &Value) -> MapRunOutcome {
+    MapRunOutcome::Succeeded { output: Payload::from(output.clone()) }
+}
+
 #[test]
 fn a_distributed_map_tells_of_its_run_alone() {
-    let play = Play::start(&distributed(&json!({}), &pass("One")), &json!([1, 2]));
+    let more = json!({"ToleratedFailurePercentage": 25, "MaxConcurrency": 3});
+    let mut play = Play::start(&distributed(&more, &pass("One")), &json!([1, 2]));
+    let plan = play.end_map_run(gives(&json!(["a", "b"])));
     assert_eq!(
         play.trace()[2..],
         [
@@ -215,30 +221,58 @@ fn a_distributed_map_tells_of_its_run_alone() {
         ]
     );
     let arn = play.history[3]["mapRunStartedEventDetails"]["mapRunArn"].as_str().unwrap();
-    assert!(arn.starts_with("arn:aws:states:eu-west-2:000000000000:mapRun:loan/each:"), "{arn}");
-    assert_eq!(play.output(), json!([1, 2]));
+    assert_eq!(arn, format!("arn:aws:states:eu-west-2:000000000000:mapRun:loan/each:{}", plan.id));
+    assert_eq!(plan.children, Children::Items(Payload::from_text("[1,2]")));
+    assert_eq!((plan.max_concurrency, plan.tolerated_count, plan.tolerated_percentage), (3, None, Some(25.0)));
+    assert_eq!(play.output(), json!(["a", "b"]));
 }
 
 #[test]
-fn a_distributed_map_survives_as_many_failures_as_it_tolerates() {
-    let processor = json!({"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}});
-    let mut play = Play::start(&distributed(&json!({"ToleratedFailureCount": 1}), &processor), &json!([1, 2, 3]));
-    let tasks: Vec<_> = play.calls.iter().map(|(task, _)| *task).collect();
-    play.tell(Event::TaskFailed { task: tasks[0], error: None, cause: None }).unwrap();
-    assert_eq!(play.types()[2..], ["MapStateStarted", "MapRunStarted"]);
-    play.tell(Event::TaskFailed { task: tasks[1], error: None, cause: None }).unwrap();
+fn a_distributed_map_fails_with_its_run() {
+    let mut play = Play::start(&distributed(&json!({}), &pass("One")), &json!([1, 2, 3]));
+    play.end_map_run(MapRunOutcome::TooManyFailed);
     assert_eq!(play.trace()[4..], ["5<-4 MapRunFailed", "6<-5 MapStateFailed", "7<-6 ExecutionFailed"]);
     assert_eq!(play.error().0, Some("States.ExceedToleratedFailureThreshold"));
-    assert_eq!(play.abandoned, [tasks[2]]);
+
+    let more = json!({"Retry": [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "MaxAttempts": 1}]});
+    let mut play = Play::start(&distributed(&more, &pass("One")), &json!([1]));
+    play.end_map_run(MapRunOutcome::TooManyFailed);
+    play.pass(1);
+    play.end_map_run(gives(&json!([1])));
+    assert_eq!(play.output(), json!([1]));
+}
+
+#[test]
+fn what_children_give_is_limited_as_any_result_is() {
+    let mut play = Play::start(&distributed(&json!({}), &pass("One")), &json!([1]));
+    play.end_map_run(MapRunOutcome::TooLarge);
+    assert_eq!(play.error().0, Some("States.DataLimitExceeded"));
+}
+
+#[test]
+fn a_map_run_is_aborted_with_the_state_around_it() {
+    let map = distributed(&json!({}), &pass("One"));
+    let fails = json!({"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}});
+    let states = json!({"Both": {"Type": "Parallel", "Branches": [map, fails], "End": true}});
+    let mut play = Play::start(&machine(&states), &json!([1]));
+    let (run, _) = play.map_runs[0];
+    play.fail("E", "broken");
+    assert_eq!(
+        play.types()[9..],
+        ["TaskFailed", "MapRunAborted", "MapStateAborted", "ParallelStateFailed", "ExecutionFailed"]
+    );
+    assert_eq!(play.abandoned, [run]);
 }
 
 #[test]
 fn a_batch_goes_to_the_processor_as_one_item() {
     let more = json!({"ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"of.$": "$[0]"}}});
-    let play = Play::start(&distributed(&more, &pass("One")), &json!([1, 2, 3]));
+    let mut play = Play::start(&distributed(&more, &pass("One")), &json!([1, 2, 3]));
+    let Children::Batches(batches) = play.end_map_run(gives(&json!([]))).children else { panic!("no batches") };
+    let batches: Vec<_> = batches.iter().map(|(batch, items)| (batch.value().clone(), *items)).collect();
     assert_eq!(
-        play.output(),
-        json!([{"Items": [1, 2], "BatchInput": {"of": 1}}, {"Items": [3], "BatchInput": {"of": 1}}])
+        batches,
+        [(json!({"Items": [1, 2], "BatchInput": {"of": 1}}), 2), (json!({"Items": [3], "BatchInput": {"of": 1}}), 1)]
     );
 }
 

@@ -87,6 +87,16 @@ fn state_of(dice: &mut Dice, names: &mut usize, depth: usize) -> Value {
 
 /// Answers one of the calls, or lets time pass.
 fn go_on(play: &mut Play, dice: &mut Dice) {
+    if !play.map_runs.is_empty() && dice.one_in(2) {
+        let (run, _) = play.map_runs.remove(dice.roll(play.map_runs.len()));
+        let outcome = match dice.roll(4) {
+            0 => MapRunOutcome::TooManyFailed,
+            1 => MapRunOutcome::TooLarge,
+            _ => MapRunOutcome::Succeeded { output: Payload::from_text("[1, {\"a\": 2}]") },
+        };
+        play.tell(Event::MapRunEnded { run, outcome }).unwrap();
+        return;
+    }
     if play.calls.is_empty() || dice.one_in(4) {
         play.pass(1 + dice.roll(6) as i64);
         return;
@@ -141,6 +151,7 @@ fn any_execution_ends_and_leaves_a_sound_history() {
         }
         check_history(&play, seed);
         assert!(play.calls.is_empty(), "seed {seed}: calls outlive the execution");
+        assert!(play.map_runs.is_empty(), "seed {seed}: map runs outlive the execution");
     }
 }
 

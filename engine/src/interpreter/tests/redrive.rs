@@ -51,19 +51,25 @@ fn a_map_goes_on_with_what_it_lacks() {
 }
 
 #[test]
-fn a_distributed_map_begins_anew() {
+fn a_distributed_map_goes_on_with_its_run() {
     let processor = json!({
-        "ProcessorConfig": {"Mode": "DISTRIBUTED"},
-        "StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))},
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "One", "States": {"One": {"Type": "Pass", "End": true}},
     });
-    let states = json!({"Each": {"Type": "Map", "MaxConcurrency": 1, "ItemProcessor": processor, "End": true}});
+    let states = json!({"Each": {"Type": "Map", "Label": "each", "ItemProcessor": processor, "End": true}});
     let mut play = Play::start(&machine(&states), &json!(["a", "b"]));
-    play.succeed(&json!(1));
-    play.fail("E", "broken");
+    let run = play.map_runs[0].0;
+    play.end_map_run(MapRunOutcome::TooManyFailed);
     play.redrive();
-    play.succeed(&json!(2));
-    play.succeed(&json!(3));
-    assert_eq!(play.output(), json!([2, 3]));
+    assert_eq!(play.map_runs, [(run, None)]);
+    let redriven = &play.last()["mapRunRedrivenEventDetails"];
+    assert_eq!(redriven["mapRunArn"], play.history[3]["mapRunStartedEventDetails"]["mapRunArn"]);
+    assert_eq!(redriven["redriveCount"], 1);
+    let output = Payload::from_text("[1,2]");
+    play.tell(Event::MapRunEnded { run, outcome: MapRunOutcome::Succeeded { output } }).unwrap();
+    let trace = play.trace();
+    assert_eq!(trace[7..10], ["8<-0 ExecutionRedriven", "9<-8 MapRunRedriven", "10<-9 MapRunSucceeded"], "{trace:?}");
+    assert_eq!(play.output(), json!([1, 2]));
 }
 
 #[test]

@@ -1,0 +1,220 @@
+//! The children of map runs: how they are started within a run's limits, and what their ends make of the run.
+
+use rusqlite::Result;
+use uuid::Uuid;
+
+use crate::{
+    activation::{Follows, Loaded},
+    clock::millis,
+    interpreter::{self, Event, ExecutionState, MapRunOutcome, MapRunPlan, Payload, TaskId},
+    store::{
+        ExecutionId, Transaction,
+        executions::{self, ChildOf, Execution, NewExecution, Status},
+        history,
+        map_runs::{self, MapRun, RunStatus},
+    },
+};
+
+/// Children of one run that run at once, at most. AWS allows 10,000.
+const MOST_AT_ONCE: i64 = 1_000;
+/// Children that one change starts; other changes get in between.
+const SOME: i64 = 32;
+/// AWS's limit on an output, in bytes.
+const MOST_OUTPUT: usize = 262_144;
+
+impl MapRun {
+    /// How many children may run at once.
+    pub fn concurrency(&self) -> i64 {
+        if self.max_concurrency == 0 { MOST_AT_ONCE } else { self.max_concurrency.min(MOST_AT_ONCE) }
+    }
+
+    /// Whether more items have failed than are tolerated: each limit that is set holds, and without any none may fail.
+    fn has_failed(&self, failed: i64) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "counts of items are far below 2^52")]
+        let share = |percentage: f64| failed as f64 * 100.0 > percentage * self.items as f64;
+        match (self.tolerated_count, self.tolerated_percentage) {
+            (None, None) => failed > 0,
+            (count, percentage) => count.is_some_and(|count| failed > count) || percentage.is_some_and(share),
+        }
+    }
+}
+
+impl Transaction<'_> {
+    pub(crate) fn start_map_run(
+        &mut self,
+        execution: ExecutionId,
+        task: TaskId,
+        plan: &MapRunPlan,
+        follows: &mut Follows,
+    ) -> Result<()> {
+        let run = map_runs::insert(self.connection, execution, task, plan, millis(self.now))?;
+        self.look_after(&run, follows)
+    }
+
+    /// Goes on with the children that have not succeeded: each is redriven when there is room for it.
+    pub(crate) fn redrive_map_run(
+        &mut self,
+        execution: ExecutionId,
+        task: TaskId,
+        follows: &mut Follows,
+    ) -> Result<()> {
+        let Some(run) = map_runs::by_task(self.connection, execution, task)? else { return Ok(()) };
+        map_runs::redrive(self.connection, run.id, millis(self.now))?;
+        for status in [Status::Failed, Status::TimedOut, Status::Aborted] {
+            for child in executions::children(self.connection, run.id, status, i64::MAX)? {
+                self.set_child_status(child, Status::PendingRedrive)?;
+            }
+        }
+        self.look_after(&map_runs::get(self.connection, run.id)?, follows)
+    }
+
+    /// Nobody waits for the run any more. Whatever else the task may be is no run.
+    pub(crate) fn abort_map_run(&mut self, execution: ExecutionId, task: TaskId, follows: &mut Follows) -> Result<()> {
+        match map_runs::by_task(self.connection, execution, task)? {
+            Some(run) if run.status == RunStatus::Running => self.end_run(&run, RunStatus::Aborted, None, follows),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn child_ended(&mut self, child: ChildOf, status: Status, follows: &mut Follows) -> Result<()> {
+        map_runs::count(self.connection, child, Some(Status::Running), status)?;
+        let run = map_runs::get(self.connection, child.map_run)?;
+        if run.status == RunStatus::Running { self.look_after(&run, follows) } else { Ok(()) }
+    }
+
+    /// Ends the run if it is over, and otherwise has children started if there is room for any.
+    pub(crate) fn look_after(&mut self, run: &MapRun, follows: &mut Follows) -> Result<()> {
+        let counts = map_runs::counts(self.connection, run.id)?;
+        if run.has_failed(counts.failed_items()) {
+            return self.end_run(run, RunStatus::Failed, Some(MapRunOutcome::TooManyFailed), follows);
+        }
+        let running = counts.children(Status::Running);
+        let left = run.next < run.children || counts.children(Status::PendingRedrive) > 0;
+        if running == 0 && !left {
+            let outcome = match map_runs::output(self.connection, run.id, MOST_OUTPUT)? {
+                Some(output) => MapRunOutcome::Succeeded { output },
+                None => MapRunOutcome::TooLarge,
+            };
+            return self.end_run(run, RunStatus::Succeeded, Some(outcome), follows);
+        }
+        let startable = left && running < run.concurrency();
+        self.effects.map_runs |= startable;
+        map_runs::set_startable(self.connection, run.id, startable)
+    }
+
+    /// `outcome` is for the execution that waits for the run; None where it does not wait any more.
+    fn end_run(
+        &mut self,
+        run: &MapRun,
+        status: RunStatus,
+        outcome: Option<MapRunOutcome>,
+        follows: &mut Follows,
+    ) -> Result<()> {
+        map_runs::end(self.connection, run.id, status, millis(self.now))?;
+        if run.express && status == RunStatus::Succeeded {
+            map_runs::remove_children(self.connection, run.id)?;
+        }
+        for child in executions::children(self.connection, run.id, Status::PendingRedrive, i64::MAX)? {
+            self.set_child_status(child, Status::Aborted)?;
+        }
+        for child in executions::children(self.connection, run.id, Status::Running, i64::MAX)? {
+            follows.push_back((child, Event::Stop { error: None, cause: None }));
+        }
+        if let Some(outcome) = outcome {
+            follows.push_back((run.execution, Event::MapRunEnded { run: run.task, outcome }));
+        }
+        Ok(())
+    }
+
+    fn set_child_status(&mut self, id: ExecutionId, status: Status) -> Result<()> {
+        if let Some((Execution { status: before, child: Some(child), .. }, _)) =
+            executions::with_input(self.connection, id)?
+        {
+            map_runs::count(self.connection, child, Some(before), status)?;
+            executions::set_status(self.connection, id, status)?;
+        }
+        Ok(())
+    }
+
+    /// Starts some children of a run that has room for them, the one after `served` if there are several. Gives that
+    /// run; None when no run has room.
+    pub(crate) fn start_some_children(&mut self, served: i64) -> Result<Option<i64>> {
+        let Some(id) = map_runs::startable(self.connection, served)? else { return Ok(None) };
+        let run = map_runs::get(self.connection, id)?;
+        let Some((parent, mut state)) = self.load(run.execution)? else {
+            map_runs::set_startable(self.connection, id, false)?;
+            return Ok(Some(id));
+        };
+        for _ in 0..SOME {
+            let run = map_runs::get(self.connection, id)?;
+            let counts = map_runs::counts(self.connection, id)?;
+            // The child before may have ended the run.
+            if run.status != RunStatus::Running || counts.children(Status::Running) >= run.concurrency() {
+                break;
+            }
+            if let Some(child) = executions::children(self.connection, id, Status::PendingRedrive, 1)?.pop() {
+                self.redrive_child(&run, child)?;
+            } else if run.next < run.children {
+                self.start_child(&run, &parent, &mut state)?;
+            } else {
+                break;
+            }
+        }
+        let run = map_runs::get(self.connection, id)?;
+        if run.status == RunStatus::Running {
+            let mut follows = Follows::new();
+            self.look_after(&run, &mut follows)?;
+            self.follow(follows)?;
+        }
+        Ok(Some(id))
+    }
+
+    fn start_child(&mut self, run: &MapRun, parent: &Loaded, state: &mut ExecutionState) -> Result<()> {
+        let Some((child, item)) = map_runs::take_next(self.connection, run)? else { return Ok(()) };
+        let input = self.with_facts(parent, |facts| {
+            let (definition, place) = (&parent.runnable.definition, usize::try_from(run.next).unwrap_or(usize::MAX));
+            interpreter::child_input(definition, facts, state, run.task, (place, item), self.now)
+        });
+        let input: Payload = match input {
+            Ok(input) => input,
+            Err(error) => {
+                let mut follows = Follows::new();
+                self.end_run(run, RunStatus::Failed, Some(MapRunOutcome::NoInput(error)), &mut follows)?;
+                return self.follow(follows);
+            }
+        };
+        let name = Execution::child_name(&run.label, &Uuid::new_v4().to_string());
+        let name = if run.express { Execution::express_name(&name, &Uuid::new_v4().to_string()) } else { name };
+        let new = NewExecution {
+            state_machine: executions::state_machine(self.connection, run.execution)?,
+            revision: parent.execution.revision,
+            name: &name,
+            input: input.text(),
+            trace_header: None,
+            version: parent.execution.version,
+            alias: parent.execution.alias.as_deref(),
+            started: millis(self.now),
+            child: Some(child),
+        };
+        let id = executions::insert(self.connection, &new)?;
+        map_runs::count(self.connection, child, None, Status::Running)?;
+        let _ = self.deliver(id, Event::Start)?;
+        Ok(())
+    }
+
+    /// A STANDARD child goes on where it stood, an EXPRESS one or one whose history is full begins anew.
+    fn redrive_child(&mut self, run: &MapRun, id: ExecutionId) -> Result<()> {
+        self.set_child_status(id, Status::Running)?;
+        executions::redrive(self.connection, id, millis(self.now), None)?;
+        let state = executions::state(self.connection, id)?;
+        let state = state.and_then(|state| serde_json::from_slice::<ExecutionState>(&state).ok());
+        if !run.express && state.is_some_and(|state| state.is_redrivable()) {
+            let _ = self.deliver(id, Event::Redrive)?;
+        } else {
+            history::remove(self.connection, id)?;
+            executions::drop_state(self.connection, id)?;
+            let _ = self.deliver(id, Event::Start)?;
+        }
+        Ok(())
+    }
+}

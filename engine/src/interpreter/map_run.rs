@@ -1,0 +1,199 @@
+//! Distributed Maps: each item, or batch of items, is an execution of its own, a child of the map run.
+//!
+//! The interpreter says what the run is made of and hears how it ended. What lies between, starting children within
+//! the run's limits and counting how they end, is done where executions are stored: a run of a hundred thousand items
+//! is rows, and its parent's state stays small.
+
+use time::OffsetDateTime;
+
+use super::{
+    Command, ExecutionFacts, ExecutionState, NotPending, Payload, TaskId,
+    failure::Failure,
+    run::Run,
+    state::{BranchId, Phase},
+};
+use crate::{
+    definition::{Body, Definition, MachineId, Map, ProcessorMode, State},
+    history::{self, EventKind, MapRunRedriven, MapRunStarted},
+    query::QueryError,
+};
+
+/// What a map run is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapRunPlan {
+    /// The Map state's, or one made up; with the id it makes the ARN: `…:mapRun:<state machine>/<label>:<id>`.
+    pub label: String,
+    pub id: String,
+    /// What the children run.
+    pub processor: MachineId,
+    /// Of type EXPRESS rather than STANDARD.
+    pub express: bool,
+    pub children: Children,
+    /// 0 means no limit.
+    pub max_concurrency: usize,
+    /// How many items may fail.
+    pub tolerated_count: Option<usize>,
+    /// How many of a hundred items may fail.
+    pub tolerated_percentage: Option<f64>,
+}
+
+/// What the children work on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Children {
+    /// One child an item, whose input [`child_input`] makes of it.
+    Items(Payload),
+    /// One child a batch: its input, and how many items are in it.
+    Batches(Vec<(Payload, usize)>),
+}
+
+/// How a map run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MapRunOutcome {
+    /// With what its children gave, as a list.
+    Succeeded { output: Payload },
+    /// What its children gave is longer than AWS allows an output to be.
+    TooLarge,
+    /// More children failed than are tolerated.
+    TooManyFailed,
+    /// ItemSelector gave no input for a child.
+    NoInput(QueryError),
+}
+
+/// The input of the child for one item: what ItemSelector makes of it, or the item itself.
+///
+/// # Errors
+/// What ItemSelector fails with. Where no branch waits for the run, nobody does.
+pub fn child_input(
+    definition: &Definition,
+    facts: &ExecutionFacts<'_>,
+    state: &mut ExecutionState,
+    run: TaskId,
+    (index, item): (usize, Payload),
+    now: OffsetDateTime,
+) -> Result<Payload, QueryError> {
+    let parent = Run::of(definition, facts, state, now);
+    let Ok(id) = parent.waiting_for(run) else { return Ok(item) };
+    let state = parent.current(id);
+    let Body::Map(map) = &state.body else { return Ok(item) };
+    match &map.item_selector {
+        Some(selector) if map.batching.is_none() => parent.selected(id, state, selector, index, item.value().clone()),
+        _ => Ok(item),
+    }
+}
+
+impl Run<'_> {
+    pub fn start_map_run(
+        &mut self,
+        id: BranchId,
+        state: &State,
+        map: &Map,
+        max_concurrency: usize,
+        items: Payload,
+        started: i64,
+    ) -> Result<(), Failure> {
+        let ProcessorMode::Distributed { label, express } = &map.mode else { return Ok(()) };
+        let prepared = self.tolerated(id, state, map).and_then(|tolerated| {
+            Ok(match &map.batching {
+                None => (tolerated, Children::Items(items)),
+                Some(batching) => (tolerated, Children::Batches(self.batches(id, state, map, batching, &items)?)),
+            })
+        });
+        let ((tolerated_count, tolerated_percentage), children) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(self.container_query_failed(id, error, started)),
+        };
+        let run = self.next_task();
+        let plan = MapRunPlan {
+            label: self.label(label.as_deref(), run),
+            id: self.uuid(run.0 << 1),
+            processor: map.processor,
+            express: *express,
+            children,
+            max_concurrency,
+            tolerated_count,
+            tolerated_percentage,
+        };
+        let map_run_arn = self.map_run_arn(&plan.label, &plan.id);
+        self.tell(id, EventKind::MapRunStarted(MapRunStarted { map_run_arn }));
+        self.change(id, |branch| branch.phase = Phase::MapRun { run, redrives: 0 });
+        self.command(Command::StartMapRun { run, plan });
+        Ok(())
+    }
+
+    /// The branch that waits for a map run.
+    fn waiting_for(&self, wanted: TaskId) -> Result<BranchId, NotPending> {
+        let found = self.state.branches.iter().find_map(|(id, branch)| match branch.phase {
+            Phase::MapRun { run, .. } if run == wanted => Some(*id),
+            _ => None,
+        });
+        found.ok_or(NotPending)
+    }
+
+    pub fn map_run_ended(&mut self, run: TaskId, outcome: MapRunOutcome) -> Result<(), NotPending> {
+        let id = self.waiting_for(run)?;
+        let state = self.current(id);
+        let Body::Map(map) = &state.body else { return Err(NotPending) };
+        let done = match outcome {
+            MapRunOutcome::Succeeded { output } => {
+                self.change(id, |branch| branch.phase = Phase::Settled);
+                self.tell(id, EventKind::MapRunSucceeded);
+                self.map_succeeded(id, state, map, output)
+            }
+            MapRunOutcome::TooLarge => {
+                self.change(id, |branch| branch.phase = Phase::Settled);
+                self.tell(id, EventKind::MapRunSucceeded);
+                let failure = Failure::too_large(&state.name);
+                self.tell(id, EventKind::MapStateFailed);
+                Err(failure)
+            }
+            MapRunOutcome::TooManyFailed => {
+                let failure = Failure::new(
+                    "States.ExceedToleratedFailureThreshold",
+                    "The specified tolerated failure threshold was exceeded",
+                );
+                self.tell(id, EventKind::MapRunFailed(failure.details()));
+                self.tell(id, EventKind::MapStateFailed);
+                Err(failure)
+            }
+            MapRunOutcome::NoInput(error) => {
+                let details =
+                    history::Failure { error: Some(error.error.to_owned()), cause: Some(error.cause.clone()) };
+                let event = self.tell(id, EventKind::MapRunFailed(details));
+                Err(self.container_query_failed(id, error, event))
+            }
+        };
+        if let Err(failure) = done {
+            self.fail_state(id, failure);
+        }
+        Ok(())
+    }
+
+    /// Goes on with the children that have not succeeded.
+    pub fn redrive_map_run(&mut self, id: BranchId) {
+        let Body::Map(map) = &self.current(id).body else { return };
+        let ProcessorMode::Distributed { label, .. } = &map.mode else { return };
+        let Phase::MapRun { run, redrives } = self.branch(id).phase else { return };
+        let redrive_count = redrives + 1;
+        let map_run_arn = self.map_run_arn(&self.label(label.as_deref(), run), &self.uuid(run.0 << 1));
+        self.change(id, |branch| branch.phase = Phase::MapRun { run, redrives: redrive_count });
+        self.tell(id, EventKind::MapRunRedriven(MapRunRedriven { map_run_arn, redrive_count }));
+        self.command(Command::RedriveMapRun { run });
+    }
+
+    fn label(&self, given: Option<&str>, run: TaskId) -> String {
+        given.map_or_else(|| self.uuid((run.0 << 1) | 1), str::to_owned)
+    }
+
+    /// Drawn, so that the same step always gives the same.
+    fn uuid(&self, nonce: i64) -> String {
+        let random = (u128::from(self.draw(nonce)) << 64) | u128::from(self.draw(!nonce));
+        uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid().to_string()
+    }
+
+    fn map_run_arn(&self, label: &str, id: &str) -> String {
+        let facts = self.facts;
+        // A map run within a child is named after the state machine too.
+        let machine = facts.state_machine_name.split('/').next().unwrap_or_default();
+        format!("arn:aws:states:{}:{}:mapRun:{machine}/{label}:{id}", facts.region(), facts.account())
+    }
+}

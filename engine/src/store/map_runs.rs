@@ -1,0 +1,329 @@
+//! The rows of map runs, of what their children work on, and of how those stand.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, types::FromSql};
+
+use super::{
+    ExecutionId,
+    executions::{ChildOf, Status},
+};
+use crate::{
+    Options,
+    definition::MachineId,
+    interpreter::{Children, MapRunPlan, Payload, TaskId},
+};
+
+/// Where a map run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunStatus {
+    Running = 0,
+    Succeeded = 1,
+    Failed = 2,
+    Aborted = 3,
+}
+
+impl RunStatus {
+    const ALL: [Self; 4] = [Self::Running, Self::Succeeded, Self::Failed, Self::Aborted];
+
+    pub fn word(self) -> &'static str {
+        ["RUNNING", "SUCCEEDED", "FAILED", "ABORTED"][self as usize]
+    }
+}
+
+impl ToSql for RunStatus {
+    fn to_sql(&self) -> Result<rusqlite::types::ToSqlOutput<'_>> {
+        Ok((*self as i64).into())
+    }
+}
+
+impl FromSql for RunStatus {
+    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+        let number = value.as_i64()?;
+        let known = usize::try_from(number).ok().and_then(|at| Self::ALL.get(at));
+        known.copied().ok_or(rusqlite::types::FromSqlError::OutOfRange(number))
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct MapRun {
+    pub id: i64,
+    /// The execution whose Map state it is, and what that knows it by.
+    pub execution: ExecutionId,
+    pub task: TaskId,
+    pub label: String,
+    pub uuid: String,
+    pub status: RunStatus,
+    pub started: i64,
+    pub stopped: Option<i64>,
+    pub processor: MachineId,
+    pub express: bool,
+    /// 0 for no limit.
+    pub max_concurrency: i64,
+    pub tolerated_count: Option<i64>,
+    pub tolerated_percentage: Option<f64>,
+    pub items: i64,
+    pub children: i64,
+    /// The place of the child to be started next.
+    pub next: i64,
+    pub redrive_count: u32,
+    pub redriven: Option<i64>,
+}
+
+const COLUMNS: &str = "id, execution, task, label, uuid, status, started, stopped, processor, express, \
+                       max_concurrency, tolerated_count, tolerated_percentage, items, children, next, redrive_count, \
+                       redriven";
+
+fn map_run(row: &Row<'_>) -> Result<MapRun> {
+    Ok(MapRun {
+        id: row.get(0)?,
+        execution: row.get(1)?,
+        task: TaskId(row.get(2)?),
+        label: row.get(3)?,
+        uuid: row.get(4)?,
+        status: row.get(5)?,
+        started: row.get(6)?,
+        stopped: row.get(7)?,
+        processor: MachineId::from_number(row.get(8)?),
+        express: row.get(9)?,
+        max_concurrency: row.get(10)?,
+        tolerated_count: row.get(11)?,
+        tolerated_percentage: row.get(12)?,
+        items: row.get(13)?,
+        children: row.get(14)?,
+        next: row.get(15)?,
+        redrive_count: row.get(16)?,
+        redriven: row.get(17)?,
+    })
+}
+
+impl Options {
+    pub(crate) fn map_run_arn(&self, state_machine: &str, run: &MapRun) -> String {
+        let (region, account) = (&self.region, &self.account_id);
+        format!("arn:aws:states:{region}:{account}:mapRun:{state_machine}/{}:{}", run.label, run.uuid)
+    }
+}
+
+/// Writes a run that has not started any child.
+pub(crate) fn insert(
+    connection: &Connection,
+    execution: ExecutionId,
+    task: TaskId,
+    plan: &MapRunPlan,
+    started: i64,
+) -> Result<MapRun> {
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let (children, items) = match &plan.children {
+        Children::Items(items) => {
+            let count = items.value().as_array().map_or(0, Vec::len);
+            (count, count)
+        }
+        Children::Batches(batches) => (batches.len(), batches.iter().map(|(_, items)| items).sum()),
+    };
+    let run = connection
+        .prepare_cached(&format!(
+            "INSERT INTO map_run (execution, task, label, uuid, started, processor, express, max_concurrency,
+                                  tolerated_count, tolerated_percentage, items, children)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}"
+        ))?
+        .query_row(
+            (
+                execution,
+                task.0,
+                &plan.label,
+                &plan.id,
+                started,
+                plan.processor.number(),
+                plan.express,
+                number(plan.max_concurrency),
+                plan.tolerated_count.map(number),
+                plan.tolerated_percentage,
+                number(items),
+                number(children),
+            ),
+            map_run,
+        )?;
+    let mut insert =
+        connection.prepare_cached("INSERT INTO map_run_item (map_run, place, items, input) VALUES (?, ?, ?, ?)")?;
+    match &plan.children {
+        Children::Items(items) => {
+            for (place, item) in items.value().as_array().into_iter().flatten().enumerate() {
+                insert.execute((run.id, number(place), 1, item.to_string()))?;
+            }
+        }
+        Children::Batches(batches) => {
+            for (place, (batch, items)) in batches.iter().enumerate() {
+                insert.execute((run.id, number(place), number(*items), batch.text()))?;
+            }
+        }
+    }
+    Ok(run)
+}
+
+pub(crate) fn get(connection: &Connection, id: i64) -> Result<MapRun> {
+    connection.prepare_cached(&format!("SELECT {COLUMNS} FROM map_run WHERE id = ?"))?.query_row([id], map_run)
+}
+
+pub(crate) fn by_task(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<Option<MapRun>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM map_run WHERE execution = ? AND task = ?"))?
+        .query_row((execution, task.0), map_run)
+        .optional()
+}
+
+pub(crate) fn by_uuid(connection: &Connection, uuid: &str) -> Result<Option<MapRun>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM map_run WHERE uuid = ?"))?
+        .query_row([uuid], map_run)
+        .optional()
+}
+
+/// Those of an execution, newest first, older than `before`.
+pub(crate) fn list(connection: &Connection, execution: ExecutionId, before: i64, most: i64) -> Result<Vec<MapRun>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM map_run WHERE execution = ? AND id < ? ORDER BY id DESC LIMIT ?"
+        ))?
+        .query_map((execution, before, most), map_run)?
+        .collect()
+}
+
+/// One that can start a child: the one after `after`, or the first.
+pub(crate) fn startable(connection: &Connection, after: i64) -> Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM map_run WHERE startable ORDER BY id <= ?, id LIMIT 1")?
+        .query_row([after], |row| row.get(0))
+        .optional()
+}
+
+pub(crate) fn set_startable(connection: &Connection, id: i64, startable: bool) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE map_run SET startable = ?1 WHERE id = ?2 AND startable <> ?1")?
+        .execute((startable, id))
+        .map(drop)
+}
+
+pub(crate) fn end(connection: &Connection, id: i64, status: RunStatus, at: i64) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE map_run SET status = ?, stopped = ?, startable = 0 WHERE id = ?")?
+        .execute((status, at, id))
+        .map(drop)
+}
+
+/// It runs again.
+pub(crate) fn redrive(connection: &Connection, id: i64, at: i64) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE map_run SET status = 0, stopped = NULL, redrive_count = redrive_count + 1, redriven = ? WHERE id = ?",
+        )?
+        .execute((at, id))
+        .map(drop)
+}
+
+/// Changes the limits that are given.
+pub(crate) fn update(
+    connection: &Connection,
+    id: i64,
+    max_concurrency: Option<i64>,
+    tolerated_count: Option<i64>,
+    tolerated_percentage: Option<f64>,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE map_run SET max_concurrency = coalesce(?, max_concurrency),
+                                tolerated_count = coalesce(?, tolerated_count),
+                                tolerated_percentage = coalesce(?, tolerated_percentage) WHERE id = ?",
+        )?
+        .execute((max_concurrency, tolerated_count, tolerated_percentage, id))
+        .map(drop)
+}
+
+/// Takes out what the next child works on.
+pub(crate) fn take_next(connection: &Connection, run: &MapRun) -> Result<Option<(ChildOf, Payload)>> {
+    let next = connection
+        .prepare_cached("DELETE FROM map_run_item WHERE map_run = ? AND place = ? RETURNING items, input")?
+        .query_row((run.id, run.next), |row| {
+            let child = ChildOf { map_run: run.id, place: run.next, items: row.get(0)? };
+            Ok((child, Payload::from_text(row.get::<_, String>(1)?)))
+        })
+        .optional()?;
+    connection.prepare_cached("UPDATE map_run SET next = next + 1 WHERE id = ?")?.execute([run.id])?;
+    Ok(next)
+}
+
+/// How many children, and items they work on, are in which status.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub children: [i64; 6],
+    pub items: [i64; 6],
+}
+
+impl Counts {
+    pub fn children(&self, status: Status) -> i64 {
+        self.children[status as usize]
+    }
+
+    /// Of children that ended without success.
+    pub fn failed_items(&self) -> i64 {
+        [Status::Failed, Status::TimedOut, Status::Aborted].into_iter().map(|status| self.items[status as usize]).sum()
+    }
+}
+
+pub(crate) fn counts(connection: &Connection, id: i64) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let mut rows = connection.prepare_cached("SELECT status, children, items FROM map_run_count WHERE map_run = ?")?;
+    let mut rows = rows.query([id])?;
+    while let Some(row) = rows.next()? {
+        let status: Status = row.get(0)?;
+        counts.children[status as usize] = row.get(1)?;
+        counts.items[status as usize] = row.get(2)?;
+    }
+    Ok(counts)
+}
+
+/// A child is in another status now; `from` is none for one that has just been made.
+pub(crate) fn count(connection: &Connection, child: ChildOf, from: Option<Status>, to: Status) -> Result<()> {
+    let mut change = connection.prepare_cached(
+        "INSERT INTO map_run_count (map_run, status, children, items) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET children = children + excluded.children, items = items + excluded.items",
+    )?;
+    if let Some(from) = from {
+        change.execute((child.map_run, from, -1, -child.items))?;
+    }
+    change.execute((child.map_run, to, 1, child.items)).map(drop)
+}
+
+/// The children's outputs in order of their places, as a list; None when that is longer than `most` bytes.
+pub(crate) fn output(connection: &Connection, id: i64, most: usize) -> Result<Option<Payload>> {
+    let mut rows =
+        connection.prepare_cached("SELECT output FROM execution WHERE map_run = ? AND status = ? ORDER BY place")?;
+    let mut rows = rows.query((id, Status::Succeeded))?;
+    let mut list = "[".to_owned();
+    while let Some(row) = rows.next()? {
+        if list.len() > 1 {
+            list.push(',');
+        }
+        list.push_str(row.get_ref(0)?.as_str()?);
+        if list.len() >= most {
+            return Ok(None);
+        }
+    }
+    list.push(']');
+    Ok(Some(Payload::from_text(list)))
+}
+
+/// Forgets the EXPRESS children of a run that has succeeded: AWS keeps nothing of these either.
+pub(crate) fn remove_children(connection: &Connection, id: i64) -> Result<()> {
+    connection.prepare_cached("DELETE FROM execution WHERE map_run = ?")?.execute([id]).map(drop)
+}
+
+/// Forgets the runs of an execution. Their children are rows of their own.
+pub(crate) fn remove_of(connection: &Connection, execution: ExecutionId) -> Result<()> {
+    let runs: Vec<i64> = connection
+        .prepare_cached("DELETE FROM map_run WHERE execution = ? RETURNING id")?
+        .query_map([execution], |row| row.get(0))?
+        .collect::<Result<_>>()?;
+    for run in runs {
+        connection.prepare_cached("DELETE FROM map_run_item WHERE map_run = ?")?.execute([run])?;
+        connection.prepare_cached("DELETE FROM map_run_count WHERE map_run = ?")?.execute([run])?;
+    }
+    Ok(())
+}

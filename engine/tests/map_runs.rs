@@ -1,0 +1,177 @@
+//! Distributed Maps through the protocol: their children are executions of their own, over restarts too.
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::{Desk, ManualClock};
+
+/// A distributed Map whose children run these states, beginning with the first.
+fn each(states: &Value, more: &Value) -> Value {
+    let first = states.as_object().unwrap().keys().next().unwrap();
+    let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let mut map = json!({
+        "Type": "Map", "Label": "each", "End": true,
+        "ItemProcessor": {"ProcessorConfig": config, "StartAt": first, "States": states},
+    });
+    for (field, value) in more.as_object().unwrap() {
+        map[field] = value.clone();
+    }
+    json!({"StartAt": "Each", "States": {"Each": map}})
+}
+
+fn pass() -> Value {
+    json!({"One": {"Type": "Pass", "End": true}})
+}
+
+fn ask() -> Value {
+    json!({"Ask": {
+        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
+        "Parameters": {"FunctionName": "ask", "Payload.$": "$"}, "OutputPath": "$.Payload",
+    }})
+}
+
+impl Run {
+    async fn of(desk: &Desk, execution: &str) -> Self {
+        let runs = desk.ask("ListMapRuns", json!({"executionArn": execution})).await;
+        let arn = runs["mapRuns"][0]["mapRunArn"].as_str().expect("a map run").to_owned();
+        Self { arn }
+    }
+
+    async fn describe(&self, desk: &Desk) -> Value {
+        desk.ask("DescribeMapRun", json!({"mapRunArn": self.arn})).await
+    }
+
+    /// How many children are in a status.
+    async fn count(&self, desk: &Desk, status: &str) -> i64 {
+        self.describe(desk).await["executionCounts"][status].as_i64().expect("a count")
+    }
+
+    async fn children(&self, desk: &Desk) -> Vec<Value> {
+        let listed = desk.ask("ListExecutions", json!({"mapRunArn": self.arn})).await;
+        listed["executions"].as_array().expect("a list").clone()
+    }
+}
+
+struct Run {
+    arn: String,
+}
+
+#[tokio::test]
+async fn each_item_is_an_execution_of_its_own() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock).await;
+    let selector = json!({"ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"}});
+    let machine = desk.machine("m", &each(&pass(), &selector)).await;
+    let execution = desk.start(&machine, "e", &json!(["a", "b"])).await;
+    desk.until(&execution, "ExecutionSucceeded").await;
+    let end = desk.describe(&execution).await;
+    assert_eq!(end["output"], r#"[{"i":0,"v":"a"},{"i":1,"v":"b"}]"#);
+
+    let run = Run::of(&desk, &execution).await;
+    assert!(run.arn.starts_with("arn:aws:states:eu-west-2:000000000000:mapRun:m/each:"), "{}", run.arn);
+    let described = run.describe(&desk).await;
+    assert_eq!((&described["status"], &described["executionArn"]), (&json!("SUCCEEDED"), &json!(execution)));
+    assert_eq!((&described["itemCounts"]["succeeded"], &described["itemCounts"]["total"]), (&json!(2), &json!(2)));
+
+    let children = run.children(&desk).await;
+    assert_eq!(children.len(), 2);
+    let child = children[1]["executionArn"].as_str().unwrap();
+    assert!(child.starts_with("arn:aws:states:eu-west-2:000000000000:execution:m/each:"), "{child}");
+    let described = desk.describe(child).await;
+    assert_eq!(described["input"], r#"{"i":0,"v":"a"}"#);
+    assert_eq!(described["mapRunArn"], json!(run.arn));
+    assert_eq!(
+        desk.history(child).await,
+        ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]
+    );
+    let listed = desk.ask("ListExecutions", json!({"stateMachineArn": machine})).await;
+    assert_eq!(listed["executions"].as_array().unwrap().len(), 1, "children are listed by their map run");
+}
+
+#[tokio::test]
+async fn a_run_keeps_to_its_concurrency_until_that_is_changed() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let rest = json!({"Rest": {"Type": "Wait", "Seconds": 5, "End": true}});
+    let machine = desk.machine("m", &each(&rest, &json!({"MaxConcurrency": 2}))).await;
+    let execution = desk.start(&machine, "e", &json!([1, 2, 3, 4, 5, 6, 7])).await;
+    let run = Run::of(&desk, &execution).await;
+    let running = async |wanted: i64| {
+        while run.count(&desk, "running").await != wanted {
+            tokio::task::yield_now().await;
+        }
+    };
+    running(2).await;
+    assert_eq!(run.count(&desk, "pending").await, 5);
+    desk.ask("UpdateMapRun", json!({"mapRunArn": run.arn, "maxConcurrency": 4})).await;
+    running(4).await;
+    clock.advance(Duration::from_secs(5));
+    running(3).await;
+    clock.advance(Duration::from_secs(5));
+    desk.until(&execution, "ExecutionSucceeded").await;
+}
+
+#[tokio::test]
+async fn a_failed_run_goes_on_with_what_failed_when_its_execution_is_redriven() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &each(&ask(), &json!({"MaxConcurrency": 1}))).await;
+    let execution = desk.start(&machine, "e", &json!(["a", "b", "c"])).await;
+    desk.called().await.returns(json!("A"));
+    desk.called().await.fails("Broken", "try again");
+    desk.until(&execution, "ExecutionFailed").await;
+    let run = Run::of(&desk, &execution).await;
+    assert_eq!(desk.describe(&execution).await["error"], "States.ExceedToleratedFailureThreshold");
+    let failed = run.children(&desk).await.into_iter().find(|child| child["status"] == "FAILED").unwrap();
+    let child = desk.describe(failed["executionArn"].as_str().unwrap()).await;
+    assert_eq!(child["redriveStatus"], "REDRIVABLE_BY_MAP_RUN");
+    let alone = desk.refusal("RedriveExecution", json!({"executionArn": failed["executionArn"]})).await;
+    assert_eq!(alone.0, "ExecutionNotRedrivable");
+    drop(desk);
+
+    let desk = Desk::open(folder.path(), clock).await;
+    desk.ask("RedriveExecution", json!({"executionArn": execution})).await;
+    for (item, answer) in [("b", "B"), ("c", "C")] {
+        let call = desk.called().await;
+        assert_eq!(call.payload, json!(item));
+        call.returns(json!(answer));
+    }
+    desk.until(&execution, "ExecutionSucceeded").await;
+    assert_eq!(desk.describe(&execution).await["output"], r#"["A","B","C"]"#);
+    let described = run.describe(&desk).await;
+    assert_eq!((&described["status"], &described["redriveCount"]), (&json!("SUCCEEDED"), &json!(1)));
+    assert_eq!(run.children(&desk).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_run_goes_on_after_a_restart() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &each(&ask(), &json!({"MaxConcurrency": 1}))).await;
+    let execution = desk.start(&machine, "e", &json!(["a", "b"])).await;
+    drop(desk.called().await);
+    drop(desk);
+    let desk = Desk::open(folder.path(), clock).await;
+    desk.called().await.returns(json!("A"));
+    desk.called().await.returns(json!("B"));
+    desk.until(&execution, "ExecutionSucceeded").await;
+    assert_eq!(desk.describe(&execution).await["output"], r#"["A","B"]"#);
+}
+
+#[tokio::test]
+async fn stopping_an_execution_stops_its_children() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock).await;
+    let machine = desk.machine("m", &each(&ask(), &json!({}))).await;
+    let execution = desk.start(&machine, "e", &json!(["a", "b"])).await;
+    let calls = [desk.called().await, desk.called().await];
+    desk.ask("StopExecution", json!({"executionArn": execution})).await;
+    let run = Run::of(&desk, &execution).await;
+    assert_eq!(run.describe(&desk).await["status"], "ABORTED");
+    assert_eq!(run.count(&desk, "aborted").await, 2);
+    let child = run.children(&desk).await[0]["executionArn"].as_str().unwrap().to_owned();
+    assert_eq!(desk.status(&child).await, "ABORTED");
+    drop(calls);
+}
