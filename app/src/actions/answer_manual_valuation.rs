@@ -26,7 +26,7 @@ pub async fn answer_manual_valuation(
         Err(errors) => {
             let draft = Draft { typed: form, errors };
             visit.keep_draft(&draft_name(&id), &draft).await.map_err(cannot_remember)?;
-            request::see_other(&format!("/manual-valuations/{}", urlencoded(&id)));
+            request::see_other(&format!("/manual-valuations/{}", request::escape(&id)));
         }
     }
     Ok(())
@@ -61,11 +61,7 @@ async fn next_item(desk: &dyn Desk, answered: &str) -> Option<Link> {
     let waiting = desk.waiting().await.ok()?;
     let next = waiting.into_iter().find(|item| item.on == WaitingOn::Staff && item.id != answered)?;
     Some(Link {
-        href: format!("/manual-valuations/{}", urlencoded(&next.id)),
+        href: format!("/manual-valuations/{}", request::escape(&next.id)),
         text: format!("Next: {}, {}", next.application_reference, next.property),
     })
-}
-
-fn urlencoded(text: &str) -> String {
-    leptos_router::location::Url::escape(text)
 }

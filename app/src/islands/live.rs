@@ -1,6 +1,10 @@
 //! Listens for what changes at the desk, and lets the page show it.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, prelude::Closure};
@@ -49,8 +53,10 @@ pub fn Live() -> impl IntoView {
     }
 }
 
-/// The page's connection to the desk; it lives as long as the page.
+/// The page's connection to the desk. Only a page that is seen has one: browsers allow few at a time to one site, and
+/// people have many tabs.
 struct Connection {
+    source: RefCell<Option<EventSource>>,
     set_freshness: WriteSignal<Freshness>,
     set_news: WriteSignal<String>,
     is_fetching: Cell<bool>,
@@ -60,46 +66,55 @@ struct Connection {
 
 impl Connection {
     fn start(set_freshness: WriteSignal<Freshness>, set_news: WriteSignal<String>) {
-        let this = Rc::new(Self { set_freshness, set_news, is_fetching: Cell::new(false), is_stale: Cell::new(false) });
-        this.clone().listen();
-        // A page that nobody sees is not fetched; it catches up when it is looked at.
-        let seen = this.clone();
-        let on_visible = Closure::<dyn Fn()>::new(move || {
-            if !document().hidden() {
-                seen.clone().fetch();
-            }
+        let this = Rc::new(Self {
+            source: RefCell::default(),
+            set_freshness,
+            set_news,
+            is_fetching: Cell::new(false),
+            is_stale: Cell::new(false),
         });
-        let _ = document().add_event_listener_with_callback("visibilitychange", on_visible.as_ref().unchecked_ref());
-        on_visible.forget();
-        refresh::as_you_type(move || this.clone().fetch());
+        this.listen();
+        let seen = this.clone();
+        let on_visibility = handler(move || if document().hidden() { seen.close() } else { seen.listen() });
+        // Fails only for an event target that is gone, and the document is not.
+        let _ = document().add_event_listener_with_callback("visibilitychange", &on_visibility);
+        refresh::as_you_type(move || this.fetch());
     }
 
-    fn listen(self: Rc<Self>) {
+    fn listen(self: &Rc<Self>) {
+        if document().hidden() || self.source.borrow().is_some() {
+            return;
+        }
         let Ok(source) = EventSource::new("/events") else { return };
-        let opened = self.clone();
-        let on_open = Closure::<dyn Fn()>::new(move || opened.clone().connected());
-        source.set_onopen(Some(on_open.as_ref().unchecked_ref()));
-        on_open.forget();
+        let this = self.clone();
+        source.set_onopen(Some(&handler(move || this.connected())));
+        let this = self.clone();
+        source.set_onmessage(Some(&handler(move || this.changed())));
+        let this = self.clone();
+        source.set_onerror(Some(&handler(move || this.failed())));
+        self.source.replace(Some(source));
+    }
 
-        let told = self.clone();
-        let on_message = Closure::<dyn Fn()>::new(move || told.clone().changed());
-        source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        on_message.forget();
+    fn close(&self) {
+        if let Some(source) = self.source.take() {
+            source.close();
+        }
+    }
 
-        let failing = source.clone();
-        let on_error = Closure::<dyn Fn()>::new(move || {
-            self.set_freshness.set(Freshness::Reconnecting);
-            if failing.ready_state() == EventSource::CLOSED {
-                let again = self.clone();
-                set_timeout(move || again.listen(), RETRY);
-            }
-        });
-        source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        on_error.forget();
+    /// The browser connects again by itself, unless the desk has answered with an error.
+    fn failed(self: &Rc<Self>) {
+        self.set_freshness.set(Freshness::Reconnecting);
+        let has_given_up =
+            self.source.borrow().as_ref().is_some_and(|source| source.ready_state() == EventSource::CLOSED);
+        if has_given_up {
+            self.close();
+            let this = self.clone();
+            set_timeout(move || this.listen(), RETRY);
+        }
     }
 
     /// A page that is no longer fresh, or was cut off for a while, catches up.
-    fn connected(self: Rc<Self>) {
+    fn connected(self: &Rc<Self>) {
         if window().performance().is_some_and(|performance| performance.now() < FRESH) {
             self.set_freshness.set(Freshness::Updated(clock::time_of_day()));
         } else {
@@ -107,30 +122,41 @@ impl Connection {
         }
     }
 
-    fn changed(self: Rc<Self>) {
+    fn changed(self: &Rc<Self>) {
         if !self.is_stale.replace(true) && !self.is_fetching.get() {
-            set_timeout(move || self.fetch(), GATHER);
+            let this = self.clone();
+            set_timeout(move || this.fetch(), GATHER);
         }
     }
 
-    fn fetch(self: Rc<Self>) {
+    fn fetch(self: &Rc<Self>) {
         self.is_stale.set(true);
         if refresh::nothing_to_refresh() || document().hidden() || self.is_fetching.replace(true) {
             return;
         }
+        let this = self.clone();
         leptos::task::spawn_local(async move {
-            while self.is_stale.replace(false) {
+            while this.is_stale.replace(false) {
                 match refresh::page().await {
                     Ok(news) => {
-                        self.set_freshness.set(Freshness::Updated(clock::time_of_day()));
+                        this.set_freshness.set(Freshness::Updated(clock::time_of_day()));
                         if let Some(news) = news {
-                            self.set_news.set(news);
+                            this.set_news.set(news);
                         }
                     }
-                    Err(_) => self.set_freshness.set(Freshness::Reconnecting),
+                    Err(_) => {
+                        this.set_freshness.set(Freshness::Reconnecting);
+                        let again = this.clone();
+                        set_timeout(move || again.fetch(), RETRY);
+                    }
                 }
             }
-            self.is_fetching.set(false);
+            this.is_fetching.set(false);
         });
     }
+}
+
+/// A function that a browser can call; the browser frees it with what it is attached to.
+fn handler(call: impl Fn() + 'static) -> js_sys::Function {
+    Closure::<dyn Fn()>::new(call).into_js_value().unchecked_into()
 }

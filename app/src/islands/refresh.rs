@@ -45,7 +45,11 @@ async fn fetch(address: &str) -> Result<Document, JsValue> {
     options.set_headers(&headers);
     let response: Response =
         JsFuture::from(window().fetch_with_str_and_init(address, &options)).await?.unchecked_into();
-    if !response.ok() || response.redirected() {
+    if response.redirected() {
+        // Another page stands here now.
+        window().location().reload()?;
+    }
+    if !response.ok() {
         return Err(JsValue::NULL);
     }
     let html = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();

@@ -2,13 +2,13 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{hooks::use_query_map, location::Url};
+use leptos_router::hooks::use_query_map;
 
 use super::problem::or_problem;
 use crate::{
     components::{ApplicationTable, Glyph, Icon, NoticeBanner},
     desk::{ApplicationPage, ApplicationQuery, Desk, DeskError},
-    domain::ApplicationStatus,
+    domain::{ApplicationReference, ApplicationStatus},
     request,
 };
 
@@ -24,30 +24,33 @@ pub fn ApplicationsPage() -> impl IntoView {
     let go = params.get("go").is_some();
     let desk = request::desk();
     Suspend::new(async move {
-        let found = match desk {
-            Some(desk) => find(desk.as_ref(), &query).await,
+        let page = match desk {
+            Some(desk) if go => straight_to(desk.as_ref(), &query).await,
+            Some(desk) => desk.applications(&query).await.map(|page| view! { <Found query page/> }.into_any()),
             None => Err(DeskError::Unavailable),
         };
-        or_problem(found.map(|page| match page.rows.as_slice() {
-            [only] if go && query.after.is_none() => {
-                request::see_other(&format!("/applications/{}", only.application.application_reference));
-                ().into_any()
-            }
-            _ => view! { <Found query page/> }.into_any(),
-        }))
+        or_problem(page)
     })
 }
 
-/// What is searched for; a reference that is written out in full means that application alone.
-async fn find(desk: &dyn Desk, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError> {
-    let mut page = desk.applications(query).await?;
-    let exact = |row: &crate::desk::ApplicationRow| {
-        row.application.application_reference.as_str().eq_ignore_ascii_case(&query.search)
+/// Sends the browser to the application whose reference is searched for, or the only one found; else to all that were.
+async fn straight_to(desk: &dyn Desk, query: &ApplicationQuery) -> Result<AnyView, DeskError> {
+    let exact = match query.search.parse::<ApplicationReference>() {
+        Ok(reference) => desk.application(&reference).await?.map(|application| application.row),
+        Err(_) => None,
     };
-    if page.rows.len() > 1 && page.rows.iter().any(exact) {
-        page.rows.sort_by_key(|row| !exact(row));
-    }
-    Ok(page)
+    let only = match exact {
+        Some(row) => Some(row),
+        None => {
+            Some(desk.applications(query).await?.rows).filter(|rows| rows.len() == 1).and_then(|mut rows| rows.pop())
+        }
+    };
+    let path = match only {
+        Some(row) => format!("/applications/{}", row.application.application_reference),
+        None => address(&query.search, query.status, None),
+    };
+    request::see_other(&path);
+    Ok(().into_any())
 }
 
 #[component]
@@ -131,9 +134,9 @@ fn NoneFound(filtered: bool) -> impl IntoView {
 
 /// The address of this page in a given state.
 fn address(search: &str, status: Option<ApplicationStatus>, after: Option<&str>) -> String {
-    let search = (!search.is_empty()).then(|| format!("q={}", Url::escape(search)));
+    let search = (!search.is_empty()).then(|| format!("q={}", request::escape(search)));
     let status = status.map(|status| format!("status={}", status.key()));
-    let after = after.map(|after| format!("after={}", Url::escape(after)));
+    let after = after.map(|after| format!("after={}", request::escape(after)));
     let query = [search, status, after].into_iter().flatten().collect::<Vec<_>>().join("&");
     if query.is_empty() { "/applications".to_owned() } else { format!("/applications?{query}") }
 }

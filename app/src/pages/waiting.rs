@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::location::Url;
 
 use super::problem::or_problem;
 use crate::{
@@ -79,7 +78,7 @@ fn Row(item: WaitingItem) -> impl IntoView {
     };
     let action = (item.on == WaitingOn::Staff).then(|| {
         view! {
-            <a class="button secondary small" href=format!("/manual-valuations/{}", Url::escape(&item.id))>
+            <a class="button secondary small" href=format!("/manual-valuations/{}", request::escape(&item.id))>
                 "Value it"<span class="visually-hidden">" for " {reference.clone()}</span>
             </a>
         }

@@ -6,10 +6,7 @@ mod workflow;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{
-    hooks::{use_params_map, use_query_map},
-    location::Url,
-};
+use leptos_router::hooks::{use_params_map, use_query_map};
 
 use self::{facts::FactsPanel, story::Story, workflow::Workflow};
 use super::problem::or_problem;
@@ -88,7 +85,7 @@ fn Head(application: ApplicationView, is_workflow: bool) -> impl IntoView {
     };
     let action = row.waiting.filter(|item| item.on == WaitingOn::Staff).map(|item| {
         view! {
-            <a class="button" href=format!("/manual-valuations/{}", Url::escape(&item.id))>"Value the property"</a>
+            <a class="button" href=format!("/manual-valuations/{}", request::escape(&item.id))>"Value the property"</a>
         }
     });
     let tab_link = |href: String, text: &'static str, is_here: bool| {
