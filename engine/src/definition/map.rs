@@ -57,6 +57,16 @@ pub struct Batching {
     pub batch_input: Option<Template>,
 }
 
+/// The longest Label, in characters.
+const MAX_LABEL: usize = 40;
+/// What AWS does not take in a Label, and the slash, which stands before it in the ARN.
+const NOT_IN_LABEL: &str = "?*<>{}[]:;,\\|^~$#%&`\"/";
+
+fn is_label(label: &str) -> bool {
+    (1..=MAX_LABEL).contains(&label.chars().count())
+        && !label.chars().any(|c| c.is_whitespace() || c.is_control() || NOT_IN_LABEL.contains(c))
+}
+
 pub(super) fn read_map<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>) -> Option<Map> {
     let items = match state.language {
         QueryLanguage::JsonPath => Items::Selected(Selection::parse(&mut state.fields, "ItemsPath")),
@@ -76,7 +86,14 @@ pub(super) fn read_map<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_
         Some(processor) => read_processor(reading, state, processor, field),
         None => (None, ProcessorMode::Inline),
     };
-    let label = state.fields.text("Label").map(str::to_owned);
+    let label = state.fields.text("Label");
+    if label.is_some_and(|label| !is_label(label)) {
+        let message = format!(
+            "A Label must have 1 to {MAX_LABEL} characters, without spaces, control characters and any of {NOT_IN_LABEL}"
+        );
+        state.fields.wrong("Label", message);
+    }
+    let label = label.map(str::to_owned);
     for field in ["ItemReader", "ResultWriter"] {
         if state.fields.get(field).is_some() {
             state.fields.wrong(field, format!("{field} is not supported by this engine: items must come as an array"));

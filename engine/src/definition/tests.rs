@@ -210,3 +210,17 @@ fn variables_have_proper_names() {
     }
     assert!(assign(json!([1])).contains("Expected value of type Object"));
 }
+
+#[test]
+fn a_label_stands_in_arns_and_is_held_to_that() {
+    let label = |label: &str| {
+        problems_of(&json!({"A": {"Type": "Map", "Label": label, "End": true, "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "One", "States": {"One": {"Type": "Succeed"}},
+        }}}))
+    };
+    assert_eq!(label("all-of_them.2"), "");
+    for bad in ["", "a b", "a:b", "a/b", "x\u{7}", &"x".repeat(41)] {
+        assert!(label(bad).contains("A Label must have"), "{bad}");
+    }
+}

@@ -120,7 +120,7 @@ fn entered_at(branch: &Branch) -> OffsetDateTime {
 }
 
 /// RFC 3339 in UTC with three digits of milliseconds, as AWS writes times into the context object.
-pub(super) fn timestamp(time: OffsetDateTime) -> String {
+pub(crate) fn timestamp(time: OffsetDateTime) -> String {
     const FORMAT: &[BorrowedFormatItem<'_>] =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     time.to_offset(time::UtcOffset::UTC).format(FORMAT).unwrap_or_default()

@@ -30,6 +30,7 @@ use crate::{
     definition::{Definition, MachineId},
     history::HistoryEvent,
 };
+pub(crate) use context::timestamp;
 pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input};
 pub use payload::Payload;
 pub use state::ExecutionState;

@@ -13,7 +13,7 @@ use crate::{
     Options,
     arn::Arn,
     clock::{epoch_seconds, millis},
-    definition::{Body as StateBody, Definition, Resource},
+    definition::{Body as StateBody, Definition, ProcessorMode, Resource},
     engine::Engine,
     interpreter::Pattern,
     protocol::{ARN, Body, DEFINITION, DESCRIPTION, Fault, Fields, Page, Text},
@@ -143,6 +143,13 @@ pub(super) fn check_definition(text: &str, express: bool) -> Result<(), Fault> {
         return Err(Fault::InvalidDefinition(format!(
             "SCHEMA_VALIDATION_FAILED: Express state machine does not support activities, '.sync' and \
              '.waitForTaskToken' resources at /States/{}/Resource",
+            state.name
+        )));
+    }
+    let distributed = |body: &StateBody| matches!(body, StateBody::Map(map) if map.mode != ProcessorMode::Inline);
+    if express && let Some(state) = definition.states().find(|state| distributed(&state.body)) {
+        return Err(Fault::InvalidDefinition(format!(
+            "SCHEMA_VALIDATION_FAILED: Express state machine does not support Map states in DISTRIBUTED mode at /States/{}",
             state.name
         )));
     }

@@ -17,6 +17,10 @@ const MOST: usize = 50;
 /// Reads and checks the `tags` of a request.
 pub(super) fn read(fields: &mut Fields) -> Result<Vec<(String, String)>, Fault> {
     let items = fields.optional_list("tags")?.unwrap_or_default();
+    checked(fields, items)
+}
+
+fn checked(fields: &mut Fields, items: Vec<Value>) -> Result<Vec<(String, String)>, Fault> {
     if items.len() > MOST {
         return Err(Fault::TooManyTags);
     }
@@ -57,7 +61,8 @@ fn check_resource(connection: &Connection, options: &Options, arn: &str) -> Resu
 
 pub(super) async fn tag_resource(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let arn = fields.text("resourceArn", ARN)?;
-    let new = read(fields)?;
+    let new = fields.list("tags")?;
+    let new = checked(fields, new)?;
     fields.check()?;
     engine
         .store

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::{envelope, services::Failure};
 use crate::{
+    clock::from_millis,
     engine::Engine,
-    interpreter::{Event, Pattern, Payload, TaskId},
+    interpreter::{Event, Pattern, Payload, TaskId, timestamp},
     operations::{self, StartRequest},
     protocol::Fault,
     store::{
@@ -103,11 +104,11 @@ fn refusal(fault: &Fault) -> (String, String) {
 /// `aws-sdk:sfn:*`: any operation, with its members' names in Pascal case.
 pub(super) async fn call_ourselves(engine: &Engine, action: &str, parameters: Value) -> Result<Payload, Failure> {
     let operation = with_first(action, char::to_ascii_uppercase);
-    let body = renamed(parameters, char::to_ascii_lowercase).to_string();
+    let body = renamed(as_text(parameters), char::to_ascii_lowercase).to_string();
     match Box::pin(operations::answer(engine, &operation, body.as_bytes())).await {
         Ok(body) => {
             let answer = serde_json::from_slice(&body.0).unwrap_or(Value::Null);
-            Ok(renamed(answer, char::to_ascii_uppercase).into())
+            Ok(with_dates(renamed(answer, char::to_ascii_uppercase)).into())
         }
         Err(fault) => {
             let code = fault.code();
@@ -120,6 +121,35 @@ pub(super) async fn call_ourselves(engine: &Engine, action: &str, parameters: Va
             Err(Failure { error: format!("Sfn.{error}"), cause })
         }
     }
+}
+
+/// Where the protocol wants a document as a string, AWS takes the document itself too.
+fn as_text(mut parameters: Value) -> Value {
+    for (name, value) in parameters.as_object_mut().into_iter().flatten() {
+        if matches!(name.as_str(), "Input" | "Output" | "Definition") && !value.is_string() && !value.is_null() {
+            *value = value.to_string().into();
+        }
+    }
+    parameters
+}
+
+/// Times as AWS's SDK for Java writes them: `2026-11-22T10:20:30.123Z`.
+fn with_dates(mut answer: Value) -> Value {
+    match &mut answer {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let seconds = value.as_f64().filter(|_| name.ends_with("Date") || name == "Timestamp");
+                *value = match seconds {
+                    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a date have no fraction")]
+                    Some(seconds) => timestamp(from_millis((seconds * 1000.0).round() as i64)).into(),
+                    None => with_dates(value.take()),
+                };
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = with_dates(item.take())),
+        _ => {}
+    }
+    answer
 }
 
 /// The same with every member's first letter changed. Documents are strings in this protocol: none is touched.
@@ -148,6 +178,15 @@ mod tests {
         assert_eq!(
             renamed(parameters, char::to_ascii_lowercase),
             json!({"stateMachineArn": "a", "input": "{\"Name\":1}", "tags": [{"key": "k"}]})
+        );
+    }
+
+    #[test]
+    fn documents_are_taken_as_text_and_times_given_as_text() {
+        assert_eq!(as_text(json!({"Input": {"A": 1}, "Name": "n"})), json!({"Input": "{\"A\":1}", "Name": "n"}));
+        assert_eq!(
+            with_dates(json!({"Executions": [{"StartDate": 1795348955.118, "RedriveCount": 0}]})),
+            json!({"Executions": [{"StartDate": "2026-11-22T12:02:35.118Z", "RedriveCount": 0}]})
         );
     }
 
