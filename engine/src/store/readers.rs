@@ -74,10 +74,13 @@ impl Pool {
         self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// All that a query reads was true at the same time: what commits meanwhile, it does not see.
     fn run<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Stop> {
         let idle = self.idle().pop();
         let connection = idle.map_or_else(|| open::reader(&self.path), Ok)?;
+        connection.prepare_cached("BEGIN")?.execute([])?;
         let answer = query(&connection);
+        connection.prepare_cached("COMMIT")?.execute([])?;
         self.idle().push(connection);
         answer
     }

@@ -1,0 +1,138 @@
+//! What was acknowledged to the clients, and what they can't know.
+
+use std::{
+    collections::HashMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::Value;
+
+use super::{machines::Kind, random::Random};
+
+/// An execution's name, the same for one that was started and its child.
+pub type Key = (Kind, String);
+
+#[derive(Default)]
+pub struct Model {
+    pub executions: HashMap<Key, Execution>,
+    /// Those whose start was acknowledged, to draw from.
+    known: Vec<Key>,
+    /// When the server was ready and when it was killed, in seconds since 1970.
+    lives: Vec<(f64, f64)>,
+    pub heartbeats: usize,
+    /// What was wrong already while the clients ran.
+    pub violations: Vec<String>,
+}
+
+/// What is known of an execution.
+#[derive(Default)]
+pub struct Execution {
+    /// StartExecution was acknowledged. Otherwise it may exist, or not.
+    pub started: bool,
+    /// Answers to its task, the worker's or the one to its own token.
+    pub answers: Vec<Answer>,
+    /// Somebody tried to stop it.
+    pub stop_tried: bool,
+    /// What StopExecution answered.
+    pub stop_date: Option<f64>,
+    /// When the last heartbeat was sent that was acknowledged.
+    pub heartbeat: Option<f64>,
+    /// The longest history that was seen.
+    pub events: Vec<Value>,
+    /// DescribeExecution once it was over.
+    pub ended: Option<Value>,
+}
+
+/// An answer to a task; no two have the same number.
+pub struct Answer {
+    pub number: usize,
+    pub fate: Fate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The connection broke: it may have been taken.
+    InDoubt,
+    Acknowledged,
+    Refused,
+}
+
+impl Model {
+    pub fn ready(&mut self) {
+        self.lives.push((now(), f64::INFINITY));
+    }
+
+    pub fn killed(&mut self) {
+        if let Some(life) = self.lives.last_mut() {
+            life.1 = now();
+        }
+    }
+
+    /// When a timer that is due then can fire at the earliest.
+    pub fn up_at(&self, due: f64) -> f64 {
+        let life = self.lives.iter().find(|(_, killed)| due < *killed);
+        life.map_or(due, |(ready, _)| due.max(*ready))
+    }
+
+    pub fn execution(&mut self, key: &Key) -> &mut Execution {
+        self.executions.entry(key.clone()).or_default()
+    }
+
+    pub fn acknowledge_start(&mut self, key: &Key) {
+        self.execution(key).started = true;
+        self.known.push(key.clone());
+    }
+
+    /// One of the last that were started.
+    pub fn draw(&self, random: &mut Random) -> Option<Key> {
+        let back = random.below(self.known.len().min(500));
+        self.known.len().checked_sub(back + 1).map(|at| self.known[at].clone())
+    }
+
+    /// A new answer, whose fate is not known yet.
+    pub fn begin_answer(&mut self, key: &Key, number: usize) {
+        self.execution(key).answers.push(Answer { number, fate: Fate::InDoubt });
+    }
+
+    pub fn end_answer(&mut self, key: &Key, number: usize, fate: Fate) {
+        if let Some(answer) = self.execution(key).answers.iter_mut().find(|answer| answer.number == number) {
+            answer.fate = fate;
+        }
+    }
+
+    /// What was seen of a history must be the beginning of what is seen now.
+    pub fn see_history(&mut self, key: &Key, events: Vec<Value>) {
+        let seen = &mut self.execution(key).events;
+        let agree = seen.iter().zip(&events).all(|(before, now)| before == now);
+        if events.len() >= seen.len() && agree {
+            *seen = events;
+            return;
+        }
+        // Two readers may look at the same time, and the one that saw more may report first.
+        if !agree {
+            self.violations.push(format!("{key:?}: an event that was seen has changed or is gone"));
+        }
+    }
+
+    pub fn started(&self) -> usize {
+        self.known.len()
+    }
+
+    pub fn answered(&self) -> usize {
+        let answers = self.executions.values().flat_map(|execution| &execution.answers);
+        answers.filter(|answer| answer.fate == Fate::Acknowledged).count()
+    }
+
+    pub fn stopped(&self) -> usize {
+        self.executions.values().filter(|execution| execution.stop_date.is_some()).count()
+    }
+
+    pub fn events_seen(&self) -> usize {
+        self.executions.values().map(|execution| execution.events.len()).sum()
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}

@@ -1,0 +1,286 @@
+//! Measures the engine, and the machine it runs on beside it.
+//!
+//! ```sh
+//! cargo build --release -p asl-engine --example server --example load
+//! target/release/examples/load bench --server target/release/examples/server
+//! ```
+
+mod client;
+mod crash;
+mod cycles;
+mod http;
+mod limits;
+mod paused;
+mod process;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    sync::Arc,
+    time::Duration,
+};
+
+use asl_engine::{FunctionError, Integrations, Options, ServiceError, StepFunctions};
+use clap::{Parser, Subcommand, ValueEnum};
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+/// What ends a measurement.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Parser)]
+#[command(about = "Puts load on the engine")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Measures, and prints what it measured
+    Bench(Bench),
+    /// Kills a loaded server at random instants and checks that it has lost and doubled nothing
+    Crash(Crash),
+    /// Answers every request with its body
+    #[command(hide = true)]
+    Echo { address: SocketAddr },
+}
+
+#[derive(clap::Args)]
+struct Bench {
+    /// The example `server`, compiled
+    #[arg(long)]
+    server: PathBuf,
+    /// Where the data goes; a folder inside it is made and removed. Durable writes are as fast as its disk
+    #[arg(long, default_value = "target")]
+    folder: PathBuf,
+    /// How many ask at once
+    #[arg(long, default_value_t = 32)]
+    clients: usize,
+    /// Callback cycles over HTTP, and as many in-process
+    #[arg(long, default_value_t = 30_000)]
+    cycles: u64,
+    /// How many executions are paused when reading is measured
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000")]
+    paused: Vec<u64>,
+    /// What to measure; everything when nothing is said
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+}
+
+#[derive(clap::Args)]
+struct Crash {
+    /// The example `server`, compiled
+    #[arg(long)]
+    server: PathBuf,
+    /// Where the data goes; a folder inside it is made, and removed unless something is wrong
+    #[arg(long, default_value = "target")]
+    folder: PathBuf,
+    /// How often it is killed
+    #[arg(long, default_value_t = 50)]
+    kills: u32,
+    /// Clients that start, and as many that answer
+    #[arg(long, default_value_t = 16)]
+    clients: usize,
+    /// Draws what the clients do
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Http,
+    InProcess,
+    Paused,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Task::Bench(bench) => on_one_thread(measure(&bench)),
+        Task::Crash(crash) => on_one_thread(kill(&crash)),
+        Task::Echo { address } => on_all_processors(limits::serve_echoes(address)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Clients share one thread: they should take as little as they can from what they measure.
+fn on_one_thread(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+fn on_all_processors(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+async fn kill(crash: &Crash) -> Result<(), Failure> {
+    let folder = own_folder(&crash.folder)?;
+    let plan = crash::Plan {
+        kills: crash.kills,
+        longest_life: Duration::from_millis(800),
+        clients: crash.clients,
+        seed: crash.seed,
+    };
+    let address = process::free_address()?;
+    let report = crash::run(|| server(&crash.server, &folder, address), address, &plan).await?;
+    println!("{report}");
+    if report.violations.is_empty() {
+        std::fs::remove_dir_all(&folder)?;
+        return Ok(());
+    }
+    Err(format!("the data is in {}", folder.display()).into())
+}
+
+/// A folder that nobody else uses.
+fn own_folder(within: &Path) -> std::io::Result<PathBuf> {
+    let folder = within.join(format!("load-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// The example server on that data at that address.
+fn server(program: &Path, data: &Path, address: SocketAddr) -> Command {
+    let mut command = Command::new(program);
+    command.args(["--listen", &address.to_string(), "--data-dir"]).arg(data).env("RUST_LOG", "warn");
+    command
+}
+
+async fn measure(bench: &Bench) -> Result<(), Failure> {
+    let folder = own_folder(&bench.folder)?;
+    let done = measure_in(bench, &folder).await;
+    std::fs::remove_dir_all(&folder)?;
+    done
+}
+
+async fn measure_in(bench: &Bench, folder: &Path) -> Result<(), Failure> {
+    let wanted = |part| bench.parts.is_empty() || bench.parts.contains(&part);
+    let clients = bench.clients;
+    let processors = std::thread::available_parallelism()?;
+    println!("{clients} clients, {processors} processors for them and the engine");
+    let limits = limits::measure(folder, clients).await?;
+    heading("this machine's limits");
+    line("SQLite commits a second", limits.single_row_commits, "durable, one row each");
+    line("SQLite rows a second", limits.grouped_rows, "durable, 64 rows in a commit");
+    line("HTTP echoes a second", limits.echoes, "axum, nothing behind it");
+
+    if wanted(Part::Http) {
+        heading("callback cycles over HTTP");
+        let data = folder.join("http");
+        let address = process::free_address()?;
+        let running = process::Server::start(server(&bench.server, &data, address), address).await?;
+        // The first fills caches and is not counted.
+        let target = client::Server::Http(address);
+        cycles::run(&target, clients, bench.cycles / 10, "warm-up").await?;
+        let (own, its) = (process::processor_time(std::process::id())?, running.processor_time()?);
+        let done = cycles::run(&target, clients, bench.cycles, "measured").await?;
+        let its = running.processor_time()? - its;
+        let own = process::processor_time(std::process::id())? - own;
+        show(&done, &limits);
+        // An echo is one request; a cycle is four.
+        line("  requests to echoes", 4.0 * done.per_second / limits.echoes, "");
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / bench.cycles as f64;
+        line("processor time, server", each(its), "µs a cycle");
+        line("processor time, client", each(own), "µs a cycle");
+    }
+    if wanted(Part::InProcess) {
+        heading("callback cycles in-process");
+        let (folder, clients, cycles) = (folder.join("inside"), clients, bench.cycles);
+        let done = tokio::task::spawn_blocking(move || {
+            let mut done = None;
+            on_all_processors(async {
+                let database = folder.join("step-functions.sqlite");
+                let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+                let engine = StepFunctions::open(&database, options, Arc::new(Nothing)).await?;
+                let target = client::Server::Inside(engine.clone());
+                cycles::run(&target, clients, cycles / 10, "warm-up").await?;
+                done = Some(cycles::run(&target, clients, cycles, "measured").await?);
+                engine.shutdown().await;
+                Ok(())
+            })?;
+            Result::<_, Failure>::Ok(done)
+        })
+        .await??;
+        done.iter().for_each(|done| show(done, &limits));
+    }
+    if wanted(Part::Paused) {
+        let data = folder.join("paused");
+        let address = process::free_address()?;
+        let command = || server(&bench.server, &data, address);
+        let paused = paused::measure(command, address, &data, clients, &bench.paused).await?;
+        for level in &paused.levels {
+            heading(&format!("with {} paused", level.paused));
+            line("starts a second", level.starts_per_second, "");
+            line("  to single-row commits", level.starts_per_second / limits.single_row_commits, "");
+            for (operation, median, worst) in &level.reads {
+                let text = format!("ms, 99 % within {:.2} ms", milliseconds(*worst));
+                line(operation, milliseconds(*median), &text);
+            }
+        }
+        line("memory of each", paused.memory, "bytes");
+        line("disk of each", paused.disk, "bytes, the log included");
+        line("ready after kill -9 in", milliseconds(paused.ready_after), "ms");
+    }
+    Ok(())
+}
+
+/// Each measurement says how busy the machine was when it began.
+fn heading(text: &str) {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("\n{text} (load average {})", load.split(' ').next().unwrap_or("unknown"));
+}
+
+fn line(what: &str, number: f64, unit: &str) {
+    let number = if number < 10.0 { format!("{number:.2}") } else { format!("{number:.0}") };
+    println!("  {what:<26}{number:>10}  {unit}");
+}
+
+fn show(cycles: &cycles::Cycles, limits: &limits::Limits) {
+    line("cycles a second", cycles.per_second, &format!("in {:.1} s", cycles.took.as_secs_f64()));
+    line("  to single-row commits", cycles.per_second / limits.single_row_commits, "");
+    line("answered to succeeded, p50", milliseconds(percentile(&cycles.answered, 50)), "ms");
+    line("answered to succeeded, p99", milliseconds(percentile(&cycles.answered, 99)), "ms");
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// Of sorted times.
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// What all of them gave, sorted; the first failure ends it.
+async fn gather<T: Ord + 'static>(mut running: JoinSet<Result<Vec<T>, Failure>>) -> Result<Vec<T>, Failure> {
+    let mut all = Vec::new();
+    while let Some(one) = running.join_next().await {
+        all.extend(one??);
+    }
+    all.sort_unstable();
+    Ok(all)
+}
+
+/// Activities need nothing outside the engine.
+struct Nothing;
+
+#[async_trait::async_trait]
+impl Integrations for Nothing {
+    async fn invoke_function(&self, function: &str, _payload: Value) -> Result<Value, FunctionError> {
+        Err(FunctionError::NotFound(function.to_owned()))
+    }
+
+    async fn call_service(&self, service: &str, action: &str, _parameters: Value) -> Result<Value, ServiceError> {
+        Err(ServiceError {
+            error: format!("{service}.NotSupported"),
+            message: action.to_owned(),
+            status: 501,
+            request_id: String::new(),
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! Executions that wait, many of them: how fast they start, what they take, what reading costs beside them, and how
+//! soon a server that was killed is ready again.
+
+use std::{
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::{
+    Failure,
+    client::{Client, Server},
+    cycles::Machine,
+    percentile, process,
+};
+
+/// Calls of each operation that reads.
+const READS: usize = 300;
+
+/// What was seen with so many executions stored.
+pub struct Level {
+    pub paused: u64,
+    pub starts_per_second: f64,
+    /// Median and 99th percentile of ListExecutions of 100, of DescribeExecution and of GetExecutionHistory.
+    pub reads: Vec<(&'static str, Duration, Duration)>,
+}
+
+pub struct Paused {
+    pub levels: Vec<Level>,
+    /// Bytes of resident memory that an execution takes.
+    pub memory: f64,
+    /// Bytes of all files that an execution takes, with the log in the database.
+    pub disk: f64,
+    /// From starting the process to its first answer, after `kill -9`.
+    pub ready_after: Duration,
+}
+
+/// `start` gives the command that serves this folder at an address.
+pub async fn measure(
+    server: impl Fn() -> Command,
+    address: std::net::SocketAddr,
+    folder: &Path,
+    clients: usize,
+    levels: &[u64],
+) -> Result<Paused, Failure> {
+    let mut running = process::Server::start(server(), address).await?;
+    let target = Server::Http(address);
+    // Threads, caches and statements first, so that only executions are counted.
+    super::cycles::run(&target, clients, 2_000, "warm-up").await?;
+    let machine = Machine::create(&mut target.client().await?, "paused").await?;
+    let memory_before = running.memory()?;
+    let disk_before = process::size_of(folder)?;
+    let mut seen = Vec::new();
+    let mut paused = 0;
+    for level in levels {
+        let starts_per_second = start(&target, clients, &machine, paused, *level).await?;
+        paused = *level;
+        let reads = read(&mut target.client().await?, &machine, paused).await?;
+        seen.push(Level { paused, starts_per_second, reads });
+    }
+    let memory = running.memory()?.saturating_sub(memory_before) as f64 / paused as f64;
+
+    let before = ids(&mut target.client().await?, &machine).await?;
+    running.kill();
+    running = process::Server::start(server(), address).await?;
+    let ready_after = running.ready_after;
+    if ids(&mut target.client().await?, &machine).await? != before {
+        return Err("other executions are running than before the kill".into());
+    }
+    let disk = process::size_of(folder)?.saturating_sub(disk_before) as f64 / paused as f64;
+    Ok(Paused { levels: seen, memory, disk, ready_after })
+}
+
+/// Starts executions number `from` to `to`; how many a second.
+async fn start(server: &Server, clients: usize, machine: &Machine, from: u64, to: u64) -> Result<f64, Failure> {
+    let next = Arc::new(AtomicU64::new(from));
+    let begun = Instant::now();
+    let mut running = JoinSet::new();
+    for _ in 0..clients {
+        let (mut client, machine, next) = (server.client().await?, machine.clone(), next.clone());
+        running.spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= to {
+                    return Result::<Vec<()>, Failure>::Ok(Vec::new());
+                }
+                machine.start(&mut client, &name(number)).await?;
+            }
+        });
+    }
+    super::gather(running).await?;
+    Ok((to - from) as f64 / begun.elapsed().as_secs_f64())
+}
+
+fn name(number: u64) -> String {
+    format!("paused-{number}")
+}
+
+async fn read(
+    client: &mut Client,
+    machine: &Machine,
+    paused: u64,
+) -> Result<Vec<(&'static str, Duration, Duration)>, Failure> {
+    let mut seen = Vec::new();
+    for operation in ["ListExecutions", "DescribeExecution", "GetExecutionHistory"] {
+        let mut times = Vec::with_capacity(READS);
+        for call in 0..READS as u64 {
+            // Spread over all of them, in no order.
+            let execution = machine.execution(&name(call * 7919 % paused));
+            let request = if operation == "ListExecutions" {
+                json!({"stateMachineArn": machine.arn, "maxResults": 100, "statusFilter": "RUNNING"})
+            } else {
+                json!({"executionArn": execution})
+            };
+            let begun = Instant::now();
+            client.must(operation, &request).await?;
+            times.push(begun.elapsed());
+        }
+        times.sort_unstable();
+        seen.push((operation, percentile(&times, 50), percentile(&times, 99)));
+    }
+    Ok(seen)
+}
+
+/// The names of all executions that run, in order.
+async fn ids(client: &mut Client, machine: &Machine) -> Result<Vec<String>, Failure> {
+    let mut names = Vec::new();
+    let mut request = json!({"stateMachineArn": machine.arn, "maxResults": 1000, "statusFilter": "RUNNING"});
+    loop {
+        let mut page = client.must("ListExecutions", &request).await?;
+        let listed = page["executions"].as_array().cloned().unwrap_or_default();
+        names.extend(listed.iter().filter_map(|execution| execution["name"].as_str().map(str::to_owned)));
+        match page["nextToken"].take() {
+            Value::Null => return Ok(names),
+            token => request["nextToken"] = token,
+        }
+    }
+}
