@@ -5,23 +5,22 @@
 //! aws --endpoint-url http://127.0.0.1:4566 stepfunctions list-state-machines
 //! ```
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use asl_engine::{Answer, FunctionError, Integrations, Options, ServiceError, StepFunctions};
 use axum::{
-    Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, StatusCode, header},
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use clap::Parser;
 use serde_json::Value;
+use tower::make::Shared;
 
 #[derive(Parser)]
 #[command(about = "A local AWS Step Functions")]
-struct Settings {
+pub struct Settings {
     /// Where to listen. Whoever reaches this address may do everything: keep it on loopback
     #[arg(long, env = "ASL_ENGINE_LISTEN", default_value = "127.0.0.1:4566")]
     listen: SocketAddr,
@@ -56,19 +55,27 @@ impl Integrations for Alone {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
         .init();
-    let settings = Settings::parse();
+    serve(Settings::parse()).await
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Serves until it is asked to stop.
+pub async fn serve(settings: Settings) -> Result<(), Failure> {
     let database = settings.data_dir.join("step-functions.sqlite");
     let options = Options { account_id: settings.account, region: settings.region };
     let engine = StepFunctions::open(&database, options, Arc::new(Alone)).await?;
-    let routes = Router::new()
-        .route("/", get(|| async { "Step Functions\n" }).post(answer))
-        // The largest request that is allowed has a definition of 1 MB, which JSON may write at up to six times that.
-        .layer(DefaultBodyLimit::max(8 << 20))
-        .with_state(engine.clone());
+    let service = {
+        let engine = engine.clone();
+        tower::service_fn(move |request| {
+            let engine = engine.clone();
+            async move { Ok::<_, Infallible>(answer(&engine, request).await) }
+        })
+    };
     let listener = tokio::net::TcpListener::bind(settings.listen).await?;
     tracing::info!(address = %listener.local_addr()?, data = %settings.data_dir.display(), "listening");
     let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
@@ -80,7 +87,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Ends the long polls too, so that their connections can close.
         engine.shutdown().await;
     };
-    axum::serve(listener, routes).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, Shared::new(service)).with_graceful_shutdown(stop).await?;
     Ok(())
 }
 
@@ -97,14 +104,27 @@ async fn asked_to_stop() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-async fn answer(State(engine): State<StepFunctions>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+/// The largest request that is allowed has a definition of 1 MB, which JSON may write at up to six times that.
+const BODY_LIMIT: usize = 8 << 20;
+
+/// There is one path and one method: no router stands between a request and the engine.
+async fn answer(engine: &StepFunctions, request: Request) -> Response {
+    if request.method() != Method::POST {
+        return "Step Functions\n".into_response();
+    }
+    let (head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.strip_prefix("AWSStepFunctions.").unwrap_or(target);
     let Answer { status, body } = engine.handle(operation, &body).await;
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = [
-        (header::CONTENT_TYPE.as_str(), "application/x-amz-json-1.0".to_owned()),
-        ("x-amzn-RequestId", uuid::Uuid::new_v4().to_string()),
-    ];
-    (status, headers, body).into_response()
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+    if let Ok(id) = HeaderValue::try_from(uuid::Uuid::new_v4().to_string()) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
 }

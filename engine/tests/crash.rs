@@ -1,165 +1,136 @@
-//! An engine that is killed in the middle of its work loses nothing that it has acknowledged, and doubles nothing.
-//!
-//! The engine runs in a process of its own, this test's own binary, under load. It says on its standard output what
-//! has been acknowledged; that is the model. The test kills it at random instants, opens the file and compares.
-//! `ASL_ENGINE_KILLS` sets how often (5 by default).
+//! What must not happen to a server that is killed, or whose disk is full: that it loses or doubles anything.
 
-mod support;
+#[path = "../examples/load/crash/mod.rs"]
+mod crash;
+#[path = "../examples/load/http.rs"]
+mod http;
+#[path = "../examples/load/process.rs"]
+mod process;
+#[path = "../examples/server.rs"]
+#[allow(dead_code, reason = "its main is not ours")]
+mod server;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::{BufRead, BufReader},
+    net::SocketAddr,
     path::Path,
     process::{Command, Stdio},
-    sync::Arc,
     time::Duration,
 };
 
-use asl_engine::SystemClock;
+use clap::Parser;
 use serde_json::{Value, json};
-use support::Desk;
 
-const FOLDER: &str = "ASL_ENGINE_CRASH_FOLDER";
-const ACTIVITY: &str = "arn:aws:states:eu-west-2:000000000000:activity:work";
-const MACHINE: &str = "arn:aws:states:eu-west-2:000000000000:stateMachine:crash";
-const CLIENTS: usize = 8;
+use crate::{http::Connection, process::Server};
 
-/// A task for a worker, then a wait that often ends only after the engine was killed.
-fn definition() -> Value {
-    json!({
-        "StartAt": "Work",
-        "States": {
-            "Work": {"Type": "Task", "Resource": ACTIVITY, "Next": "Rest"},
-            "Rest": {"Type": "Wait", "Seconds": 1, "End": true}
-        }
-    })
-}
-
-/// What the killed processes have said.
-#[derive(Default)]
-struct Acknowledged {
-    started: BTreeSet<String>,
-    /// With their tokens.
-    taken: BTreeMap<String, String>,
-    /// Answers that were sent, acknowledged or not.
-    sent: BTreeSet<String>,
-    answered: BTreeSet<String>,
-}
-
-impl Acknowledged {
-    fn read(&mut self, line: &str) {
-        let mut words = line.split(' ');
-        let (Some(what), Some(name)) = (words.next(), words.next()) else { return };
-        let name = name.to_owned();
-        match what {
-            "started" => drop(self.started.insert(name)),
-            "taken" => {
-                let token = words.next().expect("a token").to_owned();
-                assert!(self.taken.insert(name.clone(), token).is_none(), "{name} was given to two workers");
-            }
-            "sent" => drop(self.sent.insert(name)),
-            "answered" => drop(self.answered.insert(name)),
-            _ => {}
-        }
-    }
+/// The same test binary, as a server.
+fn serve_in(data: &Path, address: SocketAddr) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("a test binary has a path"));
+    command.args(["--exact", "a_server_for_the_other_tests", "--ignored", "--nocapture"]);
+    command.env("ASL_ENGINE_LISTEN", address.to_string()).env("ASL_ENGINE_DATA_DIR", data);
+    command.stdout(Stdio::null());
+    command
 }
 
 #[test]
-fn a_killed_engine_loses_nothing_and_doubles_nothing() {
+#[ignore = "serves until it is killed: the other tests start it in a process of its own"]
+fn a_server_for_the_other_tests() {
+    if std::env::var_os("ASL_ENGINE_DATA_DIR").is_some() {
+        let settings = server::Settings::parse_from(["server"]);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(server::serve(settings)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_killed_under_load_loses_nothing_and_doubles_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let kills = std::env::var("ASL_ENGINE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(5);
-    let mut acknowledged = Acknowledged::default();
-    for _ in 0..kills {
-        run_and_kill(folder.path(), &mut acknowledged);
-    }
-    assert!(acknowledged.answered.len() > kills, "there was hardly any load");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(compare(folder.path(), &acknowledged));
+    let address = process::free_address().unwrap();
+    let plan = crash::Plan { kills: 4, longest_life: Duration::from_millis(900), clients: 6, seed: 7 };
+    let report = crash::run(|| serve_in(folder.path(), address), address, &plan).await.unwrap();
+    assert!(report.violations.is_empty(), "{report}");
+    // Load there must have been, or nothing was tested.
+    assert!(report.started > 20 && report.answered > 5 && report.timers > 5, "{report}");
 }
 
-fn run_and_kill(folder: &Path, acknowledged: &mut Acknowledged) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "work_until_killed", "--ignored", "--nocapture", "--test-threads=1"])
-        .env(FOLDER, folder)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    for line in lines.by_ref() {
-        acknowledged.read(&line);
-        if line.contains("answered") {
-            break;
-        }
-    }
-    let instant = u64::from(uuid::Uuid::new_v4().as_bytes()[0]);
-    std::thread::sleep(Duration::from_millis(50 + 2 * instant));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    // A line is shorter than what a pipe takes at once: none is cut in two.
-    lines.for_each(|line| acknowledged.read(&line));
+/// A filesystem of 4 MB that only the server sees; none where the system does not let us make one.
+fn serve_on_a_small_disk(data: &Path, address: SocketAddr) -> Option<Command> {
+    let small = |then: &str| {
+        let mut command = Command::new("unshare");
+        let mount = format!("mount -t tmpfs -o size=4m tmpfs \"$0\" && exec {then}");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount]).arg(data);
+        command
+    };
+    let possible = small("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    let server = serve_in(data, address);
+    let mut command = small("\"$@\"");
+    command.arg(server.get_program()).args(server.get_args()).stdout(Stdio::null());
+    command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    possible.then_some(command)
 }
 
-async fn compare(folder: &Path, acknowledged: &Acknowledged) {
-    let desk = Desk::open(folder, Arc::new(SystemClock)).await;
-    for name in &acknowledged.answered {
-        desk.until(&execution(name), "ExecutionSucceeded").await;
-        let end = desk.describe(&execution(name)).await;
-        assert_eq!(end["output"], format!("\"{name}\""), "the answer is its own");
-    }
-    for name in &acknowledged.started {
-        let history = desk.history(&execution(name)).await;
-        let counted = |event: &str| history.iter().filter(|known| *known == event).count();
-        assert_eq!(counted("ExecutionStarted"), 1, "{name}: {history:?}");
-        assert!(counted("ActivitySucceeded") <= 1, "{name}: {history:?}");
-        if !acknowledged.sent.contains(name) {
-            assert_eq!(desk.status(&execution(name)).await, "RUNNING", "{name} was answered by nobody");
+#[tokio::test]
+async fn a_full_disk_stops_acknowledging_and_when_there_is_room_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = process::free_address().unwrap();
+    let Some(command) = serve_on_a_small_disk(folder.path(), address) else {
+        eprintln!("skipped: this system does not let us make a small filesystem");
+        return;
+    };
+    let server = Server::start(command, address).await.unwrap();
+    let seen_from_here = Path::new("/proc").join(server.id().to_string()).join("root");
+    let data = seen_from_here.join(folder.path().strip_prefix("/").unwrap());
+    std::fs::write(data.join("ballast"), vec![0; 1 << 20]).unwrap();
+    let mut connection = Connection::open(address).await.unwrap();
+    let machine = machine(&mut connection).await;
+
+    let mut acknowledged = Vec::new();
+    let refusal = loop {
+        let name = format!("e-{}", acknowledged.len());
+        match start(&mut connection, &machine, &name).await {
+            Ok(answer) => acknowledged.push(answer["executionArn"].as_str().unwrap().to_owned()),
+            Err(fault) => break fault,
         }
+        assert!(acknowledged.len() < 10_000, "the disk is never full");
+    };
+    assert_eq!((refusal.status, refusal.code.as_str()), (500, "InternalServerException"));
+    assert!(refusal.message.starts_with("the disk is full: nothing was changed"), "{refusal}");
+    assert!(acknowledged.len() > 20, "{}", acknowledged.len());
+    assert_all_waiting(&mut connection, &acknowledged).await;
+
+    std::fs::remove_file(data.join("ballast")).unwrap();
+    let answer = start(&mut connection, &machine, "there-is-room").await.unwrap();
+    acknowledged.push(answer["executionArn"].as_str().unwrap().to_owned());
+    assert_all_waiting(&mut connection, &acknowledged).await;
+
+    // What is on the disk is whole: a copy of it, as the next start would find it, has everything.
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["step-functions.sqlite", "step-functions.sqlite-wal"] {
+        std::fs::copy(data.join(file), copy.path().join(file)).unwrap();
     }
-    for (name, token) in &acknowledged.taken {
-        let again = desk.succeed(token, &json!(name)).await;
-        if acknowledged.answered.contains(name) {
-            assert_eq!(again.unwrap_err().0, "TaskTimedOut", "{name} can be answered once only");
-        } else if !acknowledged.sent.contains(name) {
-            assert_eq!(again, Ok(json!({})), "{name} still waits");
-        }
-    }
+    server.kill();
+    let _server = Server::start(serve_in(copy.path(), address), address).await.unwrap();
+    assert_all_waiting(&mut Connection::open(address).await.unwrap(), &acknowledged).await;
 }
 
-fn execution(name: &str) -> String {
-    format!("{}:{name}", MACHINE.replace(":stateMachine:", ":execution:"))
+/// Its executions wait for an hour.
+async fn machine(connection: &mut Connection) -> String {
+    let definition = json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}});
+    let role = "arn:aws:iam::000000000000:role/test";
+    let request = json!({"name": "m", "definition": definition.to_string(), "roleArn": role});
+    let answer = connection.ask("CreateStateMachine", &request).await.unwrap().unwrap();
+    answer["stateMachineArn"].as_str().unwrap().to_owned()
 }
 
-/// Not a test: the process that is killed.
-#[test]
-#[ignore = "it is run, and killed, by the test"]
-fn work_until_killed() {
-    let Ok(folder) = std::env::var(FOLDER) else { return };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let desk = Arc::new(Desk::open(Path::new(&folder), Arc::new(SystemClock)).await);
-        desk.ask("CreateActivity", json!({"name": "work"})).await;
-        desk.machine("crash", &definition()).await;
-        let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(work(desk.clone()))).collect();
-        for client in clients {
-            client.await.unwrap();
-        }
-    });
+async fn start(connection: &mut Connection, machine: &str, name: &str) -> http::Answer {
+    let input = json!({"letter": "x".repeat(10_000)}).to_string();
+    let request = json!({"stateMachineArn": machine, "name": name, "input": input});
+    connection.ask("StartExecution", &request).await.unwrap()
 }
 
-async fn work(desk: Arc<Desk>) {
-    loop {
-        let name = uuid::Uuid::new_v4().simple().to_string();
-        desk.start(MACHINE, &name, &json!(name)).await;
-        println!("started {name}");
-        let task = desk.ask("GetActivityTask", json!({"activityArn": ACTIVITY})).await;
-        let (Some(token), Some(input)) = (task["taskToken"].as_str(), task["input"].as_str()) else { continue };
-        let name: String = serde_json::from_str(input).unwrap();
-        println!("taken {name} {token}");
-        // Some stay paused.
-        if !name.starts_with(['0', '1', '2']) {
-            println!("sent {name}");
-            desk.succeed(token, &json!(name)).await.unwrap();
-            println!("answered {name}");
-        }
+async fn assert_all_waiting(connection: &mut Connection, executions: &[String]) {
+    for execution in executions {
+        let answer: Value =
+            connection.ask("DescribeExecution", &json!({"executionArn": execution})).await.unwrap().unwrap();
+        assert_eq!(answer["status"], "RUNNING", "{execution}");
     }
 }

@@ -12,6 +12,7 @@ mod http;
 mod limits;
 mod paused;
 mod process;
+mod usage;
 
 use std::{
     net::SocketAddr,
@@ -177,10 +178,10 @@ async fn measure_in(bench: &Bench, folder: &Path) -> Result<(), Failure> {
         // The first fills caches and is not counted.
         let target = client::Server::Http(address);
         cycles::run(&target, clients, bench.cycles / 10, "warm-up").await?;
-        let (own, its) = (process::processor_time(std::process::id())?, running.processor_time()?);
+        let (own, its) = (usage::processor_time(std::process::id())?, usage::processor_time(running.id())?);
         let done = cycles::run(&target, clients, bench.cycles, "measured").await?;
-        let its = running.processor_time()? - its;
-        let own = process::processor_time(std::process::id())? - own;
+        let its = usage::processor_time(running.id())? - its;
+        let own = usage::processor_time(std::process::id())? - own;
         show(&done, &limits);
         // An echo is one request; a cycle is four.
         line("  requests to echoes", 4.0 * done.per_second / limits.echoes, "");

@@ -18,7 +18,7 @@ use super::{
     Failure,
     client::{Client, Server},
     cycles::Machine,
-    percentile, process,
+    percentile, process, usage,
 };
 
 /// Calls of each operation that reads.
@@ -55,8 +55,8 @@ pub async fn measure(
     // Threads, caches and statements first, so that only executions are counted.
     super::cycles::run(&target, clients, 2_000, "warm-up").await?;
     let machine = Machine::create(&mut target.client().await?, "paused").await?;
-    let memory_before = running.memory()?;
-    let disk_before = process::size_of(folder)?;
+    let memory_before = usage::memory(running.id())?;
+    let disk_before = usage::disk(folder)?;
     let mut seen = Vec::new();
     let mut paused = 0;
     for level in levels {
@@ -65,7 +65,7 @@ pub async fn measure(
         let reads = read(&mut target.client().await?, &machine, paused).await?;
         seen.push(Level { paused, starts_per_second, reads });
     }
-    let memory = running.memory()?.saturating_sub(memory_before) as f64 / paused as f64;
+    let memory = usage::memory(running.id())?.saturating_sub(memory_before) as f64 / paused as f64;
 
     let before = ids(&mut target.client().await?, &machine).await?;
     running.kill();
@@ -74,7 +74,7 @@ pub async fn measure(
     if ids(&mut target.client().await?, &machine).await? != before {
         return Err("other executions are running than before the kill".into());
     }
-    let disk = process::size_of(folder)?.saturating_sub(disk_before) as f64 / paused as f64;
+    let disk = usage::disk(folder)?.saturating_sub(disk_before) as f64 / paused as f64;
     Ok(Paused { levels: seen, memory, disk, ready_after })
 }
 

@@ -142,8 +142,12 @@ impl Options {
     }
 }
 
-const COLUMNS: &str = "id, revision, name, status, started, stopped, version, alias, redrive_count, redriven, map_run, \
-                       place, items";
+/// The columns that [`execution`] reads, for statements put together when they are compiled.
+macro_rules! columns {
+    () => {
+        "id, revision, name, status, started, stopped, version, alias, redrive_count, redriven, map_run, place, items"
+    };
+}
 
 fn execution(row: &Row<'_>) -> Result<Execution> {
     Ok(Execution {
@@ -200,14 +204,14 @@ pub(crate) fn name(connection: &Connection, id: ExecutionId) -> Result<String> {
 /// With its input.
 pub(crate) fn with_input(connection: &Connection, id: ExecutionId) -> Result<Option<(Execution, String)>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS}, input FROM execution WHERE id = ?"))?
+        .prepare_cached(concat!("SELECT ", columns!(), ", input FROM execution WHERE id = ?"))?
         .query_row([id], |row| Ok((execution(row)?, row.get(13)?)))
         .optional()
 }
 
 pub(crate) fn by_name(connection: &Connection, state_machine: i64, name: &str) -> Result<Option<Execution>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM execution WHERE state_machine = ? AND name = ?"))?
+        .prepare_cached(concat!("SELECT ", columns!(), " FROM execution WHERE state_machine = ? AND name = ?"))?
         .query_row((state_machine, name), execution)
         .optional()
 }
@@ -235,7 +239,7 @@ pub(crate) fn list(connection: &Connection, of: Of, filter: &Filter, before: i64
         Of::StateMachine(id) => ("state_machine = ? AND map_run IS NULL", id),
         Of::MapRun(id) => ("map_run = ?", id),
     };
-    let mut sql = format!("SELECT {COLUMNS} FROM execution WHERE {of} AND id < ?");
+    let mut sql = format!(concat!("SELECT ", columns!(), " FROM execution WHERE {of} AND id < ?"), of = of);
     let mut values: Vec<&dyn ToSql> = vec![whose, &before];
     if let Some(status) = &filter.status {
         sql.push_str(" AND status = ?");

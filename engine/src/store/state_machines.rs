@@ -18,7 +18,12 @@ pub(crate) struct StateMachine {
     pub last_version: i64,
 }
 
-const COLUMNS: &str = "id, name, express, deleting, created, revision, last_version";
+/// The columns that [`state_machine`] reads, for statements put together when they are compiled.
+macro_rules! columns {
+    () => {
+        "id, name, express, deleting, created, revision, last_version"
+    };
+}
 
 fn state_machine(row: &Row<'_>) -> Result<StateMachine> {
     Ok(StateMachine {
@@ -34,7 +39,7 @@ fn state_machine(row: &Row<'_>) -> Result<StateMachine> {
 
 pub(crate) fn by_name(connection: &Connection, name: &str) -> Result<Option<StateMachine>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM state_machine WHERE name = ?"))?
+        .prepare_cached(concat!("SELECT ", columns!(), " FROM state_machine WHERE name = ?"))?
         .query_row([name], state_machine)
         .optional()
 }
@@ -42,8 +47,10 @@ pub(crate) fn by_name(connection: &Connection, name: &str) -> Result<Option<Stat
 /// A page of those that are not being deleted, by name, after the one with this rowid.
 pub(crate) fn list(connection: &Connection, after: i64, most: i64) -> Result<Vec<StateMachine>> {
     connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM state_machine WHERE id > ? AND NOT deleting ORDER BY id LIMIT ?"
+        .prepare_cached(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM state_machine WHERE id > ? AND NOT deleting ORDER BY id LIMIT ?"
         ))?
         .query_map([after, most], state_machine)?
         .collect()
@@ -211,7 +218,7 @@ pub(crate) fn begin_deletion(connection: &Connection, id: i64) -> Result<()> {
 /// Those whose deletion has begun.
 pub(crate) fn deleting(connection: &Connection) -> Result<Vec<StateMachine>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM state_machine WHERE deleting ORDER BY id LIMIT 10"))?
+        .prepare_cached(concat!("SELECT ", columns!(), " FROM state_machine WHERE deleting ORDER BY id LIMIT 10"))?
         .query_map([], state_machine)?
         .collect()
 }
