@@ -1,5 +1,6 @@
 import type { Page } from '@playwright/test'
 import { open, status, story, submit } from '../support/applications.ts'
+import { seconds } from '../support/desk.ts'
 import { expect, test } from '../support/test.ts'
 
 /** Follows an application whose valuer failed it to the page where a person values its property. */
@@ -34,7 +35,7 @@ test('when the valuer never calls back, a person gives the value and the workflo
   await accessible()
   await page.getByRole('link', { name: `Value it for ${reference}` }).click()
   await expect(page.getByRole('heading', { level: 1, name: `Manual valuation for ${reference}` })).toBeVisible()
-  await expect(page.getByRole('main')).toContainText('did not answer within 4 seconds')
+  await expect(page.getByRole('main')).toContainText(`did not answer within ${seconds.valuationTimeout} seconds`)
   await accessible()
   await giveValue(page, '500,000', 'Grace Hopper')
 

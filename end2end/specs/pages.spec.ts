@@ -20,6 +20,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       test.use({ colorScheme, viewport })
 
       test('every page is accessible and fits', async ({ page, request, eventually, accessible }) => {
+        test.slow()
         const waiting = await submit(request, 'pages', 'Failed response', { applicant: 'Ada', loanAmount: '250000' })
         const valued = await submit(request, 'pages', '999', { loanAmount: '480000', estimatedValue: '600000' })
         await open(page, waiting)

@@ -11,7 +11,7 @@ const binary = process.env.LOAN_DESK_BINARY ?? path.join(repository, 'target/deb
 const siteRoot = process.env.LOAN_DESK_SITE_ROOT ?? path.join(repository, 'target/site')
 
 /** Seconds the desk is started with. */
-export const seconds = { valuationTimeout: 4, valuerDelay: 1, lateDelay: 6 }
+export const seconds = { valuationTimeout: 5, valuerDelay: 2, lateDelay: 7 }
 
 export class Desk {
   private constructor(

@@ -32,7 +32,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     use(async () => {
       if (javaScriptEnabled) return expectAccessible(page)
       // axe is a script itself, so it looks at a copy of the page in a browser that runs scripts, but not the page's.
-      const context = await browser.newContext({ colorScheme, viewport })
+      const context = await browser.newContext({ colorScheme, viewport, javaScriptEnabled: true })
       const copy = await context.newPage()
       const body = await page.content()
       await copy.route('**/*.js', (route) => route.abort())
