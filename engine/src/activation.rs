@@ -106,6 +106,7 @@ impl Transaction<'_> {
             seed: self.signer.seed(id),
             token: &token,
             is_late: &|| begun.elapsed() > PATIENCE,
+            probe: None,
         })
     }
 

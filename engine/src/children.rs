@@ -86,7 +86,7 @@ impl Transaction<'_> {
     pub(crate) fn look_after(&mut self, run: &MapRun, follows: &mut Follows) -> Result<()> {
         let counts = map_runs::counts(self.connection, run.id)?;
         if run.has_failed(counts.failed_items()) {
-            return self.end_run(run, RunStatus::Failed, Some(MapRunOutcome::TooManyFailed), follows);
+            return self.end_run(run, RunStatus::Failed, Some(MapRunOutcome::too_many_failed()), follows);
         }
         let running = counts.children(Status::Running);
         let left = run.next < run.children || counts.children(Status::PendingRedrive) > 0;

@@ -377,3 +377,59 @@ async fn a_state_is_tested_alone() {
     assert_eq!((&called["status"], &called["nextState"]), (&json!("SUCCEEDED"), &json!("Done")));
     assert!(called["inspectionData"]["result"].as_str().unwrap().contains("\"Payload\":\"yes\""));
 }
+
+#[tokio::test]
+async fn a_test_tells_how_the_data_goes_through_a_state() {
+    let (_folder, desk) = open().await;
+    let test = async |state: Value, input: &str, more: Value| {
+        let mut request = json!({"definition": state.to_string(), "input": input, "inspectionLevel": "DEBUG"});
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        desk.ask("TestState", request).await
+    };
+    let pass = json!({
+        "Type": "Pass", "InputPath": "$.a", "Parameters": {"b.$": "$.b"}, "ResultPath": "$.r", "OutputPath": "$.r",
+        "Assign": {"x.$": "$.b"}, "Next": "After"
+    });
+    let tested = test(pass, r#"{"a":{"b":1}}"#, json!({"variables": r#"{"y":2}"#})).await;
+    assert_eq!(tested["output"], r#"{"b":1}"#);
+    assert_eq!(
+        tested["inspectionData"],
+        json!({
+            "input": r#"{"a":{"b":1}}"#, "afterInputPath": r#"{"b":1}"#, "afterParameters": r#"{"b":1}"#,
+            "result": r#"{"b":1}"#, "afterResultPath": r#"{"a":{"b":1},"r":{"b":1}}"#, "variables": r#"{"y":2,"x":1}"#,
+        })
+    );
+
+    let config = json!({"StartAt": "One", "States": {"One": {"Type": "Pass", "End": true}}});
+    let map = json!({
+        "Type": "Map", "ItemsPath": "$.list", "MaxConcurrency": 2, "ItemProcessor": config, "End": true,
+        "ItemSelector": {"v.$": "$$.Map.Item.Value", "by.$": "$$.Execution.Name"},
+        "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 2, "MaxAttempts": 2}],
+    });
+    let mock = json!({"mock": {"result": "[7]"}, "context": r#"{"Execution": {"Name": "me"}}"#});
+    let tested = test(map.clone(), r#"{"list":["a"]}"#, mock).await;
+    assert_eq!((&tested["status"], &tested["output"]), (&json!("SUCCEEDED"), &json!("[7]")));
+    let data = &tested["inspectionData"];
+    assert_eq!(data["afterItemsPath"], r#"["a"]"#);
+    assert_eq!(data["afterItemSelector"], r#"[{"v":"a","by":"me"}]"#);
+    assert_eq!(data["maxConcurrency"], 2);
+
+    let busy = json!({"mock": {"errorOutput": {"error": "Busy"}}, "stateConfiguration": {"retrierRetryCount": 1}});
+    let tested = test(map.clone(), r#"{"list":["a"]}"#, busy).await;
+    assert_eq!(tested["status"], "RETRIABLE");
+    let details = json!({"retryIndex": 0, "retryBackoffIntervalSeconds": 4});
+    assert_eq!(tested["inspectionData"]["errorDetails"], details);
+    let busy = json!({"mock": {"errorOutput": {"error": "Busy"}}, "stateConfiguration": {"retrierRetryCount": 2}});
+    assert_eq!(test(map, r#"{"list":["a"]}"#, busy).await["status"], "FAILED");
+
+    let parallel = json!({
+        "Type": "Parallel", "Branches": [config], "ResultSelector": {"first.$": "$[0]"}, "Next": "After",
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Sorry", "ResultPath": "$.error"}],
+    });
+    let tested = test(parallel.clone(), "{}", json!({"mock": {"result": "[1]"}})).await;
+    assert_eq!((&tested["output"], &tested["nextState"]), (&json!(r#"{"first":1}"#), &json!("After")));
+    let tested = test(parallel, "{}", json!({"mock": {"errorOutput": {"error": "E", "cause": "C"}}})).await;
+    assert_eq!((&tested["status"], &tested["error"]), (&json!("CAUGHT_ERROR"), &json!("E")));
+    assert_eq!(tested["output"], r#"{"error":{"Error":"E","Cause":"C"}}"#);
+    assert_eq!(tested["inspectionData"]["errorDetails"], json!({"catchIndex": 0}));
+}

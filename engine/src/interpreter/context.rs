@@ -83,6 +83,9 @@ impl Run<'_> {
         if let Some((index, value)) = self.item(id) {
             context["Map"] = item(index, value);
         }
+        if let (Some(probe), Value::Object(context)) = (facts.probe, &mut context) {
+            context.extend(probe.context.clone());
+        }
         context
     }
 

@@ -72,6 +72,13 @@ impl Run<'_> {
         }
     }
 
+    /// Tells the test of a single state how the data goes.
+    pub fn inspect(&self, state: &State, stage: &'static str, value: &Payload) {
+        if let Some(probe) = self.facts.probe {
+            (probe.inspect)(state, stage, value);
+        }
+    }
+
     /// Parameters or Arguments, or the effective input where there are none.
     pub fn arguments(
         &self,
@@ -81,13 +88,19 @@ impl Run<'_> {
         task: Option<TaskId>,
     ) -> Result<Payload, QueryError> {
         let input = self.effective_input(id, state)?;
-        let Some(template) = template else { return Ok(input) };
-        let view = self.view(id, state, task);
-        let field = match state.language {
-            QueryLanguage::JsonPath => "Parameters",
-            QueryLanguage::Jsonata => "Arguments",
+        let (field, stage) = match state.language {
+            QueryLanguage::JsonPath => ("Parameters", "afterParameters"),
+            QueryLanguage::Jsonata => ("Arguments", "afterArguments"),
         };
-        template.evaluate(&view.scope(input.value()), field).map(Payload::from)
+        let arguments = match template {
+            None => input,
+            Some(template) => {
+                let view = self.view(id, state, task);
+                template.evaluate(&view.scope(input.value()), field).map(Payload::from)?
+            }
+        };
+        self.inspect(state, stage, &arguments);
+        Ok(arguments)
     }
 
     /// Leaves a state. `result` is what it has come to: a result of its own, or its effective input where it has none.
@@ -143,12 +156,20 @@ impl Run<'_> {
                     }
                     (Outgoing::Result(result) | Outgoing::Input(result), _) => result.clone(),
                 };
+                if let Outgoing::Result(raw) = outgoing {
+                    self.inspect(state, "result", raw);
+                    self.inspect(state, "afterResultSelector", &result);
+                }
                 let assigned = match way.assign {
                     None => Map::new(),
                     Some(_) => assigned(view.scope(result.value()))?,
                 };
                 let output = match outgoing {
-                    Outgoing::Result(_) => way.place.apply(&raw, result)?,
+                    Outgoing::Result(_) => {
+                        let placed = way.place.apply(&raw, result)?;
+                        self.inspect(state, "afterResultPath", &placed);
+                        placed
+                    }
                     Outgoing::Input(_) => result,
                 };
                 let output = match &state.output_path {
@@ -159,6 +180,9 @@ impl Run<'_> {
             }
             QueryLanguage::Jsonata => {
                 let (Outgoing::Result(given) | Outgoing::Input(given)) = outgoing;
+                if let Outgoing::Result(result) = outgoing {
+                    self.inspect(state, "result", result);
+                }
                 if way.assign.is_none() && way.output.is_none() {
                     return Ok((given.clone(), Map::new()));
                 }

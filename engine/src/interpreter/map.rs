@@ -27,6 +27,7 @@ impl Run<'_> {
             Ok(prepared) => prepared,
             Err(error) => return Err(self.container_query_failed(id, error, before)),
         };
+        self.inspect(state, "afterItemsPath", &items);
         let length = items.value().as_array().map_or(0, Vec::len);
         let started = self.tell(id, EventKind::MapStateStarted(MapStarted { length }));
         if map.mode != ProcessorMode::Inline {

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::{
     Command, ExecutionFacts, ExecutionState, NotPending, Payload, TaskId,
     failure::Failure,
+    parallel::joined,
     run::Run,
     state::{BranchId, Phase},
 };
@@ -46,17 +47,57 @@ pub enum Children {
     Batches(Vec<(Payload, usize)>),
 }
 
+impl Children {
+    #[must_use]
+    pub fn are_batches(&self) -> bool {
+        matches!(self, Self::Batches(_))
+    }
+
+    /// The inputs of all of them as a list; `input` makes that of one item.
+    ///
+    /// # Errors
+    /// The first that `input` fails with.
+    pub fn inputs(
+        &self,
+        mut input: impl FnMut((usize, Payload)) -> Result<Payload, QueryError>,
+    ) -> Result<Payload, QueryError> {
+        let inputs: Vec<_> = match self {
+            Self::Batches(batches) => batches.iter().map(|(batch, _)| Some(batch.clone())).collect(),
+            Self::Items(items) => {
+                let items = items.value().as_array().into_iter().flatten().cloned().map(Payload::from).enumerate();
+                items.map(|item| input(item).map(Some)).collect::<Result<_, _>>()?
+            }
+        };
+        Ok(joined(&inputs))
+    }
+}
+
 /// How a map run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MapRunOutcome {
     /// With what its children gave, as a list.
-    Succeeded { output: Payload },
+    Succeeded {
+        output: Payload,
+    },
     /// What its children gave is longer than AWS allows an output to be.
     TooLarge,
-    /// More children failed than are tolerated.
-    TooManyFailed,
+    Failed {
+        error: Option<String>,
+        cause: Option<String>,
+    },
     /// ItemSelector gave no input for a child.
     NoInput(QueryError),
+}
+
+impl MapRunOutcome {
+    /// More children failed than are tolerated.
+    #[must_use]
+    pub fn too_many_failed() -> Self {
+        Self::Failed {
+            error: Some("States.ExceedToleratedFailureThreshold".to_owned()),
+            cause: Some("The specified tolerated failure threshold was exceeded".to_owned()),
+        }
+    }
 }
 
 /// The input of the child for one item: what ItemSelector makes of it, or the item itself.
@@ -146,11 +187,8 @@ impl Run<'_> {
                 self.tell(id, EventKind::MapStateFailed);
                 Err(failure)
             }
-            MapRunOutcome::TooManyFailed => {
-                let failure = Failure::new(
-                    "States.ExceedToleratedFailureThreshold",
-                    "The specified tolerated failure threshold was exceeded",
-                );
+            MapRunOutcome::Failed { error, cause } => {
+                let failure = Failure { error, cause, by_heartbeat: false };
                 self.tell(id, EventKind::MapRunFailed(failure.details()));
                 self.tell(id, EventKind::MapStateFailed);
                 Err(failure)

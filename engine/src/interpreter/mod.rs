@@ -23,11 +23,11 @@ mod telling;
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use crate::{
-    definition::{Definition, MachineId},
+    definition::{Definition, MachineId, State},
     history::HistoryEvent,
 };
 pub(crate) use context::timestamp;
@@ -71,6 +71,7 @@ pub use state::ExecutionState;
 ///     seed: 1,
 ///     token: &|task| format!("token of {task:?}"),
 ///     is_late: &|| false,
+///     probe: None,
 /// };
 /// let mut state = ExecutionState::new();
 /// let step = advance(&definition, &facts, &mut state, Event::Start, facts.started)?;
@@ -116,6 +117,16 @@ pub struct ExecutionFacts<'a> {
     pub token: &'a dyn Fn(TaskId) -> String,
     /// Whether the step has taken its time: it then ends, and the rest of it is the next one. Asked after each move.
     pub is_late: &'a dyn Fn() -> bool,
+    /// None but where a single state is tested.
+    pub probe: Option<&'a Probe<'a>>,
+}
+
+/// What a test of a single state looks at, and what it makes the state see.
+pub struct Probe<'a> {
+    /// Told how the data goes through a state, by the names that InspectionData has for it.
+    pub inspect: &'a dyn Fn(&State, &'static str, &Payload),
+    /// Members of the context object, in place of the execution's own.
+    pub context: &'a Map<String, Value>,
 }
 
 impl ExecutionFacts<'_> {

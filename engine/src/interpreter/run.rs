@@ -155,6 +155,11 @@ impl<'a> Run<'a> {
 
     fn go(&mut self, id: BranchId) {
         let state = self.current(id);
+        if self.facts.probe.is_some()
+            && let Ok(input) = self.effective_input(id, state)
+        {
+            self.inspect(state, "afterInputPath", &input);
+        }
         let done = match (&state.body, &self.branch(id).phase) {
             (Body::Wait { .. }, Phase::Settled) => self.waited(id, state),
             (Body::Pass(pass), _) => self.pass(id, state, pass),

@@ -99,7 +99,8 @@ CREATE INDEX execution_with_status ON execution (state_machine, status) WHERE ma
 CREATE INDEX execution_of_version ON execution (state_machine, version) WHERE version IS NOT NULL;
 CREATE INDEX execution_of_alias ON execution (state_machine, alias) WHERE alias IS NOT NULL;
 CREATE INDEX execution_redriven ON execution (state_machine) WHERE redrive_count > 0;
-CREATE INDEX execution_of_map_run ON execution (map_run, status) WHERE map_run IS NOT NULL;
+CREATE INDEX execution_of_map_run ON execution (map_run) WHERE map_run IS NOT NULL;
+CREATE INDEX execution_of_map_run_with_status ON execution (map_run, status) WHERE map_run IS NOT NULL;
 
 -- Where an execution that is not over stands; kept for those that can be redriven.
 CREATE TABLE execution_state (

@@ -82,6 +82,7 @@ impl Play {
             seed: 42,
             token: &token,
             is_late: &|| self.late,
+            probe: None,
         };
         self.state = serde_json::from_str(&serde_json::to_string(&self.state).unwrap()).unwrap();
         let step = advance(&self.definition, &facts, &mut self.state, event, self.now)?;

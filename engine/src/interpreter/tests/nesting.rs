@@ -230,13 +230,13 @@ fn a_distributed_map_tells_of_its_run_alone() {
 #[test]
 fn a_distributed_map_fails_with_its_run() {
     let mut play = Play::start(&distributed(&json!({}), &pass("One")), &json!([1, 2, 3]));
-    play.end_map_run(MapRunOutcome::TooManyFailed);
+    play.end_map_run(MapRunOutcome::too_many_failed());
     assert_eq!(play.trace()[4..], ["5<-4 MapRunFailed", "6<-5 MapStateFailed", "7<-6 ExecutionFailed"]);
     assert_eq!(play.error().0, Some("States.ExceedToleratedFailureThreshold"));
 
     let more = json!({"Retry": [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "MaxAttempts": 1}]});
     let mut play = Play::start(&distributed(&more, &pass("One")), &json!([1]));
-    play.end_map_run(MapRunOutcome::TooManyFailed);
+    play.end_map_run(MapRunOutcome::too_many_failed());
     play.pass(1);
     play.end_map_run(gives(&json!([1])));
     assert_eq!(play.output(), json!([1]));

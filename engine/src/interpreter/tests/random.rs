@@ -90,7 +90,7 @@ fn go_on(play: &mut Play, dice: &mut Dice) {
     if !play.map_runs.is_empty() && dice.one_in(2) {
         let (run, _) = play.map_runs.remove(dice.roll(play.map_runs.len()));
         let outcome = match dice.roll(4) {
-            0 => MapRunOutcome::TooManyFailed,
+            0 => MapRunOutcome::too_many_failed(),
             1 => MapRunOutcome::TooLarge,
             _ => MapRunOutcome::Succeeded { output: Payload::from_text("[1, {\"a\": 2}]") },
         };

@@ -59,7 +59,7 @@ fn a_distributed_map_goes_on_with_its_run() {
     let states = json!({"Each": {"Type": "Map", "Label": "each", "ItemProcessor": processor, "End": true}});
     let mut play = Play::start(&machine(&states), &json!(["a", "b"]));
     let run = play.map_runs[0].0;
-    play.end_map_run(MapRunOutcome::TooManyFailed);
+    play.end_map_run(MapRunOutcome::too_many_failed());
     play.redrive();
     assert_eq!(play.map_runs, [(run, None)]);
     let redriven = &play.last()["mapRunRedrivenEventDetails"];

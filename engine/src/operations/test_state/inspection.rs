@@ -1,0 +1,119 @@
+//! What a test tells of how the data went through the state: the InspectionData of the API reference.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    definition::{Body, QueryLanguage, State, matches_error},
+    history::{EventKind, StateExited},
+    interpreter::{MapRunPlan, Payload},
+};
+
+/// Why a state failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub error: Option<String>,
+    pub cause: Option<String>,
+}
+
+impl Failure {
+    /// What an event tells of a state's failure.
+    pub fn of(event: &EventKind) -> Option<Self> {
+        use EventKind as K;
+        let failure = match event {
+            K::TaskFailed(details) | K::TaskTimedOut(details) => &details.failure,
+            K::LambdaFunctionFailed(failure)
+            | K::LambdaFunctionTimedOut(failure)
+            | K::ActivityFailed(failure)
+            | K::ActivityTimedOut(failure)
+            | K::MapRunFailed(failure) => failure,
+            K::EvaluationFailed(details) => {
+                return Some(Self { error: Some(details.error.clone()), cause: Some(details.cause.clone()) });
+            }
+            _ => return None,
+        };
+        Some(Self { error: failure.error.clone(), cause: failure.cause.clone() })
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Inspection {
+    /// The state's name.
+    of: String,
+    seen: Map<String, Value>,
+    variables: Map<String, Value>,
+}
+
+impl Inspection {
+    /// `variables` are those that were given.
+    pub fn new(of: String, input: &Payload, variables: Option<&str>) -> Self {
+        let seen = Map::from_iter([("input".to_owned(), input.text().into())]);
+        let variables = variables.and_then(|variables| serde_json::from_str(variables).ok());
+        Self { of, seen, variables: variables.unwrap_or_default() }
+    }
+
+    /// A stage of the data on its way through a state; nothing where the state has no such stage.
+    pub fn note(&mut self, state: &State, stage: &'static str, value: &Payload) {
+        let has_fields = matches!(state.body, Body::Task(_) | Body::Parallel(_) | Body::Map(_));
+        let there = match stage {
+            "afterInputPath" | "afterItemsPath" => {
+                state.language == QueryLanguage::JsonPath && !matches!(state.body, Body::Fail(_))
+            }
+            "afterArguments" => has_fields,
+            "afterResultSelector" => has_fields,
+            _ => true,
+        };
+        if there && state.name == self.of {
+            self.seen.insert(stage.to_owned(), value.text().into());
+        }
+    }
+
+    /// What a Map was about to run; `inputs` of its items, where ItemSelector gave them.
+    pub fn map(&mut self, plan: &MapRunPlan, inputs: Option<Payload>) {
+        let stage = if plan.children.are_batches() { "afterItemBatcher" } else { "afterItemSelector" };
+        if let Some(inputs) = inputs {
+            self.seen.insert(stage.to_owned(), inputs.text().into());
+        }
+        self.seen.insert("maxConcurrency".into(), plan.max_concurrency.into());
+        if let Some(count) = plan.tolerated_count {
+            self.seen.insert("toleratedFailureCount".into(), count.into());
+        }
+        if let Some(percentage) = plan.tolerated_percentage {
+            self.seen.insert("toleratedFailurePercentage".into(), percentage.into());
+        }
+    }
+
+    /// Which Retrier, used as often before, or which Catcher takes the failure.
+    pub fn failed(&mut self, state: &State, failure: &Failure, status: &str, retried: u32) {
+        let (retriers, catchers) = state.body.handlers();
+        let matches = |errors: &[String]| matches_error(errors, failure.error.as_deref(), false);
+        let mut details = Map::new();
+        if status == "RETRIABLE"
+            && let Some((at, retrier)) = retriers.iter().enumerate().find(|(_, retrier)| matches(&retrier.errors))
+        {
+            details.insert("retryIndex".into(), at.into());
+            let delay = retrier.delay_milliseconds(retried, 1.0);
+            details.insert("retryBackoffIntervalSeconds".into(), (delay / 1000).into());
+        }
+        if status == "CAUGHT_ERROR"
+            && let Some(at) = catchers.iter().position(|catcher| matches(&catcher.errors))
+        {
+            details.insert("catchIndex".into(), at.into());
+        }
+        if !details.is_empty() {
+            self.seen.insert("errorDetails".into(), details.into());
+        }
+    }
+
+    /// The variables that there are once the state has been left.
+    pub fn left(&mut self, exited: Option<&StateExited>) {
+        let assigned = exited.into_iter().flat_map(|exited| &exited.assigned_variables);
+        self.variables.extend(assigned.map(|(name, value)| (name.clone(), value.value().clone())));
+        if !self.variables.is_empty() {
+            self.seen.insert("variables".into(), Value::from(self.variables.clone()).to_string().into());
+        }
+    }
+
+    pub fn into_value(self) -> Value {
+        self.seen.into()
+    }
+}

@@ -1,0 +1,285 @@
+//! TestState: one state, run once outside of any execution.
+//!
+//! The state is put into a definition of its own, where every state it may lead to only waits: where that one is
+//! entered, the test is over.
+
+mod inspection;
+mod mock;
+mod stage;
+
+use std::cell::RefCell;
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use self::{
+    inspection::{Failure, Inspection},
+    mock::Mock,
+    stage::{Wanted, Way, follower},
+};
+use super::start::MAX_DATA;
+use crate::{
+    Options,
+    definition::{Definition, State},
+    engine::Engine,
+    history::EventKind,
+    interpreter::{
+        Command, Event, ExecutionFacts, ExecutionState, Outcome, Payload, Probe, Step, TaskId, Work, advance,
+        child_input,
+    },
+    protocol::{ARN, Body, DATA, DEFINITION, Fault, Fields, NAME},
+    tasks,
+};
+
+pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+    let definition = fields.text("definition", DEFINITION)?;
+    let role_arn = fields.optional_text("roleArn", ARN)?;
+    let input = fields.optional_text("input", DATA)?.unwrap_or_else(|| "{}".to_owned());
+    let level = fields.optional_word("inspectionLevel", &["INFO", "DEBUG", "TRACE"])?.unwrap_or("INFO");
+    fields.optional_bool("revealSecrets")?;
+    let variables = fields.optional_text("variables", DATA)?;
+    let state_name = fields.optional_text("stateName", NAME)?;
+    let mock = fields.optional_object("mock")?.map(Mock::read).transpose()?;
+    let context = fields.optional_text("context", DATA)?;
+    let configuration = fields.optional_object("stateConfiguration")?.map(Configuration::read).transpose()?;
+    fields.check()?;
+    if mock.is_none() && (context.is_some() || configuration.is_some()) {
+        return Err(Fault::Validation("context and stateConfiguration can only be given along with a mock".into()));
+    }
+    if input.len() > MAX_DATA {
+        return Err(Fault::InvalidExecutionInput(format!("the input is longer than {MAX_DATA} bytes")));
+    }
+    let input = Payload::parse(input).map_err(|error| Fault::InvalidExecutionInput(error.to_string()))?;
+    let context = match context {
+        None => Map::new(),
+        Some(context) => serde_json::from_str(&context)
+            .map_err(|error| Fault::Validation(format!("The context is not a JSON object: {error}")))?,
+    };
+    let wanted = Wanted {
+        definition: &definition,
+        state_name: state_name.as_deref(),
+        variables: variables.as_deref(),
+        mocked: mock.is_some(),
+    };
+    let (name, definition) = stage::set(&wanted)?;
+    let now = engine.clock.now();
+    let facts = Facts::new(&engine.options, role_arn, input, context, now);
+    let retried = configuration.map_or(0, |configuration| configuration.retried);
+    let inspection = RefCell::new(Inspection::new(name.clone(), &facts.input, variables.as_deref()));
+    let mut test = Test {
+        name,
+        definition,
+        facts,
+        state: ExecutionState::new(),
+        seen: Step::default(),
+        retried,
+        retries_left: retried,
+        inspection,
+    };
+    test.take(Event::Start, now);
+    while let Some(event) = test.next_event(engine, mock.as_ref()).await? {
+        test.take(event, engine.clock.now());
+    }
+    Ok(Body::json(&test.answer(level)))
+}
+
+/// Each retry before the test is run through; AWS sets no limit.
+const MOST_RETRIES: i64 = 1_000;
+
+/// stateConfiguration, as far as it can be followed here.
+struct Configuration {
+    /// How often a Retrier has run the state again already.
+    retried: u32,
+}
+
+impl Configuration {
+    fn read(given: Map<String, Value>) -> Result<Self, Fault> {
+        let mut fields = Fields::of(given);
+        let retried = fields.optional_int("retrierRetryCount", 0..=MOST_RETRIES)?.unwrap_or(0);
+        // Whichever state within it the mocked error comes from, a Map or Parallel sees the error alone.
+        fields.optional_text("errorCausedByState", NAME)?;
+        for unsupported in ["mapIterationFailureCount", "mapItemReaderData"] {
+            if fields.has(unsupported) {
+                return Err(Fault::Validation(format!("stateConfiguration.{unsupported} is not supported here")));
+            }
+        }
+        fields.check()?;
+        Ok(Self { retried: u32::try_from(retried).unwrap_or(0) })
+    }
+}
+
+struct Facts {
+    machine_arn: String,
+    arn: String,
+    name: String,
+    role_arn: String,
+    input: Payload,
+    context: Map<String, Value>,
+    started: OffsetDateTime,
+    seed: u64,
+}
+
+impl Facts {
+    fn new(
+        options: &Options,
+        role_arn: Option<String>,
+        input: Payload,
+        context: Map<String, Value>,
+        started: OffsetDateTime,
+    ) -> Self {
+        let id = Uuid::new_v4();
+        let name = id.to_string();
+        let role_arn = role_arn.unwrap_or_else(|| format!("arn:aws:iam::{}:role/TestState", options.account_id));
+        let (machine_arn, arn) = (options.state_machine_arn("TestState"), options.execution_arn("TestState", &name));
+        Self { machine_arn, arn, name, role_arn, input, context, started, seed: id.as_u64_pair().0 }
+    }
+
+    fn with<T>(
+        &self,
+        definition: &Definition,
+        inspect: &dyn Fn(&State, &'static str, &Payload),
+        run: impl FnOnce(&ExecutionFacts<'_>) -> T,
+    ) -> T {
+        let token = |task: TaskId| format!("TestState-{}", task.0);
+        run(&ExecutionFacts {
+            execution_arn: &self.arn,
+            execution_name: &self.name,
+            machine: definition.root(),
+            state_machine_arn: &self.machine_arn,
+            state_machine_name: "TestState",
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
+            role_arn: &self.role_arn,
+            started: self.started,
+            input: &self.input,
+            redrive_count: 0,
+            redriven: None,
+            seed: self.seed,
+            token: &token,
+            is_late: &|| false,
+            probe: Some(&Probe { inspect, context: &self.context }),
+        })
+    }
+}
+
+/// A test under way: what it has seen, and what it waits for.
+struct Test {
+    name: String,
+    definition: Definition,
+    facts: Facts,
+    state: ExecutionState,
+    seen: Step,
+    /// How often the state has been run again before the test.
+    retried: u32,
+    /// How often it must be run again to come there.
+    retries_left: u32,
+    inspection: RefCell<Inspection>,
+}
+
+impl Test {
+    fn take(&mut self, event: Event, now: OffsetDateTime) {
+        let Self { definition, facts, state, inspection, .. } = self;
+        let inspect =
+            |state: &State, stage: &'static str, value: &Payload| inspection.borrow_mut().note(state, stage, value);
+        // Only events that the commands before have asked for are given: none is late.
+        let step = facts.with(definition, &inspect, |facts| advance(definition, facts, state, event, now));
+        let step = step.unwrap_or_default();
+        for command in &step.commands {
+            if let Command::StartMapRun { run, plan } = command {
+                let inputs = plan.children.inputs(|item| {
+                    facts.with(definition, &inspect, |facts| child_input(definition, facts, state, *run, item, now))
+                });
+                inspection.borrow_mut().map(plan, inputs.ok());
+            }
+        }
+        self.seen.events.extend(step.events);
+        // The commands of steps before have been done.
+        self.seen.commands = step.commands;
+    }
+
+    /// What comes next: a task's answer, or the end of a wait, which is not waited for. None when the test is over.
+    async fn next_event(&mut self, engine: &Engine, mock: Option<&Mock>) -> Result<Option<Event>, Fault> {
+        let failed = self.failed_event().is_some();
+        if failed && self.retries_left == 0 {
+            return Ok(None);
+        }
+        if failed {
+            self.retries_left -= 1;
+        }
+        for command in &self.seen.commands {
+            match (command, mock) {
+                (Command::Perform { task, .. }, Some(mock)) => return Ok(Some(mock.answer(*task))),
+                (Command::Perform { task, work }, None) => return Ok(Some(call(engine, *task, work).await)),
+                (Command::StartMapRun { run, .. }, Some(mock)) => return mock.map_answer(*run).map(Some),
+                (Command::Finish(_), _) => return Ok(None),
+                _ => {}
+            }
+        }
+        Ok(self.seen.commands.iter().find_map(|command| match command {
+            Command::SetTimer { timer, .. } => Some(Event::TimerFired { timer: *timer }),
+            _ => None,
+        }))
+    }
+
+    /// The state's failure, when that is the last thing that happened: a Retrier waits to run it again.
+    fn failed_event(&self) -> Option<Failure> {
+        let last = self.seen.events.iter().rev().find(|event| !matches!(event.kind, EventKind::MapStateFailed))?;
+        Failure::of(&last.kind)
+    }
+
+    fn answer(&self, level: &str) -> Value {
+        let mut answer = Map::new();
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                answer.insert(name.to_owned(), value);
+            }
+        };
+        let follower = self.seen.events.iter().find_map(|event| match &event.kind {
+            EventKind::StateEntered(_, entered) => follower(&entered.name),
+            _ => None,
+        });
+        let exited = self.seen.events.iter().find_map(|event| match &event.kind {
+            EventKind::StateExited(_, exited) if exited.name == self.name => Some(exited),
+            _ => None,
+        });
+        let failed = self.seen.commands.iter().find_map(|command| match command {
+            Command::Finish(Outcome::Failed { error, cause }) => {
+                Some(Failure { error: error.clone(), cause: cause.clone() })
+            }
+            _ => None,
+        });
+        let retriable = self.failed_event();
+        let (status, failure) = match (failed, &follower) {
+            (Some(failure), _) => ("FAILED", Some(failure)),
+            (None, _) if retriable.is_some() => ("RETRIABLE", retriable),
+            (None, Some((Way::Caught, _))) => {
+                ("CAUGHT_ERROR", self.seen.events.iter().rev().find_map(|event| Failure::of(&event.kind)))
+            }
+            (None, _) => ("SUCCEEDED", None),
+        };
+        if level != "INFO" {
+            let mut inspection = self.inspection.borrow().clone();
+            if let (Some(failure), Some(state)) = (&failure, self.definition.states().find(|s| s.name == self.name)) {
+                inspection.failed(state, failure, status, self.retried);
+            }
+            inspection.left(exited);
+            put("inspectionData", Some(inspection.into_value()));
+        }
+        if let Some(Failure { error, cause }) = failure {
+            put("error", error.map(Value::from));
+            put("cause", cause.map(Value::from));
+        }
+        put("output", exited.map(|exited| exited.output.text().into()));
+        put("nextState", follower.map(|(_, name)| name.into()));
+        put("status", Some(status.into()));
+        Value::Object(answer)
+    }
+}
+
+async fn call(engine: &Engine, task: TaskId, work: &Work) -> Event {
+    match tasks::call_once(engine, work.clone()).await {
+        Ok(output) => Event::TaskSucceeded { task, output },
+        Err((error, cause)) => Event::TaskFailed { task, error: Some(error), cause: Some(cause) },
+    }
+}
