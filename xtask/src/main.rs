@@ -24,7 +24,8 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   serve [--release] [-- FLAGS]  build the desk and run it at http://127.0.0.1:3000; FLAGS go to `loan-desk serve`
-  test [STEP...]                run every check and test, or just the named: format, lint, licences, rust, browser
+  test [STEP...] [-- FLAGS]     run every check and test, or just the named: format, licences, lint, rust, browser;
+                                FLAGS go to Playwright: `test browser -- submitting --headed`
   build                         build what is deployed: the optimised server, wasm and static files
   bench                         measure the optimised desk: wasm size, page times, memory at rest
   help                          show this
@@ -48,10 +49,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     };
     match command.as_str() {
         "serve" => {
-            let (own, desk_flags) = match rest.iter().position(|argument| argument == "--") {
-                Some(at) => (&rest[..at], &rest[at + 1..]),
-                None => (rest, &[][..]),
-            };
+            let (own, desk_flags) = split(rest);
             let mode = match own {
                 [] => Mode::Development,
                 [flag] if flag == "--release" => Mode::Release,
@@ -59,7 +57,10 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             };
             serve::serve(&Project::find()?, mode, desk_flags)
         }
-        "test" => test::test(&Project::find()?, rest),
+        "test" => {
+            let (steps, playwright_flags) = split(rest);
+            test::test(&Project::find()?, steps, playwright_flags)
+        }
         "build" => {
             no_arguments(command, rest)?;
             build::build(&Project::find()?).map(|()| ExitCode::SUCCESS)
@@ -73,6 +74,14 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         other => bail!("there is no command `{other}`\n\n{USAGE}"),
+    }
+}
+
+/// What is meant for xtask, and what after `--` is meant for the program that it runs.
+fn split(arguments: &[String]) -> (&[String], &[String]) {
+    match arguments.iter().position(|argument| argument == "--") {
+        Some(at) => (&arguments[..at], &arguments[at + 1..]),
+        None => (arguments, &[]),
     }
 }
 

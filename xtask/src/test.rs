@@ -11,10 +11,22 @@ use crate::project::{Mode, Project};
 use crate::{server, setup, site, wasm};
 
 /// What can be asked for by name, in the order it runs: soonest done first.
-const STEPS: [(&str, Step); 5] =
-    [("format", format), ("licences", licences), ("lint", lint), ("rust", rust), ("browser", browser)];
+const STEPS: [(&str, Step); 5] = [
+    ("format", Step::Format),
+    ("licences", Step::Licences),
+    ("lint", Step::Lint),
+    ("rust", Step::Rust),
+    ("browser", Step::Browser),
+];
 
-type Step = fn(&Project) -> Result<Vec<Report>>;
+#[derive(Clone, Copy)]
+enum Step {
+    Format,
+    Licences,
+    Lint,
+    Rust,
+    Browser,
+}
 
 /// How one check or one suite ended.
 struct Report {
@@ -24,7 +36,7 @@ struct Report {
     note: String,
 }
 
-pub fn test(project: &Project, wanted: &[String]) -> Result<ExitCode> {
+pub fn test(project: &Project, wanted: &[String], playwright_flags: &[String]) -> Result<ExitCode> {
     if let Some(unknown) = wanted.iter().find(|name| STEPS.iter().all(|(step, _)| step != name)) {
         bail!("there is no step `{unknown}`; there are {}", STEPS.map(|(name, _)| name).join(", "));
     }
@@ -34,7 +46,14 @@ pub fn test(project: &Project, wanted: &[String]) -> Result<ExitCode> {
             continue;
         }
         let start = Instant::now();
-        let reports = step(project)
+        let reports = match step {
+            Step::Format => format(project),
+            Step::Licences => licences(project),
+            Step::Lint => lint(project),
+            Step::Rust => rust(project),
+            Step::Browser => browser(project, playwright_flags),
+        };
+        let reports = reports
             .unwrap_or_else(|error| vec![Report { what: name, passed: 0, failed: 1, note: format!("{error:#}") }]);
         let took = start.elapsed();
         rows.extend(reports.into_iter().map(|report| (report, took)));
@@ -122,7 +141,7 @@ fn documentation_tests(project: &Project) -> Result<Report> {
     Ok(report(what, succeeded, cargo_test_counts(&output)))
 }
 
-fn browser(project: &Project) -> Result<Vec<Report>> {
+fn browser(project: &Project, flags: &[String]) -> Result<Vec<Report>> {
     site::build(project, Mode::Development)?;
     server::build(project, Mode::Development)?;
     let end2end = project.root.join("end2end");
@@ -136,6 +155,7 @@ fn browser(project: &Project) -> Result<Vec<Report>> {
     let mut playwright = Command::new("node");
     playwright
         .args(["node_modules/@playwright/test/cli.js", "test"])
+        .args(flags)
         .current_dir(&end2end)
         .env("LOAN_DESK_BINARY", project.server_binary(Mode::Development))
         .env("LOAN_DESK_SITE_ROOT", project.site())
