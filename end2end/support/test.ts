@@ -5,7 +5,7 @@ import { expect, test as base, type Page } from '@playwright/test'
 import { Desk } from './desk.ts'
 
 /** Milliseconds; longer than the desk's valuation timeout and the valuer's late answer together. */
-const PATIENCE = 15_000
+const PATIENCE = 30_000
 
 type Check = (patience: { timeout: number }) => Promise<void>
 type TestFixtures = {
@@ -58,7 +58,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       }
       await expect(async () => {
         await page.reload()
-        await check({ timeout: 100 })
+        await check({ timeout: 500 })
       }).toPass({ timeout: PATIENCE, intervals: [300] })
     }),
 
