@@ -175,3 +175,16 @@ async fn stopping_an_execution_stops_its_children() {
     assert_eq!(desk.status(&child).await, "ABORTED");
     drop(calls);
 }
+
+#[tokio::test]
+async fn outputs_that_are_too_long_together_fail_the_map_alone() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock).await;
+    let selector = json!({"ItemSelector": {"all.$": "$"}});
+    let machine = desk.machine("m", &each(&pass(), &selector)).await;
+    let execution = desk.start(&machine, "e", &json!(["x".repeat(100_000), 2, 3])).await;
+    desk.until(&execution, "ExecutionFailed").await;
+    assert_eq!(desk.describe(&execution).await["error"], "States.DataLimitExceeded");
+    let run = Run::of(&desk, &execution).await;
+    assert_eq!(run.count(&desk, "succeeded").await, 3);
+}

@@ -293,6 +293,15 @@ pub(crate) fn count(connection: &Connection, child: ChildOf, from: Option<Status
 
 /// The children's outputs in order of their places, as a list; None when that is longer than `most` bytes.
 pub(crate) fn output(connection: &Connection, id: i64, most: usize) -> Result<Option<Payload>> {
+    // Before anything is sorted or read: all of them may be far more than fits into memory.
+    let bytes: i64 = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(octet_length(output) + 1), 0) FROM execution WHERE map_run = ? AND status = ?",
+        )?
+        .query_row((id, Status::Succeeded), |row| row.get(0))?;
+    if usize::try_from(bytes).is_ok_and(|bytes| bytes > most) {
+        return Ok(None);
+    }
     let mut rows =
         connection.prepare_cached("SELECT output FROM execution WHERE map_run = ? AND status = ? ORDER BY place")?;
     let mut rows = rows.query((id, Status::Succeeded))?;
@@ -302,9 +311,6 @@ pub(crate) fn output(connection: &Connection, id: i64, most: usize) -> Result<Op
             list.push(',');
         }
         list.push_str(row.get_ref(0)?.as_str()?);
-        if list.len() >= most {
-            return Ok(None);
-        }
     }
     list.push(']');
     Ok(Some(Payload::from_text(list)))
