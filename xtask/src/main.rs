@@ -27,7 +27,8 @@ cargo xtask <command>
   test [STEP...] [-- FLAGS]     run every check and test, or just the named: format, licences, lint, rust, browser;
                                 FLAGS go to Playwright: `test browser -- submitting --headed`
   build                         build what is deployed: the optimised server, wasm and static files
-  bench                         measure the optimised desk: wasm size, page times, memory at rest
+  bench [--desk] [--engine]     measure the optimised desk (wasm, pages, memory) and the engine (cycles, paused executions)
+  bench --crash [-- FLAGS]      kill a loaded engine 50 times; FLAGS go to the load, as with --engine: -- --help lists them
   help                          show this
 ";
 
@@ -66,8 +67,8 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             build::build(&Project::find()?).map(|()| ExitCode::SUCCESS)
         }
         "bench" => {
-            no_arguments(command, rest)?;
-            bench::bench(&Project::find()?)
+            let (own, load_flags) = split(rest);
+            bench::bench(&Project::find()?, own, load_flags)
         }
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

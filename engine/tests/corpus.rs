@@ -1,0 +1,39 @@
+//! Every file of the fuzzers' corpus, fed to what the fuzzers feed.
+
+#[path = "../fuzz/feed.rs"]
+mod feed;
+
+use std::path::Path;
+
+fn feed_all(target: &str, feed: impl Fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut fed = 0;
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let file = file.unwrap().path();
+        // Which one it was, should it panic.
+        println!("{}", file.display());
+        feed(&std::fs::read(&file).unwrap());
+        fed += 1;
+    }
+    assert!(fed > 0, "{} is empty", folder.display());
+}
+
+#[test]
+fn no_definition_of_the_corpus_does_harm() {
+    feed_all("definition", feed::definition);
+}
+
+#[test]
+fn no_path_of_the_corpus_does_harm() {
+    feed_all("path", feed::path);
+}
+
+#[test]
+fn no_intrinsic_call_of_the_corpus_does_harm() {
+    feed_all("intrinsic", feed::intrinsic);
+}
+
+#[test]
+fn every_request_of_the_corpus_is_answered_or_refused() {
+    feed_all("protocol", feed::protocol);
+}

@@ -1,0 +1,82 @@
+//! `cargo xtask bench`: the optimised desk and its engine, measured. Times stand beside what the machine itself can do,
+//! taken in the same run, so that figures from different machines can be compared.
+
+mod desk;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail};
+
+use crate::command::{cargo, forget_cargo_run, run};
+use crate::project::Project;
+
+/// What to measure.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+struct Parts {
+    desk: bool,
+    engine: bool,
+    crash: bool,
+}
+
+impl Parts {
+    fn read(arguments: &[String]) -> Result<Self> {
+        let mut parts = Self::default();
+        for argument in arguments {
+            match argument.as_str() {
+                "--desk" => parts.desk = true,
+                "--engine" => parts.engine = true,
+                "--crash" => parts.crash = true,
+                other => {
+                    bail!("bench takes --desk, --engine and --crash, not `{other}`; what follows -- goes to the load")
+                }
+            }
+        }
+        // The crash test measures nothing: it is asked for by name.
+        Ok(if parts == Self::default() { Self { desk: true, engine: true, crash: false } } else { parts })
+    }
+}
+
+/// `load_flags` are for the program that puts load on the engine, say `--clients 8`.
+pub fn bench(project: &Project, arguments: &[String], load_flags: &[String]) -> Result<ExitCode> {
+    let parts = Parts::read(arguments)?;
+    if !load_flags.is_empty() && parts.engine && parts.crash {
+        bail!("what follows -- is for --engine or for --crash: ask for one of them");
+    }
+    let mut fits = true;
+    if parts.desk {
+        fits = desk::bench(project)?;
+    }
+    if parts.engine {
+        load(project, "bench", load_flags)?;
+    }
+    if parts.crash {
+        load(project, "crash", load_flags)?;
+    }
+    Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the engine's example `load` against its example `server`.
+fn load(project: &Project, command: &str, flags: &[String]) -> Result<()> {
+    run(cargo(&project.root).args(["build", "--release", "--example", "server", "--example", "load"]))?;
+    let examples = project.target.join("release/examples");
+    let mut load = Command::new(examples.join("load"));
+    forget_cargo_run(&mut load);
+    load.arg(command).arg("--server").arg(examples.join("server")).arg("--folder").arg(project.notes());
+    run(load.args(flags))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Parts> {
+        Parts::read(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn desk_and_engine_are_measured_unless_something_is_named() {
+        assert!(read(&[]).is_ok_and(|parts| parts == Parts { desk: true, engine: true, crash: false }));
+        assert!(read(&["--crash"]).is_ok_and(|parts| parts == Parts { crash: true, ..Parts::default() }));
+        assert!(read(&["--fast"]).is_err());
+    }
+}
