@@ -34,6 +34,8 @@ pub struct ExecutionId(pub i64);
 pub enum StorageError {
     #[error("the disk is full: nothing was changed; the request can be made again when there is room")]
     Full,
+    #[error("the database is damaged: nothing was changed; stop, and put back a copy of the data folder")]
+    Damaged,
     #[error("the engine is shut down")]
     Closed,
     /// The details are in the log.
@@ -63,12 +65,19 @@ impl From<rusqlite::Error> for Stop {
 impl StorageError {
     /// Logs what the database said, here and nowhere else, and gives what a client may know of it.
     fn report(error: &rusqlite::Error) -> Self {
-        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
-            tracing::error!(%error, "the disk is full; nothing is acknowledged until there is room");
-            StorageError::Full
-        } else {
-            tracing::error!(%error, "the database failed");
-            StorageError::Internal
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => {
+                tracing::error!(%error, "the disk is full; nothing is acknowledged until there is room");
+                StorageError::Full
+            }
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                tracing::error!(%error, "the database is damaged; put back a copy of the data folder");
+                StorageError::Damaged
+            }
+            _ => {
+                tracing::error!(%error, "the database failed");
+                StorageError::Internal
+            }
         }
     }
 }
@@ -265,6 +274,34 @@ mod tests {
         limit("1000000").await.unwrap();
         assert_eq!(store.write(much).await, Ok(()));
         assert_eq!(keys(&store).await, ["much"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_damaged_is_told_and_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let many = |transaction: &mut Transaction<'_>| {
+            Ok((0..2_000).try_for_each(|key| tag(transaction.connection, &format!("{key:0100}")))?)
+        };
+        store.write(many).await.unwrap();
+        store.close();
+        drop(store);
+        let path = folder.path().join("db");
+        let mut bytes = std::fs::read(&path).unwrap();
+        // Of the tags; what begins the file is whole.
+        let damaged = bytes.len() / 2;
+        bytes[damaged..].fill(0xff);
+        std::fs::write(&path, &bytes).unwrap();
+
+        let store = open(&folder);
+        let read = store.read(|connection| Ok(tags::list(connection, "r")?)).await;
+        assert_eq!(read, Err(StorageError::Damaged.into()));
+        assert_eq!(
+            store.write(|transaction| Ok(tag(transaction.connection, "~")?)).await,
+            Err(StorageError::Damaged.into())
+        );
+        store.close();
+        assert_eq!(std::fs::read(&path).unwrap()[damaged..], bytes[damaged..]);
     }
 
     #[tokio::test]

@@ -192,6 +192,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_cut_short_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        drop(open(&path).unwrap());
+        let whole = std::fs::read(&path).unwrap();
+        let half = &whole[..whole.len() / 2];
+        std::fs::write(&path, half).unwrap();
+        assert!(refusal(&path).contains("it is damaged"), "{}", refusal(&path));
+        assert_eq!(std::fs::read(&path).unwrap(), half);
+    }
+
+    #[test]
     fn another_programs_database_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("db");

@@ -102,7 +102,7 @@ async fn fire(engine: &Engine, execution: ExecutionId, timer: TimerId) -> Result
         Ok(())
     };
     match engine.store.write(fire).await {
-        Err(Fault::Storage(StorageError::Internal)) => engine.store.write(put_off).await,
+        Err(Fault::Storage(StorageError::Internal | StorageError::Damaged)) => engine.store.write(put_off).await,
         fired => fired,
     }
 }
