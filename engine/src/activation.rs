@@ -94,6 +94,7 @@ impl Transaction<'_> {
             execution_arn: &self.options.arn_of(execution, state_machine),
             execution_name: execution.shown_name(),
             machine: *machine,
+            timeout_seconds: loaded.timeout_seconds(),
             state_machine_arn: &self.options.state_machine_arn(&name),
             state_machine_name: &name,
             state_machine_version_arn: version.as_deref(),
@@ -265,6 +266,17 @@ pub(crate) struct Loaded {
     /// What it runs of its definition.
     machine: MachineId,
     express: bool,
+}
+
+/// AWS's limit on EXPRESS executions, in seconds.
+const EXPRESS_TIMEOUT: i64 = 300;
+
+impl Loaded {
+    /// The child of a map run has no TimeoutSeconds of its own: its parent's end is its end too.
+    fn timeout_seconds(&self) -> Option<i64> {
+        let own = if self.execution.child.is_some() { None } else { self.runnable.definition.timeout_seconds() };
+        if self.express { Some(own.map_or(EXPRESS_TIMEOUT, |own| own.min(EXPRESS_TIMEOUT))) } else { own }
+    }
 }
 
 /// What an activation leads to in other executions, or in its own.

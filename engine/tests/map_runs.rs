@@ -188,3 +188,20 @@ async fn outputs_that_are_too_long_together_fail_the_map_alone() {
     let run = Run::of(&desk, &execution).await;
     assert_eq!(run.count(&desk, "succeeded").await, 3);
 }
+
+#[tokio::test]
+async fn an_express_child_ends_after_five_minutes() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let mut definition = each(&json!({"Rest": {"Type": "Wait", "Seconds": 900, "End": true}}), &json!({}));
+    definition["States"]["Each"]["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = json!("EXPRESS");
+    let machine = desk.machine("m", &definition).await;
+    let execution = desk.start(&machine, "e", &json!([1])).await;
+    let run = Run::of(&desk, &execution).await;
+    while run.count(&desk, "running").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    clock.advance(Duration::from_secs(300));
+    desk.until(&execution, "ExecutionFailed").await;
+    assert_eq!(run.count(&desk, "timedOut").await, 1);
+}

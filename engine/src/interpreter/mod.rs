@@ -59,6 +59,7 @@ pub use state::ExecutionState;
 ///     execution_arn: "arn:aws:states:eu-west-2:000000000000:execution:greeting:first",
 ///     execution_name: "first",
 ///     machine: definition.root(),
+///     timeout_seconds: definition.timeout_seconds(),
 ///     state_machine_arn: "arn:aws:states:eu-west-2:000000000000:stateMachine:greeting",
 ///     state_machine_name: "greeting",
 ///     state_machine_version_arn: None,
@@ -98,6 +99,8 @@ pub struct ExecutionFacts<'a> {
     pub execution_name: &'a str,
     /// What it runs: the definition's root or, where it is a child of a map run, the Map's processor.
     pub machine: MachineId,
+    /// How long it may take: the state machine's own TimeoutSeconds, or what its type allows.
+    pub timeout_seconds: Option<i64>,
     pub state_machine_arn: &'a str,
     /// `<state machine>/<label>` where it is a child of a map run; so in the ARN.
     pub state_machine_name: &'a str,

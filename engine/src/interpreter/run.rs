@@ -93,12 +93,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Sets the state machine's own TimeoutSeconds, counted from `began`.
+    /// Sets the time limit of the whole execution, counted from `began`.
     pub fn set_deadline(&mut self, began: OffsetDateTime) {
-        // A child of a map run has no time of its own: its parent's ends it too.
-        if self.facts.machine == self.definition.root()
-            && let Some(seconds) = self.definition.timeout_seconds()
-        {
+        if let Some(seconds) = self.facts.timeout_seconds {
             self.state.deadline = Some(self.set_timer(began.saturating_add(Duration::seconds(seconds))));
         }
     }

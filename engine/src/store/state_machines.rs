@@ -161,18 +161,6 @@ pub(crate) struct Revisions {
     turn: u64,
 }
 
-/// AWS's limit on EXPRESS executions, in seconds.
-const EXPRESS_TIMEOUT: u64 = 300;
-
-/// The definition with the limit of EXPRESS executions as its TimeoutSeconds, where it has not set a shorter one.
-fn within_five_minutes(definition: String) -> String {
-    let Ok(mut parsed) = serde_json::from_str::<serde_json::Value>(&definition) else { return definition };
-    if parsed["TimeoutSeconds"].as_u64().is_none_or(|seconds| seconds > EXPRESS_TIMEOUT) {
-        parsed["TimeoutSeconds"] = EXPRESS_TIMEOUT.into();
-    }
-    parsed.to_string()
-}
-
 /// Parsed definitions in memory at most.
 const MOST_REVISIONS: usize = 128;
 
@@ -185,8 +173,7 @@ impl Revisions {
         }
         let revision = revision(connection, id)?;
         // It was checked when it was created; that it can't be read now means that the file is damaged.
-        let text = if revision.express { within_five_minutes(revision.definition) } else { revision.definition };
-        let definition = Definition::parse(&text).map_err(|error| {
+        let definition = Definition::parse(&revision.definition).map_err(|error| {
             rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Text, Box::new(error))
         })?;
         let runnable = Arc::new(Runnable {

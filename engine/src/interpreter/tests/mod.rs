@@ -70,6 +70,7 @@ impl Play {
             execution_arn: "arn:aws:states:eu-west-2:000000000000:execution:loan:app-1",
             execution_name: "app-1",
             machine: self.definition.root(),
+            timeout_seconds: self.definition.timeout_seconds(),
             state_machine_arn: "arn:aws:states:eu-west-2:000000000000:stateMachine:loan",
             state_machine_name: "loan",
             state_machine_version_arn: None,

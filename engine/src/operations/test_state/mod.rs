@@ -146,6 +146,7 @@ impl Facts {
             execution_arn: &self.arn,
             execution_name: &self.name,
             machine: definition.root(),
+            timeout_seconds: None,
             state_machine_arn: &self.machine_arn,
             state_machine_name: "TestState",
             state_machine_version_arn: None,
