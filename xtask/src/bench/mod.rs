@@ -57,7 +57,8 @@ pub fn bench(project: &Project, arguments: &[String], load_flags: &[String]) -> 
 
 /// Runs the engine's example `load` against its example `server`.
 fn load(project: &Project, command: &str, flags: &[String]) -> Result<()> {
-    run(cargo(&project.root).args(["build", "--release", "--example", "server", "--example", "load"]))?;
+    let build = ["build", "--release", "--package", "asl-engine", "--example", "server", "--example", "load"];
+    run(cargo(&project.root).args(build))?;
     let examples = project.target.join("release/examples");
     let mut load = Command::new(examples.join("load"));
     forget_cargo_run(&mut load);
