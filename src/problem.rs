@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// A refusal that names its kind. It never holds more than the caller may know.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,17 +14,18 @@ pub struct Problem {
     kind: &'static str,
     title: &'static str,
     detail: String,
-    more: Map<String, Value>,
+    /// Members of its own. Not a map, which would make every `Result` that may hold a problem large.
+    more: Vec<(&'static str, Value)>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, title, detail: detail.into(), more: Map::new() }
+        Self { status, kind, title, detail: detail.into(), more: Vec::new() }
     }
 
     /// Adds a member of its own, say the callback's id.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.more.push((name, value.into()));
         self
     }
 
@@ -61,7 +62,7 @@ impl IntoResponse for Problem {
             "detail": self.detail,
         });
         if let Some(members) = body.as_object_mut() {
-            members.extend(self.more);
+            members.extend(self.more.into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
         let mut response = (self.status, body.to_string()).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

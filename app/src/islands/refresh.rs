@@ -66,9 +66,14 @@ fn sentence(changed: &[Element]) -> Option<String> {
     }
 }
 
-/// Filters while a person types: the address follows the field, and the page is fetched at that address. Without
-/// script the form is simply sent.
+/// Filters while a person types: the address follows the field, and the page is fetched at that address. What was typed
+/// before this script ran counts too. Without script the form is simply sent.
 pub fn as_you_type(fetch: impl Fn() + 'static) {
+    for form in all(&document(), "[data-live-search]") {
+        if is_ahead(&form) && follow(&form).is_ok() {
+            fetch();
+        }
+    }
     let apply = debounce(TYPING, move |form: Element| {
         if let Ok(()) = follow(&form) {
             fetch();
@@ -83,6 +88,14 @@ pub fn as_you_type(fetch: impl Fn() + 'static) {
     });
     let _ = document().add_event_listener_with_callback("input", on_input.as_ref().unchecked_ref());
     on_input.forget();
+}
+
+/// Whether a field says something else than the page was rendered with.
+fn is_ahead(form: &Element) -> bool {
+    all(form, "input[name]").into_iter().any(|field| {
+        let field: HtmlInputElement = field.unchecked_into();
+        field.value() != field.default_value()
+    })
 }
 
 /// Puts the form's fields into the address, as sending it would.
