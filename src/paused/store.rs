@@ -290,6 +290,9 @@ fn write(task: &PausedTask, token: &TaskToken, queue: Queue) -> Item {
         ("since".into(), time(task.since)),
         ("deadline".into(), time(task.deadline)),
     ]);
+    if let Some(reference) = &task.valuation_reference {
+        item.insert("valuationReference".into(), text(reference));
+    }
     if let Some(failure) = &task.failure {
         item.insert("failure".into(), json(failure));
     }
