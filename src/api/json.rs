@@ -41,6 +41,15 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let json: Value = serde_json::from_slice(body).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "not-json", "Not JSON", format!("The body is not JSON: {error}"))
     })?;
+    if !json.is_object() {
+        // Otherwise an array would be read as the values of the members, in their order.
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            "Not valid",
+            "The body must be a JSON object.",
+        ));
+    }
     serde_path_to_error::deserialize(json).map_err(|error| {
         let path = error.path().to_string();
         let detail = if path == "." { error.inner().to_string() } else { format!("{path}: {}", error.inner()) };
@@ -69,6 +78,9 @@ mod tests {
             refused(r#"{"applicationReference": "a", "property": {"nameOrNumber": "1", "postcode": "nowhere"}}"#);
         assert_eq!(status, 422);
         assert!(text.contains("property.postcode: enter a full UK postcode"), "{text}");
+        let (status, text) = refused(r#"["a", {"nameOrNumber": "1", "postcode": "PO1 1CE"}, null, null, null, null]"#);
+        assert_eq!(status, 422);
+        assert!(text.contains("must be a JSON object"), "{text}");
         let (_, text) = refused(r#"{"applicationReference": "a", "loanAmout": "1"}"#);
         assert!(text.contains("unknown field `loanAmout`"), "{text}");
     }
