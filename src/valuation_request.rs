@@ -67,25 +67,37 @@ impl ValuationRequests {
             failure: None,
             state: State::Requesting,
         };
-        if let Opened::Known(known) = self.paused.open(&task, &payload.task_token).await?
-            && known.state != State::Requesting
-        {
-            // Called again after everything was done: the service is not asked twice.
-            return Ok(json!({ "valuationReference": known.valuation_reference }));
-        }
-        self.applications.waits_for(&task, &payload.execution.into()).await?;
-        let reference = match self.ask(&task).await {
-            Ok(reference) => reference,
-            Err(failure) => {
-                self.paused.close(&task.id, State::Failed).await?;
-                self.applications.touch(&task).await?;
-                return Err(failure);
+        let known = match self.paused.open(&task, &payload.task_token).await? {
+            Opened::New => None,
+            // Called again: a desk was stopped over it.
+            Opened::Known(known) => Some((known.state, known.valuation_reference)),
+        };
+        let reference = match known {
+            // The service is not asked twice; but what follows from its answer may not have been done.
+            Some((_, Some(reference))) => reference,
+            Some((state, None)) if state != State::Requesting => {
+                return Err(FunctionFailure::ValuationServiceUnavailable(
+                    "the request was given up before the valuation service had taken it".to_owned(),
+                ));
+            }
+            _ => {
+                self.applications.waits_for(&task, &payload.execution.into()).await?;
+                self.ask_or_give_up(&task).await?
             }
         };
         self.callbacks.reference_known(&reference, &task).await?;
         self.applications.has_valuation_reference(&task, &reference).await?;
         tracing::info!(application = %task.application_reference, valuation = reference, "valuation requested");
         Ok(json!({ "valuationReference": reference }))
+    }
+
+    async fn ask_or_give_up(&self, task: &PausedTask) -> Result<String, FunctionFailure> {
+        let asked = self.ask(task).await;
+        if asked.is_err() {
+            self.paused.close(&task.id, State::Failed).await?;
+            self.applications.touch(task).await?;
+        }
+        asked
     }
 
     async fn ask(&self, task: &PausedTask) -> Result<String, FunctionFailure> {
