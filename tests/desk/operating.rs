@@ -1,0 +1,193 @@
+//! What an operator meets: flags and variables, health, closing, and what must not be started twice.
+
+use std::process::{Command, Output};
+
+use crate::support::{Browser, Setup, seed};
+
+fn loan_desk(arguments: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_loan-desk")).args(arguments).output();
+    output.expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn help_shows_each_flag_with_its_environment_variable_and_its_default() {
+    let output = loan_desk(&["serve", "--help"]);
+    assert!(output.status.success());
+    let help = text(&output.stdout);
+    // One entry a flag, its words behind it.
+    let entries: Vec<_> = help.split("\n      --").skip(1).collect();
+    assert!(entries.len() >= 19, "{help}");
+    for entry in &entries {
+        let name = entry.split([' ', '\n']).next().unwrap();
+        let variable = format!("[env: LOAN_DESK_{}=]", name.to_uppercase().replace('-', "_"));
+        assert!(entry.contains(&variable), "{variable}: {entry}");
+    }
+    for (flag, default) in [
+        ("listen", "127.0.0.1:3000"),
+        ("data-dir", "./data"),
+        ("backend", "embedded"),
+        ("valuation-timeout", "30s"),
+        ("manual-valuation-timeout", "5d"),
+        ("mock-valuer-delay", "6s"),
+        ("mock-valuer-late-delay", "45s"),
+    ] {
+        let entry = entries.iter().find(|entry| entry.starts_with(&format!("{flag} "))).expect(flag);
+        assert!(entry.contains(&format!("[default: {default}]")), "{entry}");
+    }
+    for (flag, otherwise) in [
+        ("aws-endpoint", "Off by default"),
+        ("public-url", "Default: http://<listen>"),
+        ("valuation-service-url", "Default: the mock valuer inside this desk"),
+    ] {
+        let entry = entries.iter().find(|entry| entry.starts_with(&format!("{flag} "))).expect(flag);
+        let words = entry.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(otherwise), "{entry}");
+    }
+}
+
+#[test]
+fn a_flag_that_is_wrong_says_what_would_be_right() {
+    for (arguments, right) in [
+        (["--valuation-timeout", "soon"], "write it like 30s, 5m or 5d"),
+        (["--valuation-timeout", "500ms"], "whole seconds, from 1s to 99999999s"),
+        (["--public-url", "desk.example"], "like https://desk.example"),
+        (["--backend", "azure"], "[possible values: embedded, aws]"),
+        (["--valuation-timout", "5s"], "a similar argument exists: '--valuation-timeout'"),
+        (["--listen", "localhost"], "invalid socket address"),
+        (["--region", "London"], "a region is named like eu-west-2"),
+    ] {
+        let output = loan_desk(&[&["serve"], arguments.as_slice()].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(right) && said.contains(arguments[0]), "{arguments:?}: {said}");
+    }
+    for (arguments, right) in [
+        (["--aws-endpoint", "0.0.0.0:4566"], "use a loopback address like 127.0.0.1:4566, or add"),
+        (["--approve-up-to-percent", "95"], "must not be above --refer-up-to-percent 90"),
+        (["--log", "loan_desk=loud"], "--log loan_desk=loud: "),
+    ] {
+        let output = loan_desk(&[&["serve"], arguments.as_slice()].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(right), "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn environment_variables_set_what_flags_set_and_a_flag_comes_first() {
+    let setup = Setup::new().without("--mock-valuer-delay").variable("LOAN_DESK_MOCK_VALUER_DELAY", "1s");
+    let setup = setup.variable("LOAN_DESK_VALUATION_TIMEOUT", "90s");
+    let setup = setup.variable("LOAN_DESK_MANUAL_VALUATION_TIMEOUT", "2d").with("--manual-valuation-timeout", "3d");
+    let desk = setup.start().await;
+    let page = Browser::new(&desk).open("/applications/new").await.words();
+    assert!(page.contains("has 1 minute 30 seconds to answer"), "{page}");
+    assert!(page.contains("values the property by hand within 3 days"), "{page}");
+
+    let output = Setup::new().variable("LOAN_DESK_VALUATION_TIMEOUT", "soon").command().output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("write it like 30s"), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn a_desk_is_healthy_and_ready_when_it_is_open() {
+    let desk = Setup::new().start().await;
+    let (health, ready) = (desk.get("/healthz").await, desk.get("/readyz").await);
+    assert_eq!((health.status, health.body.as_str()), (200, "ok"));
+    assert_eq!((ready.status, ready.body.as_str()), (200, "ready"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_desk_that_is_asked_to_end_closes_at_once_although_pages_listen() {
+    let desk = Setup::new().start().await;
+    let mut events = desk.events().await;
+    desk.submit(&seed("app-ref", "999")).await;
+    events.until_told("app-ref").await;
+    let (status, log) = desk.terminate().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains(r#""message":"closed""#), "{log}");
+    assert!(!log.contains("some requests were cut off"), "{log}");
+    events.until_the_end().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_waited_when_a_desk_was_closed_waits_when_it_is_opened_again() {
+    let desk = Setup::new().start().await;
+    desk.submit(&seed("app-ref", "No callback")).await;
+    desk.until("app-ref", "Waiting for valuation").await;
+    let setup = desk.setup();
+    desk.terminate().await;
+    let desk = setup.start().await;
+    assert_eq!(desk.application("app-ref").await["status"], "Waiting for valuation");
+}
+
+#[tokio::test]
+async fn a_second_desk_on_the_same_data_folder_is_refused_and_the_first_goes_on() {
+    let desk = Setup::new().start().await;
+    let output = desk.setup().command().output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.contains("another process has it open; stop that one, or use another data folder"), "{said}");
+    desk.submit(&seed("app-ref", "999")).await;
+    desk.until("app-ref", "Valued").await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_refused_by_name() {
+    let desk = Setup::new().start().await;
+    let address = desk.url.trim_start_matches("http://");
+    let output = Setup::new().with("--listen", address).command().output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("cannot listen on {address}: ")), "{said}");
+}
+
+#[tokio::test]
+async fn a_data_folder_that_holds_something_else_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["dynamodb.sqlite", "step-functions.sqlite"] {
+        let data = folder.path().join(name.replace('.', "-"));
+        std::fs::create_dir(&data).unwrap();
+        let letters = "letters to the bank\n".repeat(500);
+        std::fs::write(data.join(name), &letters).unwrap();
+        let output = Setup::new().with("--data-dir", data.display().to_string()).command().output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let said = text(&output.stderr);
+        assert!(said.contains(&format!("cannot open {}", data.join(name).display())), "{said}");
+        assert_eq!(std::fs::read_to_string(data.join(name)).unwrap(), letters, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_of_ones_own_is_run_and_what_cannot_be_run_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let infra = concat!(env!("CARGO_MANIFEST_DIR"), "/infra");
+    for name in ["loan-processing.asl.json", "mock-valuation.asl.json"] {
+        std::fs::copy(format!("{infra}/{name}"), folder.path().join(name)).unwrap();
+    }
+    let file = folder.path().join("loan-processing.asl.json");
+    let definition = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, definition.replace(r#""Valued""#, r#""Valued by us""#)).unwrap();
+    let setup = Setup::new().with("--workflow-dir", folder.path().display().to_string());
+    let desk = setup.clone().start().await;
+    desk.submit(&seed("app-ref", "Early callback")).await;
+    desk.until("app-ref", "Valued").await;
+    let page = Browser::new(&desk).open("/applications/app-ref?tab=workflow").await.words();
+    assert!(page.contains("Valued by us"), "{page}");
+    drop(desk);
+
+    std::fs::write(&file, definition.replace("States.StringToJson", "States.StringToXml")).unwrap();
+    let output = setup.command().output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("the state machine loan-processing was refused") && said.contains("valuationTimeoutSeconds.$"),
+        "{said}"
+    );
+}

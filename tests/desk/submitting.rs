@@ -1,0 +1,272 @@
+//! Submitting an application: by a machine, by a form without script, and past the desk in Step Functions.
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Browser, Desk, Setup, Valuer, kinds, seed};
+
+/// What happens to the seed's application, which has no loan amount, in AWS's order.
+const VALUED: [&str; 19] = [
+    "ExecutionStarted",
+    // Prepare
+    "PassStateEntered",
+    "PassStateExited",
+    // RequestValuation
+    "TaskStateEntered",
+    "TaskScheduled",
+    "TaskStarted",
+    "TaskSubmitted",
+    "TaskSucceeded",
+    "TaskStateExited",
+    // WasAnAmountAskedFor
+    "ChoiceStateEntered",
+    "ChoiceStateExited",
+    // RecordValuation
+    "TaskStateEntered",
+    "TaskScheduled",
+    "TaskStarted",
+    "TaskSucceeded",
+    "TaskStateExited",
+    // Valued
+    "SucceedStateEntered",
+    "SucceedStateExited",
+    "ExecutionSucceeded",
+];
+
+/// The seed's application has gone through its workflow, and the desk says so wherever it says anything of it.
+async fn assert_valued(desk: &Desk, reference: &str) {
+    let application = desk.until(reference, "Valued").await;
+    let execution = application["executionArn"].as_str().expect("an execution");
+    let ended = desk.ended(execution).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded);
+    let output: Value = serde_json::from_str(&ended.output.expect("an output")).expect("JSON");
+    assert_eq!(output["propertyValue"], 666_000);
+    assert_eq!(output.as_object().map(|output| output.len()), Some(2), "{output}");
+    assert!(output["valuationReference"].as_str().is_some_and(|reference| !reference.is_empty()), "{output}");
+
+    let events = desk.history(execution).await;
+    assert_eq!(kinds(&events), VALUED);
+    let ids: Vec<_> = events.iter().map(|event| (event.id, event.previous_event_id)).collect();
+    let chained: Vec<_> = (1..=19).map(|id| (id, if id <= 2 { 0 } else { id - 1 })).collect();
+    assert_eq!(ids, chained);
+
+    assert_eq!(application["valuation"], output);
+    assert_eq!(application["property"], json!({"nameOrNumber": "999", "postcode": "PO1 1CE"}));
+    assert_eq!(application["decision"], Value::Null);
+    assert!(desk.references().await.contains(&reference.to_owned()));
+    let page = Browser::new(desk).open(&format!("/applications/{reference}")).await.words();
+    assert!(page.contains("The valuation service valued the property at £666,000"), "{page}");
+}
+
+#[tokio::test]
+async fn the_seeds_application_submitted_by_a_machine_ends_with_its_valuation() {
+    let desk = Setup::new().start().await;
+    let answer = desk.post("/api/applications", &seed("app-ref", "999")).await;
+    assert_eq!((answer.status, answer.header("location")), (201, "/api/applications/app-ref"));
+    assert_eq!(
+        answer.json()["executionArn"],
+        "arn:aws:states:eu-west-2:000000000000:execution:loan-processing:app-ref"
+    );
+    assert_valued(&desk, "app-ref").await;
+}
+
+#[tokio::test]
+async fn the_seeds_application_submitted_by_the_form_without_script_ends_with_its_valuation() {
+    let desk = Setup::new().start().await;
+    let mut browser = Browser::new(&desk);
+    let form = browser.open("/applications/new").await;
+    let answers = [("reference", "app-ref"), ("property", "999"), ("postcode", " po11ce ")];
+    let page = browser.submit(&form, "new-application", &answers).await;
+    assert_eq!((page.path.as_str(), page.status), ("/applications/app-ref", 200));
+    assert!(page.words().contains("Application submitted. A valuation is being requested."), "{}", page.words());
+    assert_valued(&desk, "app-ref").await;
+}
+
+#[tokio::test]
+async fn the_seeds_application_started_in_step_functions_is_an_application_like_any_other() {
+    let desk = Setup::new().start().await;
+    let execution = desk.start_execution("from-the-console", &seed("app-ref", "999")).await;
+    let waiting = desk.until("app-ref", "Waiting for valuation").await;
+    assert_eq!(waiting["executionArn"], execution.as_str());
+    assert_valued(&desk, "app-ref").await;
+}
+
+#[tokio::test]
+async fn an_execution_whose_input_is_no_application_fails_and_says_what_is_wrong() {
+    let desk = Setup::new().start().await;
+    let mut input = seed("app-ref", "999");
+    input["property"]["postcode"] = json!("nowhere");
+    let execution = desk.start_execution("wrong", &input).await;
+    let ended = desk.ended(&execution).await;
+    assert_eq!((ended.status, ended.error.as_deref()), (ExecutionStatus::Failed, Some("InvalidApplication")));
+    let cause = ended.cause.unwrap_or_default();
+    assert!(cause.contains("loanApplication.property.postcode: enter a full UK postcode, like PO1 1CE"), "{cause}");
+}
+
+#[tokio::test]
+async fn the_same_application_again_is_the_same_one_and_another_under_its_reference_is_refused() {
+    let valuer = Valuer::open().await;
+    let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
+    let first = desk.submit(&seed("app-ref", "999")).await;
+    let again = desk.post("/api/applications", &seed("app-ref", "999")).await;
+    assert_eq!((again.status, again.header("location")), (200, "/api/applications/app-ref"));
+    assert_eq!(again.json()["submittedAt"], first["submittedAt"]);
+
+    let other = desk.post("/api/applications", &seed("app-ref", "1000")).await;
+    let (status, kind, detail) = other.problem();
+    assert_eq!((status, kind.as_str()), (409, "reference-taken"));
+    assert!(detail.contains("app-ref exists already") && detail.contains("Submit under another reference"), "{detail}");
+    assert_eq!(desk.application("app-ref").await["property"]["nameOrNumber"], "999");
+
+    let mut browser = Browser::new(&desk);
+    let form = browser.open("/applications/new").await;
+    let answers = [("reference", "app-ref"), ("property", "1000"), ("postcode", "PO1 1CE")];
+    let refused = browser.submit(&form, "new-application", &answers).await;
+    assert_eq!(refused.path, "/applications/new");
+    assert!(refused.words().contains("app-ref exists already, with other details"), "{}", refused.words());
+    assert_eq!(refused.field("new-application", "property"), "1000");
+
+    valuer.asked_for("999").await;
+    assert_eq!(desk.references().await, ["app-ref"]);
+    assert_eq!(valuer.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn of_many_who_submit_the_same_application_at_once_one_starts_it() {
+    let valuer = Valuer::open().await;
+    let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
+    let application = seed("app-ref", "999");
+    let answers = join_all((0..10).map(|_| desk.post("/api/applications", &application))).await;
+    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [[200; 9].as_slice(), &[201]].concat());
+    valuer.known_to(&desk, "999").await.answer(&desk, 1).await;
+    desk.until("app-ref", "Valued").await;
+    assert_eq!(valuer.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_application_is_refused_with_what_is_wrong_and_nothing_is_kept() {
+    let desk = Setup::new().start().await;
+    let with = |pointer: &str, value: Value| {
+        let mut application = seed("app-ref", "999");
+        let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
+        application.pointer_mut(parent).expect("its parent")[name] = value;
+        application
+    };
+    for (application, field, wrong) in [
+        (json!([]), ".", "The body must be a JSON object"),
+        (json!({"applicationReference": "app-ref"}), ".", "missing field `property`"),
+        (with("/applicationReference", json!("app ref")), "applicationReference", "1 to 80 letters, digits, hyphens"),
+        (with("/property/postcode", json!("PO1")), "property.postcode", "enter a full UK postcode, like PO1 1CE"),
+        (with("/property/nameOrNumber", json!(" ")), "property.nameOrNumber", "enter the property's name or number"),
+        (with("/loanAmout", json!("1")), "loanAmout", "unknown field `loanAmout`"),
+        (with("/loanAmount", json!("a lot")), "loanAmount", "enter an amount in pounds, like 250000"),
+        (with("/loanAmount", json!("0")), "loanAmount", "an amount above £0"),
+        (with("/termYears", json!(41)), "termYears", "1 to 40 years"),
+    ] {
+        let (status, kind, detail) = desk.post("/api/applications", &application).await.problem();
+        assert_eq!((status, kind.as_str()), (422, "invalid"), "{application}");
+        assert!(detail.contains(wrong), "{application}: {detail}");
+        assert!(field == "." || detail.contains(field), "{application}: {detail}");
+    }
+    let post = |kind: &'static str, body: &'static str| {
+        desk.send(desk.request(Method::POST, "/api/applications").header("content-type", kind).body(body))
+    };
+    let (status, kind, detail) = post("application/json", "{").await.problem();
+    assert_eq!((status, kind.as_str()), (400, "not-json"));
+    assert!(detail.contains("The body is not JSON"), "{detail}");
+    let (status, kind, detail) = post("text/plain", "app-ref").await.problem();
+    assert_eq!((status, kind.as_str()), (415, "not-json"));
+    assert!(detail.contains("application/json"), "{detail}");
+    assert_eq!(desk.references().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn money_is_a_decimal_string_or_whole_pence_and_never_a_float() {
+    let desk = Setup::new().start().await;
+    let with = |reference: &str, amount: Value| {
+        let mut application = seed(reference, "No callback");
+        application["loanAmount"] = amount;
+        application
+    };
+    for float in [json!(250_000.5), json!(250_000.0), json!(2.5e5), json!(-1)] {
+        let (status, kind, detail) = desk.post("/api/applications", &with("float", float.clone())).await.problem();
+        assert_eq!((status, kind.as_str()), (422, "invalid"), "{float}");
+        assert!(detail.contains("loanAmount") && detail.contains("or a whole number of pence"), "{float}: {detail}");
+    }
+    for (reference, amount) in
+        [("decimal", json!("250000.50")), ("typed", json!("£250,000.50")), ("pence", json!(25_000_050))]
+    {
+        assert_eq!(desk.submit(&with(reference, amount)).await["loanAmount"], "250000.50", "{reference}");
+    }
+    let same = desk.post("/api/applications", &with("pence", json!("250000.50"))).await;
+    assert_eq!(same.status, 200, "the same amount, written otherwise");
+}
+
+#[tokio::test]
+async fn loan_to_value_decides_where_an_amount_is_asked_for() {
+    let valuer = Valuer::open().await;
+    let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
+    for (reference, amount, to_value, status, decision) in [
+        ("at-the-limit", json!("375000"), 75.0, "Approved", "approved"),
+        ("above-it", json!("375050.00"), 75.01, "Referred to an underwriter", "referred"),
+        ("at-the-second", json!(45_000_000), 90.0, "Referred to an underwriter", "referred"),
+        ("above-both", json!(45_005_000), 90.01, "Declined", "declined"),
+    ] {
+        let mut application = seed(reference, reference);
+        application["loanAmount"] = amount;
+        desk.start_execution(reference, &application).await;
+        assert_eq!(valuer.known_to(&desk, reference).await.answer(&desk, 500_000).await.status, 200);
+        let decided = desk.until(reference, status).await;
+        assert_eq!(decided["loanToValue"], to_value, "{reference}");
+        assert_eq!(decided["decision"], decision, "{reference}");
+        let ended = desk.ended(decided["executionArn"].as_str().unwrap()).await;
+        let output: Value = serde_json::from_str(&ended.output.expect("an output")).expect("JSON");
+        assert_eq!(output["decision"], decision, "{reference}");
+        assert_eq!(output["valuation"]["propertyValue"], 500_000, "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_wrong_comes_back_with_all_that_was_typed_and_all_that_is_wrong() {
+    let desk = Setup::new().start().await;
+    let mut browser = Browser::new(&desk);
+    let form = browser.open("/applications/new").await;
+    let typed = [
+        ("reference", "not a reference"),
+        ("applicant", "Ada <Byron> & \"Sons\""),
+        ("property", ""),
+        ("postcode", "PO1"),
+        ("loan_amount", "a lot"),
+        ("term_years", "41"),
+    ];
+    let page = browser.submit(&form, "new-application", &typed).await;
+    assert_eq!(page.path, "/applications/new");
+    for wrong in [
+        "A reference has 1 to 80 letters, digits, hyphens or underscores, like LN-2041",
+        "Enter the property's name or number",
+        "Enter a full UK postcode, like PO1 1CE",
+        "Enter an amount in pounds, like 250000 or 250,000.00",
+        "Enter the term in whole years, from 1 to 40",
+    ] {
+        assert!(page.words().contains(wrong), "{wrong}: {}", page.words());
+    }
+    for (field, answer) in typed {
+        assert_eq!(page.field("new-application", field), answer);
+    }
+    assert_eq!(desk.references().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_another_site_makes_a_browser_send_is_refused() {
+    let desk = Setup::new().start().await;
+    let form = [("reference", "app-ref"), ("property", "999"), ("postcode", "PO1 1CE")];
+    let request = desk.request(Method::POST, "/desk/submit-application").form(&form);
+    let refused = desk.send(request.header("origin", "https://elsewhere.example")).await;
+    let (status, kind, _) = refused.problem();
+    assert_eq!((status, kind.as_str()), (403, "cross-site"));
+    assert_eq!(desk.references().await, [""; 0]);
+}

@@ -1,0 +1,130 @@
+//! A browser without script: it keeps cookies, follows redirects, and sends forms as they stand on a page.
+
+use std::collections::BTreeMap;
+
+use reqwest::{Method, RequestBuilder};
+use serde::Serialize;
+
+use super::{
+    Answer, Desk,
+    html::{self, Tag},
+};
+
+pub struct Browser<'a> {
+    desk: &'a Desk,
+    cookies: Cookies,
+}
+
+pub type Cookies = BTreeMap<String, String>;
+
+/// A page as it was shown, redirects followed.
+pub struct Page {
+    /// `/applications/app-ref`
+    pub path: String,
+    pub status: u16,
+    pub html: String,
+}
+
+impl<'a> Browser<'a> {
+    pub fn new(desk: &'a Desk) -> Self {
+        Self { desk, cookies: Cookies::new() }
+    }
+
+    /// A browser that has been at the desk before, which may have been started again since.
+    pub fn with_cookies(desk: &'a Desk, cookies: Cookies) -> Self {
+        Self { desk, cookies }
+    }
+
+    pub fn cookies(&self) -> Cookies {
+        self.cookies.clone()
+    }
+
+    pub async fn open(&mut self, path: &str) -> Page {
+        let mut path = path.to_owned();
+        loop {
+            let answer = self.send(self.desk.request(Method::GET, &path)).await;
+            match answer.header("location") {
+                "" => return Page { path, status: answer.status, html: answer.body },
+                next => path = next.to_owned(),
+            }
+        }
+    }
+
+    /// Sends the form with this `id` on a page, with answers in the place of what stands in its fields, and shows what
+    /// comes of it.
+    pub async fn submit(&mut self, page: &Page, form: &str, answers: &[(&str, &str)]) -> Page {
+        let next = self.send_only(page, form, answers).await;
+        self.open(&next).await
+    }
+
+    /// Sends a form but does not follow to the page that it leads to; the path of it.
+    pub async fn send_only(&mut self, page: &Page, form: &str, answers: &[(&str, &str)]) -> String {
+        let (action, mut fields) = page.form(form);
+        for (name, answer) in answers {
+            fields.insert((*name).to_owned(), (*answer).to_owned());
+        }
+        self.post(&action, &fields).await
+    }
+
+    /// Sends these fields, which must lead to a page; the path of it.
+    pub async fn post(&mut self, action: &str, fields: &(impl Serialize + ?Sized)) -> String {
+        let request = self.desk.request(Method::POST, action).form(fields);
+        let request = request.header("origin", &self.desk.url).header("sec-fetch-site", "same-origin");
+        let answer = self.send(request).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        answer.header("location").to_owned()
+    }
+
+    async fn send(&mut self, request: RequestBuilder) -> Answer {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = request.header("accept", "text/html").header("cookie", cookies.join("; "));
+        let answer = self.desk.send(request).await;
+        for cookie in answer.headers.get_all("set-cookie") {
+            let cookie = cookie.to_str().expect("plain ASCII");
+            let (name, value) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("a cookie");
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+        answer
+    }
+}
+
+impl Page {
+    /// Everything on it that a person reads.
+    pub fn words(&self) -> String {
+        html::words(&self.html)
+    }
+
+    /// Where the first link leads whose text begins so.
+    pub fn link(&self, text: &str) -> String {
+        let tags = html::tags(&self.html);
+        let link = tags.iter().find(|tag| tag.name == "a" && html::unescape(tag.text).starts_with(text));
+        link.unwrap_or_else(|| panic!("no link {text:?}: {}", self.words())).attribute("href").to_owned()
+    }
+
+    /// What stands in a field of a form.
+    pub fn field(&self, form: &str, name: &str) -> String {
+        let (_, fields) = self.form(form);
+        fields.get(name).unwrap_or_else(|| panic!("no field {name}: {fields:?}")).clone()
+    }
+
+    /// Where a form is sent to, and what it would send as it stands.
+    fn form(&self, id: &str) -> (String, BTreeMap<String, String>) {
+        let tags = html::tags(&self.html);
+        let mut inside = tags.iter().skip_while(|tag| tag.name != "form" || tag.attribute("id") != id);
+        let form = inside.next().unwrap_or_else(|| panic!("no form {id}: {}", self.words()));
+        let fields = inside.take_while(|tag| tag.name != "/form").filter_map(value);
+        (form.attribute("action").to_owned(), fields.collect())
+    }
+}
+
+/// Name and value of a field that would be sent.
+fn value(tag: &Tag<'_>) -> Option<(String, String)> {
+    let value = match (tag.name, tag.attribute("type")) {
+        ("input", "radio" | "checkbox") if !tag.attributes.contains_key("checked") => return None,
+        ("input", _) => tag.attribute("value").to_owned(),
+        // A browser drops the first line break of a text area.
+        ("textarea", _) => html::unescape(tag.text.strip_prefix('\n').unwrap_or(tag.text)),
+        _ => return None,
+    };
+    Some((tag.attribute("name").to_owned(), value))
+}

@@ -1,0 +1,298 @@
+//! A desk: started on free ports and a data folder of its own, killed, started again, and asked over HTTP.
+
+use std::{
+    process::{Command, ExitStatus},
+    sync::Arc,
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sfn::config::{Credentials, SharedCredentialsProvider};
+use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{PATIENCE, Process, eventually};
+
+/// Where every desk of the tests says that it is.
+pub const REGION: &str = "eu-west-2";
+
+/// The seed's application under a reference of the test's; the property's name steers the mock valuer.
+pub fn seed(reference: &str, name_or_number: &str) -> Value {
+    json!({
+        "applicationReference": reference,
+        "property": { "nameOrNumber": name_or_number, "postcode": "PO1 1CE" },
+    })
+}
+
+/// How a desk is started. What is not said is as the binary has it by default.
+#[derive(Clone)]
+pub struct Setup {
+    /// Deleted with the last desk that has it.
+    data: Arc<TempDir>,
+    flags: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// On free ports and an empty data folder, with the embedded AWS open and a valuer that takes as little as it can.
+    pub fn new() -> Self {
+        let data = Arc::new(tempfile::tempdir().expect("a folder for the data"));
+        let site = data.path().join("site");
+        Self { data, flags: Vec::new(), variables: Vec::new() }
+            .with("--listen", "127.0.0.1:0")
+            .with("--site-root", site.display().to_string())
+            .with("--log-format", "json")
+            .with("--mock-valuer-delay", "1s")
+            .with("--aws-endpoint", "127.0.0.1:0")
+    }
+
+    /// A desk that has no AWS inside but reaches that of `other` as it would reach the real one.
+    pub fn beside(other: &Desk) -> Self {
+        Self::new()
+            .without("--aws-endpoint")
+            .with("--backend", "aws")
+            .variable("AWS_ENDPOINT_URL", other.aws_url())
+            .variable("AWS_REGION", REGION)
+            .variable("AWS_ACCESS_KEY_ID", "any")
+            .variable("AWS_SECRET_ACCESS_KEY", "any")
+    }
+
+    /// Sets a flag, in the place of what it was set to before.
+    pub fn with(self, flag: &str, value: impl Into<String>) -> Self {
+        let mut setup = self.without(flag);
+        setup.flags.push((flag.to_owned(), value.into()));
+        setup
+    }
+
+    pub fn without(mut self, flag: &str) -> Self {
+        self.flags.retain(|(name, _)| name != flag);
+        self
+    }
+
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// `loan-desk serve` with this setup and nothing from the environment of whoever runs the tests.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loan-desk"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("LOAN_DESK_") || name.starts_with("AWS_")) {
+                command.env_remove(name);
+            }
+        }
+        command.arg("serve").envs(self.variables.iter().cloned());
+        command.args(self.flags.iter().flat_map(|(name, value)| [name, value]));
+        if self.flags.iter().all(|(name, _)| name != "--data-dir") {
+            command.env("LOAN_DESK_DATA_DIR", self.data.path().join("desk"));
+        }
+        command
+    }
+
+    /// Starts it and waits until it is open.
+    pub async fn start(self) -> Desk {
+        let mut process = Process::start(self.command());
+        let said = |log: &[String], message: &str| {
+            let events = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let mut fields = events.map(|mut event| event["fields"].take());
+            fields
+                .find(|fields| fields["message"] == message)
+                .map(|fields| format!("http://{}", fields["addr"].as_str().unwrap()))
+        };
+        let url = eventually("the desk opens", async || {
+            let log = process.log();
+            if let Some(status) = process.has_ended() {
+                panic!("the desk ended at once ({status}): {log:?}");
+            }
+            said(&log, "the desk is open")
+        })
+        .await;
+        let aws_url = said(&process.log(), "Step Functions and DynamoDB are open to the AWS CLI and SDKs");
+        // The desk takes the SDK's; it is for whoever has TLS to speak, which the tests have not.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE);
+        Desk { setup: self, process, url, aws_url, http: http.build().expect("an HTTP client") }
+    }
+}
+
+/// A desk that is open.
+pub struct Desk {
+    setup: Setup,
+    process: Process,
+    /// `http://127.0.0.1:34567`
+    pub url: String,
+    aws_url: Option<String>,
+    pub http: reqwest::Client,
+}
+
+/// What the desk answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().expect("plain ASCII")).unwrap_or_default()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// What went wrong: its status, the last part of its type, and its words. It must be a whole problem+json.
+    pub fn problem(&self) -> (u16, String, String) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.body);
+        let problem = self.json();
+        let text = |name: &str| problem[name].as_str().unwrap_or_else(|| panic!("no {name}: {problem}")).to_owned();
+        assert_eq!(problem["status"], self.status, "{problem}");
+        assert!(!text("title").is_empty(), "{problem}");
+        let kind = text("type").strip_prefix("urn:loan-desk:problem:").expect("a type of the desk's").to_owned();
+        (self.status, kind, text("detail"))
+    }
+}
+
+/// What a desk tells the pages that are open.
+pub struct Events {
+    stream: reqwest::Response,
+    told: String,
+}
+
+impl Events {
+    /// Waits until it has told that something changed about this application.
+    pub async fn until_told(&mut self, reference: &str) {
+        while !self.told.contains(&format!("\"{reference}\"")) {
+            assert!(self.next().await, "it ended: {}", self.told);
+        }
+    }
+
+    pub async fn until_the_end(&mut self) {
+        while self.next().await {}
+    }
+
+    async fn next(&mut self) -> bool {
+        let chunk = self.stream.chunk().await.expect("the stream is not broken off");
+        self.told.push_str(&String::from_utf8_lossy(chunk.as_deref().unwrap_or_default()));
+        chunk.is_some()
+    }
+}
+
+impl Desk {
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        let answer = request.send().await.expect("the desk answers");
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Answer { status, headers, body: answer.text().await.expect("the desk answers to the end") }
+    }
+
+    /// Submits an application that must be new; what the desk says of it.
+    pub async fn submit(&self, application: &Value) -> Value {
+        let answer = self.post("/api/applications", application).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.json()
+    }
+
+    pub async fn application(&self, reference: &str) -> Value {
+        let answer = self.get(&format!("/api/applications/{reference}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    }
+
+    /// The references of all applications, newest first.
+    pub async fn references(&self) -> Vec<String> {
+        let (mut references, mut path) = (Vec::new(), "/api/applications".to_owned());
+        loop {
+            let page = self.get(&path).await.json();
+            let applications = page["applications"].as_array().expect("a list");
+            references.extend(applications.iter().map(|one| one["applicationReference"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next"].as_str() else { return references };
+            path = format!("/api/applications?after={next}");
+        }
+    }
+
+    /// Waits until an application stands so: `Waiting for valuation`.
+    pub async fn until(&self, reference: &str, status: &str) -> Value {
+        eventually(&format!("{reference}: {status}"), async || {
+            let answer = self.get(&format!("/api/applications/{reference}")).await;
+            // One that was started in Step Functions is entered a moment later.
+            (answer.status == 200).then(|| answer.json()).filter(|application| application["status"] == status)
+        })
+        .await
+    }
+
+    /// Where its AWS can be reached.
+    pub fn aws_url(&self) -> &str {
+        self.aws_url.as_deref().expect("a desk with an AWS inside")
+    }
+
+    /// What any program would configure to reach it.
+    pub fn aws(&self) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .endpoint_url(self.aws_url())
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("any", "any", None, None, "tests")))
+            .build()
+    }
+
+    /// The callbacks of the valuation service that the desk has kept: outcome and body.
+    pub async fn kept_callbacks(&self) -> Vec<(String, String)> {
+        let dynamodb = aws_sdk_dynamodb::Client::new(&self.aws());
+        let items = dynamodb.scan().table_name("loan-desk-callbacks").send().await.expect("a table of callbacks");
+        let text = |item: &std::collections::HashMap<_, aws_sdk_dynamodb::types::AttributeValue>, name: &str| {
+            item[name].as_s().expect("text").clone()
+        };
+        items.items().iter().map(|item| (text(item, "outcome"), text(item, "body"))).collect()
+    }
+
+    /// Listens to what it tells the pages that are open.
+    pub async fn events(&self) -> Events {
+        let stream = self.request(Method::GET, "/events").timeout(PATIENCE).send().await.expect("a stream of events");
+        assert_eq!(stream.headers()["content-type"], "text/event-stream");
+        Events { stream, told: String::new() }
+    }
+
+    pub fn setup(&self) -> Setup {
+        self.setup.clone()
+    }
+
+    pub fn log(&self) -> String {
+        self.process.log().join("\n")
+    }
+
+    /// `kill -9`. What remains is the setup, with the same data folder and the same addresses.
+    pub fn kill(mut self) -> Setup {
+        self.process.kill();
+        let address = |url: &str| url.trim_start_matches("http://").to_owned();
+        let setup = self.setup.with("--listen", address(&self.url));
+        match &self.aws_url {
+            Some(url) => setup.with("--aws-endpoint", address(url)),
+            None => setup,
+        }
+    }
+
+    pub async fn kill_and_start_again(self) -> Self {
+        self.kill().start().await
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn terminate(self) -> (ExitStatus, String) {
+        self.process.terminate();
+        let (status, log) = self.process.ended().await;
+        (status, log.join("\n"))
+    }
+}

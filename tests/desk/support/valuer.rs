@@ -1,0 +1,109 @@
+//! A valuation service of the tests' own: it takes every request and calls back only when a test does it.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+use serde_json::{Value, json};
+
+use super::{Answer, Desk, eventually};
+
+/// Serves for as long as the test runs, also while a desk is down.
+pub struct Valuer {
+    /// For `--valuation-service-url`.
+    pub url: String,
+    requests: Requests,
+}
+
+type Requests = Arc<Mutex<Vec<Request>>>;
+
+/// What a desk asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The body as it came.
+    pub body: Value,
+    /// What this service called it.
+    pub reference: String,
+}
+
+impl Valuer {
+    pub async fn open() -> Self {
+        let requests = Requests::default();
+        let router = Router::new().route("/requests", post(take)).with_state(requests.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/requests", listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, requests }
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// Waits until it was asked for the value of this property.
+    pub async fn asked_for(&self, name_or_number: &str) -> Request {
+        eventually(&format!("the value of {name_or_number} is asked for"), async || {
+            self.requests_for(name_or_number).into_iter().next()
+        })
+        .await
+    }
+
+    /// Waits until it was asked for the value of this property and a desk knows what the request is called here. (One
+    /// that was killed before it knew has asked again.)
+    pub async fn known_to(&self, desk: &Desk, name_or_number: &str) -> Request {
+        eventually(&format!("the desk knows its request for {name_or_number}"), async || {
+            for request in self.requests_for(name_or_number) {
+                let found = desk.get(&format!("/api/applications?search={}", request.reference)).await.json();
+                if found["applications"].as_array().is_some_and(|found| !found.is_empty()) {
+                    return Some(request);
+                }
+            }
+            None
+        })
+        .await
+    }
+
+    fn requests_for(&self, name_or_number: &str) -> Vec<Request> {
+        let is_for = |request: &Request| request.body["property"]["nameOrNumber"] == name_or_number;
+        self.requests().into_iter().filter(is_for).collect()
+    }
+}
+
+/// The name of a property whose request is taken but never answered.
+pub const SILENT: &str = "Silent";
+
+async fn take(State(requests): State<Requests>, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
+    let is_silent = body["property"]["nameOrNumber"] == SILENT;
+    let reference = keep(&requests, body);
+    if is_silent {
+        std::future::pending::<()>().await;
+    }
+    (StatusCode::CREATED, Json(json!({ "valuationReference": reference })))
+}
+
+fn keep(requests: &Requests, body: Value) -> String {
+    let mut requests = requests.lock().unwrap();
+    // Of one length, so that none is found where another is searched for.
+    let reference = format!("V-{:04}", requests.len() + 1);
+    requests.push(Request { body, reference: reference.clone() });
+    reference
+}
+
+impl Request {
+    /// The signed address to call back at, as a path.
+    pub fn callback_path(&self) -> &str {
+        let url = self.body["callbackUrl"].as_str().expect("a callback URL");
+        &url[url.find("/api/").expect("an address of the desk's")..]
+    }
+
+    /// Calls back at a desk: the property could not be valued.
+    pub async fn fails(&self, desk: &Desk) {
+        let failed = json!({ "valuationReference": self.reference, "propertyValue": 0, "failed": true });
+        let answer = desk.post(self.callback_path(), &failed).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    /// Calls back at a desk: the property is worth so many pounds.
+    pub async fn answer(&self, desk: &Desk, pounds: u32) -> Answer {
+        desk.post(self.callback_path(), &json!({ "valuationReference": self.reference, "propertyValue": pounds })).await
+    }
+}

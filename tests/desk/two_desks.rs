@@ -1,0 +1,109 @@
+//! Two desks on one AWS: the second has none inside and reaches the first one's over HTTP, as it would reach the real one.
+
+use aws_sdk_sfn::types::ExecutionStatus;
+
+use crate::support::{Browser, Setup, Valuer, eventually, seed};
+
+#[tokio::test]
+async fn both_show_the_same_applications_whichever_took_them() {
+    let first = Setup::new().start().await;
+    let second = Setup::beside(&first).start().await;
+    first.submit(&seed("at-the-first", "No callback")).await;
+    second.submit(&seed("at-the-second", "999")).await;
+    for desk in [&first, &second] {
+        desk.until("at-the-first", "Waiting for valuation").await;
+        let valued = desk.until("at-the-second", "Valued").await;
+        assert_eq!(valued["valuation"]["propertyValue"], 666_000);
+        assert_eq!(desk.references().await, ["at-the-second", "at-the-first"]);
+    }
+    assert_eq!(first.application("at-the-second").await, second.application("at-the-second").await);
+    for (path, words) in [("/applications", "at-the-first"), ("/waiting", "at-the-first")] {
+        for desk in [&first, &second] {
+            let page = Browser::new(desk).open(path).await.words();
+            assert!(page.contains(words), "{path}: {page}");
+        }
+    }
+    let page = Browser::new(&second).open("/applications/at-the-second?tab=workflow").await.words();
+    assert!(page.contains("ExecutionSucceeded"), "{page}");
+    assert_eq!(second.post("/api/applications", &seed("at-the-first", "No callback")).await.status, 200);
+    assert_eq!(second.post("/api/applications", &seed("at-the-first", "999")).await.problem().0, 409);
+}
+
+#[tokio::test]
+async fn a_manual_valuation_is_answered_at_the_other_desk_and_only_once() {
+    let first = Setup::new().with("--valuation-timeout", "1s").start().await;
+    let second = Setup::beside(&first).start().await;
+    first.submit(&seed("app-ref", "No callback")).await;
+    second.until("app-ref", "Waiting for manual valuation").await;
+    let (mut at_first, mut at_second) = (Browser::new(&first), Browser::new(&second));
+    let link = at_second.open("/applications/app-ref").await.link("Value the property");
+    let (page, late) = (at_second.open(&link).await, at_first.open(&link).await);
+    let answers = [("value", "500000"), ("basis", "desktop"), ("name", "Grace Hopper")];
+    let next = at_second.submit(&page, "manual-valuation", &answers).await;
+    assert!(next.words().contains("Valuation of £500,000 recorded for app-ref."), "{}", next.words());
+
+    let valued = first.until("app-ref", "Valued").await;
+    assert_eq!(valued["valuation"]["valuedBy"], "Grace Hopper");
+    let ended = first.ended(valued["executionArn"].as_str().unwrap()).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded);
+    let refused = at_first.submit(&late, "manual-valuation", &answers).await;
+    assert!(refused.words().contains("Grace Hopper answered this on"), "{}", refused.words());
+}
+
+#[tokio::test]
+async fn a_callback_may_arrive_at_either_desk() {
+    let valuer = Valuer::open().await;
+    let first = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
+    let second = Setup::beside(&first).start().await;
+    for (reference, desk, other) in [("one", &first, &second), ("two", &second, &first)] {
+        desk.submit(&seed(reference, reference)).await;
+        let request = valuer.known_to(other, reference).await;
+        let taken = request.answer(other, 250_000).await;
+        assert_eq!(taken.status, 200, "{}", taken.body);
+        desk.until(reference, "Valued").await;
+        assert_eq!(request.answer(desk, 250_000).await.problem().1, "duplicate-callback");
+    }
+}
+
+#[tokio::test]
+async fn a_page_open_at_one_desk_is_told_what_happens_at_the_other() {
+    let first = Setup::new().start().await;
+    let second = Setup::beside(&first).start().await;
+    let mut events = second.events().await;
+    first.submit(&seed("app-ref", "999")).await;
+    events.until_told("app-ref").await;
+}
+
+#[tokio::test]
+async fn a_desk_whose_aws_is_gone_is_alive_but_not_ready_and_its_pages_say_so() {
+    let first = Setup::new().start().await;
+    let second = Setup::beside(&first).start().await;
+    assert_eq!(second.get("/readyz").await.status, 200);
+    let gone = first.kill();
+    assert_eq!(second.get("/healthz").await.status, 200);
+    let (status, kind, detail) = second.get("/readyz").await.problem();
+    assert_eq!((status, kind.as_str()), (503, "unavailable"));
+    assert!(detail.contains("Try again in a moment"), "{detail}");
+
+    let answer = second.get("/api/applications").await;
+    assert_eq!(answer.problem().0, 503);
+    let page = Browser::new(&second).open("/waiting").await;
+    assert_eq!(page.status, 503);
+    assert!(page.words().contains("The desk cannot reach its data"), "{}", page.words());
+
+    // The same AWS again, at the same address: the second desk goes on without being started again.
+    let _first = gone.start().await;
+    eventually("the second desk is ready again", async || (second.get("/readyz").await.status == 200).then_some(()))
+        .await;
+}
+
+#[tokio::test]
+async fn a_desk_does_not_open_on_an_aws_that_lacks_something_and_says_what() {
+    let first = Setup::new().start().await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&first.aws());
+    dynamodb.delete_table().table_name("loan-desk-settings").send().await.expect("it is deleted");
+    let output = Setup::beside(&first).command().output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("missing: table loan-desk-settings. Deploy infra/template.yaml first"), "{said}");
+}
