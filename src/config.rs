@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use asl_engine::endpoints::{Endpoint, EndpointUrls};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
@@ -42,6 +43,9 @@ pub struct Config {
     /// Allow --aws-endpoint on an address that others can reach.
     #[arg(long, env = "LOAN_DESK_AWS_ENDPOINT_ALLOW_REMOTE")]
     pub aws_endpoint_allow_remote: bool,
+
+    #[command(flatten)]
+    pub endpoints: EndpointFlags,
 
     /// Region of the embedded backend, as its ARNs say. (With --backend aws the SDK's configuration names the region.)
     #[arg(long, env = "LOAN_DESK_REGION", default_value = "eu-west-2", value_parser = region)]
@@ -100,6 +104,57 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
+/// Where workflows of the embedded Step Functions reach what is not embedded.
+#[derive(Debug, Clone, Default, Args)]
+pub struct EndpointFlags {
+    /// Where functions that the desk does not have itself are invoked: Lambda's API, say `sam local start-lambda`.
+    #[arg(long, env = "LOAN_DESK_LAMBDA_ENDPOINT", value_name = "URL")]
+    pub lambda_endpoint: Option<Endpoint>,
+
+    /// Where workflows of the embedded Step Functions reach SQS.
+    #[arg(long, env = "LOAN_DESK_SQS_ENDPOINT", value_name = "URL")]
+    pub sqs_endpoint: Option<Endpoint>,
+
+    /// Where workflows of the embedded Step Functions reach SNS.
+    #[arg(long, env = "LOAN_DESK_SNS_ENDPOINT", value_name = "URL")]
+    pub sns_endpoint: Option<Endpoint>,
+
+    /// Where workflows of the embedded Step Functions reach EventBridge.
+    #[arg(long, env = "LOAN_DESK_EVENTS_ENDPOINT", value_name = "URL")]
+    pub events_endpoint: Option<Endpoint>,
+
+    /// Where workflows of the embedded Step Functions reach S3.
+    #[arg(long, env = "LOAN_DESK_S3_ENDPOINT", value_name = "URL")]
+    pub s3_endpoint: Option<Endpoint>,
+}
+
+impl EndpointFlags {
+    /// A flag that is given.
+    fn any(&self) -> Option<&'static str> {
+        [
+            (&self.lambda_endpoint, "--lambda-endpoint"),
+            (&self.sqs_endpoint, "--sqs-endpoint"),
+            (&self.sns_endpoint, "--sns-endpoint"),
+            (&self.events_endpoint, "--events-endpoint"),
+            (&self.s3_endpoint, "--s3-endpoint"),
+        ]
+        .into_iter()
+        .find_map(|(given, flag)| given.as_ref().map(|_| flag))
+    }
+}
+
+impl From<EndpointFlags> for EndpointUrls {
+    fn from(flags: EndpointFlags) -> Self {
+        Self {
+            lambda: flags.lambda_endpoint,
+            sqs: flags.sqs_endpoint,
+            sns: flags.sns_endpoint,
+            events: flags.events_endpoint,
+            s3: flags.s3_endpoint,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
     Embedded,
@@ -122,6 +177,8 @@ pub enum ConfigError {
     RemoteAwsEndpoint(SocketAddr),
     #[error("--aws-endpoint opens the embedded Step Functions and DynamoDB; with --backend aws there are none")]
     NoEmbeddedAws,
+    #[error("{0} is for the embedded Step Functions; with --backend aws its workflows reach AWS's own services")]
+    NoEmbeddedStepFunctions(&'static str),
     #[error("--approve-up-to-percent {approve} must not be above --refer-up-to-percent {refer}")]
     LimitsCrossed { approve: String, refer: String },
 }
@@ -135,6 +192,9 @@ impl Config {
                 return Err(ConfigError::RemoteAwsEndpoint(addr));
             }
             _ => {}
+        }
+        if let Some(flag) = self.endpoints.any().filter(|_| self.backend == Backend::Aws) {
+            return Err(ConfigError::NoEmbeddedStepFunctions(flag));
         }
         if self.approve_up_to_percent > self.refer_up_to_percent {
             return Err(ConfigError::LimitsCrossed {
@@ -234,6 +294,16 @@ mod tests {
         assert!(refused.contains("--aws-endpoint-allow-remote"), "{refused}");
         assert!(parse(&["--aws-endpoint", "0.0.0.0:4566", "--aws-endpoint-allow-remote"]).is_ok());
         assert!(parse(&["--aws-endpoint", "127.0.0.1:4566", "--backend", "aws"]).is_err());
+    }
+
+    #[test]
+    fn endpoints_are_for_the_embedded_step_functions() {
+        let config = parse(&["--lambda-endpoint", "http://127.0.0.1:3001/"]).unwrap();
+        assert_eq!(config.endpoints.lambda_endpoint, "http://127.0.0.1:3001".parse().ok());
+        let refused = parse(&["--sqs-endpoint", "127.0.0.1:9324"]).unwrap_err();
+        assert!(refused.contains("write it like http://127.0.0.1:3001"), "{refused}");
+        let refused = parse(&["--s3-endpoint", "http://127.0.0.1:9000", "--backend", "aws"]).unwrap_err();
+        assert!(refused.starts_with("--s3-endpoint is for the embedded Step Functions"), "{refused}");
     }
 
     #[test]

@@ -58,6 +58,11 @@ impl FunctionFailure {
 }
 
 impl Functions {
+    /// Whether a function, given by its name or its ARN, is the desk's own.
+    pub fn has(function: &str) -> bool {
+        [VALUATION_REQUEST, MANUAL_VALUATION, SEND_VALUATION_RESPONSE].contains(&name(function))
+    }
+
     /// Runs a function, given by its name or its ARN.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
         let outcome = match name(function) {
@@ -131,7 +136,14 @@ mod tests {
         let arn = "arn:aws:lambda:eu-west-2:000000000000:function:loan-desk-manual-valuation";
         for function in [MANUAL_VALUATION, arn, &format!("{arn}:$LATEST"), "loan-desk-manual-valuation:3"] {
             assert_eq!(name(function), MANUAL_VALUATION, "{function}");
+            assert!(Functions::has(function), "{function}");
         }
+    }
+
+    #[test]
+    fn a_function_of_another_name_is_not_the_desks() {
+        assert!(!Functions::has("loan-desk"));
+        assert!(!Functions::has("arn:aws:lambda:eu-west-2:000000000000:function:greet:loan-desk-manual-valuation"));
     }
 
     #[test]

@@ -1,8 +1,11 @@
-//! What the embedded Step Functions calls: the desk's functions, and the embedded DynamoDB.
+//! What the embedded Step Functions calls: the desk's functions, the embedded DynamoDB, and what is reached by its own
+//! endpoint.
 
 use std::sync::Arc;
 
-use asl_engine::{FunctionError, Integrations, ServiceError};
+use asl_engine::{
+    FunctionError, Integrations, Invocation, Invoked, Refusal, ServiceAnswer, ServiceError, endpoints::Endpoints,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
@@ -17,25 +20,29 @@ use crate::{
 pub struct DeskIntegrations {
     pub functions: Functions,
     pub embedded: Arc<Embedded>,
+    /// Other functions, and other services.
+    pub endpoints: Endpoints,
     pub changes: Changes,
 }
 
 #[async_trait]
 impl Integrations for DeskIntegrations {
-    async fn invoke_function(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
-        self.functions.invoke(function, payload).await
+    async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError> {
+        if Functions::has(&invocation.function) {
+            self.functions.invoke(&invocation.function, invocation.payload).await.map(Invoked::from)
+        } else {
+            self.endpoints.invoke_function(invocation).await
+        }
     }
 
-    async fn call_service(&self, service: &str, action: &str, parameters: Value) -> Result<Value, ServiceError> {
-        let failed = |error: &str, message: String, status: u16| ServiceError {
-            error: error.to_owned(),
-            message,
-            status,
-            request_id: random::id(),
-        };
+    async fn call_service(
+        &self,
+        service: &str,
+        action: &str,
+        parameters: Value,
+    ) -> Result<ServiceAnswer, ServiceError> {
         if service != "dynamodb" {
-            let message = format!("{service}:{action} is not embedded in this desk");
-            return Err(failed("States.Runtime", message, 400));
+            return self.endpoints.call_service(service, action, parameters).await;
         }
         let operation = capitalised(action);
         let answer = self.embedded.answer(Target::DynamoDb(&operation), Bytes::from(parameters.to_string())).await;
@@ -43,11 +50,16 @@ impl Integrations for DeskIntegrations {
         if answer.status == 200 {
             // The workflow's own writes are news, too.
             self.changes.nudge();
-            return Ok(body);
+            return Ok(body.into());
         }
         let code = body["__type"].as_str().unwrap_or_default().rsplit('#').next().unwrap_or_default();
         let message = body.get("message").or_else(|| body.get("Message")).and_then(Value::as_str).unwrap_or_default();
-        Err(failed(&error_name(code), message.to_owned(), answer.status))
+        let refusal = Refusal { code: code.to_owned(), status: answer.status, request_id: random::id() };
+        Err(ServiceError { error: error_name(code), message: message.to_owned(), refusal: Some(refusal) })
+    }
+
+    fn unavailable(&self, service: &str, action: &str) -> Option<String> {
+        if service == "dynamodb" { None } else { self.endpoints.unavailable(service, action) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use app::desk::{About, Policy};
-use asl_engine::Options;
+use asl_engine::{Options, endpoints::Endpoints};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use url::Url;
 
@@ -80,8 +80,12 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
             // need the ARNs: these are known beforehand.
             let machines = deploy::state_machines_to_be(&config);
             let functions = functions(&aws, &machines, &config, &public_url, addr, &changes).await?;
-            let integrations =
-                DeskIntegrations { functions: functions.clone(), embedded: embedded.clone(), changes: changes.clone() };
+            let integrations = DeskIntegrations {
+                functions: functions.clone(),
+                embedded: embedded.clone(),
+                endpoints: Endpoints::new(config.endpoints.clone().into(), &config.region),
+                changes: changes.clone(),
+            };
             let options = Options { account_id: config.account_id.clone(), region: config.region.clone() };
             embedded.start_step_functions(&config.data_dir, options, Arc::new(integrations)).await?;
             deploy::deploy_state_machines(&aws, &config).await?;

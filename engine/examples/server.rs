@@ -4,10 +4,15 @@
 //! cargo run -p asl-engine --example server -- --listen 127.0.0.1:4566 --data-dir ./data
 //! aws --endpoint-url http://127.0.0.1:4566 stepfunctions list-state-machines
 //! ```
+//!
+//! What Task states call besides Step Functions itself is where the `--…-endpoint`s say.
 
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use asl_engine::{Answer, FunctionError, Integrations, Options, ServiceError, StepFunctions};
+use asl_engine::{
+    Answer, Options, StepFunctions,
+    endpoints::{Endpoint, EndpointUrls, Endpoints},
+};
 use axum::{
     body::Body,
     extract::Request,
@@ -15,7 +20,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use clap::Parser;
-use serde_json::Value;
 use tower::make::Shared;
 
 #[derive(Parser)]
@@ -33,25 +37,21 @@ pub struct Settings {
     /// As it stands in ARNs, twelve digits
     #[arg(long, env = "ASL_ENGINE_ACCOUNT", default_value = "000000000000")]
     account: String,
-}
-
-/// Nothing but Step Functions is here. Who embeds the engine gives it functions and services of their own.
-struct Alone;
-
-#[async_trait::async_trait]
-impl Integrations for Alone {
-    async fn invoke_function(&self, function: &str, _payload: Value) -> Result<Value, FunctionError> {
-        Err(FunctionError::NotFound(function.to_owned()))
-    }
-
-    async fn call_service(&self, service: &str, action: &str, _parameters: Value) -> Result<Value, ServiceError> {
-        Err(ServiceError {
-            error: format!("{service}.NotSupported"),
-            message: format!("No endpoint is configured for {service}:{action}"),
-            status: 501,
-            request_id: uuid::Uuid::new_v4().to_string(),
-        })
-    }
+    /// Where Lambda functions are invoked, say by `sam local start-lambda`
+    #[arg(long, env = "ASL_ENGINE_LAMBDA_ENDPOINT", value_name = "URL")]
+    lambda_endpoint: Option<Endpoint>,
+    /// Where SQS is
+    #[arg(long, env = "ASL_ENGINE_SQS_ENDPOINT", value_name = "URL")]
+    sqs_endpoint: Option<Endpoint>,
+    /// Where SNS is
+    #[arg(long, env = "ASL_ENGINE_SNS_ENDPOINT", value_name = "URL")]
+    sns_endpoint: Option<Endpoint>,
+    /// Where EventBridge is
+    #[arg(long, env = "ASL_ENGINE_EVENTS_ENDPOINT", value_name = "URL")]
+    events_endpoint: Option<Endpoint>,
+    /// Where S3 is
+    #[arg(long, env = "ASL_ENGINE_S3_ENDPOINT", value_name = "URL")]
+    s3_endpoint: Option<Endpoint>,
 }
 
 #[tokio::main]
@@ -67,8 +67,16 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Serves until it is asked to stop.
 pub async fn serve(settings: Settings) -> Result<(), Failure> {
     let database = settings.data_dir.join("step-functions.sqlite");
+    let urls = EndpointUrls {
+        lambda: settings.lambda_endpoint,
+        sqs: settings.sqs_endpoint,
+        sns: settings.sns_endpoint,
+        events: settings.events_endpoint,
+        s3: settings.s3_endpoint,
+    };
+    let endpoints = Endpoints::new(urls, &settings.region);
     let options = Options { account_id: settings.account, region: settings.region };
-    let engine = StepFunctions::open(&database, options, Arc::new(Alone)).await?;
+    let engine = StepFunctions::open(&database, options, Arc::new(endpoints)).await?;
     let service = {
         let engine = engine.clone();
         tower::service_fn(move |request| {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use asl_engine::{
-    FunctionError, Integrations, Options, ServiceError, StepFunctions,
+    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions,
     definition::Definition,
     query::{
         Scope,
@@ -108,11 +108,11 @@ struct Nothing;
 
 #[async_trait::async_trait]
 impl Integrations for Nothing {
-    async fn invoke_function(&self, _function: &str, payload: Value) -> Result<Value, FunctionError> {
-        Ok(payload)
+    async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError> {
+        Ok(invocation.payload.into())
     }
 
-    async fn call_service(&self, _service: &str, _action: &str, parameters: Value) -> Result<Value, ServiceError> {
-        Ok(parameters)
+    async fn call_service(&self, _: &str, _: &str, parameters: Value) -> Result<ServiceAnswer, ServiceError> {
+        Ok(parameters.into())
     }
 }

@@ -9,6 +9,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     Clock, Integrations, OpenError, Options,
+    definition::{Definition, Diagnostics, Resource},
     store::{AfterCommit, Effects, Store},
     tasks::{self, Alarm, Calls, Deletions, Endings, MapRuns, Workers},
 };
@@ -90,6 +91,17 @@ impl Engine {
 
     fn background(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.background.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a definition that is to be run here: what can't be called is refused.
+    pub fn read_definition(&self, text: &str) -> Result<Definition, Diagnostics> {
+        Definition::parse_where(text, &|resource| match resource {
+            Resource::Service { service, action, .. } => match service.as_str() {
+                "lambda" | "states" | "aws-sdk:sfn" => None,
+                other => self.integrations.unavailable(other.strip_prefix("aws-sdk:").unwrap_or(other), action),
+            },
+            Resource::Lambda { .. } | Resource::Activity { .. } => None,
+        })
     }
 
     /// Ends what goes on in the background and closes the database. A second time does nothing.

@@ -8,20 +8,23 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use asl_engine::{FunctionError, Integrations, Options, ServiceError, StepFunctions};
+//! use asl_engine::{
+//!     FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions,
+//! };
 //! use serde_json::{Value, json};
 //!
 //! struct Greetings;
 //!
 //! #[async_trait::async_trait]
 //! impl Integrations for Greetings {
-//!     async fn invoke_function(&self, _function: &str, payload: Value) -> Result<Value, FunctionError> {
-//!         Ok(json!(format!("Hello {}", payload["name"].as_str().unwrap_or("you"))))
+//!     async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError> {
+//!         let name = invocation.payload["name"].as_str().unwrap_or("you");
+//!         Ok(json!(format!("Hello {name}")).into())
 //!     }
 //!
-//!     async fn call_service(&self, service: &str, _: &str, _: Value) -> Result<Value, ServiceError> {
+//!     async fn call_service(&self, service: &str, _: &str, _: Value) -> Result<ServiceAnswer, ServiceError> {
 //!         let (error, message) = (format!("{service}.NotSupported"), "There are only greetings here".into());
-//!         Err(ServiceError { error, message, status: 501, request_id: String::new() })
+//!         Err(ServiceError { error, message, refusal: None })
 //!     }
 //! }
 //!
@@ -59,6 +62,8 @@ mod arn;
 mod children;
 mod clock;
 pub mod definition;
+#[cfg(feature = "endpoints")]
+pub mod endpoints;
 mod engine;
 pub mod history;
 mod integrations;
@@ -73,7 +78,9 @@ mod token;
 use std::{path::Path, sync::Arc};
 
 pub use clock::{Clock, SystemClock};
-pub use integrations::{FunctionError, Integrations, ServiceError};
+pub use integrations::{
+    Exchange, FunctionError, Integrations, Invocation, InvocationType, Invoked, Refusal, ServiceAnswer, ServiceError,
+};
 pub use protocol::Answer;
 pub use store::OpenError;
 

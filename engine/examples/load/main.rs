@@ -22,7 +22,9 @@ use std::{
     time::Duration,
 };
 
-use asl_engine::{FunctionError, Integrations, Options, ServiceError, StepFunctions};
+use asl_engine::{
+    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -272,16 +274,11 @@ struct Nothing;
 
 #[async_trait::async_trait]
 impl Integrations for Nothing {
-    async fn invoke_function(&self, function: &str, _payload: Value) -> Result<Value, FunctionError> {
-        Err(FunctionError::NotFound(function.to_owned()))
+    async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError> {
+        Err(FunctionError::NotFound(invocation.function))
     }
 
-    async fn call_service(&self, service: &str, action: &str, _parameters: Value) -> Result<Value, ServiceError> {
-        Err(ServiceError {
-            error: format!("{service}.NotSupported"),
-            message: action.to_owned(),
-            status: 501,
-            request_id: String::new(),
-        })
+    async fn call_service(&self, service: &str, action: &str, _: Value) -> Result<ServiceAnswer, ServiceError> {
+        Err(ServiceError { error: format!("{service}.NotSupported"), message: action.to_owned(), refusal: None })
     }
 }

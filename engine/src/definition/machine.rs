@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     Body, Code, Definition, Diagnostics, MAX_DEFINITION, Machine, MachineId, QueryLanguage, State, StateId, Transition,
+    Unavailable,
     fields::{Fields, Problems},
     read::read_state,
 };
@@ -19,6 +20,7 @@ const MAX_NESTING: usize = 30;
 /// A definition being read.
 pub(super) struct Reading<'d> {
     pub problems: &'d Problems,
+    unavailable: &'d Unavailable<'d>,
     machines: Vec<Option<Machine>>,
     states: Vec<Option<State>>,
     names: HashSet<&'d str>,
@@ -31,6 +33,7 @@ pub(super) struct Around<'d> {
     pub language: QueryLanguage,
     /// The language of the whole state machine: a state may not go back from JSONata to JSONPath.
     pub top_language: QueryLanguage,
+    pub unavailable: &'d Unavailable<'d>,
 }
 
 impl Around<'_> {
@@ -45,7 +48,7 @@ impl Around<'_> {
     }
 }
 
-pub(super) fn parse(text: &str) -> Result<Definition, Diagnostics> {
+pub(super) fn parse(text: &str, unavailable: &Unavailable<'_>) -> Result<Definition, Diagnostics> {
     if text.len() > MAX_DEFINITION {
         let message = format!("The definition is longer than {MAX_DEFINITION} bytes");
         return Err(Diagnostics::one(Code::SchemaValidationFailed, message));
@@ -56,8 +59,14 @@ pub(super) fn parse(text: &str) -> Result<Definition, Diagnostics> {
     let value: Value =
         serde_json::from_str(text).map_err(|e| Diagnostics::one(Code::InvalidJsonDescription, e.to_string()))?;
     let problems = Problems::default();
-    let mut reading =
-        Reading { problems: &problems, machines: Vec::new(), states: Vec::new(), names: HashSet::new(), depth: 0 };
+    let mut reading = Reading {
+        problems: &problems,
+        unavailable,
+        machines: Vec::new(),
+        states: Vec::new(),
+        names: HashSet::new(),
+        depth: 0,
+    };
     let timeout_seconds = reading.top(&value);
     let (machines, states): (Option<Vec<_>>, Option<Vec<_>>) =
         (reading.machines.into_iter().collect(), reading.states.into_iter().collect());
@@ -126,7 +135,7 @@ impl<'d> Reading<'d> {
         if states.is_empty() {
             fields.wrong("States", "There must be at least one state");
         }
-        let mut around = Around { targets: HashMap::new(), language, top_language };
+        let mut around = Around { targets: HashMap::new(), language, top_language, unavailable: self.unavailable };
         for name in states.keys() {
             let state = StateId(u32::try_from(self.states.len()).ok()?);
             self.states.push(None);

@@ -28,6 +28,9 @@ use serde::{Deserialize, Serialize};
 /// AWS's limit on a definition, in bytes.
 pub const MAX_DEFINITION: usize = 1_048_576;
 
+/// Why a Task can't have a Resource in some place, as half a sentence; `None` when it can.
+pub type Unavailable<'a> = dyn Fn(&Resource) -> Option<String> + 'a;
+
 /// A machine of a definition: 0 is the state machine itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -70,7 +73,15 @@ impl Definition {
     /// # Errors
     /// Everything that is wrong with it, each problem with its place.
     pub fn parse(text: &str) -> Result<Self, Diagnostics> {
-        machine::parse(text)
+        machine::parse(text, &|_| None)
+    }
+
+    /// Like [`Self::parse`], for one place: what can't be called there is refused.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], and each Resource that `unavailable` has a reason against.
+    pub fn parse_where(text: &str, unavailable: &Unavailable<'_>) -> Result<Self, Diagnostics> {
+        machine::parse(text, unavailable)
     }
 
     /// The state machine's own TimeoutSeconds.

@@ -230,7 +230,12 @@ fn error_equals(fields: &mut Fields<'_>, last: bool) -> Vec<String> {
 
 fn read_task(state: &mut StateFields<'_, '_>) -> Option<Task> {
     let resource = state.fields.require_text("Resource").and_then(|text| match Resource::parse(text) {
-        Ok(resource) => Some(resource),
+        Ok(resource) => {
+            if let Some(reason) = (state.around.unavailable)(&resource) {
+                state.fields.wrong("Resource", format!("The resource provided {text} is not available here: {reason}."));
+            }
+            Some(resource)
+        }
         Err(Refusal::NotAnArn) => {
             state.fields.wrong("Resource", "Value is not a valid resource ARN");
             None

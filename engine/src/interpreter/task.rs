@@ -80,7 +80,7 @@ impl Run<'_> {
                     service: service.clone(),
                     action: action.clone(),
                     pattern: *pattern,
-                    parameters: arguments.value().clone(),
+                    parameters: self.sent(service, action, arguments.value().clone()),
                 }
             }
         };
@@ -95,6 +95,23 @@ impl Run<'_> {
         self.change(id, |branch| branch.phase = Phase::Task(pending));
         self.command(Command::Perform { task: task_id, work });
         Ok(())
+    }
+
+    /// The parameters as the service gets them: to EventBridge's entries AWS adds, unseen in the history, the ARNs of
+    /// the state machine and the execution.
+    fn sent(&self, service: &str, action: &str, mut parameters: Value) -> Value {
+        let entries = match (service, action, parameters.get_mut("Entries")) {
+            ("events", "putEvents", Some(Value::Array(entries))) => entries,
+            _ => return parameters,
+        };
+        let origin = [self.facts.execution_arn, self.facts.state_machine_arn];
+        for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
+            let resources = entry.entry("Resources").or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(resources) = resources {
+                resources.extend(origin.map(Value::from));
+            }
+        }
+        parameters
     }
 
     fn plan(&self, id: BranchId, state: &State, task: &Task, task_id: TaskId) -> Result<Plan, QueryError> {

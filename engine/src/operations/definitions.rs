@@ -3,17 +3,17 @@
 use serde_json::{Value, json};
 
 use crate::{
-    definition::Definition,
+    engine::Engine,
     protocol::{Body, DEFINITION, Fault, Fields},
 };
 
-pub(super) fn validate(fields: &mut Fields) -> Result<Body, Fault> {
+pub(super) fn validate(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let definition = fields.text("definition", DEFINITION)?;
     fields.optional_word("type", &["STANDARD", "EXPRESS"])?;
     fields.optional_word("severity", &["ERROR", "WARNING"])?;
     let most = fields.optional_int("maxResults", 0..=100)?.filter(|most| *most > 0).unwrap_or(100);
     fields.check()?;
-    let Err(problems) = Definition::parse(&definition) else {
+    let Err(problems) = engine.read_definition(&definition) else {
         return Ok(Body::json(&json!({"result": "OK", "diagnostics": [], "truncated": false})));
     };
     let most = usize::try_from(most).unwrap_or(usize::MAX);

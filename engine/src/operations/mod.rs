@@ -63,7 +63,7 @@ pub(crate) async fn answer(engine: &Engine, operation: &str, body: &[u8]) -> Res
         "ListStateMachines" => state_machines::list_state_machines(engine, fields).await,
         "DeleteStateMachine" => state_machines::delete_state_machine(engine, fields).await,
         "TestState" => test_state::test_state(engine, fields).await,
-        "ValidateStateMachineDefinition" => definitions::validate(fields),
+        "ValidateStateMachineDefinition" => definitions::validate(engine, fields),
 
         "CreateActivity" => activities::create_activity(engine, fields).await,
         "DescribeActivity" => activities::describe_activity(engine, fields).await,

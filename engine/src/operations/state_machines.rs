@@ -13,7 +13,7 @@ use crate::{
     Options,
     arn::Arn,
     clock::{epoch_seconds, millis},
-    definition::{Body as StateBody, Definition, ProcessorMode, Resource},
+    definition::{Body as StateBody, ProcessorMode, Resource},
     engine::Engine,
     interpreter::Pattern,
     protocol::{ARN, Body, DEFINITION, DESCRIPTION, Fault, Fields, Page, Text},
@@ -129,8 +129,8 @@ fn check_role(arn: &str) -> Result<(), Fault> {
 }
 
 /// Refuses what can't be run.
-pub(super) fn check_definition(text: &str, express: bool) -> Result<(), Fault> {
-    let definition = Definition::parse(text).map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
+pub(super) fn check_definition(engine: &Engine, text: &str, express: bool) -> Result<(), Fault> {
+    let definition = engine.read_definition(text).map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
     let waits = |body: &StateBody| match body {
         StateBody::Task(task) => match &task.resource {
             Resource::Activity { .. } => true,
@@ -168,7 +168,7 @@ pub(super) async fn create_state_machine(engine: &Engine, fields: &mut Fields) -
     fields.check()?;
     check_name(&name)?;
     check_role(&role_arn)?;
-    check_definition(&definition, express)?;
+    check_definition(engine, &definition, express)?;
     versions::check_description(publish, description.as_deref())?;
     let arn = engine.options.state_machine_arn(&name);
     let settings = settings.over(&default_settings());
@@ -244,7 +244,7 @@ pub(super) async fn update_state_machine(engine: &Engine, fields: &mut Fields) -
         engine.store.read(move |connection| Ok(current(connection, &options, &arn)?.express)).await?
     };
     if let Some(definition) = &definition {
-        check_definition(definition, express)?;
+        check_definition(engine, definition, express)?;
     }
     engine
         .store

@@ -4,29 +4,37 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
 use uuid::Uuid;
 
+use crate::{Exchange, Invoked};
+
 /// `SdkHttpMetadata` and `SdkResponseMetadata` of an exchange that went well; `headers` come in AWS's order.
-fn metadata(headers: &[(&str, String)], request_id: &str) -> [(String, Value); 2] {
+fn metadata(headers: &[(&str, String)], status: u16, request_id: &str) -> [(String, Value); 2] {
     let all: Map<String, Value> = headers.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
     let mut sorted: Vec<_> = headers.iter().collect();
     sorted.sort_by_key(|(name, _)| name.to_ascii_lowercase());
     let plain: Map<String, Value> =
         sorted.into_iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     [
-        ("SdkHttpMetadata".to_owned(), json!({"AllHttpHeaders": all, "HttpHeaders": plain, "HttpStatusCode": 200})),
+        ("SdkHttpMetadata".to_owned(), json!({"AllHttpHeaders": all, "HttpHeaders": plain, "HttpStatusCode": status})),
         ("SdkResponseMetadata".to_owned(), json!({"RequestId": request_id})),
     ]
 }
 
+/// An exchange like the one there would have been.
+fn exchange_of(answer: Option<&Value>) -> Exchange {
+    let length = answer.map_or(0, |answer| answer.to_string().len());
+    Exchange { request_id: Uuid::new_v4().to_string(), length }
+}
+
 /// The result of `lambda:invoke`.
-pub(super) fn invocation(payload: Value, now: OffsetDateTime) -> Value {
-    let request_id = Uuid::new_v4().to_string();
+pub(super) fn invocation(invoked: Invoked, now: OffsetDateTime) -> Value {
+    let Invoked { payload, status, executed_version, log_result, exchange } = invoked;
+    let Exchange { request_id, length } = exchange.unwrap_or_else(|| exchange_of(payload.as_ref()));
     let trace = Uuid::new_v4().simple().to_string();
-    let headers = [
-        ("X-Amz-Executed-Version", "$LATEST".to_owned()),
+    let mut headers = vec![
         ("x-amzn-Remapped-Content-Length", "0".to_owned()),
         ("Connection", "keep-alive".to_owned()),
         ("x-amzn-RequestId", request_id.clone()),
-        ("Content-Length", payload.to_string().len().to_string()),
+        ("Content-Length", length.to_string()),
         ("Date", http_date(now)),
         (
             "X-Amzn-Trace-Id",
@@ -34,27 +42,38 @@ pub(super) fn invocation(payload: Value, now: OffsetDateTime) -> Value {
         ),
         ("Content-Type", "application/json".to_owned()),
     ];
-    let [http, response] = metadata(&headers, &request_id);
+    if let Some(version) = &executed_version {
+        headers.insert(0, ("X-Amz-Executed-Version", version.clone()));
+    }
     let mut result = Map::new();
-    result.insert("ExecutedVersion".into(), "$LATEST".into());
-    result.insert("Payload".into(), payload);
-    result.extend([http, response]);
-    result.insert("StatusCode".into(), 200.into());
+    let text = |value: Option<String>| value.map(Value::from);
+    let members = [("ExecutedVersion", text(executed_version)), ("LogResult", text(log_result)), ("Payload", payload)];
+    result.extend(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    result.extend(metadata(&headers, status, &request_id));
+    result.insert("StatusCode".into(), status.into());
     Value::Object(result)
 }
 
-/// The result of an integration whose service speaks AWS JSON 1.0: the service's answer and the exchange.
-pub(super) fn answer(answer: Map<String, Value>, length: usize, now: OffsetDateTime) -> Value {
-    let request_id = Uuid::new_v4().to_string();
+/// The result of another optimised integration: the service's answer and the exchange.
+pub(super) fn answer(service: &str, answer: Value, exchange: Option<Exchange>, now: OffsetDateTime) -> Value {
+    let Exchange { request_id, length } = exchange.unwrap_or_else(|| exchange_of(Some(&answer)));
+    let content_type = match service {
+        "events" => "application/x-amz-json-1.1",
+        "sns" => "text/xml",
+        _ => "application/x-amz-json-1.0",
+    };
     let headers = [
         ("x-amzn-RequestId", request_id.clone()),
         ("connection", "keep-alive".to_owned()),
         ("Content-Length", length.to_string()),
         ("Date", http_date(now)),
-        ("Content-Type", "application/x-amz-json-1.0".to_owned()),
+        ("Content-Type", content_type.to_owned()),
     ];
-    let mut result: Vec<(String, Value)> = answer.into_iter().collect();
-    result.extend(metadata(&headers, &request_id));
+    let mut result: Vec<(String, Value)> = match answer {
+        Value::Object(members) => members.into_iter().collect(),
+        _ => Vec::new(),
+    };
+    result.extend(metadata(&headers, 200, &request_id));
     result.sort_by(|(a, _), (b, _)| a.cmp(b));
     Value::Object(result.into_iter().collect())
 }
@@ -72,15 +91,33 @@ mod tests {
 
     use super::*;
 
+    fn keys(result: &Value) -> Vec<&String> {
+        result.as_object().unwrap().keys().collect()
+    }
+
     #[test]
     fn an_invocation_carries_payload_and_exchange() {
-        let result = invocation(json!({"a": 1}), datetime!(2026-11-22 10:20:30 UTC));
-        let keys: Vec<&String> = result.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["ExecutedVersion", "Payload", "SdkHttpMetadata", "SdkResponseMetadata", "StatusCode"]);
+        let result = invocation(json!({"a": 1}).into(), datetime!(2026-11-22 10:20:30 UTC));
+        assert_eq!(
+            keys(&result),
+            ["ExecutedVersion", "Payload", "SdkHttpMetadata", "SdkResponseMetadata", "StatusCode"]
+        );
         let headers = &result["SdkHttpMetadata"]["HttpHeaders"];
         assert_eq!(headers["Content-Length"], "7");
         assert_eq!(headers["Date"], "Sun, 22 Nov 2026 10:20:30 GMT");
         assert_eq!(headers["x-amzn-RequestId"], result["SdkResponseMetadata"]["RequestId"]);
         assert_eq!(result["SdkHttpMetadata"]["AllHttpHeaders"]["X-Amz-Executed-Version"], json!(["$LATEST"]));
+    }
+
+    #[test]
+    fn an_answer_tells_of_the_exchange_there_was() {
+        let exchange = Exchange { request_id: "R".into(), length: 106 };
+        let output = json!({"MessageId": "i", "MD5OfMessageBody": "m"});
+        let result = answer("sqs", output, Some(exchange), datetime!(2026-11-22 10:20:30 UTC));
+        assert_eq!(keys(&result), ["MD5OfMessageBody", "MessageId", "SdkHttpMetadata", "SdkResponseMetadata"]);
+        let headers: Vec<&String> = result["SdkHttpMetadata"]["HttpHeaders"].as_object().unwrap().keys().collect();
+        assert_eq!(headers, ["connection", "Content-Length", "Content-Type", "Date", "x-amzn-RequestId"]);
+        assert_eq!(result["SdkHttpMetadata"]["HttpHeaders"]["Content-Length"], "106");
+        assert_eq!(result["SdkResponseMetadata"]["RequestId"], "R");
     }
 }

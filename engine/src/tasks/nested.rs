@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{envelope, services::Failure};
 use crate::{
+    Exchange,
     clock::from_millis,
     engine::Engine,
     interpreter::{Event, Pattern, Payload, TaskId, timestamp},
@@ -51,8 +52,9 @@ fn start_child(transaction: &mut Transaction<'_>, start: &Start) -> Result<(), S
     let mut answer = Map::new();
     answer.insert("ExecutionArn".into(), admitted.arn.clone().into());
     answer.insert("StartDate".into(), admitted.started.into());
-    let length = json!({"executionArn": admitted.arn, "startDate": admitted.started}).to_string().len();
-    let output = Payload::from(envelope::answer(answer, length, transaction.now));
+    let wire = json!({"executionArn": admitted.arn, "startDate": admitted.started});
+    let exchange = Exchange { request_id: uuid::Uuid::new_v4().to_string(), length: wire.to_string().len() };
+    let output = Payload::from(envelope::answer("states", Value::Object(answer), Some(exchange), transaction.now));
     if pattern == Pattern::RequestResponse {
         let _ = transaction.deliver(parent, Event::TaskSucceeded { task, output })?;
     } else {

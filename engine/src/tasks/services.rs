@@ -1,13 +1,17 @@
 //! Making a task's call and putting its answer, or its failure, into the shape that AWS gives it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::envelope;
 use crate::{
-    FunctionError, ServiceError,
+    FunctionError, Invocation, InvocationType, Refusal, ServiceAnswer, ServiceError,
     engine::Engine,
     interpreter::{Payload, Work},
 };
+
+/// AWS's limits on an error and a cause, in characters.
+const MAX_ERROR: usize = 256;
+const MAX_CAUSE: usize = 32_768;
 
 /// Why a call failed: what Retry and Catch match, and why.
 #[derive(Debug, Clone)]
@@ -19,32 +23,34 @@ pub(super) struct Failure {
 pub(super) async fn perform(engine: &Engine, work: Work) -> Result<Payload, Failure> {
     match work {
         Work::Function { function, payload } => {
-            let answer = engine.integrations.invoke_function(&function, payload).await;
-            answer.map(Payload::from).map_err(|error| function_failure(&function, error))
+            let invocation = Invocation::new(function.clone(), payload);
+            let invoked = engine.integrations.invoke_function(invocation).await;
+            let invoked = invoked.map_err(|error| function_failure(&function, error))?;
+            Ok(invoked.payload.unwrap_or_default().into())
         }
         Work::Service { service, action, parameters, .. } => match service.strip_prefix("aws-sdk:") {
             Some("sfn") => super::nested::call_ourselves(engine, &action, parameters).await,
             Some(service) => {
                 let answer = engine.integrations.call_service(service, &action, parameters).await;
-                answer.map(Payload::from).map_err(|error| sdk_failure(service, &error))
+                let answer = answer.map_err(|error| sdk_failure(service, error))?;
+                Ok(as_sdk_names(service, answer.output).into())
             }
             None if service == "lambda" && action == "invoke" => invoke(engine, parameters).await,
             None => {
                 let answer = engine.integrations.call_service(&service, &action, parameters).await;
-                let answer = answer.map_err(|error| service_failure(&error))?;
-                let length = answer.to_string().len();
-                let members = match answer {
-                    Value::Object(members) => members,
-                    _ => Map::new(),
-                };
-                Ok(envelope::answer(members, length, engine.clock.now()).into())
+                let ServiceAnswer { output, exchange } = answer.map_err(|error| service_failure(&error))?;
+                let output = envelope::answer(&service, output, exchange, engine.clock.now());
+                if service == "events" && output["FailedEntryCount"].as_u64().is_some_and(|failed| failed > 0) {
+                    return Err(Failure::new("EventBridge.FailedEntry", output.to_string()));
+                }
+                Ok(output.into())
             }
         },
         // Activities are offered to workers, not called.
-        Work::Activity { activity_arn, .. } => Err(Failure {
-            error: "States.Runtime".into(),
-            cause: format!("The activity {activity_arn} was called like a function"),
-        }),
+        Work::Activity { activity_arn, .. } => {
+            let cause = format!("The activity {activity_arn} was called like a function");
+            Err(Failure::new("States.Runtime", cause))
+        }
     }
 }
 
@@ -54,20 +60,43 @@ pub(crate) async fn call_once(engine: &Engine, work: Work) -> Result<Payload, (S
 }
 
 /// `lambda:invoke`.
-async fn invoke(engine: &Engine, mut parameters: Value) -> Result<Payload, Failure> {
-    let function = match parameters.get("FunctionName") {
-        Some(Value::String(function)) => function.clone(),
-        _ => {
-            return Err(Failure {
-                error: "States.Runtime".into(),
-                cause: "The field 'FunctionName' is required and must be a string".into(),
-            });
-        }
+async fn invoke(engine: &Engine, parameters: Value) -> Result<Payload, Failure> {
+    let invocation = invocation(parameters)?;
+    let function = invocation.function.clone();
+    let invoked = engine.integrations.invoke_function(invocation).await;
+    let invoked = invoked.map_err(|error| function_failure(&function, error))?;
+    Ok(envelope::invocation(invoked, engine.clock.now()).into())
+}
+
+fn invocation(mut parameters: Value) -> Result<Invocation, Failure> {
+    let text = |name: &str| parameters.get(name).and_then(Value::as_str).map(str::to_owned);
+    let wrong = |why: &str| Failure::new("States.Runtime", why);
+    let function =
+        text("FunctionName").ok_or_else(|| wrong("The field 'FunctionName' is required and must be a string"))?;
+    let invocation_type = match parameters.get("InvocationType").map(Value::as_str) {
+        None | Some(Some("RequestResponse")) => InvocationType::RequestResponse,
+        Some(Some("Event")) => InvocationType::Event,
+        Some(Some("DryRun")) => InvocationType::DryRun,
+        Some(_) => return Err(wrong("The field 'InvocationType' must be one of Event, RequestResponse, DryRun")),
     };
+    let (qualifier, client_context) = (text("Qualifier"), text("ClientContext"));
+    let log_tail = parameters.get("LogType").and_then(Value::as_str) == Some("Tail");
     let payload = parameters.get_mut("Payload").map_or_else(|| json!({}), Value::take);
-    let answer = engine.integrations.invoke_function(&function, payload).await;
-    let answer = answer.map_err(|error| function_failure(&function, error))?;
-    Ok(envelope::invocation(answer, engine.clock.now()).into())
+    Ok(Invocation { function, payload, qualifier, invocation_type, client_context, log_tail })
+}
+
+impl Failure {
+    /// No longer than SendTaskFailure allows: whatever is outside can answer anything.
+    fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self { error: shortened(error.into(), MAX_ERROR), cause: shortened(cause.into(), MAX_CAUSE) }
+    }
+}
+
+fn shortened(mut text: String, most: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(end);
+    }
+    text
 }
 
 /// A function that failed gives its own error's type; the cause is what it answered, as JSON.
@@ -75,40 +104,89 @@ fn function_failure(function: &str, error: FunctionError) -> Failure {
     match error {
         FunctionError::Failed { error_type, message } => {
             let cause = json!({"errorMessage": message, "errorType": error_type}).to_string();
-            Failure { error: error_type, cause }
+            Failure::new(error_type, cause)
         }
-        FunctionError::NotFound(_) => Failure {
-            error: "Lambda.ResourceNotFoundException".into(),
-            cause: format!(
-                "Function not found: {function} (Service: AWSLambda; Status Code: 404; Error Code: \
-                 ResourceNotFoundException; Request ID: {}; Proxy: null)",
-                uuid::Uuid::new_v4()
+        FunctionError::Unhandled { payload } => match error_type(&payload) {
+            Some(error_type) => Failure::new(error_type, payload),
+            None => Failure::new(
+                "Lambda.Unknown",
+                format!(
+                    "The cause could not be determined because Lambda did not return an error type. Returned payload: \
+                     {payload}"
+                ),
             ),
         },
+        FunctionError::NotFound(_) => service_failure(&ServiceError {
+            error: "Lambda.ResourceNotFoundException".into(),
+            message: format!("Function not found: {function}"),
+            refusal: Some(Refusal {
+                code: "ResourceNotFoundException".into(),
+                status: 404,
+                request_id: uuid::Uuid::new_v4().to_string(),
+            }),
+        }),
+        FunctionError::Service(error) => service_failure(&error),
     }
+}
+
+/// A timeout, or a process that died, has none: see "Handle Lambda service exceptions" in the developer guide.
+fn error_type(payload: &str) -> Option<String> {
+    let payload: Value = serde_json::from_str(payload).ok()?;
+    payload["errorType"].as_str().filter(|error_type| !error_type.is_empty()).map(str::to_owned)
 }
 
 /// `DynamoDB.ConditionalCheckFailedException`, as the optimised integrations report it.
 fn service_failure(error: &ServiceError) -> Failure {
-    let (service, code) = error.error.split_once('.').unwrap_or(("", &error.error));
+    let Some(Refusal { code, status, request_id }) = &error.refusal else {
+        return Failure::new(&error.error, &error.message);
+    };
     // What the SDK of these integrations calls the service.
-    let service = if service == "DynamoDB" { "AmazonDynamoDBv2".to_owned() } else { format!("Amazon{service}") };
+    let service = match error.error.split_once('.').map_or("", |(service, _)| service) {
+        "DynamoDB" => "AmazonDynamoDBv2".to_owned(),
+        "Lambda" => "AWSLambda".to_owned(),
+        service => format!("Amazon{service}"),
+    };
     let cause = format!(
-        "{} (Service: {service}; Status Code: {}; Error Code: {code}; Request ID: {}; Proxy: null)",
-        error.message, error.status, error.request_id
+        "{} (Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)",
+        error.message
     );
-    Failure { error: error.error.clone(), cause }
+    Failure::new(&error.error, cause)
 }
 
 /// `DynamoDb.ConditionalCheckFailedException`, as `aws-sdk:*` reports it.
-fn sdk_failure(service: &str, error: &ServiceError) -> Failure {
-    let (_, code) = error.error.split_once('.').unwrap_or(("", &error.error));
+fn sdk_failure(service: &str, error: ServiceError) -> Failure {
+    let code = match error.error.split_once('.') {
+        // The engine's own refusal, not the service's.
+        Some(("States", _)) => return Failure::new(error.error, error.message),
+        Some((_, code)) => code,
+        None => &error.error,
+    };
     let service = sdk_name(service);
-    let cause = format!(
-        "{} (Service: {service}, Status Code: {}, Request ID: {})",
-        error.message, error.status, error.request_id
-    );
-    Failure { error: format!("{service}.{code}"), cause }
+    // What a service's API does not model has the name of the whole service, as the SDK has it.
+    let unmodelled = code.starts_with("Amazon") || code == "AWSLambdaException";
+    let code = if unmodelled { format!("{service}Exception") } else { code.to_owned() };
+    let cause = match error.refusal {
+        None => error.message,
+        Some(Refusal { status, request_id, .. }) => {
+            format!("{} (Service: {service}, Status Code: {status}, Request ID: {request_id})", error.message)
+        }
+    };
+    Failure::new(format!("{service}.{code}"), cause)
+}
+
+/// Members are called as in the SDK for Java, in Pascal case: where SQS says `MD5OfBody` it has `md5OfBody`.
+fn as_sdk_names(service: &str, output: Value) -> Value {
+    match output {
+        Value::Object(members) if service == "sqs" => members
+            .into_iter()
+            .map(|(name, value)| {
+                let name = name.strip_prefix("MD5").map(|rest| format!("Md5{rest}")).unwrap_or(name);
+                (name, as_sdk_names(service, value))
+            })
+            .collect(),
+        Value::Array(items) if service == "sqs" => items.into_iter().map(|item| as_sdk_names(service, item)).collect(),
+        other => other,
+    }
 }
 
 /// What the SDK for Java calls the service, which `aws-sdk:*` puts before its errors.
@@ -135,24 +213,84 @@ mod tests {
         assert_eq!(failure.cause, r#"{"errorMessage":"try later","errorType":"Unavailable"}"#);
     }
 
+    fn refused(error: &str, code: &str) -> ServiceError {
+        let refusal = Refusal { code: code.into(), status: 400, request_id: "R".into() };
+        ServiceError { error: error.into(), message: "No".into(), refusal: Some(refusal) }
+    }
+
     #[test]
     fn the_two_kinds_of_integration_name_the_same_error_differently() {
-        let error = ServiceError {
-            error: "DynamoDB.ConditionalCheckFailedException".into(),
-            message: "The conditional request failed".into(),
-            status: 400,
-            request_id: "R".into(),
-        };
+        let error = refused("DynamoDB.ConditionalCheckFailedException", "ConditionalCheckFailedException");
         assert_eq!(
             service_failure(&error).cause,
-            "The conditional request failed (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: \
-             ConditionalCheckFailedException; Request ID: R; Proxy: null)"
+            "No (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ConditionalCheckFailedException; Request ID: \
+             R; Proxy: null)"
         );
-        let failure = sdk_failure("dynamodb", &error);
+        let failure = sdk_failure("dynamodb", error);
         assert_eq!(failure.error, "DynamoDb.ConditionalCheckFailedException");
-        assert_eq!(
-            failure.cause,
-            "The conditional request failed (Service: DynamoDb, Status Code: 400, Request ID: R)"
-        );
+        assert_eq!(failure.cause, "No (Service: DynamoDb, Status Code: 400, Request ID: R)");
+    }
+
+    #[test]
+    fn what_an_api_does_not_model_has_the_name_of_the_whole_service() {
+        let error = refused("SNS.AmazonSNSException", "KMSUnknown");
+        assert_eq!(service_failure(&error).error, "SNS.AmazonSNSException");
+        assert_eq!(sdk_failure("sns", error).error, "Sns.SnsException");
+        let error = refused("DynamoDB.AmazonDynamoDBException", "ValidationException");
+        assert_eq!(sdk_failure("dynamodb", error).error, "DynamoDb.DynamoDbException");
+    }
+
+    #[test]
+    fn a_service_that_gave_no_answer_is_the_clients_failure() {
+        let error = ServiceError {
+            error: "SQS.SdkClientException".into(),
+            message: "Unable to execute HTTP request: Connection refused".into(),
+            refusal: None,
+        };
+        let failure = service_failure(&error);
+        assert_eq!(failure.error, "SQS.SdkClientException");
+        assert_eq!(failure.cause, "Unable to execute HTTP request: Connection refused");
+        let failure = sdk_failure("sqs", error);
+        assert_eq!(failure.error, "Sqs.SdkClientException");
+        assert_eq!(failure.cause, "Unable to execute HTTP request: Connection refused");
+    }
+
+    #[test]
+    fn a_functions_own_payload_is_the_cause_to_the_letter() {
+        let payload = r#"{"errorMessage": "no", "errorType": "Exception", "stackTrace": ["  File \"a.py\""]}"#;
+        let failure = function_failure("f", FunctionError::Unhandled { payload: payload.into() });
+        assert_eq!((failure.error.as_str(), failure.cause.as_str()), ("Exception", payload));
+    }
+
+    #[test]
+    fn a_function_that_gave_no_error_type_failed_for_unknown_reasons() {
+        let payload = r#"{"errorMessage":"Task timed out after 3.00 seconds"}"#;
+        let failure = function_failure("f", FunctionError::Unhandled { payload: payload.into() });
+        assert_eq!(failure.error, "Lambda.Unknown");
+        assert!(failure.cause.ends_with(&format!("Returned payload: {payload}")), "{}", failure.cause);
+    }
+
+    #[test]
+    fn errors_and_causes_are_no_longer_than_awss() {
+        let payload = json!({"errorType": "ä".repeat(300), "errorMessage": "ü".repeat(40_000)}).to_string();
+        let failure = function_failure("f", FunctionError::Unhandled { payload });
+        assert_eq!(failure.error.chars().count(), 256);
+        assert_eq!(failure.cause.chars().count(), 32_768);
+    }
+
+    #[test]
+    fn an_invocation_is_asked_for_with_all_that_lambda_takes() {
+        let asked = invocation(json!({
+            "FunctionName": "f", "Qualifier": "live", "InvocationType": "Event", "LogType": "Tail",
+            "ClientContext": "e30=", "Payload": {"a": 1}
+        }))
+        .unwrap();
+        assert_eq!(asked.function, "f");
+        assert_eq!(asked.qualifier.as_deref(), Some("live"));
+        assert_eq!(asked.invocation_type, InvocationType::Event);
+        assert_eq!(asked.client_context.as_deref(), Some("e30="));
+        assert!(asked.log_tail);
+        assert_eq!(asked.payload, json!({"a": 1}));
+        assert!(invocation(json!({"FunctionName": "f", "InvocationType": "Later"})).is_err());
     }
 }

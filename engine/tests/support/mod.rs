@@ -4,7 +4,9 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use asl_engine::{Clock, FunctionError, Integrations, Options, ServiceError, StepFunctions};
+use asl_engine::{
+    Clock, FunctionError, Integrations, Invoked, Options, Refusal, ServiceAnswer, ServiceError, StepFunctions,
+};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
@@ -39,17 +41,22 @@ struct Functions(mpsc::UnboundedSender<Invocation>);
 
 #[async_trait]
 impl Integrations for Functions {
-    async fn invoke_function(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
+    async fn invoke_function(&self, invocation: asl_engine::Invocation) -> Result<Invoked, FunctionError> {
         let (returned, answer) = oneshot::channel();
-        let _ = self.0.send(Invocation { function: function.to_owned(), payload, returned });
+        let _ = self.0.send(Invocation { function: invocation.function, payload: invocation.payload, returned });
         match answer.await {
-            Ok(answer) => answer,
+            Ok(answer) => answer.map(Invoked::from),
             // The test has dropped the call: it never returns.
             Err(_) => std::future::pending().await,
         }
     }
 
-    async fn call_service(&self, service: &str, action: &str, parameters: Value) -> Result<Value, ServiceError> {
+    async fn call_service(
+        &self,
+        service: &str,
+        action: &str,
+        parameters: Value,
+    ) -> Result<ServiceAnswer, ServiceError> {
         let _ = action;
         if parameters["TableName"] == "missing" {
             return Err(ServiceError {
@@ -58,11 +65,14 @@ impl Integrations for Functions {
                     if service == "dynamodb" { "DynamoDB" } else { service }
                 ),
                 message: "Requested resource not found".into(),
-                status: 400,
-                request_id: "R".into(),
+                refusal: Some(Refusal {
+                    code: "ResourceNotFoundException".into(),
+                    status: 400,
+                    request_id: "R".into(),
+                }),
             });
         }
-        Ok(json!({}))
+        Ok(json!({}).into())
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
         variables: variables.as_deref(),
         mocked: mock.is_some(),
     };
-    let (name, definition) = stage::set(&wanted)?;
+    let (name, definition) = stage::set(engine, &wanted)?;
     let now = engine.clock.now();
     let facts = Facts::new(&engine.options, role_arn, input, context, now);
     let retried = configuration.map_or(0, |configuration| configuration.retried);

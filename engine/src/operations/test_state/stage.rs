@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{definition::Definition, protocol::Fault};
+use crate::{definition::Definition, engine::Engine, protocol::Fault};
 
 /// What the stand-ins of following states are called: no name of a state begins with a control character.
 const NEXT: &str = "\u{1}next ";
@@ -27,7 +27,7 @@ pub(super) struct Wanted<'a> {
 }
 
 /// The state to test in a definition of its own, and its name.
-pub(super) fn set(wanted: &Wanted<'_>) -> Result<(String, Definition), Fault> {
+pub(super) fn set(engine: &Engine, wanted: &Wanted<'_>) -> Result<(String, Definition), Fault> {
     let mut given: Map<String, Value> = serde_json::from_str(wanted.definition)
         .map_err(|error| Fault::InvalidDefinition(format!("INVALID_JSON_DESCRIPTION: {error}")))?;
     let mut whole = Map::new();
@@ -60,8 +60,10 @@ pub(super) fn set(wanted: &Wanted<'_>) -> Result<(String, Definition), Fault> {
     };
     whole.insert("StartAt".into(), start.into());
     whole.insert("States".into(), states.into());
-    let definition = Definition::parse(&Value::Object(whole).to_string())
-        .map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
+    let whole = Value::Object(whole).to_string();
+    // What a mock stands for need not be there.
+    let definition = if wanted.mocked { Definition::parse(&whole) } else { engine.read_definition(&whole) };
+    let definition = definition.map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
     Ok((name, definition))
 }
 
