@@ -100,6 +100,12 @@ impl Clock for ManualClock {
     }
 }
 
+async fn open(folder: &Path, clock: Arc<dyn Clock>, integrations: Arc<dyn Integrations>) -> StepFunctions {
+    let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+    let database = folder.join("step-functions.sqlite");
+    StepFunctions::open_with_clock(&database, options, integrations, clock).await.expect("opens")
+}
+
 /// An engine and what it calls.
 pub struct Desk {
     pub engine: StepFunctions,
@@ -109,10 +115,13 @@ pub struct Desk {
 impl Desk {
     pub async fn open(folder: &Path, clock: Arc<dyn Clock>) -> Self {
         let (sender, calls) = mpsc::unbounded_channel();
-        let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
-        let database = folder.join("step-functions.sqlite");
-        let engine = StepFunctions::open_with_clock(&database, options, Arc::new(Functions(sender)), clock).await;
-        Self { engine: engine.expect("opens"), calls: Mutex::new(calls) }
+        Self { engine: open(folder, clock, Arc::new(Functions(sender))).await, calls: Mutex::new(calls) }
+    }
+
+    /// An engine that calls something else than the test.
+    pub async fn open_with(folder: &Path, clock: Arc<dyn Clock>, integrations: Arc<dyn Integrations>) -> Self {
+        let (_, calls) = mpsc::unbounded_channel();
+        Self { engine: open(folder, clock, integrations).await, calls: Mutex::new(calls) }
     }
 
     /// The next call of a function.
@@ -179,6 +188,20 @@ impl Desk {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), there).await.unwrap_or_else(|_| panic!("no {event}"));
+    }
+
+    /// Waits until the execution has ended; how it did.
+    pub async fn end(&self, execution: &str) -> Value {
+        let over = async {
+            loop {
+                let described = self.describe(execution).await;
+                if described["status"] != "RUNNING" {
+                    return described;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), over).await.expect("an end within ten seconds")
     }
 
     pub async fn succeed(&self, token: &str, output: &Value) -> Result<Value, (String, String)> {
