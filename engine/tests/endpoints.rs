@@ -320,6 +320,17 @@ async fn a_function_that_is_nowhere_is_found_missing_when_it_is_called() {
 }
 
 #[tokio::test]
+async fn the_short_names_that_sam_gives_to_errors_are_lambdas() {
+    let stage = Stage::open().await;
+    let body = json!({"Type": "Service", "Message": "ServiceException"});
+    stage.services.will(Reply::with(500, body).and("x-amzn-errortype", "Service"));
+    let end = stage.run(json!({"Resource": "arn:aws:lambda:eu-west-2:000000000000:function:greet"})).await;
+    let (error, cause) = error_and_cause(&end);
+    assert_eq!(error, "Lambda.ServiceException");
+    assert!(cause.contains("; Status Code: 500; Error Code: ServiceException; "), "{cause}");
+}
+
+#[tokio::test]
 async fn without_an_endpoint_functions_are_still_accepted_and_missing_when_called() {
     let folder = tempfile::tempdir().expect("a folder");
     let endpoints = Endpoints::new(EndpointUrls::default(), "eu-west-2");

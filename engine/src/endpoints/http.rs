@@ -13,6 +13,9 @@ use time::{OffsetDateTime, macros::format_description};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a connection is kept for the next request: local servers are quick to close theirs, and a request that meets
+/// with that gets no answer.
+const KEEP: Duration = Duration::from_secs(2);
 /// The longest answer that is read, in bytes: Lambda answers with up to 6 MB. States may hold 262,144 bytes.
 const LONGEST: usize = 8 << 20;
 
@@ -67,7 +70,10 @@ impl Http {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT));
         connector.set_nodelay(true);
-        Self { client: Client::builder(TokioExecutor::new()).build(connector), region: region.to_owned() }
+        Self {
+            client: Client::builder(TokioExecutor::new()).pool_idle_timeout(KEEP).build(connector),
+            region: region.to_owned(),
+        }
     }
 
     /// Sends a request and reads the answer.

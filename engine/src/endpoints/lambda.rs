@@ -18,13 +18,7 @@ pub(super) static KIND: Kind = Kind {
     signing: "lambda",
     prefix: "Lambda",
     unmodelled: "AWSLambdaException",
-    codes: &[
-        // As `sam local start-lambda` shortens them.
-        ("InvalidRequestContent", "InvalidRequestContentException"),
-        ("ResourceNotFound", "ResourceNotFoundException"),
-        ("Service", "ServiceException"),
-        ("UnsupportedMediaType", "UnsupportedMediaTypeException"),
-    ],
+    codes: &[],
 };
 
 const FUNCTIONS: &str = "/2015-03-31/functions/";
@@ -151,10 +145,12 @@ fn document(reply: &Reply) -> Value {
 
 fn said(reply: &Reply) -> Said {
     let mut said = aws_json::said(reply);
-    // "Function not found: …" and the like name themselves in `Type` only as whose fault it is.
-    if said.exception.is_none() && reply.status == 404 {
-        said.exception = Some("ResourceNotFoundException".into());
-    }
+    said.exception = match said.exception.as_deref() {
+        None if reply.status == 404 => Some("ResourceNotFoundException".into()),
+        // `sam local start-lambda` leaves the end out: `ResourceNotFound`, `Service`.
+        Some(short) if !short.ends_with("Exception") => Some(format!("{short}Exception")),
+        _ => said.exception,
+    };
     said
 }
 

@@ -89,7 +89,10 @@ impl Service {
             signing: self.kind.signing,
             patience: self.patience,
         };
-        self.http.send(ask).await.map_err(|why| self.kind.no_answer(&why))
+        self.http.send(ask).await.map_err(|why| {
+            tracing::warn!(service = self.kind.name, endpoint = self.base, why, "a service gave no answer");
+            self.kind.no_answer(&why)
+        })
     }
 
     /// A refusal, of the parts that the service's protocol has for one.
