@@ -5,6 +5,7 @@
 
 mod callbacks;
 mod crashes;
+mod endpoints;
 mod manual_valuations;
 mod operating;
 mod secrets;

@@ -59,6 +59,7 @@ fn a_flag_that_is_wrong_says_what_would_be_right() {
         (["--valuation-timout", "5s"], "a similar argument exists: '--valuation-timeout'"),
         (["--listen", "localhost"], "invalid socket address"),
         (["--region", "London"], "a region is named like eu-west-2"),
+        (["--sqs-endpoint", "https://sqs.example"], "over http; write it like http://127.0.0.1:3001"),
     ] {
         let output = loan_desk(&[&["serve"], arguments.as_slice()].concat());
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -1,0 +1,67 @@
+//! What the embedded Step Functions reaches at endpoints, beside the desk's own functions and tables.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{Router, extract::State, http::Uri};
+use serde_json::{Value, json};
+
+use crate::support::{Desk, Setup};
+
+/// Lambda's API as far as this test needs it: every function answers with its name. The addresses it was asked at.
+async fn lambda() -> (String, Arc<Mutex<Vec<String>>>) {
+    async fn answer(State(asked): State<Arc<Mutex<Vec<String>>>>, uri: Uri) -> String {
+        asked.lock().unwrap().push(uri.path().to_owned());
+        json!(uri.path().split('/').nth(3)).to_string()
+    }
+    let asked = Arc::default();
+    let router = Router::new().fallback(answer).with_state(Arc::clone(&asked));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, asked)
+}
+
+fn one_task(resource: &str) -> String {
+    json!({"StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": resource, "End": true}}}).to_string()
+}
+
+/// Creates a state machine of one Task; its ARN, or why it was refused.
+async fn create(desk: &Desk, name: &str, resource: &str) -> Result<String, String> {
+    let create = desk.step_functions().create_state_machine().name(name).definition(one_task(resource));
+    let created = create.role_arn("arn:aws:iam::000000000000:role/test").send().await;
+    created.map(|created| created.state_machine_arn).map_err(|error| {
+        let error = error.into_service_error();
+        error.meta().message().unwrap_or_default().to_owned()
+    })
+}
+
+#[tokio::test]
+async fn a_function_is_the_desks_own_before_it_is_the_endpoints() {
+    let (url, asked) = lambda().await;
+    let desk = Setup::new().with("--lambda-endpoint", url).start().await;
+    for (name, function) in [("other", "greet"), ("own", "loan-desk-manual-valuation")] {
+        let resource = format!("arn:aws:lambda:eu-west-2:000000000000:function:{function}");
+        let machine = create(&desk, name, &resource).await.expect("a function is taken");
+        let start = desk.step_functions().start_execution().state_machine_arn(machine).input("{}");
+        let execution = start.send().await.expect("it is started").execution_arn;
+        let end = desk.ended(&execution).await;
+        if name == "other" {
+            assert_eq!(end.output.as_deref(), Some(r#""greet""#));
+        } else {
+            // It does not understand an empty payload; nobody else was asked instead.
+            assert_eq!(end.error.as_deref(), Some("InvalidApplication"));
+            let cause: Value = serde_json::from_str(end.cause.as_deref().unwrap_or_default()).expect("JSON");
+            assert_eq!(cause["errorType"], "InvalidApplication");
+        }
+    }
+    assert_eq!(*asked.lock().unwrap(), ["/2015-03-31/functions/greet/invocations"]);
+}
+
+#[tokio::test]
+async fn a_workflow_that_needs_an_endpoint_is_refused_with_the_flag_that_brings_it() {
+    let desk = Setup::new().start().await;
+    let refused = create(&desk, "queue", "arn:aws:states:::sqs:sendMessage").await.expect_err("it has no endpoint");
+    assert!(refused.contains("SQS needs --sqs-endpoint. at /States/Call/Resource"), "{refused}");
+    // DynamoDB is inside.
+    create(&desk, "table", "arn:aws:states:::dynamodb:getItem").await.expect("it is taken");
+}
