@@ -39,7 +39,7 @@ pub struct Scope<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}: {cause}")]
 pub struct QueryError {
-    /// `States.Runtime`, `States.QueryEvaluationError`, `States.ParameterPathFailure`, `States.IntrinsicFailure`, …
+    /// `States.Runtime`, `States.QueryEvaluationError`, `States.ReferencePathConflict`, …
     pub error: &'static str,
     /// AWS's text without the "An error occurred while executing the state …" that the interpreter puts before it.
     pub cause: String,

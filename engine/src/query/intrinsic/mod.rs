@@ -68,8 +68,8 @@ impl Call {
     /// Calls the function.
     ///
     /// # Errors
-    /// `States.Runtime` where an argument's path finds nothing, else `States.IntrinsicFailure`; the cause shows the
-    /// call as it stands in the definition.
+    /// `States.Runtime`, whatever goes wrong: `States.IntrinsicFailure` is reserved for future use on AWS. The cause
+    /// shows the call as it stands in the definition.
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
         self.evaluate_within(scope, &Allowance::new())
     }
@@ -80,11 +80,7 @@ impl Call {
 
     /// `whole` is the outermost call, by which messages name the place.
     fn call(&self, scope: &Scope, whole: &str, allowance: &Allowance) -> Result<Value, QueryError> {
-        let fail = |error, why: String| QueryError {
-            error,
-            cause: format!("The function '{whole}' had the following error: {why}"),
-            location: None,
-        };
+        let fail = |why: String| QueryError::runtime(format!("The function '{whole}' had the following error: {why}"));
         let mut values = Vec::with_capacity(self.arguments.len());
         for (at, argument) in self.arguments.iter().enumerate() {
             values.push(match argument {
@@ -93,19 +89,16 @@ impl Call {
                 Argument::Literal(value) => value.clone(),
                 Argument::Path(path) => path.find(scope, allowance).map_err(|miss| match miss {
                     Miss::TooMuch(error) => error,
-                    Miss::NotFound(_) => fail(
-                        "States.Runtime",
-                        format!(
-                            "The JsonPath argument for the field '{}' could not be found in the input '{}'",
-                            path.source(),
-                            scope.input
-                        ),
-                    ),
+                    Miss::NotFound(_) => fail(format!(
+                        "The JsonPath argument for the field '{}' could not be found in the input '{}'",
+                        path.source(),
+                        scope.input
+                    )),
                 })?,
                 Argument::Call(call) => call.call(scope, whole, allowance)?,
             });
         }
-        self.function.apply(Arguments::new(values)).map_err(|why| fail("States.IntrinsicFailure", why))
+        self.function.apply(Arguments::new(values)).map_err(fail)
     }
 }
 

@@ -22,7 +22,7 @@ fn format_fills_in_what_braces_stand_for() {
     assert_eq!(value("States.Format('no braces')", json!({})), json!("no braces"));
     assert_eq!(value("States.Format($.t, 'x')", json!({"t": "<{}>"})), json!("<x>"));
     assert_eq!(value("States.Format('{}', $)", json!({"a": 1})), json!("{\"a\":1}"));
-    assert_eq!(call("States.Format('{} {}', 1)", json!({})).unwrap_err().error, "States.IntrinsicFailure");
+    assert_eq!(call("States.Format('{} {}', 1)", json!({})).unwrap_err().error, "States.Runtime");
 }
 
 #[test]
