@@ -25,7 +25,7 @@ pub(super) fn evaluate(ast: &AstNode, source: &str, scope: &Scope) -> Result<Val
     let result = run(ast, source, scope, TIMEOUT).and_then(|value| guard::weigh(&value).map(|_| value));
     match result {
         Ok(JValue::Undefined) => Err("returned nothing (undefined).".into()),
-        Ok(value) => to_json(&value, MAX_DEPTH).map_err(|why| format!("threw an error during evaluation: {why}")),
+        Ok(value) => to_json(&value, MAX_DEPTH),
         Err(error) => {
             let mut rerun =
                 |part: &AstNode| run(part, source, scope, RERUN_TIMEOUT).map_err(|error| error.message().to_owned());
@@ -72,9 +72,13 @@ fn bind(context: &mut Context, source: &str, scope: &Scope) {
     }
 }
 
-/// A result as JSON: whole numbers without a fraction, what is undefined left out.
+/// A result as JSON: whole numbers without a fraction, what is undefined left out. JSON has no functions.
 fn to_json(value: &JValue, depth: usize) -> Result<Value, String> {
-    let deeper = || depth.checked_sub(1).ok_or_else(|| format!("the result is nested deeper than {MAX_DEPTH} levels"));
+    let deeper = || {
+        depth.checked_sub(1).ok_or_else(|| {
+            format!("threw an error during evaluation: the result is nested deeper than {MAX_DEPTH} levels")
+        })
+    };
     Ok(match value {
         JValue::Null | JValue::Undefined => Value::Null,
         JValue::Bool(value) => Value::Bool(*value),
@@ -92,7 +96,9 @@ fn to_json(value: &JValue, depth: usize) -> Result<Value, String> {
             }
             Value::Object(object)
         }
-        JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => Value::String(String::new()),
+        JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => {
+            return Err("returned an unsupported result type.".to_owned());
+        }
     })
 }
 

@@ -84,6 +84,13 @@ fn failure(source: &str) -> String {
 }
 
 #[test]
+fn a_function_is_no_result() {
+    for source in ["function($x) { $x }", "$sum", "/a/", "{'f': $sum}", "[1, function() { 1 }]"] {
+        assert_eq!(failure(source), "returned an unsupported result type.", "{source}");
+    }
+}
+
+#[test]
 fn failures_are_in_the_words_of_aws() {
     for (source, message) in [
         ("$eval('1+1')", "T1006: Attempted to invoke a non-function"),
