@@ -16,6 +16,9 @@ use crate::{
 /// AWS's limit on a state's input, output and result, in bytes of UTF-8.
 pub(super) const MAX_PAYLOAD: usize = 262_144;
 
+/// What goes wrong without being anybody's answer, such as a path that finds nothing.
+pub(super) const RUNTIME: &str = "States.Runtime";
+
 /// Why a state failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
@@ -44,7 +47,7 @@ impl Failure {
     }
 
     pub fn history_is_full() -> Self {
-        Self::new("States.Runtime", "The execution reached the maximum number of history events (25000).")
+        Self::new(RUNTIME, "The execution reached the maximum number of history events (25000).")
     }
 
     pub fn details(&self) -> history::Failure {
@@ -90,7 +93,7 @@ impl Run<'_> {
         let (mut id, mut failure) = (id, failure);
         self.aborted.clear();
         while !self.state.over {
-            if is_fatal(&failure) {
+            if self.is_fatal(id, &failure) {
                 self.fail_execution(self.branch(id).previous, failure);
                 return;
             }
@@ -127,7 +130,8 @@ impl Run<'_> {
         let (retriers, catchers) = state.body.handlers();
         let error = failure.error.as_deref();
         let matches = |errors: &[String]| matches_error(errors, error, failure.by_heartbeat);
-        if let Some((at, retrier)) = retriers.iter().enumerate().find(|(_, retrier)| matches(&retrier.errors)) {
+        let retrier = retriers.iter().enumerate().find(|(_, retrier)| matches(&retrier.errors));
+        if let Some((at, retrier)) = retrier.filter(|_| error != Some(RUNTIME)) {
             let used = self.branch(id).attempts.get(at).copied().unwrap_or(0);
             if used < retrier.max_attempts {
                 let delay = retrier.delay_milliseconds(used, self.chance());
@@ -187,6 +191,19 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a failure of a branch fails the execution at once, wherever it happens: States.Runtime that no Catch on
+    /// the way out names. The wildcards don't match it, and it is never retried.
+    pub fn is_fatal(&self, id: BranchId, failure: &Failure) -> bool {
+        failure.error.as_deref() == Some(RUNTIME) && !self.is_runtime_caught(id)
+    }
+
+    fn is_runtime_caught(&self, id: BranchId) -> bool {
+        std::iter::successors(Some(id), |id| self.branch(*id).parent).any(|id| {
+            let (_, catchers) = self.current(id).body.handlers();
+            catchers.iter().any(|catcher| catcher.errors.iter().any(|error| error == RUNTIME))
+        })
+    }
+
     /// A number in [0, 1) for a retry's jitter.
     fn chance(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "53 bits are what a double holds")]
@@ -202,11 +219,6 @@ impl Run<'_> {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
-}
-
-/// States.Runtime cannot be retried nor caught, and fails the execution at once, wherever it happens.
-pub(super) fn is_fatal(failure: &Failure) -> bool {
-    failure.error.as_deref() == Some("States.Runtime")
 }
 
 /// What a template for variables gives is always an object: the definition holds one.

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use super::{
     Payload,
     data::{Outgoing, Way},
-    failure::{Failure, is_fatal},
+    failure::Failure,
     run::Run,
     state::{BranchId, Phase},
 };
 use crate::{
     definition::{Body, Parallel, ProcessorMode, State},
-    history::{EventKind, Iteration},
+    history::{EventKind, Iteration, StateKind},
     query::QueryError,
 };
 
@@ -60,7 +60,7 @@ impl Run<'_> {
     /// A Parallel's or Map's own query failed: unless that fails the execution at once, the state tells of it.
     pub fn container_query_failed(&mut self, id: BranchId, error: QueryError, previous: i64) -> Failure {
         let failure = self.query_failed(id, error, previous);
-        if !is_fatal(&failure) {
+        if !self.is_fatal(id, &failure) {
             let failed = match self.current(id).body {
                 Body::Map(_) => EventKind::MapStateFailed,
                 _ => EventKind::ParallelStateFailed,
@@ -102,7 +102,8 @@ impl Run<'_> {
             Phase::MapRun { .. } => self.record(previous, EventKind::MapRunAborted),
             _ => previous,
         };
-        if !matches!(phase, Phase::Ready | Phase::Settled) {
+        // The API has such an event for these alone: the others are never in between.
+        if matches!(kind, StateKind::Wait | StateKind::Task | StateKind::Parallel | StateKind::Map) {
             self.record(previous, EventKind::StateAborted(kind));
         }
         if let Some(parent) = parent.filter(|parent| *parent == around)

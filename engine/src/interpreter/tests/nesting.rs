@@ -77,6 +77,42 @@ fn a_runtime_error_in_a_branch_fails_the_execution_at_once() {
     assert_eq!(play.error(), (Some("States.Runtime"), Some(cause)));
 }
 
+#[test]
+fn a_runtime_error_is_caught_by_a_catch_that_names_it_and_never_retried() {
+    let broken = json!({"Type": "Parallel", "End": true, "Branches": [
+        {"StartAt": "Fast", "States": {"Fast": {"Type": "Pass", "Parameters": {"m.$": "$.nope"}, "End": true}}},
+        {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 5, "End": true}}},
+    ]});
+    let states = json!({
+        "Both": {
+            "Type": "Parallel", "End": true, "Branches": [{"StartAt": "Inner", "States": {"Inner": broken}}],
+            "Retry": [{"ErrorEquals": ["States.Runtime"]}],
+            "Catch": [
+                {"ErrorEquals": ["States.TaskFailed"], "Next": "No"},
+                {"ErrorEquals": ["Other", "States.Runtime"], "ResultPath": "$.error", "Next": "Yes"},
+            ],
+        },
+        "Yes": {"Type": "Succeed"}, "No": {"Type": "Fail"},
+    });
+    let play = Play::start(&machine(&states), &json!({}));
+    assert_eq!(
+        play.trace()[4..],
+        [
+            "5<-4 ParallelStateStarted",
+            "6<-5 PassStateEntered",
+            "7<-5 WaitStateEntered",
+            "8<-7 WaitStateAborted",
+            "9<-6 ParallelStateFailed",
+            "10<-9 ParallelStateFailed",
+            "11<-10 ParallelStateExited",
+            "12<-11 SucceedStateEntered",
+            "13<-12 SucceedStateExited",
+            "14<-13 ExecutionSucceeded"
+        ]
+    );
+    assert_eq!(play.output()["error"]["Error"], "States.Runtime");
+}
+
 fn each(more: &Value) -> Value {
     let mut map = json!({"Type": "Map", "End": true, "ItemProcessor": pass("One")});
     for (field, value) in more.as_object().unwrap() {
