@@ -17,7 +17,7 @@ use crate::{
     interpreter::{self, Command, Event, ExecutionFacts, ExecutionState, Outcome, Payload, TaskId, Work},
     store::{
         Call, Ended, ExecutionId, Transaction,
-        activities::{self, Offer},
+        activities::{self, Activity, Offer},
         calls,
         executions::{self, End, Execution, Status},
         history, map_runs,
@@ -90,6 +90,8 @@ impl Transaction<'_> {
         let version = execution.version.map(|number| self.options.qualified_arn(state_machine, number));
         let alias = execution.alias.as_ref().map(|name| self.options.qualified_arn(state_machine, name));
         let token = |task: TaskId| self.signer.task_token(id, task).as_str().to_owned();
+        // Should it not be readable now, offering a task to it tells why.
+        let has_activity = |arn: &str| self.activity(arn).map_or(true, |activity| activity.is_some());
         look(&ExecutionFacts {
             execution_arn: &self.options.arn_of(execution, state_machine),
             execution_name: execution.shown_name(),
@@ -106,6 +108,7 @@ impl Transaction<'_> {
             redriven: execution.redriven.map(from_millis),
             seed: self.signer.seed(id),
             token: &token,
+            has_activity: &has_activity,
             is_late: &|| begun.elapsed() > PATIENCE,
             probe: None,
         })
@@ -146,15 +149,8 @@ impl Transaction<'_> {
     fn carry_out(&mut self, id: ExecutionId, command: Command, follows: &mut Follows) -> Result<()> {
         match command {
             Command::Perform { task, work: Work::Activity { activity_arn, input } } => {
-                let activity = match Arn::parse(&activity_arn, self.options) {
-                    Ok(Arn::Activity { name }) => activities::by_name(self.connection, name)?,
-                    _ => None,
-                };
-                let Some(activity) = activity else {
-                    let cause = format!("The activity {activity_arn} does not exist");
-                    follows.push_back((id, failed(task, "States.Runtime", cause)));
-                    return Ok(());
-                };
+                // There is one, or the interpreter would not ask for it.
+                let Some(activity) = self.activity(&activity_arn)? else { return Ok(()) };
                 let offer = Offer { execution: id, task, input: input.to_string() };
                 activities::offer(self.connection, activity.id, &offer)?;
                 self.effects.offers.push(activity.name);
@@ -178,6 +174,13 @@ impl Transaction<'_> {
             Command::Finish(_) => {}
         }
         Ok(())
+    }
+
+    fn activity(&self, arn: &str) -> Result<Option<Activity>> {
+        match Arn::parse(arn, self.options) {
+            Ok(Arn::Activity { name }) => activities::by_name(self.connection, name),
+            _ => Ok(None),
+        }
     }
 
     /// Nobody waits for the task any more. An offer to workers stays until one of them would get it.

@@ -54,6 +54,8 @@ pub enum EventKind {
     LambdaFunctionFailed(Failure),
     LambdaFunctionTimedOut(Failure),
     ActivityScheduled(ActivityScheduled),
+    /// Instead of ActivityScheduled.
+    ActivityScheduleFailed(Failure),
     ActivityStarted(ActivityStarted),
     ActivitySucceeded(Output),
     ActivityFailed(Failure),
@@ -115,6 +117,9 @@ impl EventKind {
                 with(map, "LambdaFunctionTimedOut", "lambdaFunctionTimedOutEventDetails", d)
             }
             K::ActivityScheduled(d) => with(map, "ActivityScheduled", "activityScheduledEventDetails", d),
+            K::ActivityScheduleFailed(d) => {
+                with(map, "ActivityScheduleFailed", "activityScheduleFailedEventDetails", d)
+            }
             K::ActivityStarted(d) => with(map, "ActivityStarted", "activityStartedEventDetails", d),
             K::ActivitySucceeded(d) => with(map, "ActivitySucceeded", "activitySucceededEventDetails", d),
             K::ActivityFailed(d) => with(map, "ActivityFailed", "activityFailedEventDetails", d),

@@ -71,6 +71,7 @@ pub use state::ExecutionState;
 ///     redriven: None,
 ///     seed: 1,
 ///     token: &|task| format!("token of {task:?}"),
+///     has_activity: &|_| true,
 ///     is_late: &|| false,
 ///     probe: None,
 /// };
@@ -118,6 +119,8 @@ pub struct ExecutionFacts<'a> {
     pub seed: u64,
     /// The token that answers a task: the same token whenever asked for the same task, and unguessable.
     pub token: &'a dyn Fn(TaskId) -> String,
+    /// Whether there is an activity of this ARN, for workers to poll.
+    pub has_activity: &'a dyn Fn(&str) -> bool,
     /// Whether the step has taken its time: it then ends, and the rest of it is the next one. Asked after each move.
     pub is_late: &'a dyn Fn() -> bool,
     /// None but where a single state is tested.

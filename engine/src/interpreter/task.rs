@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     Command, NotPending, Pattern, Payload, TaskId, TimerId, Work,
     data::{Outgoing, Way},
-    failure::{Failure, MAX_PAYLOAD},
+    failure::{Failure, MAX_PAYLOAD, RUNTIME},
     run::Run,
     simple::seconds_of,
     state::{BranchId, Heartbeat, Pending, Phase},
@@ -51,6 +51,11 @@ impl Run<'_> {
                 Work::Function { function: arn.clone(), payload: arguments.value().clone() }
             }
             Resource::Activity { arn } => {
+                if !(self.facts.has_activity)(arn) {
+                    let failure = Failure::new(RUNTIME, format!("The activity {arn} does not exist"));
+                    self.tell(id, EventKind::ActivityScheduleFailed(failure.details()));
+                    return Err(failure);
+                }
                 self.tell(
                     id,
                     EventKind::ActivityScheduled(ActivityScheduled {

@@ -275,3 +275,17 @@ fn a_function_by_its_arn_has_events_of_its_own() {
     play.fail("Exception", "{}");
     assert_eq!(play.types()[4..], ["LambdaFunctionFailed", "ExecutionFailed"]);
 }
+
+#[test]
+fn a_task_for_an_activity_that_does_not_exist_is_not_scheduled() {
+    let arn = "arn:aws:states:eu-west-2:000000000000:activity:nobody";
+    let states = json!({"Ask": {
+        "Type": "Task", "Resource": arn, "TimeoutSeconds": 5, "End": true,
+        "Retry": [{"ErrorEquals": ["States.ALL"]}],
+    }});
+    let play = Play::start(&machine(&states), &json!({}));
+    assert_eq!(play.trace()[2..], ["3<-2 ActivityScheduleFailed", "4<-3 ExecutionFailed"]);
+    let why = json!({"error": "States.Runtime", "cause": format!("The activity {arn} does not exist")});
+    assert_eq!(play.history[2]["activityScheduleFailedEventDetails"], why);
+    assert_eq!(play.last()["executionFailedEventDetails"], why);
+}

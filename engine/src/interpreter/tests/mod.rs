@@ -82,6 +82,7 @@ impl Play {
             redriven: None,
             seed: 42,
             token: &token,
+            has_activity: &|arn| !arn.ends_with(":nobody"),
             is_late: &|| self.late,
             probe: None,
         };

@@ -158,6 +158,8 @@ impl Facts {
             redriven: None,
             seed: self.seed,
             token: &token,
+            // What would poll it is the mock.
+            has_activity: &|_| true,
             is_late: &|| false,
             probe: Some(&Probe { inspect, context: &self.context }),
         })
