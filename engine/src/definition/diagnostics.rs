@@ -55,10 +55,11 @@ pub struct Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)?;
-        if !self.location.is_empty() {
-            write!(f, " at {}", self.location)?;
+        match self.location.as_str() {
+            "" if self.code == Code::MissingEndState => f.write_str(" at null"),
+            "" => Ok(()),
+            location => write!(f, " at {location}"),
         }
-        Ok(())
     }
 }
 

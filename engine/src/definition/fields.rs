@@ -4,7 +4,10 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value};
 
-use super::diagnostics::{Code, Diagnostic, Diagnostics};
+use super::{
+    QueryLanguage,
+    diagnostics::{Code, Diagnostic, Diagnostics},
+};
 use crate::query::jsonata::{ExpressionError, Refusal};
 
 /// Where the problems of one definition are collected.
@@ -30,17 +33,23 @@ pub(super) struct Fields<'d> {
     location: String,
     known: Vec<&'static str>,
     problems: &'d Problems,
+    /// Whether they are a Catcher's, which can read what a state failed with.
+    catches: bool,
 }
 
 impl<'d> Fields<'d> {
     /// `None`, and a problem, when the value is no object.
     pub fn of(value: &'d Value, location: String, problems: &'d Problems) -> Option<Self> {
         if let Value::Object(object) = value {
-            Some(Self { object, location, known: Vec::new(), problems })
+            Some(Self { object, location, known: Vec::new(), problems, catches: false })
         } else {
             problems.report(Code::SchemaValidationFailed, "Expected value of type Object", location);
             None
         }
+    }
+
+    pub fn of_catcher(self) -> Self {
+        Self { catches: true, ..self }
     }
 
     pub fn location(&self) -> &str {
@@ -69,9 +78,18 @@ impl<'d> Fields<'d> {
         self.problems.report(code, error.reason.as_str(), self.location_of(field) + &error.place);
     }
 
+    /// Reports that a field reads `$states.errorOutput`, where that is not to be had.
+    pub fn refuse_error_output(&self, field: &str, place: &str) {
+        if !self.catches {
+            let message = "Field '$states.errorOutput' does not exist.";
+            self.problems.report(Code::UnsupportedJsonataExpression, message, self.location_of(field) + place);
+        }
+    }
+
     /// Reports what is wrong with the object as a whole.
     pub fn wrong_here(&self, message: impl Into<String>) {
-        self.problems.report(Code::SchemaValidationFailed, message, self.location.clone());
+        let location = if self.location.is_empty() { "/" } else { &self.location };
+        self.problems.report(Code::SchemaValidationFailed, message, location);
     }
 
     pub fn has(&self, field: &str) -> bool {
@@ -164,12 +182,27 @@ impl<'d> Fields<'d> {
 
     /// Reports the fields that nobody asked for.
     pub fn finish(self) {
-        for field in self.object.keys() {
-            // A comment may stand anywhere.
-            if field != "Comment" && !self.known.contains(&field.as_str()) {
-                let message = format!("Field '{field}' is not supported");
-                self.problems.report(Code::SchemaValidationFailed, message, self.location.clone());
-            }
+        for field in self.unknown() {
+            self.wrong_here(format!("Field '{field}' is not supported"));
         }
+    }
+
+    /// As [`Self::finish`], of what is written in `language`: a field of the other language is told as such.
+    pub fn finish_in(self, language: QueryLanguage) {
+        for field in self.unknown() {
+            self.wrong_here(match language.of_other(field) {
+                Some(other) => format!(
+                    "The QueryLanguage is set to '{language}', but field '{field}' is only supported for the '{other}' \
+                     QueryLanguage"
+                ),
+                None => format!("Field '{field}' is not supported"),
+            });
+        }
+    }
+
+    fn unknown(&self) -> impl Iterator<Item = &'d str> {
+        // A comment may stand anywhere.
+        let is_known = |field: &str| field == "Comment" || self.known.contains(&field);
+        self.object.keys().map(String::as_str).filter(move |field| !is_known(field))
     }
 }

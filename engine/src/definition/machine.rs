@@ -2,11 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
-    Body, Code, Definition, Diagnostics, MAX_DEFINITION, Machine, MachineId, QueryLanguage, State, StateId, Transition,
-    Unavailable,
+    Body, Code, Definition, Diagnostics, MAX_DEFINITION, Machine, MachineId, QueryLanguage, State, StateId, Unavailable,
     fields::{Fields, Problems},
     read::read_state,
 };
@@ -41,7 +40,9 @@ impl Around<'_> {
     pub fn target(&self, fields: &Fields<'_>, field: &str, name: &str) -> Option<StateId> {
         let target = self.targets.get(name).copied();
         if target.is_none() {
-            let message = format!("Missing '{field}' target: {name}");
+            // A Choice's Default and a Catcher's Next are "Next" to AWS too.
+            let word = if field == "StartAt" { field } else { "Next" };
+            let message = format!("Missing '{word}' target: {name}");
             fields.problems().report(Code::MissingTransitionTarget, message, fields.location_of(field));
         }
         target
@@ -148,8 +149,10 @@ impl<'d> Reading<'d> {
             let state = read_state(self, &around, name, value, location);
             self.states[around.targets[name.as_str()].0 as usize] = state;
         }
+        if let Some(start_at) = start_at {
+            self.check_ways(start_at, states, &fields);
+        }
         if let Some(start) = start {
-            self.check_ways(start, &around, &fields);
             self.machines[id.0 as usize] = Some(Machine { start_at: start });
         }
         fields.finish();
@@ -168,61 +171,42 @@ impl<'d> Reading<'d> {
         }
     }
 
-    /// Every state must be reachable, and there must be an end.
-    fn check_ways(&self, start: StateId, around: &Around<'_>, fields: &Fields<'_>) {
-        let mut reached = HashSet::from([start]);
-        let mut pending = vec![start];
-        let mut complete = true;
-        let mut ends = false;
-        while let Some(state) = pending.pop() {
-            let Some(Some(state)) = self.states.get(state.0 as usize) else {
-                // It could not be read, so nothing is known of where it leads.
-                complete = false;
-                continue;
-            };
-            let (targets, end) = ways(state);
-            ends |= end;
-            pending.extend(targets.into_iter().filter(|target| reached.insert(*target)));
-        }
-        if !complete {
+    /// There must be an end and, where there is one, every state must be reachable.
+    fn check_ways(&self, start_at: &str, states: &Map<String, Value>, fields: &Fields<'_>) {
+        if !states.is_empty() && !states.values().any(is_terminal) {
+            self.problems.report(Code::MissingEndState, "Workflow has no terminal state", "");
             return;
         }
-        let mut lost: Vec<_> = around.targets.iter().filter(|(_, id)| !reached.contains(id)).collect();
-        lost.sort_by_key(|(_, id)| id.0);
-        for (name, _) in lost {
+        let mut reached = HashSet::new();
+        let mut pending = vec![start_at];
+        while let Some(name) = pending.pop() {
+            if let Some(state) = states.get(name)
+                && reached.insert(name)
+            {
+                pending.extend(ways(state));
+            }
+        }
+        if reached.is_empty() {
+            return;
+        }
+        for name in states.keys().filter(|name| !reached.contains(name.as_str())) {
             let location = format!("{}/States/{name}", fields.location());
             let message = format!("State \"{name}\" is not reachable.");
             self.problems.report(Code::MissingTransitionTarget, message, location);
         }
-        if !ends {
-            self.problems.report(Code::MissingEndState, "No state ends the machine", fields.location_of("States"));
-        }
     }
 }
 
-/// Where a state leads to, and whether it can end its machine.
-fn ways(state: &State) -> (Vec<StateId>, bool) {
-    let mut targets: Vec<StateId> = state.body.handlers().1.iter().map(|catcher| catcher.next).collect();
-    let then = match &state.body {
-        Body::Pass(pass) => pass.then,
-        Body::Task(task) => task.then,
-        Body::Wait { then, .. } => *then,
-        Body::Parallel(parallel) => parallel.then,
-        Body::Map(map) => map.then,
-        Body::Succeed | Body::Fail(_) => Transition::End,
-        Body::Choice { branches, default } => {
-            targets.extend(branches.iter().map(|branch| branch.next));
-            targets.extend(default);
-            return (targets, false);
-        }
-    };
-    match then {
-        Transition::Next(next) => {
-            targets.push(next);
-            (targets, false)
-        }
-        Transition::End => (targets, true),
-    }
+/// Whether a machine can end with a state, as far as can be read.
+fn is_terminal(state: &Value) -> bool {
+    state["End"] == true || matches!(state["Type"].as_str(), Some("Succeed" | "Fail"))
+}
+
+/// The names of the states that one leads to, as far as they can be read.
+fn ways(state: &Value) -> impl Iterator<Item = &str> {
+    let listed = ["Choices", "Catch"].into_iter().filter_map(|list| state[list].as_array()).flatten();
+    let next = listed.chain([state]).map(|from| &from["Next"]);
+    next.chain([&state["Default"]]).filter_map(Value::as_str)
 }
 
 /// The QueryLanguage field, where there is one.
@@ -232,7 +216,8 @@ pub(super) fn language(fields: &mut Fields<'_>) -> Option<QueryLanguage> {
         "JSONata" => Some(QueryLanguage::Jsonata),
         _ => {
             fields.wrong("QueryLanguage", "Value is not valid. Allowed values are JSONPath, JSONata");
-            None
+            // What is no JSONPath is read as JSONata.
+            Some(QueryLanguage::Jsonata)
         }
     }
 }

@@ -3,11 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    Catcher, MachineId, Number, QueryLanguage, ResultPlace, Retrier, Selection, Template, Transition,
-    fields::Fields,
-    machine::{Reading, language},
-    read::StateFields,
-    value::Bounds,
+    Catcher, MachineId, Number, QueryLanguage, ResultPlace, Retrier, Selection, Template, Transition, fields::Fields,
+    machine::Reading, read::StateFields, value::Bounds,
 };
 
 #[derive(Debug)]
@@ -158,8 +155,7 @@ fn read_processor<'d>(
         }
         config.finish();
     }
-    let language = language(&mut fields).unwrap_or(state.around.language);
-    (reading.nested_fields(fields, language, state.around), mode)
+    (reading.nested_fields(fields, state.around.language, state.around), mode)
 }
 
 fn read_batching(state: &mut StateFields<'_, '_>) -> Option<Batching> {

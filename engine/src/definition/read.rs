@@ -11,7 +11,10 @@ use super::{
     resource::Refusal,
     value::Bounds,
 };
-use crate::query::choice::{Rule, RuleError};
+use crate::query::{
+    choice::{Rule, RuleError},
+    jsonata::Expression,
+};
 
 /// The longest timeout AWS takes, in seconds; about three years.
 const MAX_SECONDS: i64 = 99_999_999;
@@ -34,7 +37,7 @@ pub(super) fn read_state<'d>(
     let language = language(&mut fields).unwrap_or(around.language);
     if around.top_language == QueryLanguage::Jsonata && language == QueryLanguage::JsonPath {
         let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
-        fields.wrong("QueryLanguage", message);
+        fields.wrong_here(message);
     }
     let kind = fields.require_text("Type")?;
     let mut state = StateFields { fields, language, around };
@@ -47,7 +50,7 @@ pub(super) fn read_state<'d>(
         if matches!(kind, "Succeed" | "Fail") { None } else { Template::parse_assign(&mut state.fields, language) };
     let output = if language == QueryLanguage::Jsonata && kind != "Fail" { state.template("Output") } else { None };
     let body = read_body(reading, &mut state, kind);
-    state.fields.finish();
+    state.fields.finish_in(language);
     Some(State {
         name: name.to_owned(),
         language,
@@ -191,7 +194,8 @@ impl StateFields<'_, '_> {
         let mut catchers = Vec::with_capacity(list.len());
         for (index, value) in list.iter().enumerate() {
             let location = self.fields.location_of(&format!("Catch[{index}]"));
-            let Some(mut fields) = Fields::of(value, location, self.fields.problems()) else { continue };
+            let Some(fields) = Fields::of(value, location, self.fields.problems()) else { continue };
+            let mut fields = fields.of_catcher();
             let errors = error_equals(&mut fields, index + 1 == list.len());
             let (result_path, output) = match self.language {
                 QueryLanguage::JsonPath => (ResultPlace::parse(&mut fields, "ResultPath"), None),
@@ -202,7 +206,7 @@ impl StateFields<'_, '_> {
             if let Some(next) = next {
                 catchers.push(Catcher { errors, result_path, assign, output, next });
             }
-            fields.finish();
+            fields.finish_in(self.language);
         }
         catchers
     }
@@ -300,10 +304,16 @@ fn read_choice(state: &mut StateFields<'_, '_>) -> Option<Body> {
         };
         let next = fields.require_text("Next").and_then(|next| state.around.target(&fields, "Next", next));
         match (rule, next) {
+            (Ok(rule), _) if rule.condition().is_some_and(Expression::reads_error_output) => {
+                fields.refuse_error_output("Condition", "");
+            }
             (Ok(rule), Some(next)) => branches.push(ChoiceBranch { rule, assign, output, next }),
             (Err(RuleError::Condition(error)), _) => fields.wrong_expression("Condition", &error),
             (Err(reason), _) => fields.wrong_here(reason.to_string()),
             (Ok(_), None) => {}
+        }
+        if state.language == QueryLanguage::Jsonata {
+            fields.finish_in(state.language);
         }
     }
     let default = state.fields.text("Default");

@@ -52,6 +52,87 @@ fn a_missing_target_and_a_lost_state_are_named_in_the_words_of_aws() {
     assert_eq!(problems_of(&states), "MISSING_TRANSITION_TARGET: State \"pass2\" is not reachable. at /States/pass2");
 }
 
+/// Measured on AWS: floci-io/floci issue 2735 and pull request 2786.
+#[test]
+fn a_workflow_must_have_an_end_and_targets_are_all_called_next() {
+    let pass = |next: &str| json!({"Type": "Pass", "Next": next});
+    let no_end = "MISSING_END_STATE: Workflow has no terminal state at null";
+    assert_eq!(problems_of(&json!({"A": pass("B"), "B": pass("A")})), no_end);
+    assert_eq!(problems_of(&json!({"A": pass("B"), "B": pass("A"), "C": pass("A")})), no_end);
+    assert_eq!(
+        problems_of(&json!({"A": pass("B"), "B": pass("A"), "C": {"Type": "Pass", "End": true}})),
+        "MISSING_TRANSITION_TARGET: State \"C\" is not reachable. at /States/C"
+    );
+    assert_eq!(
+        problems_of(&json!({"A": pass("NOPE")})),
+        format!("MISSING_TRANSITION_TARGET: Missing 'Next' target: NOPE at /States/A/Next, {no_end}")
+    );
+    let choice = json!({"Type": "Choice", "Default": "X", "Choices": [
+        {"Variable": "$.a", "IsNull": true, "Next": "Y"}, {"Variable": "$.a", "IsNull": false, "Next": "Z"},
+    ]});
+    assert_eq!(
+        problems_of(&json!({"C": choice, "Z": {"Type": "Succeed"}})),
+        "MISSING_TRANSITION_TARGET: Missing 'Next' target: Y at /States/C/Choices[0]/Next, \
+         MISSING_TRANSITION_TARGET: Missing 'Next' target: X at /States/C/Default"
+    );
+}
+
+/// Measured on AWS: floci-io/floci issue 2968.
+#[test]
+fn a_field_of_the_other_language_is_told_as_such() {
+    let only = |set: &str, field: &str, other: &str| {
+        format!(
+            "SCHEMA_VALIDATION_FAILED: The QueryLanguage is set to '{set}', but field '{field}' is only supported for \
+             the '{other}' QueryLanguage at /States/A"
+        )
+    };
+    let states = json!({"A": {"Type": "Pass", "Output": 1, "End": true}});
+    assert_eq!(problems_of(&states), only("JSONPath", "Output", "JSONata"));
+    let states = json!({"A": {"Type": "Pass", "QueryLanguage": "JSONata", "InputPath": "$", "End": true}});
+    assert_eq!(problems_of(&states), only("JSONata", "InputPath", "JSONPath"));
+    let definition = json!({
+        "QueryLanguage": "JSONata", "StartAt": "A",
+        "States": {"A": {"Type": "Pass", "QueryLanguage": "JSONPath", "End": true}},
+    });
+    assert_eq!(
+        problems(&definition),
+        "SCHEMA_VALIDATION_FAILED: 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine at \
+         /States/A"
+    );
+    let states = json!({"M": {"Type": "Map", "QueryLanguage": "JSONata", "End": true, "ItemProcessor": {
+        "QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Output": 1, "End": true}},
+    }}});
+    let problems = problems_of(&states);
+    assert!(problems.contains("Field 'QueryLanguage' is not supported at /States/M/ItemProcessor"), "{problems}");
+    assert!(problems.contains("field 'Output' is only supported for the 'JSONata' QueryLanguage"), "{problems}");
+}
+
+/// Measured on AWS: anomalyco/sst issue 6110.
+#[test]
+fn only_a_catcher_reads_what_a_state_failed_with() {
+    let refused = |place: &str| {
+        format!("UNSUPPORTED_JSONATA_EXPRESSION: Field '$states.errorOutput' does not exist. at /States/{place}")
+    };
+    let expression = "{% {'e': $states.errorOutput.Error} %}";
+    let task = |more: Value| {
+        let mut task = json!({
+            "Type": "Task", "QueryLanguage": "JSONata", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
+        });
+        task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        problems_of(&json!({ "T": task }))
+    };
+    assert_eq!(task(json!({"Arguments": {"a": [1, expression]}})), refused("T/Arguments/a[1]"));
+    assert_eq!(task(json!({"TimeoutSeconds": expression})), refused("T/TimeoutSeconds"));
+    assert_eq!(task(json!({"Output": "{% '$states.errorOutput' %}"})), "");
+    let catch =
+        json!([{"ErrorEquals": ["States.ALL"], "Output": expression, "Assign": {"e": expression}, "Next": "T"}]);
+    assert_eq!(task(json!({ "Catch": catch })), "");
+    let choice = json!({"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [
+        {"Condition": "{% $states.errorOutput.Error = 'E' %}", "Next": "S"},
+    ]});
+    assert_eq!(problems_of(&json!({"C": choice, "S": {"Type": "Succeed"}})), refused("C/Choices[0]/Condition"));
+}
+
 #[test]
 fn every_problem_is_reported_with_its_place() {
     let states = json!({
@@ -121,17 +202,6 @@ fn state_names_are_unique_in_the_whole_definition() {
         "Branches": [{"StartAt": "P", "States": {"P": {"Type": "Succeed"}}}],
     }});
     assert!(problems_of(&states).contains("DUPLICATE_STATE_NAME"));
-}
-
-#[test]
-fn jsonata_states_have_no_paths_and_do_not_go_back_to_jsonpath() {
-    let states = json!({"A": {"Type": "Pass", "QueryLanguage": "JSONata", "InputPath": "$", "End": true}});
-    assert!(problems_of(&states).contains("Field 'InputPath' is not supported"));
-    let definition = json!({
-        "QueryLanguage": "JSONata", "StartAt": "A",
-        "States": {"A": {"Type": "Pass", "QueryLanguage": "JSONPath", "End": true}},
-    });
-    assert!(problems(&definition).contains("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata'"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The fields that are computed when a state runs, in either query language.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::fields::Fields;
@@ -17,6 +19,28 @@ use crate::{
 pub enum QueryLanguage {
     JsonPath,
     Jsonata,
+}
+
+impl fmt::Display for QueryLanguage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::JsonPath => "JSONPath",
+            Self::Jsonata => "JSONata",
+        })
+    }
+}
+
+impl QueryLanguage {
+    /// The other language, where a field of a state or of what is in one belongs to that alone.
+    pub(super) fn of_other(self, field: &str) -> Option<Self> {
+        let of_path = field.ends_with("Path")
+            || matches!(field, "Parameters" | "Result" | "ResultSelector" | "Variable" | "And" | "Or" | "Not");
+        let of_jsonata = matches!(field, "Arguments" | "Output" | "Items" | "Condition");
+        match self {
+            Self::JsonPath => of_jsonata.then_some(Self::Jsonata),
+            Self::Jsonata => of_path.then_some(Self::JsonPath),
+        }
+    }
 }
 
 /// A template whose parts are taken from elsewhere: Parameters, Arguments, Assign, Output, ItemSelector and so on.
@@ -70,7 +94,11 @@ impl Template {
             }
             QueryLanguage::Jsonata => {
                 let parsed = jsonata::Template::parse(value).map_err(|error| fields.wrong_expression(field, &error));
-                parsed.map(Self::Jsonata).ok()
+                let template = parsed.ok()?;
+                if let Some(place) = template.place_of(Expression::reads_error_output) {
+                    fields.refuse_error_output(field, &place);
+                }
+                Some(Self::Jsonata(template))
             }
         }
     }
@@ -263,7 +291,11 @@ impl Text {
 }
 
 pub(super) fn expression(fields: &Fields<'_>, field: &str, text: &str) -> Option<Expression> {
-    Expression::parse(text).map_err(|error| fields.wrong_expression(field, &error)).ok()
+    let expression = Expression::parse(text).map_err(|error| fields.wrong_expression(field, &error)).ok()?;
+    if expression.reads_error_output() {
+        fields.refuse_error_output(field, "");
+    }
+    Some(expression)
 }
 
 pub(super) fn path(fields: &Fields<'_>, field: &str, text: &str) -> Option<Path> {

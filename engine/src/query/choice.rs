@@ -73,6 +73,14 @@ impl Rule {
         Ok(Self(Node::Condition(expression, format!("Choices[{index}]/Condition"))))
     }
 
+    /// The Condition, where it is one.
+    pub fn condition(&self) -> Option<&Expression> {
+        match &self.0 {
+            Node::Condition(expression, _) => Some(expression),
+            _ => None,
+        }
+    }
+
     /// Whether the rule is taken.
     ///
     /// # Errors

@@ -107,6 +107,11 @@ impl Expression {
         Ok(Self { source: source.to_owned(), ast: Arc::new(guard::guarded(ast)) })
     }
 
+    /// Whether it reads `$states.errorOutput`, which only a Catcher has.
+    pub fn reads_error_output(&self) -> bool {
+        self.source.contains("errorOutput") && syntax::reads_of_states(&self.ast, "errorOutput")
+    }
+
     /// What stands between `{%` and `%}`.
     pub fn source(&self) -> &str {
         &self.source
@@ -227,13 +232,19 @@ impl Template {
         }
     }
 
-    /// Every expression in it.
-    pub fn expressions(&self) -> Vec<&Expression> {
+    /// The way to the first of its expressions that is as wanted: `/result` or `[1]`.
+    pub fn place_of(&self, is_wanted: fn(&Expression) -> bool) -> Option<String> {
         match self {
-            Self::Constant(_) => Vec::new(),
-            Self::Expression(expression) => vec![expression],
-            Self::Array(items) => items.iter().flat_map(Self::expressions).collect(),
-            Self::Object(fields) => fields.iter().flat_map(|(_, field)| field.expressions()).collect(),
+            Self::Constant(_) => None,
+            Self::Expression(expression) => is_wanted(expression).then(String::new),
+            Self::Array(items) => items.iter().enumerate().find_map(|(at, item)| {
+                let place = item.place_of(is_wanted)?;
+                Some(format!("[{at}]{place}"))
+            }),
+            Self::Object(fields) => fields.iter().find_map(|(name, field)| {
+                let place = field.place_of(is_wanted)?;
+                Some(format!("/{name}{place}"))
+            }),
         }
     }
 }

@@ -46,48 +46,68 @@ fn message(error: &ParserError) -> String {
 /// The first name that is looked up where there is nothing to look it up in: outside of a path's later steps, its
 /// filters and its groupings there is no context item. `$$` is nowhere.
 fn top_level_reference(node: &AstNode, in_context: bool) -> Option<String> {
-    let here = |node: &AstNode| top_level_reference(node, in_context);
-    let within = |node: &AstNode| top_level_reference(node, true);
-    let all = |nodes: &[AstNode]| nodes.iter().find_map(here);
     match node {
         AstNode::Name(name) => (!in_context).then(|| name.clone()),
         AstNode::Variable(name) if name.is_empty() => (!in_context).then(|| "$".to_owned()),
         AstNode::ParentVariable(_) => Some("$$".to_owned()),
         AstNode::Wildcard => (!in_context).then(|| "*".to_owned()),
         AstNode::Descendant => (!in_context).then(|| "**".to_owned()),
-        AstNode::Path { steps } => {
-            let mut steps = steps.iter();
-            let first = steps.next()?;
-            here(&first.node)
-                .or_else(|| stages(first))
-                .or_else(|| steps.find_map(|step| within(&step.node).or_else(|| stages(step))))
-        }
-        AstNode::Binary { lhs, rhs, .. } => here(lhs).or_else(|| here(rhs)),
-        AstNode::Unary { operand, .. } => here(operand),
-        AstNode::Function { args, .. } => all(args),
-        AstNode::Call { procedure, args } => here(procedure).or_else(|| all(args)),
-        AstNode::Lambda { body, .. } => here(body),
-        AstNode::Array(items) | AstNode::ArrayGroup(items) | AstNode::Block(items) => all(items),
-        AstNode::Object(pairs) => pairs.iter().find_map(|(key, value)| here(key).or_else(|| here(value))),
-        AstNode::ObjectTransform { input, pattern } => {
-            let pairs = || pattern.iter().find_map(|(key, value)| within(key).or_else(|| within(value)));
-            here(input).or_else(pairs)
-        }
-        AstNode::Conditional { condition, then_branch, else_branch } => {
-            here(condition).or_else(|| here(then_branch)).or_else(|| else_branch.as_deref().and_then(here))
-        }
-        AstNode::FunctionApplication(inner) => here(inner),
-        AstNode::Sort { input, terms } => here(input).or_else(|| terms.iter().find_map(|(term, _)| within(term))),
-        AstNode::Transform { location, update, delete } => {
-            within(location).or_else(|| within(update)).or_else(|| delete.as_deref().and_then(within))
-        }
-        _ => None,
+        _ => parts(node).into_iter().find_map(|(part, within)| top_level_reference(part, in_context || within)),
     }
 }
 
-fn stages(step: &PathStep) -> Option<String> {
-    step.stages.iter().find_map(|stage| match stage {
-        Stage::Filter(filter) => top_level_reference(filter, true),
-        _ => None,
-    })
+/// Whether `$states.<field>` stands anywhere in it.
+pub(super) fn reads_of_states(node: &AstNode, field: &str) -> bool {
+    if let AstNode::Path { steps } = node
+        && let [first, second, ..] = &steps[..]
+        && matches!(&first.node, AstNode::Variable(name) if name == "states")
+        && matches!(&second.node, AstNode::Name(name) if name == field)
+    {
+        return true;
+    }
+    parts(node).into_iter().any(|(part, _)| reads_of_states(part, field))
+}
+
+/// What a node is made of, and whether each part has a context item that the node gives it.
+fn parts(node: &AstNode) -> Vec<(&AstNode, bool)> {
+    fn pairs(pairs: &[(AstNode, AstNode)], within: bool) -> impl Iterator<Item = (&AstNode, bool)> {
+        pairs.iter().flat_map(move |(key, value)| [(key, within), (value, within)])
+    }
+    fn all(nodes: &[AstNode]) -> impl Iterator<Item = (&AstNode, bool)> {
+        nodes.iter().map(|node| (node, false))
+    }
+    fn stages(step: &PathStep) -> impl Iterator<Item = (&AstNode, bool)> {
+        step.stages.iter().filter_map(|stage| match stage {
+            Stage::Filter(filter) => Some((&**filter, true)),
+            _ => None,
+        })
+    }
+    match node {
+        AstNode::Path { steps } => {
+            let steps = steps.iter().enumerate();
+            steps.flat_map(|(at, step)| std::iter::once((&step.node, at > 0)).chain(stages(step))).collect()
+        }
+        AstNode::Binary { lhs, rhs, .. } => vec![(lhs, false), (rhs, false)],
+        AstNode::Unary { operand, .. } => vec![(operand, false)],
+        AstNode::Function { args, .. } => all(args).collect(),
+        AstNode::Call { procedure, args } => std::iter::once((&**procedure, false)).chain(all(args)).collect(),
+        AstNode::Lambda { body, .. } => vec![(body, false)],
+        AstNode::Array(items) | AstNode::ArrayGroup(items) | AstNode::Block(items) => all(items).collect(),
+        AstNode::Object(fields) => pairs(fields, false).collect(),
+        AstNode::ObjectTransform { input, pattern } => {
+            std::iter::once((&**input, false)).chain(pairs(pattern, true)).collect()
+        }
+        AstNode::Conditional { condition, then_branch, else_branch } => {
+            let branches = std::iter::once(then_branch).chain(else_branch);
+            std::iter::once(condition).chain(branches).map(|part| (&**part, false)).collect()
+        }
+        AstNode::FunctionApplication(inner) => vec![(inner, false)],
+        AstNode::Sort { input, terms } => {
+            std::iter::once((&**input, false)).chain(terms.iter().map(|(term, _)| (term, true))).collect()
+        }
+        AstNode::Transform { location, update, delete } => {
+            [location, update].into_iter().chain(delete).map(|part| (&**part, true)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
