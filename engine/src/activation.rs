@@ -183,9 +183,10 @@ impl Transaction<'_> {
         }
     }
 
-    /// Nobody waits for the task any more. An offer to workers stays until one of them would get it.
+    /// Nobody waits for the task any more.
     fn abandon(&mut self, id: ExecutionId, task: TaskId, follows: &mut Follows) -> Result<()> {
         calls::remove(self.connection, id, task)?;
+        activities::withdraw(self.connection, id, task)?;
         if let Some(child) = calls::stop_waiting(self.connection, id, task)? {
             follows.push_back((child, Event::Stop { error: None, cause: None }));
         }

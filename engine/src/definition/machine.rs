@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::{
-    Body, Code, Definition, Diagnostics, MAX_DEFINITION, Machine, MachineId, QueryLanguage, State, StateId, Unavailable,
+    Code, Definition, Diagnostics, MAX_DEFINITION, Machine, MachineId, QueryLanguage, State, StateId, Unavailable,
     fields::{Fields, Problems},
     read::read_state,
 };

@@ -122,6 +122,7 @@ pub(super) async fn delete_activity(engine: &Engine, fields: &mut Fields) -> Res
         .write(move |transaction| {
             if let Some(name) = named(&arn, transaction.options)? {
                 activities::remove(transaction.connection, name)?;
+                transaction.effects.deleting = true;
                 tag_rows::remove_all(transaction.connection, &arn)?;
             }
             Ok(Body::empty())

@@ -31,11 +31,30 @@ pub(crate) fn insert(connection: &Connection, name: &str, encryption: &str, crea
         .map(drop)
 }
 
-/// Removes it and what it offered: tasks that wait for its workers wait for their timeout.
+/// Removes it. Tasks that wait for its workers wait for their timeout; [`sweep`] removes what it offered.
 pub(crate) fn remove(connection: &Connection, name: &str) -> Result<()> {
     let Some(activity) = by_name(connection, name)? else { return Ok(()) };
-    connection.execute("DELETE FROM offer WHERE activity = ?", [activity.id])?;
+    connection.execute("INSERT INTO deleted_activity (id) VALUES (?)", [activity.id])?;
     connection.execute("DELETE FROM activity WHERE id = ?", [activity.id]).map(drop)
+}
+
+/// Removes some of what deleted activities have offered; whether there may be more.
+pub(crate) fn sweep(connection: &Connection, most: i64) -> Result<bool> {
+    let deleted: Option<i64> = connection
+        .prepare_cached("SELECT id FROM deleted_activity LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    let Some(deleted) = deleted else { return Ok(false) };
+    let removed = connection
+        .prepare_cached(
+            "DELETE FROM offer WHERE activity = ?1 AND (execution, task) IN
+                 (SELECT execution, task FROM offer WHERE activity = ?1 LIMIT ?2)",
+        )?
+        .execute((deleted, most))?;
+    if removed == 0 {
+        connection.prepare_cached("DELETE FROM deleted_activity WHERE id = ?")?.execute([deleted])?;
+    }
+    Ok(true)
 }
 
 /// A page after the one with this rowid.
@@ -57,6 +76,14 @@ pub(crate) fn offer(connection: &Connection, activity: i64, offer: &Offer) -> Re
     connection
         .prepare_cached("INSERT OR REPLACE INTO offer (activity, execution, task, input) VALUES (?, ?, ?, ?)")?
         .execute((activity, offer.execution, offer.task.0, &offer.input))
+        .map(drop)
+}
+
+/// Takes an offer back, where the task is one that was offered and not taken.
+pub(crate) fn withdraw(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM offer WHERE activity IN (SELECT id FROM activity) AND execution = ? AND task = ?")?
+        .execute((execution, task.0))
         .map(drop)
 }
 

@@ -13,7 +13,7 @@ use crate::token::Signer;
 /// "ASLE": tells our files from other SQLite databases.
 const APPLICATION: i32 = 0x4153_4c45;
 /// Of the schema. A file with a higher one was written by a newer engine.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// Why the database could not be opened. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,11 @@ pub enum OpenError {
          use that version"
     )]
     Newer { path: String, found: i32 },
+    #[error(
+        "cannot open {path}: it was written by an older version (schema {found}; this version knows {VERSION}); \
+         use that version, or another data folder"
+    )]
+    Older { path: String, found: i32 },
     #[error("cannot open {path}: it is damaged ({what}); put back a copy of the data folder")]
     Damaged { path: String, what: String },
 }
@@ -65,6 +70,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
         (0, 0) if tables == 0 => {}
         (APPLICATION, VERSION) => {}
         (APPLICATION, found) if found > VERSION => return Err(OpenError::Newer { path: shown, found }),
+        (APPLICATION, found) if found > 0 => return Err(OpenError::Older { path: shown, found }),
         _ => return Err(OpenError::Foreign { path: shown }),
     }
 
@@ -178,6 +184,18 @@ mod tests {
         drop(opened);
         let before = std::fs::read(&path).unwrap();
         assert!(refusal(&path).contains("newer version (schema 99"), "{}", refusal(&path));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn an_older_file_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let opened = open(&path).unwrap();
+        opened.connection.pragma_update(None, "user_version", VERSION - 1).unwrap();
+        drop(opened);
+        let before = std::fs::read(&path).unwrap();
+        assert!(refusal(&path).contains("older version (schema 1"), "{}", refusal(&path));
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 

@@ -76,11 +76,6 @@ CREATE TABLE execution (
     status INTEGER NOT NULL,
     started INTEGER NOT NULL,
     stopped INTEGER,
-    input TEXT NOT NULL,
-    output TEXT,
-    error TEXT,
-    cause TEXT,
-    trace_header TEXT,
     -- The version and alias it was started by, where it was.
     version INTEGER,
     alias TEXT,
@@ -90,15 +85,26 @@ CREATE TABLE execution (
     map_run INTEGER,
     place INTEGER,
     items INTEGER,
+    -- What may be long stands last: the rest is read without it.
+    trace_header TEXT,
+    input TEXT NOT NULL,
+    output TEXT,
+    error TEXT,
+    cause TEXT,
     UNIQUE (state_machine, name)
 ) STRICT;
--- Both end with the id: newest first is a scan backwards.
+-- One for each way of listing: what a list does not want it does not look at either. All end with the id: newest first
+-- is a scan backwards.
 CREATE INDEX execution_of ON execution (state_machine) WHERE map_run IS NULL;
 CREATE INDEX execution_with_status ON execution (state_machine, status) WHERE map_run IS NULL;
 -- Few executions are in these, so they cost the others nothing.
 CREATE INDEX execution_of_version ON execution (state_machine, version) WHERE version IS NOT NULL;
+CREATE INDEX execution_of_version_with_status ON execution (state_machine, version, status) WHERE version IS NOT NULL;
 CREATE INDEX execution_of_alias ON execution (state_machine, alias) WHERE alias IS NOT NULL;
-CREATE INDEX execution_redriven ON execution (state_machine) WHERE redrive_count > 0;
+CREATE INDEX execution_of_alias_with_status ON execution (state_machine, alias, status) WHERE alias IS NOT NULL;
+CREATE INDEX execution_redriven ON execution (state_machine) WHERE redrive_count > 0 AND map_run IS NULL;
+CREATE INDEX execution_redriven_with_status ON execution (state_machine, status)
+    WHERE redrive_count > 0 AND map_run IS NULL;
 CREATE INDEX execution_of_map_run ON execution (map_run) WHERE map_run IS NOT NULL;
 CREATE INDEX execution_of_map_run_with_status ON execution (map_run, status) WHERE map_run IS NOT NULL;
 
@@ -200,11 +206,17 @@ CREATE TABLE sync_wait (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sync_wait_child ON sync_wait (child);
 
+-- AUTOINCREMENT: what a deleted activity has left must not become another's.
 CREATE TABLE activity (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
     encryption TEXT NOT NULL,
     created INTEGER NOT NULL
+) STRICT;
+
+-- Activities that were deleted, until what they offered is gone too.
+CREATE TABLE deleted_activity (
+    id INTEGER PRIMARY KEY
 ) STRICT;
 
 -- Tasks that wait for a worker, oldest execution first.

@@ -77,7 +77,7 @@ pub(crate) struct Effects {
     pub offers: Vec<String>,
     /// EXPRESS executions that ended.
     pub ended: Vec<Ended>,
-    /// State machines whose deletion began.
+    /// Whether the deletion of a state machine or an activity began.
     pub deleting: bool,
     /// Map runs that can start children.
     pub map_runs: bool,

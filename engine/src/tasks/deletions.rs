@@ -1,4 +1,5 @@
-//! Deleting a state machine: its executions are stopped and forgotten, some at a time, and then it is.
+//! Deleting a state machine: its executions are stopped and forgotten, some at a time, and then it is. Deleting an
+//! activity: what it offered is forgotten, some at a time.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::{
     interpreter::Event,
     protocol::Fault,
     store::{
-        StorageError, Transaction,
+        StorageError, Transaction, activities,
         executions::{self, Status},
         state_machines, tags,
     },
@@ -18,6 +19,8 @@ use crate::{
 
 /// Executions that one change stops or forgets.
 const SOME: i64 = 100;
+/// Offers to workers that one change forgets.
+const OFFERS: i64 = 1_000;
 
 /// Wakes the task that carries out deletions.
 #[derive(Default)]
@@ -49,7 +52,7 @@ fn delete_some(transaction: &mut Transaction<'_>) -> rusqlite::Result<bool> {
     for machine in &deleting {
         let _ = delete_some_of(transaction, machine.id, &machine.name)?;
     }
-    Ok(!deleting.is_empty())
+    Ok(activities::sweep(transaction.connection, OFFERS)? || !deleting.is_empty())
 }
 
 /// How far a deletion has come.
