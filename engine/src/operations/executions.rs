@@ -151,8 +151,8 @@ pub(super) async fn list_executions(engine: &Engine, fields: &mut Fields) -> Res
                     (Of::StateMachine(machine.id), machine.name, None)
                 }
             };
-            let mut rows = executions::list(connection, of, &filter, before, page.probe())?;
-            let next_token = page.cut(&mut rows, &signer, &request, |last| last.id.0);
+            let (rows, next) = executions::list(connection, of, &filter, before, page.size())?;
+            let next_token = next.map(|next| signer.page_token(&request, next));
             let executions = rows.iter().map(|row| listed(&options, row, &machine, map_run_arn)).collect();
             Ok(Body::json(&Executions { executions, next_token }))
         })

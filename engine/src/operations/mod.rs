@@ -8,6 +8,8 @@ mod executions;
 mod history;
 mod map_runs;
 mod redrive;
+#[cfg(test)]
+mod scale;
 mod start;
 mod state_machines;
 mod sync;

@@ -26,6 +26,11 @@ impl Page {
         self.token.as_deref().map(|token| Ok(signer.read_page_token(request, token)?)).transpose()
     }
 
+    /// How many items at most, to count with.
+    pub fn size(&self) -> usize {
+        usize::try_from(self.most).unwrap_or(usize::MAX)
+    }
+
     /// One more than fit, which tells whether there is another page.
     pub fn probe(&self) -> i64 {
         self.most + 1
@@ -40,11 +45,10 @@ impl Page {
         request: &str,
         place: impl Fn(&T) -> i64,
     ) -> Option<String> {
-        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
-        if items.len() <= most {
+        if items.len() <= self.size() {
             return None;
         }
-        items.truncate(most);
+        items.truncate(self.size());
         items.last().map(|last| signer.page_token(request, place(last)))
     }
 }

@@ -233,14 +233,24 @@ pub(crate) struct Filter {
     pub redriven: Option<bool>,
 }
 
-/// A page, newest first, of those older than `before`.
-pub(crate) fn list(connection: &Connection, of: Of, filter: &Filter, before: i64, most: i64) -> Result<Vec<Execution>> {
-    let (of, whose) = match &of {
+/// Rows that one page looks at, at most. Most filters find what they want in an index and look at nothing else.
+const MOST_LOOKED_AT: usize = 4_096;
+
+/// A page, newest first, of those older than `before`; and before which the next page goes on, if it does. A page may
+/// have fewer than `most` though others follow.
+pub(crate) fn list(
+    connection: &Connection,
+    of: Of,
+    filter: &Filter,
+    before: i64,
+    most: usize,
+) -> Result<(Vec<Execution>, Option<i64>)> {
+    let (whose, id) = match &of {
         Of::StateMachine(id) => ("state_machine = ? AND map_run IS NULL", id),
         Of::MapRun(id) => ("map_run = ?", id),
     };
-    let mut sql = format!(concat!("SELECT ", columns!(), " FROM execution WHERE {of} AND id < ?"), of = of);
-    let mut values: Vec<&dyn ToSql> = vec![whose, &before];
+    let mut sql = format!(concat!("SELECT ", columns!(), " FROM execution WHERE {whose} AND id < ?"), whose = whose);
+    let mut values: Vec<&dyn ToSql> = vec![id, &before];
     if let Some(status) = &filter.status {
         sql.push_str(" AND status = ?");
         values.push(status);
@@ -253,14 +263,32 @@ pub(crate) fn list(connection: &Connection, of: Of, filter: &Filter, before: i64
         sql.push_str(" AND alias = ?");
         values.push(alias);
     }
-    match filter.redriven {
-        Some(true) => sql.push_str(" AND redrive_count > 0"),
-        Some(false) => sql.push_str(" AND redrive_count = 0"),
-        None => {}
+    let of_state_machine = filter.version.is_none() && filter.alias.is_none() && matches!(of, Of::StateMachine(_));
+    if filter.redriven == Some(true) && of_state_machine {
+        sql.push_str(" AND redrive_count > 0");
     }
     sql.push_str(" ORDER BY id DESC LIMIT ?");
-    values.push(&most);
-    connection.prepare_cached(&sql)?.query_map(&values[..], execution)?.collect()
+    values.push(&MOST_LOOKED_AT);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(&values[..])?;
+    let mut page: Vec<Execution> = Vec::new();
+    let mut looked_at = 0;
+    while let Some(row) = rows.next()? {
+        if page.len() == most {
+            let last = page.last().map(|last| last.id.0);
+            return Ok((page, last));
+        }
+        let execution = execution(row)?;
+        looked_at += 1;
+        let id = execution.id.0;
+        if filter.redriven.is_none_or(|redriven| redriven == (execution.redrive_count > 0)) {
+            page.push(execution);
+        }
+        if looked_at == MOST_LOOKED_AT {
+            return Ok((page, Some(id)));
+        }
+    }
+    Ok((page, None))
 }
 
 /// An execution to be written.

@@ -188,10 +188,13 @@ pub(crate) fn list(connection: &Connection, execution: ExecutionId, before: i64,
 
 /// One that can start a child: the one after `after`, or the first.
 pub(crate) fn startable(connection: &Connection, after: i64) -> Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT id FROM map_run WHERE startable ORDER BY id <= ?, id LIMIT 1")?
-        .query_row([after], |row| row.get(0))
-        .optional()
+    let mut next =
+        connection.prepare_cached("SELECT id FROM map_run WHERE startable AND id > ? ORDER BY id LIMIT 1")?;
+    let mut next = |after: i64| next.query_row([after], |row| row.get(0)).optional();
+    match next(after)? {
+        None if after > 0 => next(0),
+        found => Ok(found),
+    }
 }
 
 pub(crate) fn set_startable(connection: &Connection, id: i64, startable: bool) -> Result<()> {

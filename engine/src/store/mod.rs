@@ -12,6 +12,8 @@ pub(crate) mod map_runs;
 mod open;
 mod readers;
 pub(crate) mod state_machines;
+#[cfg(test)]
+pub(crate) mod steps;
 pub(crate) mod tags;
 pub(crate) mod timers;
 mod transaction;

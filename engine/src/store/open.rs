@@ -78,6 +78,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     if tables == 0 {
         create(&mut connection).map_err(wrong)?;
     }
+    #[cfg(test)]
+    super::steps::count(&connection, path);
     let (signing_key, run) = connection
         .query_row("UPDATE engine SET run = run + 1 RETURNING signing_key, run", [], |row| {
             Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?))
@@ -152,6 +154,8 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "cache_size", 64)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
+    #[cfg(test)]
+    super::steps::count(&connection, path);
     Ok(connection)
 }
 

@@ -1,0 +1,232 @@
+//! No operation's cost grows with the number of stored executions, except by its page.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::{
+    FunctionError, Integrations, Options, ServiceError, StepFunctions,
+    store::{
+        executions::{self, Filter, Of},
+        steps,
+    },
+};
+
+struct Nothing;
+
+#[async_trait::async_trait]
+impl Integrations for Nothing {
+    async fn invoke_function(&self, function: &str, _: Value) -> Result<Value, FunctionError> {
+        Err(FunctionError::NotFound(function.to_owned()))
+    }
+
+    async fn call_service(&self, _: &str, action: &str, _: Value) -> Result<Value, ServiceError> {
+        Err(ServiceError { error: action.into(), message: String::new(), status: 501, request_id: String::new() })
+    }
+}
+
+/// An engine, and how many steps its database has taken.
+struct Counted {
+    engine: StepFunctions,
+    counter: Arc<AtomicU64>,
+    seen: BTreeMap<String, u64>,
+}
+
+impl Counted {
+    /// With an activity, and a state machine that waits for its workers; their ARNs.
+    async fn open(database: &Path) -> (Self, Value, Value) {
+        let counter = steps::counter(database);
+        let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+        let engine = StepFunctions::open(database, options, Arc::new(Nothing)).await.unwrap();
+        let counted = Self { engine, counter, seen: BTreeMap::new() };
+        let activity = counted.ask("CreateActivity", &json!({"name": "work"})).await["activityArn"].clone();
+        let definition = json!({"StartAt": "Work", "States": {
+            "Work": {"Type": "Task", "Resource": activity, "TimeoutSeconds": 99_999_999, "End": true}
+        }});
+        let machine = json!({"name": "m", "definition": definition.to_string(), "roleArn": ROLE});
+        let machine = counted.ask("CreateStateMachine", &machine).await["stateMachineArn"].clone();
+        (counted, activity, machine)
+    }
+
+    async fn ask(&self, operation: &str, request: &Value) -> Value {
+        let answer = self.engine.handle(operation, request.to_string().as_bytes()).await;
+        let body = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(answer.status, 200, "{operation} {request}: {body}");
+        body
+    }
+
+    /// The ARNs of a version of the state machine as it is, and of an alias for it.
+    async fn publish(&self, machine: &Value, alias: &str) -> (Value, Value) {
+        let version = self.ask("PublishStateMachineVersion", &json!({"stateMachineArn": machine})).await;
+        let version = version["stateMachineVersionArn"].clone();
+        let routing = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+        let alias = self.ask("CreateStateMachineAlias", &json!({"name": alias, "routingConfiguration": routing})).await;
+        (version, alias["stateMachineAliasArn"].clone())
+    }
+
+    /// Starts so many executions, at once, and stops them if asked.
+    async fn start_many(&self, arn: &Value, number: usize, stop: bool) {
+        let starting: Vec<_> = (0..number)
+            .map(|_| {
+                let (engine, request) = (self.engine.clone(), json!({"stateMachineArn": arn}).to_string());
+                tokio::spawn(async move {
+                    let started = engine.handle("StartExecution", request.as_bytes()).await;
+                    assert_eq!(started.status, 200);
+                    if stop {
+                        assert_eq!(engine.handle("StopExecution", &started.body).await.status, 200);
+                    }
+                })
+            })
+            .collect();
+        for started in starting {
+            started.await.unwrap();
+        }
+    }
+
+    /// Notes what it took.
+    async fn count(&mut self, what: &str, operation: &str, request: Value) -> Value {
+        let before = self.counter.load(Ordering::Relaxed);
+        let answer = self.ask(operation, &request).await;
+        let steps = self.counter.load(Ordering::Relaxed) - before;
+        self.seen.insert(format!("{operation} {what}"), steps);
+        answer
+    }
+}
+
+const ROLE: &str = "arn:aws:iam::000000000000:role/scale";
+
+fn execution(name: &str) -> Value {
+    json!({"executionArn": format!("arn:aws:states:eu-west-2:000000000000:execution:m:{name}")})
+}
+
+/// What each operation takes with so many executions stored.
+async fn cost(stored: usize) -> BTreeMap<String, u64> {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut counted, activity, machine) = Counted::open(&folder.path().join("db")).await;
+    // What the lists look for is of the old version: the oldest executions of all, behind many of its own that have
+    // another status and many of the new version that have the same.
+    let (old_version, old_alias) = counted.publish(&machine, "old").await;
+    for name in ["runs", "aborted", "redriven"] {
+        counted.ask("StartExecution", &json!({"stateMachineArn": old_alias, "name": name})).await;
+    }
+    counted.ask("StopExecution", &execution("aborted")).await;
+    counted.ask("StopExecution", &execution("redriven")).await;
+    counted.ask("RedriveExecution", &execution("redriven")).await;
+    counted.start_many(&old_alias, stored, true).await;
+    counted.ask("UpdateStateMachine", &json!({"stateMachineArn": machine, "roleArn": format!("{ROLE}-new")})).await;
+    let (_, alias) = counted.publish(&machine, "new").await;
+    counted.start_many(&alias, stored, false).await;
+
+    // Twice: the first time statements are compiled and connections opened.
+    for round in ["first", "again"] {
+        for (whose, arn) in [("state machine", &machine), ("old version", &old_version), ("old alias", &old_alias)] {
+            for status in [None, Some("RUNNING"), Some("ABORTED"), Some("SUCCEEDED")] {
+                for redriven in [None, Some("REDRIVEN")] {
+                    // These look at so many executions, however many there are: see the test below.
+                    if redriven.is_some() && whose != "state machine" {
+                        continue;
+                    }
+                    let what = format!("of {whose}, {status:?}, {redriven:?}");
+                    let request = json!({"stateMachineArn": arn, "statusFilter": status, "redriveFilter": redriven});
+                    counted.count(&what, "ListExecutions", request).await;
+                }
+            }
+        }
+        counted.count("", "StartExecution", json!({"stateMachineArn": alias, "name": round})).await;
+        counted.count("", "DescribeExecution", execution(round)).await;
+        counted.count("", "GetExecutionHistory", execution(round)).await;
+        counted.count("", "DescribeStateMachineForExecution", execution(round)).await;
+        counted.count("", "ListMapRuns", execution(round)).await;
+        counted.count("", "StopExecution", execution(round)).await;
+        counted.count("", "RedriveExecution", execution(round)).await;
+        let task = counted.count("", "GetActivityTask", json!({"activityArn": activity})).await["taskToken"].clone();
+        counted.count("", "SendTaskHeartbeat", json!({"taskToken": task})).await;
+        counted.count("", "SendTaskSuccess", json!({"taskToken": task, "output": "{}"})).await;
+        counted.count("", "ListStateMachines", json!({})).await;
+        counted.count("", "ListActivities", json!({})).await;
+        counted.count("", "DescribeStateMachine", json!({"stateMachineArn": machine})).await;
+        counted
+            .count("", "UpdateStateMachine", json!({"stateMachineArn": machine, "roleArn": format!("{ROLE}-{round}")}))
+            .await;
+        counted.count("", "ListStateMachineVersions", json!({"stateMachineArn": machine})).await;
+    }
+    counted.count("", "DeleteActivity", json!({"activityArn": activity})).await;
+    counted.engine.shutdown().await;
+    counted.seen
+}
+
+#[tokio::test]
+async fn no_operation_takes_longer_because_more_executions_are_stored() {
+    let (some, many) = (cost(150).await, cost(1_200).await);
+    let grown = |what: &&String| many[*what] > some[*what] + some[*what] / 10 + 100;
+    let grown: Vec<String> =
+        some.keys().filter(grown).map(|what| format!("{what}: {} to {} steps", some[what], many[what])).collect();
+    assert!(grown.is_empty(), "these have grown:\n{}", grown.join("\n"));
+}
+
+#[test]
+fn a_page_of_what_no_index_finds_looks_at_so_many_and_the_next_goes_on() {
+    let database = Connection::open_in_memory().unwrap();
+    database.execute_batch(include_str!("../store/schema.sql")).unwrap();
+    let stored = 10_000;
+    for number in 1..=stored {
+        database
+            .prepare_cached(
+                "INSERT INTO execution (state_machine, revision, name, status, started, input, redrive_count)
+                 VALUES (1, 1, ?1, 0, 0, '{}', ?1 > 3)",
+            )
+            .unwrap()
+            .execute([number])
+            .unwrap();
+    }
+    let filter = Filter { redriven: Some(false), ..Filter::default() };
+    let (mut before, mut pages, mut found) = (i64::MAX, 0, Vec::new());
+    loop {
+        let (page, next) = executions::list(&database, Of::StateMachine(1), &filter, before, 2).unwrap();
+        pages += 1;
+        found.extend(page.iter().map(|execution| execution.id.0));
+        let Some(next) = next else { break };
+        assert!(next < before && before - next <= 4_096 || before == i64::MAX);
+        before = next;
+    }
+    assert_eq!((found, pages), (vec![3, 2, 1], 4));
+}
+
+#[tokio::test]
+async fn a_task_that_nobody_waits_for_is_offered_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("db");
+    let (counted, _, machine) = Counted::open(&database).await;
+    counted.start_many(&machine, 3, true).await;
+    counted.start_many(&machine, 2, false).await;
+    assert_eq!(offers(&database), 2);
+}
+
+#[tokio::test]
+async fn what_a_deleted_activity_offered_is_forgotten_and_does_not_come_back_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("db");
+    let (counted, activity, machine) = Counted::open(&database).await;
+    counted.start_many(&machine, 1_500, false).await;
+    counted.ask("DeleteActivity", &json!({"activityArn": activity})).await;
+    counted.ask("CreateActivity", &json!({"name": "work"})).await;
+    counted.start_many(&machine, 1, false).await;
+    let task = counted.ask("GetActivityTask", &json!({"activityArn": activity})).await;
+    assert!(task["taskToken"].is_string());
+    while offers(&database) > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+fn offers(database: &Path) -> i64 {
+    let database = Connection::open(database).unwrap();
+    database.query_row("SELECT count(*) FROM offer", [], |row| row.get(0)).unwrap()
+}
