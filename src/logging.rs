@@ -1,20 +1,27 @@
 //! The log: what happened, one line an event, as text for people or JSON for machines.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, fmt, prelude::*};
 
 use crate::config::LogFormat;
 
 /// Opens the log on standard error.
 pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+    let log = fmt::layer().with_writer(io::stderr);
     // Colours are for a person who watches; in a file they are noise.
-    let colours = stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(stderr);
-    match format {
-        LogFormat::Text => log.with_target(false).init(),
-        LogFormat::Json => log.json().init(),
-    }
+    let log = if io::stderr().is_terminal() { log } else { log.with_ansi(false) };
+    let log = match format {
+        LogFormat::Text => log.with_target(false).boxed(),
+        LogFormat::Json => log.json().boxed(),
+    };
+    tracing_subscriber::registry().with(filter).with(filter_fn(may_be_told)).with(log).init();
     Ok(())
+}
+
+/// Not what the SDK says at its most talkative: whole answers of AWS, with the task tokens in them.
+fn may_be_told(of: &Metadata<'_>) -> bool {
+    *of.level() != Level::TRACE || !of.target().starts_with("aws_")
 }

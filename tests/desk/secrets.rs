@@ -7,8 +7,9 @@ use crate::support::{Browser, Setup, Valuer, seed};
 #[tokio::test]
 async fn no_page_answer_or_log_line_shows_a_task_token() {
     let valuer = Valuer::open().await;
-    let setup = Setup::new().with("--valuation-service-url", &valuer.url).with("--log", "debug");
+    let setup = Setup::new().with("--valuation-service-url", &valuer.url).with("--log", "trace");
     let desk = setup.start().await;
+    let other_desk = Setup::beside(&desk).with("--log", "trace").start().await;
     let mut seen = Vec::new();
     let mut tokens = Vec::new();
 
@@ -47,19 +48,27 @@ async fn no_page_answer_or_log_line_shows_a_task_token() {
         paths.extend([format!("{page}?tab=workflow"), format!("/api{page}"), page]);
     }
     paths.push(form.path.clone());
+    let mut elsewhere = Browser::new(&other_desk);
     for path in &paths {
-        seen.push(browser.open(path).await.html);
+        seen.extend([browser.open(path).await.html, elsewhere.open(path).await.html]);
     }
+    let application = elsewhere.open("/applications/waiting").await;
+    let form = elsewhere.open(&application.link("Value the property")).await;
+    seen.push(elsewhere.submit(&form, "manual-valuation", &answers).await.html);
+    desk.until("waiting", "Valued").await;
     let workflow = browser.open("/applications/answered?tab=workflow").await.html;
     assert!(workflow.contains("taskToken") && workflow.contains("••••••••"), "tokens are masked where they stood");
 
+    for desk in [&desk, &other_desk] {
+        assert!(desk.log().contains(r#""level":"TRACE""#), "the log says all that it may");
+    }
     // Whoever tries tokens learns nothing from the refusals, nor does the log.
     for token in &tokens {
         let body = json!({ "valuationReference": token, "propertyValue": 1 });
         desk.post("/api/valuations", &body).await;
         seen.push(desk.get("/api/applications/unknown").await.body);
     }
-    seen.push(desk.log());
+    seen.extend([desk.log(), other_desk.log()]);
     for token in &tokens {
         assert!(token.len() > 20, "a token: {token}");
         for text in &seen {
