@@ -101,11 +101,13 @@ async fn a_desk_is_healthy_and_ready_when_it_is_open() {
     assert_eq!((ready.status, ready.body.as_str()), (200, "ready"));
 }
 
-#[tokio::test]
-async fn a_log_that_goes_to_a_file_is_plain_text_one_line_an_event() {
-    let desk = Setup::new().start().await;
-    // Refused after its first words, because the data folder is taken.
-    let output = desk.setup().without("--log-format").with("--log", "debug").command().output().expect("it runs");
+#[test]
+fn a_log_that_goes_to_a_file_is_plain_text_one_line_an_event() {
+    let folder = tempfile::tempdir().unwrap();
+    // Refused after its first words.
+    std::fs::write(folder.path().join("step-functions.sqlite"), "no database").unwrap();
+    let setup = Setup::new().with("--data-dir", folder.path().display().to_string()).without("--log-format");
+    let output = setup.with("--log", "debug").command().output().expect("it runs");
     let said = text(&output.stderr);
     assert!(said.contains(" DEBUG ") && !said.contains('\u{1b}'), "{said:?}");
 }
