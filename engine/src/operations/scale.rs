@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::{
-    FunctionError, Integrations, Options, ServiceError, StepFunctions,
+    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions,
     store::{
         executions::{self, Filter, Of},
         steps,
@@ -24,12 +24,12 @@ struct Nothing;
 
 #[async_trait::async_trait]
 impl Integrations for Nothing {
-    async fn invoke_function(&self, function: &str, _: Value) -> Result<Value, FunctionError> {
-        Err(FunctionError::NotFound(function.to_owned()))
+    async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError> {
+        Err(FunctionError::NotFound(invocation.function))
     }
 
-    async fn call_service(&self, _: &str, action: &str, _: Value) -> Result<Value, ServiceError> {
-        Err(ServiceError { error: action.into(), message: String::new(), status: 501, request_id: String::new() })
+    async fn call_service(&self, _: &str, action: &str, _: Value) -> Result<ServiceAnswer, ServiceError> {
+        Err(ServiceError { error: action.into(), message: String::new(), refusal: None })
     }
 }
 
