@@ -2,8 +2,9 @@
 
 use app::{
     desk::{
-        About, Actor, ApplicationPage, ApplicationQuery, ApplicationView, Desk, DeskError, ManualValuationAnswer,
-        ManualValuationView, Submission, Valuation, ValuationSource, WaitingItem, WorkflowView,
+        About, Actor, ApplicationPage, ApplicationQuery, ApplicationView, Desk, DeskError, Figures,
+        ManualValuationAnswer, ManualValuationView, PreviousValuation, Sort, Submission, Valuation, ValuationSource,
+        WaitingItem, WorkflowView,
     },
     domain::{ApplicationReference, LoanApplication},
 };
@@ -13,12 +14,16 @@ use crate::{
     applications::{Applications, Cursor, Record, SubmitError, Submitted},
     aws::AwsError,
     callbacks::{self, Callbacks},
+    figures,
     paused::{Answered, PausedTask, PausedTasks},
     reconcile::Reconciler,
-    story,
+    story, timestamp,
     work_items::{StaffValuation, WorkItems},
     workflow::Workflows,
 };
+
+/// How many earlier valuations of a property are shown.
+const PREVIOUS: usize = 5;
 
 pub struct LoanDesk {
     pub about: About,
@@ -49,10 +54,17 @@ impl Desk for LoanDesk {
     async fn applications(&self, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError> {
         // A cursor that is none leads to the first page.
         let after = query.after.as_deref().and_then(|after| Cursor::decode(after).ok());
-        let page = self.applications.list(&query.search, query.status, after).await.map_err(unavailable)?;
+        let page = match query.sort {
+            Sort::Newest => self.applications.list(&query.search, query.status, after).await,
+            Sort::By(column, direction) => {
+                self.applications.sorted(&query.search, query.status, (column, direction), after).await
+            }
+        };
+        let page = page.map_err(unavailable)?;
         Ok(ApplicationPage {
             rows: page.records.iter().map(Record::row).collect(),
             next: page.next.map(|cursor| cursor.encode()),
+            sorted_only: page.sorted_only,
         })
     }
 
@@ -94,9 +106,23 @@ impl Desk for LoanDesk {
         self.paused.waiting_count().await.map_err(unavailable)
     }
 
+    async fn figures(&self) -> Result<Figures, DeskError> {
+        let now = timestamp::now();
+        // What was submitted before this has ended before the first day: no workflow outlasts both its deadlines.
+        let since = figures::begin(now)
+            - self.about.valuation_timeout
+            - self.about.manual_valuation_timeout
+            - time::Duration::DAY;
+        let lives = self.applications.lifespans(since).await.map_err(unavailable)?;
+        Ok(figures::count(now, &lives))
+    }
+
     async fn manual_valuation(&self, id: &str) -> Result<Option<ManualValuationView>, DeskError> {
-        let task = self.work_items.get(id).await.map_err(unavailable)?;
-        Ok(task.map(|task| WorkItems::view(&task, self.about.valuation_timeout)))
+        let Some(task) = self.work_items.get(id).await.map_err(unavailable)? else { return Ok(None) };
+        let (application, previous) =
+            tokio::try_join!(self.application(&task.application_reference), self.previous_valuations(&task))?;
+        let story = application.map(|application| application.story).unwrap_or_default();
+        Ok(Some(WorkItems::view(&task, self.about.valuation_timeout, story, previous)))
     }
 
     async fn answer_manual_valuation(
@@ -115,6 +141,24 @@ impl Desk for LoanDesk {
             Ok(Answered::NotFound) => Err(DeskError::NotFound),
             Err(error) => Err(unavailable(error)),
         }
+    }
+}
+
+impl LoanDesk {
+    /// What the property of a task was valued at for other applications, newest first.
+    async fn previous_valuations(&self, task: &PausedTask) -> Result<Vec<PreviousValuation>, DeskError> {
+        let property = &task.application.property;
+        let search = format!("{} {}", property.name_or_number, property.postcode);
+        let found = self.applications.list(&search, None, None).await.map_err(unavailable)?;
+        let others = found.records.iter().filter(|record| {
+            record.application.property == *property
+                && record.application.application_reference != task.application_reference
+        });
+        let valued = others.filter_map(|record| {
+            let application_reference = record.application.application_reference.clone();
+            Some(PreviousValuation { application_reference, valuation: valuation(record)? })
+        });
+        Ok(valued.take(PREVIOUS).collect())
     }
 }
 

@@ -8,6 +8,7 @@ mod config;
 mod definitions;
 mod deploy;
 mod desk;
+mod figures;
 mod functions;
 mod health;
 mod integrations;

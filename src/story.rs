@@ -12,7 +12,7 @@ use crate::{
     applications::Record,
     callbacks::{self, Callback, Outcome, Valuation, ValuationResponse},
     paused::{Answer, Failure, PausedTask, Says, State},
-    timestamp::{clock, day_and_clock},
+    timestamp::day,
     work_items,
 };
 
@@ -48,7 +48,12 @@ pub fn why_by_hand(failure: Option<&Failure>, valuation_timeout: Duration) -> St
 }
 
 fn entry(at: OffsetDateTime, kind: StoryKind, text: impl Into<String>) -> StoryEntry {
-    StoryEntry { at, kind, text: text.into() }
+    StoryEntry { at, kind, text: text.into(), due: None }
+}
+
+/// A sentence that ends with when the answer is due.
+fn asked(task: &PausedTask, text: impl Into<String>) -> StoryEntry {
+    StoryEntry { due: Some(task.deadline), ..entry(task.since, StoryKind::Requested, text) }
 }
 
 fn submitted(record: &Record) -> String {
@@ -59,15 +64,15 @@ fn submitted(record: &Record) -> String {
 }
 
 fn tell_request(task: &PausedTask, story: &mut Vec<StoryEntry>) {
-    let text = match (&task.valuation_reference, &task.state) {
-        (_, State::Failed) => "Valuation requested; the valuation service could not take the request".to_owned(),
-        (Some(reference), _) => {
-            format!("Valuation requested, reference {reference}, answer due by {}", due(task))
-        }
-        (None, _) => format!("Valuation requested, answer due by {}", due(task)),
-    };
-    let kind = if task.state == State::Failed { StoryKind::Failed } else { StoryKind::Requested };
-    story.push(entry(task.since, kind, text));
+    story.push(match (&task.valuation_reference, &task.state) {
+        (_, State::Failed) => entry(
+            task.since,
+            StoryKind::Failed,
+            "Valuation requested; the valuation service could not take the request",
+        ),
+        (Some(reference), _) => asked(task, format!("Valuation requested, reference {reference}, answer due by")),
+        (None, _) => asked(task, "Valuation requested, answer due by"),
+    });
     match &task.state {
         State::Answering(answer) | State::Answered(answer) => story.push(entry(
             answer.at,
@@ -92,13 +97,13 @@ fn service_said(answer: &Answer) -> String {
 }
 
 fn tell_work_item(task: &PausedTask, story: &mut Vec<StoryEntry>) {
-    story.push(entry(task.since, StoryKind::Requested, format!("Manual valuation asked for, due by {}", due(task))));
+    story.push(asked(task, "Manual valuation asked for, due by"));
     match &task.state {
         State::Answering(answer) | State::Answered(answer) => {
             let by = answer.by.as_deref().unwrap_or("Somebody");
             let text = match work_items::read_answer(&answer.says) {
                 Some(ManualValuationAnswer::Value { value, valued_on, basis, comment }) => {
-                    let basis = basis_words(basis);
+                    let (basis, valued_on) = (basis_words(basis), day(valued_on));
                     let comment = if comment.is_empty() { String::new() } else { format!(": {comment}") };
                     format!("{by} valued the property at {value} ({basis}, {valued_on}){comment}")
                 }
@@ -176,11 +181,6 @@ fn tell_outcome(record: &Record) -> Option<StoryEntry> {
     Some(entry(at, kind, text))
 }
 
-/// The time alone where the deadline is on the same day, else with its day.
-fn due(task: &PausedTask) -> String {
-    if task.since.date() == task.deadline.date() { clock(task.deadline) } else { day_and_clock(task.deadline) }
-}
-
 /// The two largest units: `5 days`, `1 hour 5 minutes`, `30 seconds`.
 fn duration(of: Duration) -> String {
     let seconds = of.as_secs();
@@ -253,12 +253,14 @@ mod tests {
         let mut record = record(ApplicationStatus::NeedsAttention);
         record.decided_at = Some(datetime!(2026-11-22 14:40 UTC));
         record.remark = Some("The valuation service timed out, and nobody valued the property by hand in time.".into());
-        let told: Vec<_> = tell(&record, &[request(State::Lapsed)], &[late]).into_iter().map(|e| e.text).collect();
+        let told = tell(&record, &[request(State::Lapsed)], &[late]);
+        assert_eq!(told[1].due, Some(datetime!(2026-11-22 14:32:01 UTC)));
+        let told: Vec<_> = told.into_iter().map(|entry| entry.text).collect();
         assert_eq!(
             told,
             [
                 "Application submitted",
-                "Valuation requested, reference CNMg, answer due by 14:32 UTC",
+                "Valuation requested, reference CNMg, answer due by",
                 "The valuation service did not answer in time",
                 "A late answer of £666,000 arrived 4 minutes after the deadline: kept, not used",
                 "The valuation service timed out, and nobody valued the property by hand in time.",

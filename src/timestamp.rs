@@ -1,6 +1,6 @@
 //! Times as text: RFC 3339 in UTC with three digits of milliseconds, so that they sort as text.
 
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
+use time::{Date, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 
 /// Now, in whole milliseconds: what is kept and what is shown are the same.
 pub fn now() -> OffsetDateTime {
@@ -20,15 +20,9 @@ pub fn read(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok().map(|at| at.to_offset(UtcOffset::UTC))
 }
 
-/// `14:32 UTC`
-pub fn clock(at: OffsetDateTime) -> String {
-    at.to_offset(UtcOffset::UTC).format(format_description!("[hour]:[minute] UTC")).unwrap_or_default()
-}
-
-/// `22 November 2026, 14:32 UTC`
-pub fn day_and_clock(at: OffsetDateTime) -> String {
-    let form = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
-    at.to_offset(UtcOffset::UTC).format(form).unwrap_or_default()
+/// `22 November 2026`
+pub fn day(date: Date) -> String {
+    date.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -51,9 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn people_read_the_minute() {
-        let at = datetime!(2026-11-02 04:05:30 UTC);
-        assert_eq!(clock(at), "04:05 UTC");
-        assert_eq!(day_and_clock(at), "2 November 2026, 04:05 UTC");
+    fn people_read_the_day() {
+        assert_eq!(day(time::macros::date!(2026 - 11 - 02)), "2 November 2026");
     }
 }

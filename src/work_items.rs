@@ -1,7 +1,10 @@
 //! Manual valuations: the function behind the workflow's `ManualValuation`, and the answers that staff give.
 
 use app::{
-    desk::{ManualValuationAnswer, ManualValuationState, ManualValuationView, ValuationBasis, WaitingOn},
+    desk::{
+        ManualValuationAnswer, ManualValuationState, ManualValuationView, PreviousValuation, StoryEntry,
+        ValuationBasis, WaitingOn,
+    },
     domain::{LoanApplication, Money},
 };
 use serde::{Deserialize, Serialize};
@@ -141,7 +144,12 @@ impl WorkItems {
     }
 
     /// What the page shows of an item. `valuation_timeout` is told when it was the service that was too slow.
-    pub fn view(task: &PausedTask, valuation_timeout: std::time::Duration) -> ManualValuationView {
+    pub fn view(
+        task: &PausedTask,
+        valuation_timeout: std::time::Duration,
+        story: Vec<StoryEntry>,
+        previous: Vec<PreviousValuation>,
+    ) -> ManualValuationView {
         let state = match &task.state {
             State::Open | State::Requesting => ManualValuationState::Open,
             State::Answering(answer) | State::Answered(answer) => match read_answer(&answer.says) {
@@ -158,6 +166,8 @@ impl WorkItems {
             item: task.waiting_item(),
             application: task.application.clone(),
             reason: story::why_by_hand(task.failure.as_ref(), valuation_timeout),
+            story,
+            previous,
             state,
         }
     }

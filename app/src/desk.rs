@@ -22,7 +22,7 @@ pub trait Desk: Send + Sync + 'static {
     /// Stores the application and starts its execution. The same application again is no error.
     async fn submit(&self, application: LoanApplication, by: Option<Actor>) -> Result<Submission, DeskError>;
 
-    /// Newest first, one page.
+    /// One page.
     async fn applications(&self, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError>;
 
     async fn application(&self, reference: &ApplicationReference) -> Result<Option<ApplicationView>, DeskError>;
@@ -35,6 +35,9 @@ pub trait Desk: Send + Sync + 'static {
 
     /// How many rows [`Desk::waiting`] has; shown on every page.
     async fn waiting_count(&self) -> Result<usize, DeskError>;
+
+    /// The last days in figures.
+    async fn figures(&self) -> Result<Figures, DeskError>;
 
     async fn manual_valuation(&self, id: &str) -> Result<Option<ManualValuationView>, DeskError>;
 
@@ -96,8 +99,109 @@ pub struct ApplicationQuery {
     /// Part of a reference, applicant, property, postcode or valuation reference; any case.
     pub search: String,
     pub status: Option<ApplicationStatus>,
+    pub sort: Sort,
     /// Opaque: where the previous page ended.
     pub after: Option<String>,
+}
+
+/// The order of a list of applications.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sort {
+    /// By when they were submitted.
+    #[default]
+    Newest,
+    By(Column, Direction),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Column {
+    Reference,
+    Applicant,
+    Property,
+    Amount,
+    LoanToValue,
+    Status,
+    Deadline,
+    Updated,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    Ascending,
+    Descending,
+}
+
+impl Sort {
+    /// As it stands in a query string: `amount` upwards, `-amount` downwards; nothing for the newest first.
+    pub fn key(self) -> Option<String> {
+        match self {
+            Self::Newest => None,
+            Self::By(column, Direction::Ascending) => Some(column.key().to_owned()),
+            Self::By(column, Direction::Descending) => Some(format!("-{}", column.key())),
+        }
+    }
+
+    /// What is no order is the newest first.
+    pub fn from_key(key: &str) -> Self {
+        let (name, direction) = match key.strip_prefix('-') {
+            Some(name) => (name, Direction::Descending),
+            None => (key, Direction::Ascending),
+        };
+        let column = Column::ALL.into_iter().find(|column| column.key() == name);
+        column.map_or(Self::Newest, |column| Self::By(column, direction))
+    }
+
+    /// What the head of a column leads to: first the way that is asked for most, then the other, then the newest first.
+    pub fn next(self, column: Column) -> Self {
+        let first = column.first_direction();
+        match self {
+            Self::By(by, direction) if by == column && direction == first => Self::By(column, first.other()),
+            Self::By(by, _) if by == column => Self::Newest,
+            _ => Self::By(column, first),
+        }
+    }
+}
+
+impl Column {
+    pub const ALL: [Self; 8] = [
+        Self::Reference,
+        Self::Applicant,
+        Self::Property,
+        Self::Amount,
+        Self::LoanToValue,
+        Self::Status,
+        Self::Deadline,
+        Self::Updated,
+    ];
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::Applicant => "applicant",
+            Self::Property => "property",
+            Self::Amount => "amount",
+            Self::LoanToValue => "loan_to_value",
+            Self::Status => "status",
+            Self::Deadline => "deadline",
+            Self::Updated => "updated",
+        }
+    }
+
+    fn first_direction(self) -> Direction {
+        match self {
+            Self::Amount | Self::LoanToValue | Self::Updated => Direction::Descending,
+            Self::Reference | Self::Applicant | Self::Property | Self::Status | Self::Deadline => Direction::Ascending,
+        }
+    }
+}
+
+impl Direction {
+    fn other(self) -> Self {
+        match self {
+            Self::Ascending => Self::Descending,
+            Self::Descending => Self::Ascending,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -106,6 +210,8 @@ pub struct ApplicationPage {
     pub rows: Vec<ApplicationRow>,
     /// For [`ApplicationQuery::after`]; `None` on the last page.
     pub next: Option<String>,
+    /// There are more than can be sorted: only this many, the newest, have been.
+    pub sorted_only: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -181,8 +287,10 @@ impl std::fmt::Display for ValuationBasis {
 pub struct StoryEntry {
     pub at: OffsetDateTime,
     pub kind: StoryKind,
-    /// A sentence: "Valuation requested, reference CNMg…, answer due by 14:32 UTC".
+    /// A sentence: "Valuation requested, reference CNMg…, answer due by"
     pub text: String,
+    /// The time that the sentence ends with, shown in the viewer's zone.
+    pub due: Option<OffsetDateTime>,
 }
 
 /// What an entry of the story is about; decides its icon.
@@ -199,12 +307,37 @@ pub enum StoryKind {
     Stopped,
 }
 
+/// What the desk did lately, day by day; days are those of UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figures {
+    /// [`Figures::DAYS`] of them, oldest first. The last one is today, as far as it has come.
+    pub days: Vec<DayFigures>,
+    /// From submission to decision, of all that were decided in these days.
+    pub median_to_decision: Option<time::Duration>,
+}
+
+impl Figures {
+    pub const DAYS: usize = 14;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayFigures {
+    pub day: Date,
+    pub submitted: usize,
+    /// How many had not ended at the end of the day.
+    pub waiting: usize,
+    pub decided: usize,
+    /// From submission to decision, of those decided on this day.
+    pub median_to_decision: Option<time::Duration>,
+}
+
 /// One task token that somebody outside must answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingItem {
     pub id: String,
     pub on: WaitingOn,
     pub application_reference: ApplicationReference,
+    pub applicant: Option<String>,
     /// `999, PO1 1CE`
     pub property: String,
     pub since: OffsetDateTime,
@@ -226,7 +359,17 @@ pub struct ManualValuationView {
     pub application: LoanApplication,
     /// Why it came to the desk: "The valuation service did not answer within 30 seconds."
     pub reason: String,
+    /// What happened to the application so far, oldest first.
+    pub story: Vec<StoryEntry>,
+    /// What the same property was valued at for other applications, newest first.
+    pub previous: Vec<PreviousValuation>,
     pub state: ManualValuationState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousValuation {
+    pub application_reference: ApplicationReference,
+    pub valuation: Valuation,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -322,4 +465,30 @@ pub struct EventView {
     pub at: OffsetDateTime,
     /// The event's details as pretty JSON with tokens masked; empty where there are none.
     pub details: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_order_reads_back_from_its_address() {
+        for column in Column::ALL {
+            for direction in [Direction::Ascending, Direction::Descending] {
+                let sort = Sort::By(column, direction);
+                assert_eq!(sort.key().as_deref().map(Sort::from_key), Some(sort));
+            }
+        }
+        assert_eq!(Sort::from_key("-nonsense"), Sort::Newest);
+    }
+
+    #[test]
+    fn the_head_of_a_column_sorts_one_way_then_the_other_then_not_at_all() {
+        let once = Sort::Newest.next(Column::Amount);
+        assert_eq!(once, Sort::By(Column::Amount, Direction::Descending));
+        let twice = once.next(Column::Amount);
+        assert_eq!(twice, Sort::By(Column::Amount, Direction::Ascending));
+        assert_eq!(twice.next(Column::Amount), Sort::Newest);
+        assert_eq!(twice.next(Column::Applicant), Sort::By(Column::Applicant, Direction::Ascending));
+    }
 }

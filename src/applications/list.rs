@@ -1,12 +1,16 @@
 //! Lists of applications: by age, by status, by what is written on them, and by what changed.
 
-use app::domain::ApplicationStatus;
+use app::{
+    desk::{Column, Direction},
+    domain::ApplicationStatus,
+};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use time::OffsetDateTime;
 
-use super::{Applications, Cursor, KIND, Record, TABLE, record};
+use super::{Applications, Cursor, KIND, Record, TABLE, order, record};
 use crate::{
     aws::AwsError,
+    figures::Lifespan,
     item::{Item, Read, text, time},
     timestamp,
 };
@@ -29,6 +33,8 @@ pub struct Page {
     pub records: Vec<Record>,
     /// `None` on the last page. A page may be short of [`PAGE`] and still have a next one.
     pub next: Option<Cursor>,
+    /// There was more to look through than [`LOOKS`] allow: only the newest so many were sorted.
+    pub sorted_only: Option<usize>,
 }
 
 impl Applications {
@@ -39,11 +45,12 @@ impl Applications {
         status: Option<ApplicationStatus>,
         after: Option<Cursor>,
     ) -> Result<Page, AwsError> {
-        let words: Vec<String> = search.split_whitespace().take(WORDS).map(str::to_lowercase).collect();
-        let looks = if words.is_empty() { 1 } else { LOOKS };
-        let mut page = Page { records: Vec::new(), next: after };
+        let words = words(search);
+        // One more than a page, to know whether there is a next one.
+        let (looks, limit) = if words.is_empty() { (1, PAGE as i32 + 1) } else { (LOOKS, LOOK) };
+        let mut page = Page { next: after, ..Default::default() };
         for _ in 0..looks {
-            let found = self.look(&words, status, page.next.as_ref()).send().await?;
+            let found = self.look(&words, status, page.next.as_ref(), limit).send().await?;
             for item in found.items() {
                 page.records.push(record::read(item)?);
             }
@@ -60,7 +67,45 @@ impl Applications {
         Ok(page)
     }
 
-    fn look(&self, words: &[String], status: Option<ApplicationStatus>, after: Option<&Cursor>) -> QueryFluentBuilder {
+    /// Sorted by a column; `after` is the last application of the page before.
+    pub async fn sorted(
+        &self,
+        search: &str,
+        status: Option<ApplicationStatus>,
+        (column, direction): (Column, Direction),
+        after: Option<Cursor>,
+    ) -> Result<Page, AwsError> {
+        let words = words(search);
+        let (mut records, mut from) = (Vec::new(), None);
+        for _ in 0..LOOKS {
+            let found = self.look(&words, status, from.as_ref(), LOOK).send().await?;
+            for item in found.items() {
+                records.push(record::read(item)?);
+            }
+            from = found.last_evaluated_key().map(Cursor::of_key).transpose()?;
+            if from.is_none() {
+                break;
+            }
+        }
+        let sorted_only = from.map(|_| records.len());
+        let records = order::sort(records, column, direction);
+        let is_last = |record: &Record| {
+            after.as_ref().is_some_and(|last| record.application.application_reference.as_str() == last.reference)
+        };
+        let begin = records.iter().position(is_last).map_or(0, |last| last + 1);
+        let has_next = records.len() > begin + PAGE;
+        let records: Vec<Record> = records.into_iter().skip(begin).take(PAGE).collect();
+        let next = records.last().filter(|_| has_next).map(Cursor::after);
+        Ok(Page { records, next, sorted_only })
+    }
+
+    fn look(
+        &self,
+        words: &[String],
+        status: Option<ApplicationStatus>,
+        after: Option<&Cursor>,
+        limit: i32,
+    ) -> QueryFluentBuilder {
         let (index, partition) = match status {
             None => (&TABLE.indexes[0], KIND),
             Some(status) => (&TABLE.indexes[1], status.key()),
@@ -75,8 +120,7 @@ impl Applications {
             .expression_attribute_names("#partition", index.partition)
             .expression_attribute_values(":partition", text(partition))
             .scan_index_forward(false)
-            // One more than a page, to know whether there is a next one.
-            .limit(if words.is_empty() { PAGE as i32 + 1 } else { LOOK });
+            .limit(limit);
         if !words.is_empty() {
             let conditions: Vec<String> = (0..words.len()).map(|i| format!("contains(searchText, :word{i})")).collect();
             query = query.filter_expression(conditions.join(" AND "));
@@ -122,6 +166,29 @@ impl Applications {
         query.send().await?.items().iter().map(record::read).collect()
     }
 
+    /// From when until when each application was the desk's that was submitted at or after `since`.
+    pub async fn lifespans(&self, since: OffsetDateTime) -> Result<Vec<Lifespan>, AwsError> {
+        let mut items = self
+            .aws
+            .dynamodb
+            .query()
+            .table_name(TABLE.name)
+            .index_name(TABLE.indexes[0].name)
+            .key_condition_expression("kind = :kind AND submittedAt >= :since")
+            .projection_expression("submittedAt, updatedAt, decidedAt, #status")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":kind", text(KIND))
+            .expression_attribute_values(":since", time(since))
+            .into_paginator()
+            .items()
+            .send();
+        let mut lives = Vec::new();
+        while let Some(item) = items.next().await {
+            lives.push(record::lifespan(&item?)?);
+        }
+        Ok(lives)
+    }
+
     /// References and times of the applications that changed at or after `since`, oldest change first.
     pub async fn changed_since(&self, since: OffsetDateTime) -> Result<Vec<(String, String)>, AwsError> {
         let mut items = self
@@ -143,6 +210,11 @@ impl Applications {
         }
         Ok(changed)
     }
+}
+
+/// The words of a search.
+fn words(search: &str) -> Vec<String> {
+    search.split_whitespace().take(WORDS).map(str::to_lowercase).collect()
 }
 
 impl Cursor {

@@ -5,6 +5,7 @@
 
 mod cursor;
 mod list;
+mod order;
 mod record;
 mod submit;
 

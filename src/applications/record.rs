@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use crate::{
     aws::AwsError,
+    figures::{End, Lifespan},
     item::{Item, Read},
 };
 
@@ -62,6 +63,7 @@ impl Record {
             id: pause.id.clone(),
             on,
             application_reference: self.application.application_reference.clone(),
+            applicant: self.application.applicant.clone(),
             property: format!("{}, {}", property.name_or_number, property.postcode),
             since: pause.since,
             deadline: pause.deadline,
@@ -70,7 +72,6 @@ impl Record {
 }
 
 pub(super) fn read(item: &Item) -> Result<Record, AwsError> {
-    let status = item.require("status")?;
     let pause = match item.text("waitingId") {
         None => None,
         Some(id) => {
@@ -79,7 +80,7 @@ pub(super) fn read(item: &Item) -> Result<Record, AwsError> {
     };
     Ok(Record {
         application: item.require_json("application")?,
-        status: ApplicationStatus::from_key(status).ok_or_else(|| AwsError::corrupt("attribute status"))?,
+        status: status(item)?,
         submitted_at: item.time("submittedAt")?,
         submitted_by: item.text("submittedBy").map(str::to_owned),
         updated_at: item.time("updatedAt")?,
@@ -90,6 +91,23 @@ pub(super) fn read(item: &Item) -> Result<Record, AwsError> {
         valuation: item.json("valuation")?,
         decided_at: item.optional_time("decidedAt")?,
     })
+}
+
+/// The dates of an application alone.
+pub(super) fn lifespan(item: &Item) -> Result<Lifespan, AwsError> {
+    let status = status(item)?;
+    let end = if status.is_open() {
+        None
+    } else {
+        // What ended without saying when was changed last when it ended.
+        let at = item.optional_time("decidedAt")?.map_or_else(|| item.time("updatedAt"), Ok)?;
+        Some(End { at, is_decision: status.is_decision() })
+    };
+    Ok(Lifespan { submitted_at: item.time("submittedAt")?, end })
+}
+
+fn status(item: &Item) -> Result<ApplicationStatus, AwsError> {
+    ApplicationStatus::from_key(item.require("status")?).ok_or_else(|| AwsError::corrupt("attribute status"))
 }
 
 /// Everything an application is searched by, in lower case; the postcode with and without its space.

@@ -123,6 +123,7 @@ impl PausedTask {
             id: self.id.to_string(),
             on: self.on,
             application_reference: self.application_reference.clone(),
+            applicant: self.application.applicant.clone(),
             property: self.property(),
             since: self.since,
             deadline: self.deadline,

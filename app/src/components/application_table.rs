@@ -1,33 +1,70 @@
 //! Applications as a table whose rows are links.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
-use super::{Deadline, Status, TimeStyle, When, when::milliseconds};
+use super::{Deadline, Glyph, Icon, Status, TimeStyle, When, when::milliseconds};
 use crate::{
-    desk::{ApplicationRow, WaitingOn},
+    desk::{ApplicationRow, Column, Direction, Sort, WaitingOn},
     domain::Money,
 };
 
+/// Where the heads of the columns lead: the address of the same list in another order.
+#[derive(Clone)]
+pub struct SortLinks {
+    pub current: Sort,
+    pub address: Arc<dyn Fn(Sort) -> String + Send + Sync>,
+}
+
 #[component]
-pub fn ApplicationTable(caption: &'static str, rows: Vec<ApplicationRow>) -> impl IntoView {
+pub fn ApplicationTable(
+    #[prop(into)] caption: String,
+    rows: Vec<ApplicationRow>,
+    /// Without them the heads are words only.
+    #[prop(optional)]
+    sort: Option<SortLinks>,
+) -> impl IntoView {
+    let head = |column: Column, text: &'static str, class: &'static str| {
+        view! { <Head column text class sort=sort.clone()/> }
+    };
     view! {
         <table class="table rows-are-links">
             <caption class="visually-hidden">{caption}</caption>
             <thead>
                 <tr>
-                    <th scope="col">"Reference"</th>
-                    <th scope="col" class="wide">"Applicant"</th>
-                    <th scope="col">"Property"</th>
-                    <th scope="col" class="number wide">"Amount"</th>
-                    <th scope="col" class="number wide wider">"LTV"</th>
-                    <th scope="col">"Status"</th>
-                    <th scope="col" class="wide">"Deadline"</th>
-                    <th scope="col" class="wide wider">"Updated"</th>
+                    {head(Column::Reference, "Reference", "")}
+                    {head(Column::Applicant, "Applicant", "wide")}
+                    {head(Column::Property, "Property", "wide-enough")}
+                    {head(Column::Amount, "Amount", "number wide")}
+                    {head(Column::LoanToValue, "LTV", "number wide wider")}
+                    {head(Column::Status, "Status", "")}
+                    {head(Column::Deadline, "Deadline", "wide")}
+                    {head(Column::Updated, "Updated", "wide wider")}
                 </tr>
             </thead>
             <tbody>{rows.into_iter().map(|row| view! { <Row row/> }).collect_view()}</tbody>
         </table>
     }
+    .into_any()
+}
+
+#[component]
+fn Head(column: Column, text: &'static str, class: &'static str, sort: Option<SortLinks>) -> impl IntoView {
+    let Some(SortLinks { current, address }) = sort else {
+        return view! { <th scope="col" class=class>{text}</th> }.into_any();
+    };
+    let (sorted, glyph) = match current {
+        Sort::By(by, Direction::Ascending) if by == column => (Some("ascending"), Some(Glyph::ArrowUp)),
+        Sort::By(by, Direction::Descending) if by == column => (Some("descending"), Some(Glyph::ArrowDown)),
+        _ => (None, None),
+    };
+    view! {
+        <th scope="col" class=class aria-sort=sorted>
+            <a class="sort" href=address(current.next(column))>{text}{glyph.map(|glyph| view! { <Icon glyph/> })}</a>
+        </th>
+    }
+    .into_any()
 }
 
 #[component]
@@ -40,10 +77,16 @@ fn Row(row: ApplicationRow) -> impl IntoView {
             data-version=version(row.updated_at, row.status.key())
             data-news=format!("{reference}: {}", row.status)
         >
-            <th scope="row"><a class="row-link" href=format!("/applications/{reference}")>{reference.clone()}</a></th>
-            <td class="words wide">{row.application.applicant.unwrap_or_else(|| "–".to_owned())}</td>
-            <td class="words">
-                <span class="property">{property.name_or_number}</span> " "
+            <th scope="row">
+                <a class="row-link" href=format!("/applications/{reference}")>{reference.clone()}</a>
+                // Where the screen is too narrow for a column of its own.
+                <span class="under narrow" aria-hidden="true">
+                    {format!("{}, {}", property.name_or_number, property.postcode)}
+                </span>
+            </th>
+            <td class="words wide"><bdi>{row.application.applicant.unwrap_or_else(|| "–".to_owned())}</bdi></td>
+            <td class="words wide-enough">
+                <bdi>{property.name_or_number}</bdi> " "
                 <span class="postcode">{property.postcode.to_string()}</span>
             </td>
             <td class="number wide">{money(row.application.loan_amount)}</td>

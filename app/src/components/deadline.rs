@@ -8,16 +8,23 @@ use crate::{desk::WaitingItem, time_words};
 
 /// From when the time ran and until when, with how much of it has passed.
 #[component]
-pub fn Deadline(item: WaitingItem) -> impl IntoView {
+pub fn Deadline(
+    item: WaitingItem,
+    /// Said before the time, where no heading says it: `Answer due`.
+    #[prop(default = "")]
+    lead: &'static str,
+) -> impl IntoView {
     let overdue = is_overdue(&item, OffsetDateTime::now_utc());
     let class = if overdue { "deadline overdue" } else { "deadline" };
     view! {
         <div class=class>
             <span class="deadline-text">
-                {overdue
-                    .then(|| {
-                        view! { <Icon glyph=Glyph::Alert/><span class="visually-hidden">"Overdue: "</span><span>"Due"</span> }
-                    })}
+                {if overdue {
+                    view! { <Icon glyph=Glyph::Alert/><span class="visually-hidden">"Overdue: "</span><span>"Due"</span> }
+                        .into_any()
+                } else {
+                    lead.into_any()
+                }}
                 <When at=item.deadline style=TimeStyle::Relative/>
             </span>
             <DeadlineBar since=item.since deadline=item.deadline/>

@@ -17,6 +17,8 @@ pub enum TimeStyle {
     Minute,
     /// `22 Nov 2026, 10:20:30 UTC`
     Second,
+    /// `10:20 UTC`
+    Time,
     /// `10:20:30.123 UTC`
     Clock,
 }
@@ -28,6 +30,7 @@ impl TimeStyle {
             Self::Relative => "relative",
             Self::Minute => "minute",
             Self::Second => "second",
+            Self::Time => "time",
             Self::Clock => "clock",
         }
     }
@@ -39,6 +42,7 @@ pub fn When(at: OffsetDateTime, style: TimeStyle) -> impl IntoView {
         TimeStyle::Relative => time_words::relative(milliseconds(OffsetDateTime::now_utc()), milliseconds(at)),
         TimeStyle::Minute => minute(at),
         TimeStyle::Second => second(at),
+        TimeStyle::Time => time_of_day(at),
         TimeStyle::Clock => clock(at),
     };
     view! {
@@ -74,6 +78,11 @@ fn second(at: OffsetDateTime) -> String {
     in_utc(at, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute]:[second] UTC"))
 }
 
+/// `10:20 UTC`
+fn time_of_day(at: OffsetDateTime) -> String {
+    in_utc(at, format_description!("[hour]:[minute] UTC"))
+}
+
 /// `10:20:30.123 UTC`
 fn clock(at: OffsetDateTime) -> String {
     in_utc(at, format_description!("[hour]:[minute]:[second].[subsecond digits:3] UTC"))
@@ -83,6 +92,12 @@ fn clock(at: OffsetDateTime) -> String {
 pub fn day_in_words(date: Date) -> String {
     // Every Date has these components.
     date.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
+}
+
+/// `22 Nov`
+pub fn day_and_month(date: Date) -> String {
+    // Every Date has these components.
+    date.format(format_description!("[day padding:none] [month repr:short]")).unwrap_or_default()
 }
 
 fn in_utc(at: OffsetDateTime, format: &[BorrowedFormatItem<'_>]) -> String {
@@ -103,6 +118,7 @@ mod tests {
         assert_eq!(exact(at), "22 November 2026, 10:20:30 UTC");
         assert_eq!(minute(at), "22 Nov 2026, 10:20 UTC");
         assert_eq!(second(at), "22 Nov 2026, 10:20:30 UTC");
+        assert_eq!(time_of_day(at), "10:20 UTC");
         assert_eq!(clock(at), "10:20:30.123 UTC");
     }
 }

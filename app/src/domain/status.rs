@@ -76,6 +76,11 @@ impl ApplicationStatus {
         }
     }
 
+    /// Whether its workflow came to what it is for.
+    pub fn is_decision(self) -> bool {
+        matches!(self, Self::Valued | Self::Approved | Self::Referred | Self::Declined)
+    }
+
     /// Whether its execution still runs.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Submitted | Self::WaitingForValuation | Self::WaitingForManualValuation)

@@ -11,8 +11,8 @@ const GAP: f64 = 28.0;
 const BEND_GAP: f64 = 18.0;
 /// Between two layers.
 const LAYER_GAP: f64 = 40.0;
-/// Up and down this often.
-const SWEEPS: usize = 32;
+/// Down and up this often. Odd, so that the last one moves each box under what leads to it.
+const SWEEPS: usize = 33;
 /// The last sweeps make straight what passes through several layers.
 const STRAIGHTENING: usize = 12;
 /// How much more an edge should be straight than a box should be centred; in the last sweeps the boxes only yield.

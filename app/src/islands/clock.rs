@@ -14,6 +14,7 @@ const EXACT: &str = r#"{"day":"numeric","month":"long","year":"numeric","hour":"
 const MINUTE: &str =
     r#"{"day":"numeric","month":"short","year":"numeric","hour":"2-digit","minute":"2-digit","hourCycle":"h23"}"#;
 const SECOND: &str = r#"{"day":"numeric","month":"short","year":"numeric","hour":"2-digit","minute":"2-digit","second":"2-digit","hourCycle":"h23"}"#;
+const TIME: &str = r#"{"hour":"2-digit","minute":"2-digit","hourCycle":"h23"}"#;
 const CLOCK: &str =
     r#"{"hour":"2-digit","minute":"2-digit","second":"2-digit","fractionalSecondDigits":3,"hourCycle":"h23"}"#;
 const TIME_OF_DAY: &str = r#"{"hour":"2-digit","minute":"2-digit","second":"2-digit","hourCycle":"h23"}"#;
@@ -32,6 +33,7 @@ pub fn put_into_words(within: &impl AsRef<Node>) {
         match time.get_attribute("data-when").as_deref() {
             Some("minute") => time.set_text_content(Some(&local(&at, MINUTE))),
             Some("second") => time.set_text_content(Some(&local(&at, SECOND))),
+            Some("time") => time.set_text_content(Some(&local(&at, TIME))),
             Some("clock") => time.set_text_content(Some(&local(&at, CLOCK))),
             _ => {}
         }

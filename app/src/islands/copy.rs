@@ -1,10 +1,19 @@
-//! A button that copies the text beside it. It shows only where script runs.
+//! A button that copies the text beside it. It shows only where script runs and may copy.
+
+use std::time::Duration;
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::Element;
 
+/// How long the button says that it has copied.
+const SAID: Duration = Duration::from_secs(2);
+
 pub fn start() {
+    // Elsewhere browsers let nobody copy.
+    if !window().is_secure_context() {
+        return;
+    }
     if let Some(root) = document().document_element() {
         let _ = root.class_list().add_1("script");
     }
@@ -15,6 +24,7 @@ pub fn start() {
         if let Some(text) = text {
             let _ = window().navigator().clipboard().write_text(&text);
             button.set_text_content(Some("Copied"));
+            set_timeout(move || button.set_text_content(Some("Copy")), SAID);
         }
     });
     // It listens as long as the page lives.

@@ -1,13 +1,15 @@
 //! `/applications`: every application, newest first. All its state is in the query string.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use super::problem::or_problem;
 use crate::{
-    components::{ApplicationTable, Glyph, Icon, NoticeBanner},
-    desk::{ApplicationPage, ApplicationQuery, Desk, DeskError},
+    components::{ApplicationTable, Glyph, Icon, NoticeBanner, SortLinks},
+    desk::{ApplicationPage, ApplicationQuery, Desk, DeskError, Sort},
     domain::{ApplicationReference, ApplicationStatus},
     request,
 };
@@ -18,6 +20,7 @@ pub fn ApplicationsPage() -> impl IntoView {
     let query = ApplicationQuery {
         search: params.get("q").unwrap_or_default().trim().to_owned(),
         status: params.get("status").as_deref().and_then(ApplicationStatus::from_key),
+        sort: params.get("sort").as_deref().map(Sort::from_key).unwrap_or_default(),
         after: params.get("after").filter(|after| !after.is_empty()),
     };
     // The search on top of every page asks to go straight to a single hit; the filter of this page does not.
@@ -47,7 +50,7 @@ async fn straight_to(desk: &dyn Desk, query: &ApplicationQuery) -> Result<AnyVie
     };
     let path = match only {
         Some(row) => format!("/applications/{}", row.application.application_reference),
-        None => address(&query.search, query.status, None),
+        None => address(query),
     };
     request::see_other(&path);
     Ok(().into_any())
@@ -56,8 +59,19 @@ async fn straight_to(desk: &dyn Desk, query: &ApplicationQuery) -> Result<AnyVie
 #[component]
 fn Found(query: ApplicationQuery, page: ApplicationPage) -> impl IntoView {
     let filtered = !query.search.is_empty() || query.status.is_some();
-    let next = page.next.clone().map(|after| address(&query.search, query.status, Some(&after)));
-    let first = query.after.as_ref().map(|_| address(&query.search, query.status, None));
+    // Another order or another page begins anew, and keeps all else.
+    let at = query.clone();
+    let with = move |sort: Sort, after: Option<String>| address(&ApplicationQuery { sort, after, ..at.clone() });
+    let next = page.next.clone().map(|after| with(query.sort, Some(after)));
+    let first = query.after.as_ref().map(|_| with(query.sort, None));
+    let (caption, back, on) = match query.sort {
+        Sort::Newest => ("Applications, newest first", "Back to the newest", "Older applications"),
+        Sort::By(..) => ("Applications, sorted by a column", "Back to the first", "More applications"),
+    };
+    let sorted_only = page.sorted_only.map(|count| {
+        format!("There are more than can be sorted: these are the newest {count}. Filter them to see all that match.")
+    });
+    let sort = SortLinks { current: query.sort, address: Arc::new(move |sort| with(sort, None)) };
     view! {
         <Title text="Applications"/>
         <div class="page-head">
@@ -70,12 +84,23 @@ fn Found(query: ApplicationQuery, page: ApplicationPage) -> impl IntoView {
             {if page.rows.is_empty() {
                 view! { <NoneFound filtered/> }.into_any()
             } else {
-                view! { <ApplicationTable caption="Applications, newest first" rows=page.rows/> }.into_any()
+                view! { <ApplicationTable caption rows=page.rows sort/> }.into_any()
             }}
-            <nav class="paging" aria-label="Pages">
-                {first.map(|href| view! { <a href=href>"Back to the newest"</a> })}
-                {next.map(|href| view! { <a href=href rel="next">"Older applications"<Icon glyph=Glyph::ChevronRight/></a> })}
-            </nav>
+            {sorted_only.map(|text| view! { <p class="under">{text}</p> })}
+            {(first.is_some() || next.is_some())
+                .then(|| {
+                    view! {
+                        <nav class="paging" aria-label="Pages">
+                            {first.map(|href| view! { <a class="button quiet" href=href>{back}</a> })}
+                            {next
+                                .map(|href| {
+                                    view! {
+                                        <a class="button quiet" href=href rel="next">{on}<Icon glyph=Glyph::ChevronRight/></a>
+                                    }
+                                })}
+                        </nav>
+                    }
+                })}
         </div>
     }
 }
@@ -88,7 +113,7 @@ fn Filters(query: ApplicationQuery) -> impl IntoView {
             <li>
                 <a
                     class="chip"
-                    href=address(&query.search, status, None)
+                    href=address(&ApplicationQuery { status, after: None, ..query.clone() })
                     aria-current=(query.status == status).then_some("true")
                 >
                     {text}
@@ -104,6 +129,7 @@ fn Filters(query: ApplicationQuery) -> impl IntoView {
                 <Icon glyph=Glyph::Search/>
                 <input id="filter" name="q" type="search" placeholder="Filter" autocomplete="off" value=query.search.clone()/>
                 {query.status.map(|status| view! { <input type="hidden" name="status" value=status.key()/> })}
+                {query.sort.key().map(|sort| view! { <input type="hidden" name="sort" value=sort/> })}
                 <button class="button quiet" type="submit">"Filter"</button>
             </form>
             <nav aria-label="Status" data-live="statuses"><ul class="chips">{chips}</ul></nav>
@@ -133,24 +159,29 @@ fn NoneFound(filtered: bool) -> impl IntoView {
 }
 
 /// The address of this page in a given state.
-fn address(search: &str, status: Option<ApplicationStatus>, after: Option<&str>) -> String {
-    let search = (!search.is_empty()).then(|| format!("q={}", request::escape(search)));
-    let status = status.map(|status| format!("status={}", status.key()));
-    let after = after.map(|after| format!("after={}", request::escape(after)));
-    let query = [search, status, after].into_iter().flatten().collect::<Vec<_>>().join("&");
+fn address(query: &ApplicationQuery) -> String {
+    let search = (!query.search.is_empty()).then(|| format!("q={}", request::escape(&query.search)));
+    let status = query.status.map(|status| format!("status={}", status.key()));
+    let sort = query.sort.key().map(|sort| format!("sort={sort}"));
+    let after = query.after.as_deref().map(|after| format!("after={}", request::escape(after)));
+    let query = [search, status, sort, after].into_iter().flatten().collect::<Vec<_>>().join("&");
     if query.is_empty() { "/applications".to_owned() } else { format!("/applications?{query}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desk::{Column, Direction};
 
     #[test]
     fn every_state_of_the_page_has_an_address() {
-        assert_eq!(address("", None, None), "/applications");
-        assert_eq!(
-            address("PO1 1CE", Some(ApplicationStatus::Approved), Some("a&b")),
-            "/applications?q=PO1%201CE&status=approved&after=a%26b"
-        );
+        assert_eq!(address(&ApplicationQuery::default()), "/applications");
+        let query = ApplicationQuery {
+            search: "PO1 1CE".into(),
+            status: Some(ApplicationStatus::Approved),
+            sort: Sort::By(Column::Amount, Direction::Descending),
+            after: Some("a&b".into()),
+        };
+        assert_eq!(address(&query), "/applications?q=PO1%201CE&status=approved&sort=-amount&after=a%26b");
     }
 }

@@ -9,10 +9,13 @@ use super::problem::or_problem;
 use crate::{
     actions::draft_name,
     components::{
-        Choice, Deadline, ErrorSummary, Fact, Facts, Glyph, Icon, Radios, TextArea, TextField, TimeStyle, When,
-        day_in_words, money,
+        Choice, Deadline, ErrorSummary, Fact, Facts, Glyph, Icon, Radios, StoryList, TextArea, TextField, TimeStyle,
+        When, day_in_words, money,
     },
-    desk::{DeskError, ManualValuationAnswer, ManualValuationState, ManualValuationView, ValuationBasis},
+    desk::{
+        DeskError, ManualValuationAnswer, ManualValuationState, ManualValuationView, PreviousValuation, ValuationBasis,
+        ValuationSource,
+    },
     forms::{Draft, ManualValuationForm, Outcome},
     request,
     visit::Visit,
@@ -107,6 +110,7 @@ fn OutcomeNotice(valuation: ManualValuationView) -> impl IntoView {
 fn WhatAValuerNeeds(valuation: ManualValuationView) -> impl IntoView {
     let application = valuation.application;
     let reference = application.application_reference.to_string();
+    let previous = (!valuation.previous.is_empty()).then(|| view! { <Previous valuations=valuation.previous/> });
     let open = valuation.state == ManualValuationState::Open;
     view! {
         <section class="panel" aria-labelledby="facts">
@@ -125,8 +129,36 @@ fn WhatAValuerNeeds(valuation: ManualValuationView) -> impl IntoView {
                 <Fact term="Waiting since"><When at=valuation.item.since style=TimeStyle::Minute/></Fact>
                 {open.then(|| view! { <Fact term="Due"><Deadline item=valuation.item.clone()/></Fact> })}
             </Facts>
+            {previous}
+            <details class="so-far" open>
+                <summary>"What happened so far"</summary>
+                <StoryList entries=valuation.story/>
+            </details>
         </section>
     }
+}
+
+/// What this property was valued at before.
+#[component]
+fn Previous(valuations: Vec<PreviousValuation>) -> impl IntoView {
+    let rows = valuations.into_iter().map(|PreviousValuation { application_reference, valuation }| {
+        let by = match valuation.source {
+            ValuationSource::Service { .. } => "the valuation service".to_owned(),
+            ValuationSource::Staff { name, .. } => name,
+        };
+        let reference = application_reference.to_string();
+        view! {
+            <li>
+                <strong>{valuation.value.to_string()}</strong> " by " {by} ", " <When at=valuation.at style=TimeStyle::Minute/> ", for "
+                <a href=format!("/applications/{reference}")>{reference.clone()}</a>
+            </li>
+        }
+    });
+    view! {
+        <h2>"Valued before"</h2>
+        <ul class="previous">{rows.collect_view()}</ul>
+    }
+    .into_any()
 }
 
 #[component]

@@ -27,8 +27,10 @@ fn Queue(items: Vec<WaitingItem>) -> impl IntoView {
     view! {
         <Title text="Waiting"/>
         <div class="page-head">
-            <h1>"Waiting"</h1>
-            <p class="lead">"Everything paused until somebody answers, soonest deadline first."</p>
+            <div>
+                <h1>"Waiting"</h1>
+                <p class="lead">"Everything paused until somebody answers, soonest deadline first."</p>
+            </div>
         </div>
         <NoticeBanner/>
         <div data-live="waiting">
@@ -41,7 +43,8 @@ fn Queue(items: Vec<WaitingItem>) -> impl IntoView {
                 }
                 .into_any()
             } else {
-                view! { <WaitingTable caption="What is waiting, soonest deadline first" items/> }.into_any()
+                view! { <WaitingTable caption="What is waiting, soonest deadline first" items is_mixed=true/> }
+                    .into_any()
             }}
         </div>
     }
@@ -49,27 +52,52 @@ fn Queue(items: Vec<WaitingItem>) -> impl IntoView {
 
 /// One row a task token.
 #[component]
-pub fn WaitingTable(caption: &'static str, items: Vec<WaitingItem>) -> impl IntoView {
+pub fn WaitingTable(
+    caption: &'static str,
+    items: Vec<WaitingItem>,
+    /// Whether it tells of each what for and on whom it waits; else all of them wait for the same.
+    #[prop(optional)]
+    is_mixed: bool,
+) -> impl IntoView {
+    let next = items.iter().find(|item| item.on == WaitingOn::Staff).map(|item| item.id.clone());
+    let rows = items
+        .into_iter()
+        .map(|item| {
+            let is_next = next.as_ref() == Some(&item.id);
+            view! { <Row item is_mixed is_next/> }
+        })
+        .collect_view();
     view! {
         <table class="table">
             <caption class="visually-hidden">{caption}</caption>
             <thead>
                 <tr>
-                    <th scope="col" class="wide">"What for"</th>
                     <th scope="col">"Application"</th>
-                    <th scope="col" class="wide">"On whom"</th>
+                    {is_mixed
+                        .then(|| {
+                            view! {
+                                <th scope="col" class="wide">"What for"</th>
+                                <th scope="col" class="wide">"On whom"</th>
+                            }
+                        })}
                     <th scope="col" class="wide">"Since"</th>
                     <th scope="col">"Deadline"</th>
                     <th scope="col"><span class="visually-hidden">"Action"</span></th>
                 </tr>
             </thead>
-            <tbody>{items.into_iter().map(|item| view! { <Row item/> }).collect_view()}</tbody>
+            <tbody>{rows}</tbody>
         </table>
     }
+    .into_any()
 }
 
 #[component]
-fn Row(item: WaitingItem) -> impl IntoView {
+fn Row(
+    item: WaitingItem,
+    is_mixed: bool,
+    /// It is the first one that staff should answer.
+    is_next: bool,
+) -> impl IntoView {
     let reference = item.application_reference.to_string();
     let (id, version) = (format!("waiting-{}", item.id), version(item.deadline, &item.id));
     let what = match item.on {
@@ -78,19 +106,27 @@ fn Row(item: WaitingItem) -> impl IntoView {
     };
     let action = (item.on == WaitingOn::Staff).then(|| {
         view! {
-            <a class="button secondary small" href=format!("/manual-valuations/{}", request::escape(&item.id))>
+            <a class=if is_next { "button small" } else { "button secondary small" } href=format!("/manual-valuations/{}", request::escape(&item.id))>
                 "Value it"<span class="visually-hidden">" for " {reference.clone()}</span>
             </a>
         }
     });
     view! {
         <tr id=id data-version=version data-news=format!("{reference} waits: {what}")>
-            <td class="wide">{what}</td>
             <th class="words" scope="row">
                 <a class="reference" href=format!("/applications/{reference}")>{reference.clone()}</a>
-                <span class="under">{item.property.clone()}</span>
+                <span class="under">
+                    {item.applicant.clone().map(|applicant| view! { <bdi>{applicant}</bdi> " · " })}
+                    {item.property.clone()}
+                </span>
             </th>
-            <td class="wide">{waiting_on(item.on)}</td>
+            {is_mixed
+                .then(|| {
+                    view! {
+                        <td class="wide">{what}</td>
+                        <td class="wide">{waiting_on(item.on)}</td>
+                    }
+                })}
             <td class="wide quiet"><When at=item.since style=TimeStyle::Relative/></td>
             <td><Deadline item/></td>
             <td class="action">{action}</td>

@@ -26,9 +26,9 @@ pub fn FactsPanel(application: ApplicationView, policy: Policy) -> impl IntoView
             <section class="panel" aria-labelledby="facts">
                 <h2 id="facts">"Application"</h2>
                 <Facts>
-                    <Fact term="Applicant">{asked.applicant.unwrap_or_else(|| "–".to_owned())}</Fact>
+                    <Fact term="Applicant"><bdi>{asked.applicant.unwrap_or_else(|| "–".to_owned())}</bdi></Fact>
                     <Fact term="Property">
-                        {asked.property.name_or_number} ", " {asked.property.postcode.to_string()}
+                        <bdi>{asked.property.name_or_number}</bdi> ", " {asked.property.postcode.to_string()}
                     </Fact>
                     <Fact term="Loan amount">{money(asked.loan_amount)}</Fact>
                     <Fact term="Estimated value">{money(asked.estimated_value)}</Fact>

@@ -79,9 +79,10 @@ fn Head(application: ApplicationView, is_workflow: bool) -> impl IntoView {
     let row = application.row;
     let reference = row.application.application_reference.to_string();
     let property = &row.application.property;
-    let whose = match &row.application.applicant {
-        Some(applicant) => format!("{applicant} · {}, {}", property.name_or_number, property.postcode),
-        None => format!("{}, {}", property.name_or_number, property.postcode),
+    let whose = view! {
+        {row.application.applicant.clone().map(|applicant| view! { <bdi>{applicant}</bdi> " · " })}
+        <bdi>{property.name_or_number.clone()}</bdi>
+        {format!(", {}", property.postcode)}
     };
     let action = row.waiting.filter(|item| item.on == WaitingOn::Staff).map(|item| {
         view! {

@@ -60,6 +60,38 @@ pub fn Chart(workflow: WorkflowView, chosen: Option<String>) -> impl IntoView {
     .into_any()
 }
 
+/// What colours and lines mean. Those who do not see the graph are told in words.
+#[component]
+pub fn Legend() -> impl IntoView {
+    let boxes = [StateProgress::Current, StateProgress::Done, StateProgress::Caught, StateProgress::Failed];
+    let boxes = boxes.map(|progress| {
+        let words = match progress {
+            StateProgress::Caught => "failed, caught",
+            other => progress_words(other),
+        };
+        view! {
+            <li>
+                <svg viewBox="-1 -1 18 14" width="18" height="14">
+                    <g class=format!("state still {}", progress_class(progress))><rect width="16" height="12" rx="3"/></g>
+                </svg>
+                {words}
+            </li>
+        }
+    });
+    let lines =
+        [("edge taken", "taken"), ("edge", "not taken"), ("edge catch", "on an error")].map(|(class, words)| {
+            view! {
+                <li>
+                    <svg viewBox="0 0 28 14" width="28" height="14">
+                        <g class=class><path class="line" d="M0 7h28"/></g>
+                    </svg>
+                    {words}
+                </li>
+            }
+        });
+    view! { <ul class="legend" aria-hidden="true">{boxes.collect_view()} {lines.collect_view()}</ul> }.into_any()
+}
+
 /// The transitions whose two states are known; others cannot be drawn.
 fn drawn_transitions(workflow: &WorkflowView) -> impl Iterator<Item = &Transition> {
     let known = |name: &str| workflow.states.iter().any(|state| state.name == name);

@@ -6,7 +6,11 @@ mod state;
 
 use leptos::prelude::*;
 
-use self::{chart::Chart, events::EventTable, state::StatePanel};
+use self::{
+    chart::{Chart, Legend},
+    events::EventTable,
+    state::StatePanel,
+};
 use crate::{
     components::{Fact, Facts, TimeStyle, When},
     desk::WorkflowView,
@@ -23,26 +27,28 @@ pub fn Workflow(
     let took = workflow.stopped_at.map(|stopped| {
         time_words::precise((stopped - workflow.started_at).whole_milliseconds().try_into().unwrap_or(i64::MAX))
     });
+    let (status, arn) = (workflow.status.clone(), workflow.execution_arn.clone());
+    let (started, ended) = (workflow.started_at, workflow.stopped_at);
     view! {
         <div class="workflow" data-live="workflow">
+            <section class="panel execution" aria-labelledby="execution">
+                <h2 id="execution" class="visually-hidden">"Execution"</h2>
+                <Facts>
+                    <Fact term="Status"><code>{status}</code></Fact>
+                    <Fact term="Started"><When at=started style=TimeStyle::Second/></Fact>
+                    {ended
+                        .map(|at| view! { <Fact term="Ended"><When at style=TimeStyle::Second/></Fact> })}
+                    {took.map(|took| view! { <Fact term="Took">{took}</Fact> })}
+                    <Fact term="ARN"><code>{arn}</code></Fact>
+                </Facts>
+            </section>
             <section class="workflow-graph" aria-labelledby="graph">
                 <h2 id="graph">"State machine "<code>{workflow.state_machine.clone()}</code></h2>
-                <Chart workflow=workflow.clone() chosen/>
+                <div class="scroll" tabindex="0" role="region" aria-label="Graph">
+                    <Chart workflow=workflow.clone() chosen/>
+                </div>
+                <Legend/>
             </section>
-            <div class="workflow-side">
-                <section class="panel" aria-labelledby="execution">
-                    <h2 id="execution">"Execution"</h2>
-                    <Facts>
-                        <Fact term="Status"><code>{workflow.status.clone()}</code></Fact>
-                        <Fact term="Started"><When at=workflow.started_at style=TimeStyle::Minute/></Fact>
-                        {workflow
-                            .stopped_at
-                            .map(|at| view! { <Fact term="Ended"><When at style=TimeStyle::Minute/></Fact> })}
-                        {took.map(|took| view! { <Fact term="Took">{took}</Fact> })}
-                        <Fact term="ARN"><code>{workflow.execution_arn.clone()}</code></Fact>
-                    </Facts>
-                </section>
-            </div>
             {state.map(|state| view! { <StatePanel state transitions=workflow.transitions.clone()/> })}
             <section class="workflow-events" aria-labelledby="events">
                 <h2 id="events">"Events"</h2>

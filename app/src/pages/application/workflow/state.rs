@@ -43,9 +43,21 @@ pub fn StatePanel(state: StateView, transitions: Vec<Transition>) -> impl IntoVi
                 {took.map(|took| view! { <Fact term="Took">{took}</Fact> })}
                 {(!onwards.is_empty()).then(|| view! { <Fact term="Leads to"><ul>{onwards}</ul></Fact> })}
             </Facts>
-            {state.input.map(|json| view! { <div><h3>"Input"</h3><Json json/></div> })}
-            {state.output.map(|json| view! { <div><h3>"Output"</h3><Json json/></div> })}
+            <div class="documents">
+                {state.input.map(|json| view! { <Document name="Input" json/> })}
+                {state.output.map(|json| view! { <Document name="Output" json/> })}
+            </div>
         </section>
     }
     .into_any()
+}
+
+#[component]
+fn Document(name: &'static str, json: String) -> impl IntoView {
+    view! {
+        <details id=format!("state-{}", name.to_lowercase()) open>
+            <summary>{name}</summary>
+            <Json json/>
+        </details>
+    }
 }

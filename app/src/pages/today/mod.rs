@@ -1,0 +1,143 @@
+//! `/`: what needs a person now, then how the desk is doing.
+
+mod figures;
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use self::figures::FiguresPanel;
+use super::{problem::or_problem, waiting::WaitingTable};
+use crate::{
+    components::{ApplicationTable, Glyph, Icon, NoticeBanner},
+    desk::{ApplicationQuery, ApplicationRow, Desk, DeskError, Figures, WaitingItem, WaitingOn},
+    domain::ApplicationStatus,
+    request,
+};
+
+/// How many of those that need a person are shown; the rest stands on pages of their own.
+const MOST: usize = 10;
+/// How many of the newest applications are shown below.
+const NEWEST: usize = 5;
+
+#[component]
+pub fn TodayPage() -> impl IntoView {
+    let desk = request::desk();
+    Suspend::new(async move {
+        let day = match desk {
+            Some(desk) => Day::of(desk.as_ref()).await,
+            None => Err(DeskError::Unavailable),
+        };
+        or_problem(day.map(|day| view! { <Today day/> }.into_any()))
+    })
+}
+
+struct Day {
+    /// What staff must answer, soonest deadline first.
+    to_answer: Vec<WaitingItem>,
+    /// How many wait on somebody else.
+    on_others: usize,
+    /// Applications whose workflow failed.
+    failed: Vec<ApplicationRow>,
+    newest: Vec<ApplicationRow>,
+    figures: Figures,
+}
+
+impl Day {
+    async fn of(desk: &dyn Desk) -> Result<Self, DeskError> {
+        let (to_answer, others): (Vec<_>, Vec<_>) =
+            desk.waiting().await?.into_iter().partition(|item| item.on == WaitingOn::Staff);
+        let failed = ApplicationQuery { status: Some(ApplicationStatus::NeedsAttention), ..Default::default() };
+        let failed = desk.applications(&failed).await?.rows;
+        let mut newest = desk.applications(&ApplicationQuery::default()).await?.rows;
+        newest.truncate(NEWEST);
+        Ok(Self { to_answer, on_others: others.len(), failed, newest, figures: desk.figures().await? })
+    }
+}
+
+#[component]
+fn Today(day: Day) -> impl IntoView {
+    let nothing = day.to_answer.is_empty() && day.failed.is_empty();
+    let waiting = day.to_answer.len() + day.on_others;
+    let on_others = match day.on_others {
+        0 => None,
+        1 => Some("1 application waits on the valuation service.".to_owned()),
+        count => Some(format!("{count} applications wait on the valuation service.")),
+    };
+    view! {
+        <Title text="Today"/>
+        <div class="page-head">
+            <h1>"Today"</h1>
+            <a class="button secondary" href="/applications/new"><Icon glyph=Glyph::Plus/>"New application"</a>
+        </div>
+        <NoticeBanner/>
+        <div data-live="today">
+            {nothing.then(|| view! { <NothingToDo on_others=on_others.clone()/> })}
+            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer on_others/> })}
+            {(!day.failed.is_empty()).then(|| view! { <Failed rows=day.failed/> })}
+            <FiguresPanel figures=day.figures waiting/>
+            {(!day.newest.is_empty())
+                .then(|| {
+                    view! {
+                        <section aria-labelledby="newest">
+                            <h2 id="newest">"Newest applications"</h2>
+                            <ApplicationTable caption="Newest applications" rows=day.newest/>
+                            <p class="under"><a href="/applications">"All applications"</a></p>
+                        </section>
+                    }
+                })}
+        </div>
+    }
+}
+
+#[component]
+fn NothingToDo(on_others: Option<String>) -> impl IntoView {
+    view! {
+        <div class="empty">
+            <p class="empty-head"><Icon glyph=Glyph::Check/>"Nothing needs you right now."</p>
+            {match on_others {
+                Some(text) => view! { <p>{text} " "<a href="/waiting">"See what waits"</a></p> }.into_any(),
+                None => view! { <p>"A good moment to take in a "<a href="/applications/new">"new application"</a>"."</p> }
+                    .into_any(),
+            }}
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn ToAnswer(mut items: Vec<WaitingItem>, on_others: Option<String>) -> impl IntoView {
+    let count = items.len();
+    items.truncate(MOST);
+    let rest = (count > MOST).then(|| format!("The first {MOST} of {count}."));
+    view! {
+        <section aria-labelledby="to-answer">
+            <h2 id="to-answer">"Waiting for you"</h2>
+            <WaitingTable caption="Waiting for you, soonest deadline first" items/>
+            {(rest.is_some() || on_others.is_some())
+                .then(|| {
+                    view! {
+                        <p class="under">{rest} " " {on_others} " "<a href="/waiting">"See all that waits"</a></p>
+                    }
+                })}
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Failed(mut rows: Vec<ApplicationRow>) -> impl IntoView {
+    let has_more = rows.len() > MOST;
+    rows.truncate(MOST);
+    view! {
+        <section aria-labelledby="failed">
+            <h2 id="failed">"Needs attention"</h2>
+            <ApplicationTable caption="Applications that need attention" rows/>
+            {has_more
+                .then(|| {
+                    let href = format!("/applications?status={}", ApplicationStatus::NeedsAttention.key());
+                    view! { <p class="under"><a href=href>"See all that need attention"</a></p> }
+                })}
+        </section>
+    }
+    .into_any()
+}
