@@ -18,8 +18,13 @@ pub fn desk() -> Option<Arc<dyn Desk>> {
     use_context()
 }
 
-pub fn is_refresh() -> bool {
-    use_context::<Parts>().is_some_and(|parts| parts.headers.contains_key(REFRESH_HEADER))
+/// Whether nobody may ever see this answer: the page refreshes itself, or a browser fetches ahead what a person has only
+/// pointed at.
+pub fn is_unseen() -> bool {
+    use_context::<Parts>().is_some_and(|parts| {
+        let is_ahead = |purpose: &HeaderValue| purpose.as_bytes().starts_with(b"prefetch");
+        parts.headers.contains_key(REFRESH_HEADER) || parts.headers.get("sec-purpose").is_some_and(is_ahead)
+    })
 }
 
 /// The address asked for, with its query, for links that lead back to it.

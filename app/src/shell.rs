@@ -19,6 +19,9 @@ use crate::{
     theme::Theme,
 };
 
+/// A page whose link is about to be followed is fetched already. `/desk` is where forms go, and `go` leads elsewhere.
+const FETCHED_AHEAD: &str = r#"{"prefetch":[{"where":{"and":[{"href_matches":"/*"},{"not":{"href_matches":"/desk/*"}},{"not":{"href_matches":"/api/*"}}]},"eagerness":"moderate"}]}"#;
+
 /// The whole document. Expects in context: `Arc<dyn Desk>`, and what `leptos_axum` puts there (the request's parts,
 /// with the tower-sessions `Session` among its extensions, the answer's options and the nonce).
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -31,6 +34,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href="/pkg/loan-desk.css"/>
+                <script type="speculationrules" nonce=use_nonce()>{FETCHED_AHEAD}</script>
                 <HydrationScripts options islands=true/>
                 <MetaTags/>
             </head>

@@ -48,6 +48,41 @@ test('a long list comes in pages of fifty, newest first, none missing and none t
   await expect(rows).toHaveCount(50)
 })
 
+test('the head of a column sorts the list one way, the other way, and not at all', async ({ page, request }) => {
+  const topic = newReference('sorted')
+  const small = await submit(request, topic, '1', { loanAmount: '90000.50' })
+  const none = await submit(request, topic, '2')
+  const large = await submit(request, topic, '3', { loanAmount: '300000' })
+  await page.goto(`/applications?q=${topic}`)
+  const rows = page.getByRole('table').getByRole('rowheader')
+  const head = page.getByRole('columnheader', { name: 'Amount' })
+  for (const [order, sort, ends] of [
+    ['descending', '-amount', [large, small, none]],
+    ['ascending', 'amount', [small, large, none]],
+    [null, null, [large, none, small]],
+  ] as const) {
+    await head.getByRole('link').click()
+    await expect(page).toHaveURL((url) => url.searchParams.get('sort') === sort && url.searchParams.get('q') === topic)
+    await expect(rows).toHaveText(ends)
+    if (order) await expect(head).toHaveAttribute('aria-sort', order)
+    else await expect(head).not.toHaveAttribute('aria-sort')
+  }
+})
+
+test('a sorted list comes in pages too, none missing and none twice', async ({ page, request }) => {
+  const topic = newReference('sorted-pages')
+  const submitted: string[] = []
+  for (let i = 0; i < 53; i++) submitted.push(await submit(request, topic, '9', { loanAmount: `${100_000 + i}` }))
+
+  await page.goto(`/applications?q=${topic}&sort=amount`)
+  const rows = page.getByRole('table').getByRole('rowheader')
+  await expect(rows).toHaveText(submitted.slice(0, 50))
+  await page.getByRole('link', { name: 'More applications' }).click()
+  await expect(rows).toHaveText(submitted.slice(50))
+  await page.getByRole('link', { name: 'Back to the first' }).click()
+  await expect(rows).toHaveCount(50)
+})
+
 test('what is typed into the list filters it at once', { tag: '@with-script' }, async ({ page, request }) => {
   const topic = newReference('typed')
   const reference = await submit(request, topic, '9')

@@ -88,6 +88,47 @@ test('an answer that is not complete is explained, and nothing typed is lost', a
   await expect(page.getByLabel('Comment')).toHaveValue('Compared with three sales in the street')
 })
 
+test('an answer whose button is pressed twice is given once, and said to be recorded', async ({ page, request, eventually }) => {
+  const reference = await submit(request, 'pressed-twice', 'Failed response')
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  await page.reload()
+  await openManualValuation(page, reference)
+  const form = { outcome: 'value', value: '500000', valued_on: '2026-01-15', basis: 'desktop', name: 'Grace Hopper' }
+  const send = async () => {
+    const id = page.url().split('/').pop()!
+    const answer = await page.request.post('/desk/answer-manual-valuation', { form: { ...form, id }, maxRedirects: 0 })
+    return answer.headers().location
+  }
+  expect([await send(), await send()]).toEqual(['/waiting', '/waiting'])
+  await page.goto('/waiting')
+  await expect(page.getByText(`Valuation of £500,000 recorded for ${reference}.`)).toBeVisible()
+})
+
+test('a valuer sees what happened before, and what the property was valued at for others', async ({
+  page,
+  request,
+  eventually,
+}) => {
+  const property = { nameOrNumber: `Failed response`, postcode: `SW1A ${Date.now() % 9}AA` }
+  const before = await submit(request, 'valued-before', '', { property })
+  await open(page, before)
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  await page.reload()
+  await openManualValuation(page, before)
+  await expect(page.getByRole('listitem').filter({ hasText: 'the valuation failed' })).toBeVisible()
+  await giveValue(page, '512,000', 'Grace Hopper')
+  await expect(page).toHaveURL('/waiting')
+
+  const reference = await submit(request, 'valued-before', '', { property })
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  await page.reload()
+  await openManualValuation(page, reference)
+  const earlier = page.getByRole('listitem').filter({ has: page.getByRole('link', { name: before }) })
+  await expect(earlier).toContainText('£512,000 by Grace Hopper')
+})
+
 test('the second of two people is told that the first has answered, and sees what they typed', async ({
   page,
   context,

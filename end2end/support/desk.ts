@@ -17,8 +17,9 @@ export class Desk {
   private constructor(
     readonly url: string,
     private readonly awsUrl: string,
-    private readonly server: ChildProcess,
+    private server: ChildProcess,
     private readonly dataFolder: string,
+    private readonly begin: () => ChildProcess,
   ) {}
 
   static async start(name: string): Promise<Desk> {
@@ -36,15 +37,17 @@ export class Desk {
       'workflow-dir': path.join(repository, 'infra'),
       'site-root': siteRoot,
     }
-    const server = spawn(binary, ['serve', ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
     const logs = path.join(import.meta.dirname, '../test-results')
     await mkdir(logs, { recursive: true })
     const log = createWriteStream(path.join(logs, `${name}.log`), { flags: 'a' })
-    server.stdout.pipe(log)
-    server.stderr.pipe(log)
-    const desk = new Desk(`http://${address}`, `http://${awsAddress}`, server, dataFolder)
+    const begin = () => {
+      const options = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])
+      const server = spawn(binary, ['serve', ...options], { stdio: ['ignore', 'pipe', 'pipe'] })
+      server.stdout.pipe(log, { end: false })
+      server.stderr.pipe(log, { end: false })
+      return server
+    }
+    const desk = new Desk(`http://${address}`, `http://${awsAddress}`, begin(), dataFolder, begin)
     await desk.ready()
     return desk
   }
@@ -79,6 +82,19 @@ export class Desk {
     })
     if (!answer.ok) throw new Error(`${operation}: ${answer.status} ${await answer.text()}`)
     return (await answer.json()) as Record<string, unknown>
+  }
+
+  /** As when the machine's power fails. */
+  async kill() {
+    const ended = new Promise((resolve) => this.server.once('exit', resolve))
+    this.server.kill('SIGKILL')
+    await ended
+  }
+
+  /** At the same address, with the same data. */
+  async startAgain() {
+    this.server = this.begin()
+    await this.ready()
   }
 
   async stop() {

@@ -29,22 +29,24 @@ pub fn ApplicationTable(
         view! { <Head column text class sort=sort.clone()/> }
     };
     view! {
-        <table class="table rows-are-links">
-            <caption class="visually-hidden">{caption}</caption>
-            <thead>
-                <tr>
-                    {head(Column::Reference, "Reference", "")}
-                    {head(Column::Applicant, "Applicant", "wide")}
-                    {head(Column::Property, "Property", "wide-enough")}
-                    {head(Column::Amount, "Amount", "number wide")}
-                    {head(Column::LoanToValue, "LTV", "number wide wider")}
-                    {head(Column::Status, "Status", "")}
-                    {head(Column::Deadline, "Deadline", "wide")}
-                    {head(Column::Updated, "Updated", "wide wider")}
-                </tr>
-            </thead>
-            <tbody>{rows.into_iter().map(|row| view! { <Row row/> }).collect_view()}</tbody>
-        </table>
+        <div class="scroll">
+            <table class="table rows-are-links">
+                <caption class="visually-hidden">{caption}</caption>
+                <thead>
+                    <tr>
+                        {head(Column::Reference, "Reference", "")}
+                        {head(Column::Applicant, "Applicant", "wide")}
+                        {head(Column::Property, "Property", "wide-enough")}
+                        {head(Column::Amount, "Amount", "number wide")}
+                        {head(Column::LoanToValue, "LTV", "number wide wider")}
+                        {head(Column::Status, "Status", "")}
+                        {head(Column::Deadline, "Deadline", "wide")}
+                        {head(Column::Updated, "Updated", "wide wider")}
+                    </tr>
+                </thead>
+                <tbody>{rows.into_iter().map(|row| view! { <Row row/> }).collect_view()}</tbody>
+            </table>
+        </div>
     }
     .into_any()
 }
@@ -71,18 +73,16 @@ fn Head(column: Column, text: &'static str, class: &'static str, sort: Option<So
 fn Row(row: ApplicationRow) -> impl IntoView {
     let reference = row.application.application_reference.to_string();
     let property = row.application.property;
+    // For screens too narrow for a column of its own; a postcode is not broken in two.
+    let on_one_line = format!("{}, {}", property.name_or_number, property.postcode.to_string().replace(' ', "\u{a0}"));
     view! {
         <tr
             id=format!("row-{reference}")
             data-version=version(row.updated_at, row.status.key())
             data-news=format!("{reference}: {}", row.status)
         >
-            <th scope="row">
+            <th scope="row" data-property=on_one_line>
                 <a class="row-link" href=format!("/applications/{reference}")>{reference.clone()}</a>
-                // Where the screen is too narrow for a column of its own.
-                <span class="under narrow" aria-hidden="true">
-                    {format!("{}, {}", property.name_or_number, property.postcode)}
-                </span>
             </th>
             <td class="words wide"><bdi>{row.application.applicant.unwrap_or_else(|| "–".to_owned())}</bdi></td>
             <td class="words wide-enough">

@@ -39,6 +39,7 @@ pub fn Live() -> impl IntoView {
         clock::start();
         keys::start();
         copy::start();
+        show_the_middle();
         Connection::start(set_freshness, set_news);
     });
     view! {
@@ -115,7 +116,7 @@ impl Connection {
 
     /// A page that is no longer fresh, or was cut off for a while, catches up.
     fn connected(self: &Rc<Self>) {
-        if window().performance().is_some_and(|performance| performance.now() < FRESH) {
+        if !was_fetched_ahead() && window().performance().is_some_and(|performance| performance.now() < FRESH) {
             self.set_freshness.set(Freshness::Updated(clock::time_of_day()));
         } else {
             self.fetch();
@@ -154,6 +155,20 @@ impl Connection {
             this.is_fetching.set(false);
         });
     }
+}
+
+/// What is too wide for the screen begins in its middle.
+fn show_the_middle() {
+    for wide in refresh::all(&document(), "[data-middle]") {
+        wide.set_scroll_left((wide.scroll_width() - wide.client_width()) / 2);
+    }
+}
+
+/// Whether the browser had this page before the person asked for it.
+fn was_fetched_ahead() -> bool {
+    let Some(performance) = window().performance() else { return false };
+    let navigation = performance.get_entries_by_type("navigation").get(0);
+    js_sys::Reflect::get(&navigation, &"deliveryType".into()).is_ok_and(|how| how == "navigational-prefetch")
 }
 
 /// A function that a browser can call; the browser frees it with what it is attached to.

@@ -68,25 +68,27 @@ pub fn WaitingTable(
         })
         .collect_view();
     view! {
-        <table class="table">
-            <caption class="visually-hidden">{caption}</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"Application"</th>
-                    {is_mixed
-                        .then(|| {
-                            view! {
-                                <th scope="col" class="wide">"What for"</th>
-                                <th scope="col" class="wide">"On whom"</th>
-                            }
-                        })}
-                    <th scope="col" class="wide">"Since"</th>
-                    <th scope="col">"Deadline"</th>
-                    <th scope="col"><span class="visually-hidden">"Action"</span></th>
-                </tr>
-            </thead>
-            <tbody>{rows}</tbody>
-        </table>
+        <div class="scroll">
+            <table class="table">
+                <caption class="visually-hidden">{caption}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Application"</th>
+                        {is_mixed
+                            .then(|| {
+                                view! {
+                                    <th scope="col" class="wide">"What for"</th>
+                                    <th scope="col" class="wide">"On whom"</th>
+                                }
+                            })}
+                        <th scope="col" class="wide">"Since"</th>
+                        <th scope="col">"Deadline"</th>
+                        <th scope="col"><span class="visually-hidden">"Action"</span></th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
     }
     .into_any()
 }
@@ -116,15 +118,14 @@ fn Row(
             <th class="words" scope="row">
                 <a class="reference" href=format!("/applications/{reference}")>{reference.clone()}</a>
                 <span class="under">
-                    {item.applicant.clone().map(|applicant| view! { <bdi>{applicant}</bdi> " · " })}
-                    {item.property.clone()}
+                    <bdi>{item.applicant.clone().map(|applicant| format!("{applicant} · "))}{item.property.clone()}</bdi>
                 </span>
             </th>
             {is_mixed
                 .then(|| {
                     view! {
-                        <td class="wide">{what}</td>
-                        <td class="wide">{waiting_on(item.on)}</td>
+                        <td class="wide what">{what}</td>
+                        <td class="wide what">{waiting_on(item.on)}</td>
                     }
                 })}
             <td class="wide quiet"><When at=item.since style=TimeStyle::Relative/></td>

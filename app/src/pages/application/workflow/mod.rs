@@ -44,7 +44,7 @@ pub fn Workflow(
             </section>
             <section class="workflow-graph" aria-labelledby="graph">
                 <h2 id="graph">"State machine "<code>{workflow.state_machine.clone()}</code></h2>
-                <div class="scroll" tabindex="0" role="region" aria-label="Graph">
+                <div class="scroll" tabindex="0" role="region" aria-label="Graph" data-middle>
                     <Chart workflow=workflow.clone() chosen/>
                 </div>
                 <Legend/>

@@ -1,0 +1,40 @@
+// What an open page does by itself.
+import { open, status, submit } from '../support/applications.ts'
+import { expect, test } from '../support/test.ts'
+
+test('a page says that it has lost the desk, and catches up when the desk is back', { tag: '@with-script' }, async ({
+  page,
+  request,
+  desk,
+}) => {
+  const reference = await submit(request, 'cut-off', 'Failed response')
+  await open(page, reference)
+  const freshness = page.locator('.live')
+  await expect(freshness).toHaveText(/^Updated \d\d:\d\d:\d\d$/)
+  await expect(status(page)).toHaveText('Waiting for manual valuation')
+  // Whatever a browser says of a connection that is refused is not the page's doing.
+  page.removeAllListeners('console')
+  await desk.kill()
+  try {
+    await expect(freshness).toHaveText('Reconnecting…')
+  } finally {
+    await desk.startAgain()
+  }
+  const news = await submit(request, 'cut-off', '999')
+  await expect(freshness).toHaveText(/^Updated \d\d:\d\d:\d\d$/)
+  await page.goto('/applications')
+  await expect(page.getByRole('row').filter({ hasText: news })).toContainText('Valued')
+})
+
+test('the figures of today count what happens', async ({ page, request, eventually }) => {
+  await page.goto('/')
+  const figure = (term: string) =>
+    page.getByRole('region', { name: 'Figures' }).locator('.figure-card', { hasText: term }).locator('.figure')
+  const [submitted, decided] = [Number(await figure('Submitted today').innerText()), Number(await figure('Decided today').innerText())]
+  await submit(request, 'counted', '999')
+  await eventually(async (patience) => {
+    await expect.poll(async () => Number(await figure('Submitted today').innerText()), patience).toBeGreaterThan(submitted)
+    await expect.poll(async () => Number(await figure('Decided today').innerText()), patience).toBeGreaterThan(decided)
+  })
+  await expect(page.getByRole('img', { name: /^Submitted today, by day: .+: \d+, / })).toBeVisible()
+})
