@@ -1,4 +1,5 @@
-// What people and machines may call things: every page shows it as it was written, and as nothing else.
+// What people and machines may call things: every page shows it as it was written, and as nothing else. The pages are
+// the same without script, where nothing could run; with script they are also put together anew in the browser.
 import { open, status, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
@@ -12,7 +13,7 @@ const strange = {
 }
 
 for (const [what, { name, property }] of Object.entries(strange)) {
-  test(`${what}: shown as written on every page, which stays in its frame`, async ({ page, request }) => {
+  test(`${what}: shown as written on every page, which stays in its frame`, { tag: '@with-script' }, async ({ page, request }) => {
     const reference = await submit(request, `s${'x'.repeat(30)}`, property, { applicant: name, loanAmount: '999999999.99' })
     await open(page, reference)
     await expect(page.getByRole('region', { name: 'Application' })).toContainText(name)

@@ -82,6 +82,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 export { expect }
 
 async function expectAccessible(page: Page) {
+  // A link that was just followed has led to the page, but its style sheet may still be on its way.
+  await page.waitForLoadState('load')
   const { violations } = await new AxeBuilder({ page })
     .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
     .analyze()
