@@ -69,7 +69,7 @@ async fn a_value_resumes_the_execution_and_who_gave_it_is_on_record() {
         })
     );
     let story = browser.open("/applications/app-ref").await.words();
-    assert!(story.contains("Grace Hopper valued the property at £500,000 (desktop, 2026-01-15)"), "{story}");
+    assert!(story.contains("Grace Hopper valued the property at £500,000 (desktop, 15 January 2026)"), "{story}");
 }
 
 #[tokio::test]

@@ -46,6 +46,8 @@ async fn a_manual_valuation_is_answered_at_the_other_desk_and_only_once() {
     assert_eq!(valued["valuation"]["valuedBy"], "Grace Hopper");
     let ended = first.ended(valued["executionArn"].as_str().unwrap()).await;
     assert_eq!(ended.status, ExecutionStatus::Succeeded);
+    // Another person's: the same answer of the same person, sent twice, is one.
+    let answers = [("value", "510000"), ("basis", "desktop"), ("name", "Alan Turing")];
     let refused = at_first.submit(&late, "manual-valuation", &answers).await;
     assert!(refused.words().contains("Grace Hopper answered this on"), "{}", refused.words());
 }
