@@ -102,6 +102,10 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
 
     if let (Some(listener), Some(embedded)) = (aws_listener, &embedded) {
         tracing::info!(addr = %listener.local_addr()?, "Step Functions and DynamoDB are open to the AWS CLI and SDKs");
+        let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
+            // Answers go out in one piece: waiting to fill a packet only delays them.
+            let _ = connection.set_nodelay(true);
+        });
         let server = axum::serve(listener, aws::endpoint(embedded.clone()));
         let mut closing = closing.clone();
         tasks.spawn(async move {
