@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -221,9 +222,12 @@ async fn what_a_deleted_activity_offered_is_forgotten_and_does_not_come_back_wit
     counted.start_many(&machine, 1, false).await;
     let task = counted.ask("GetActivityTask", &json!({"activityArn": activity})).await;
     assert!(task["taskToken"].is_string());
-    while offers(&database) > 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    let forgotten = async {
+        while offers(&database) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), forgotten).await.expect("what it offered is forgotten in time");
 }
 
 fn offers(database: &Path) -> i64 {
