@@ -122,11 +122,8 @@ impl Run<'_> {
     fn plan(&self, id: BranchId, state: &State, task: &Task, task_id: TaskId) -> Result<Plan, QueryError> {
         let callback = matches!(task.resource, Resource::Service { pattern: Pattern::WaitForTaskToken, .. });
         let arguments = self.arguments(id, state, task.arguments.as_ref(), callback.then_some(task_id))?;
-        if let (Resource::Service { .. }, Some(field)) = (&task.resource, unresolved(arguments.value())) {
-            let cause = format!(
-                "The Parameters '{arguments}' could not be used to start the Task: [The value for the field '{field}' must \
-                 be a valid JSONPath or a valid intrinsic function call]"
-            );
+        if let Some(why) = unusable(&task.resource, arguments.value()) {
+            let cause = format!("The Parameters '{arguments}' could not be used to start the Task: [{why}]");
             return Err(QueryError::runtime(cause));
         }
         Ok(Plan {
@@ -308,6 +305,20 @@ fn resource_of(resource: &Resource) -> &str {
         Resource::Lambda { arn } | Resource::Activity { arn } => arn,
         Resource::Service { service, .. } => service,
     }
+}
+
+/// Why an integrated service cannot be called with these parameters.
+fn unusable(resource: &Resource, parameters: &Value) -> Option<String> {
+    let Resource::Service { service, action, .. } = resource else { return None };
+    if let Some(field) = unresolved(parameters) {
+        return Some(format!(
+            "The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call"
+        ));
+    }
+    // A payload is text, or JSON that is made text; but of a number or a boolean AWS makes none.
+    let is_scalar = matches!(parameters.get("Payload"), Some(Value::Number(_) | Value::Bool(_)));
+    (service == "lambda" && action == "invoke" && is_scalar)
+        .then(|| "The value for the field 'Payload' must be a STRING".to_owned())
 }
 
 /// A field that still ends in `.$` once everything has been computed: it was written with `.$` twice.

@@ -148,3 +148,20 @@ fn a_reference_to_nothing_fails_in_the_words_of_aws() {
     let cause = "Unable to apply step \"items\" to input {\"found\":{}}";
     assert_eq!(play.error(), (Some("States.ReferencePathConflict"), Some(cause)));
 }
+
+#[test]
+fn a_function_takes_no_bare_number_as_its_payload() {
+    let states = json!({"Add": {
+        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "add", "Payload.$": "$.n"}, "End": true,
+    }});
+    let play = Play::start(&machine(&states), &json!({"n": 1}));
+    assert_eq!(play.trace()[1..], ["2<-0 TaskStateEntered", "3<-2 ExecutionFailed"]);
+    let cause = "An error occurred while executing the state 'Add' (entered at the event id #2). The Parameters \
+                 '{\"FunctionName\":\"add\",\"Payload\":1}' could not be used to start the Task: [The value for the field \
+                 'Payload' must be a STRING]";
+    assert_eq!(play.error(), (Some("States.Runtime"), Some(cause)));
+    for payload in [json!("1"), json!([1]), json!({"n": 1}), Value::Null] {
+        assert_eq!(Play::start(&machine(&states), &json!({ "n": payload })).calls.len(), 1);
+    }
+}
