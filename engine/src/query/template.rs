@@ -61,13 +61,14 @@ impl Query {
 
     fn evaluate_within(&self, scope: &Scope, name: &str, allowance: &Allowance) -> Result<Value, QueryError> {
         match self {
-            Self::Path(path) => path.find(scope, allowance).map_err(|miss| match miss {
-                Miss::TooMuch(error) => error,
-                Miss::NotFound(_) => QueryError::runtime(format!(
+            Self::Path(path) => path.find(scope, allowance).or_else(|miss| match miss {
+                Miss::TooMuch(error) => Err(error),
+                Miss::NoItem(_) => Ok(Value::Null),
+                Miss::NotFound(_) => Err(QueryError::runtime(format!(
                     "The JSONPath '{}' specified for the field '{name}' could not be found in the input '{}'",
                     path.source(),
                     scope.input
-                )),
+                ))),
             }),
             Self::Call(call) => call.evaluate_within(scope, allowance),
         }
@@ -235,6 +236,17 @@ mod tests {
             "The JSONPath '$$.no' specified for the field 'value.$' could not be found in the input \
              '{\"int-literal\":0}'"
         );
+    }
+
+    /// Measured on AWS: floci-io/floci pull request 3167. Jackson gives null there, which Jayway takes for a value.
+    #[test]
+    fn an_index_past_the_end_of_a_list_is_null() {
+        let world = World::of(json!({"n": [1, 2]}));
+        let value = |path: &str| Template::parse(&json!({ "x.$": path })).unwrap().evaluate(&world.scope());
+        assert_eq!(value("$.n[2]"), Ok(json!({"x": null})));
+        for path in ["$.n[2].a", "$.m[0]", "$.n.a", "$.n[2].length()"] {
+            assert!(value(path).is_err(), "{path}");
+        }
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Call {
                 Argument::Literal(value) => value.clone(),
                 Argument::Path(path) => path.find(scope, allowance).map_err(|miss| match miss {
                     Miss::TooMuch(error) => error,
-                    Miss::NotFound(_) => fail(format!(
+                    Miss::NotFound(_) | Miss::NoItem(_) => fail(format!(
                         "The JsonPath argument for the field '{}' could not be found in the input '{}'",
                         path.source(),
                         scope.input

@@ -13,6 +13,8 @@ use super::syntax::{Step, Steps, render};
 pub(in super::super) enum Miss {
     /// Nothing is there; the sentence is Jayway's.
     NotFound(String),
+    /// There is a list where the path ends with an index, and no item there.
+    NoItem(String),
     /// There is more than may be handled.
     TooMuch(QueryError),
 }
@@ -27,9 +29,9 @@ pub(super) fn evaluate(
     root: &str,
     allowance: &Allowance,
 ) -> Result<Value, Miss> {
-    let mut walk = Walk { path: &path.steps, document, root, allowance, found: Vec::new() };
+    let mut walk = Walk { path: &path.steps, document, root, allowance, found: Vec::new(), past_end: false };
     let walked = walk.step(0, model, true);
-    let mut found = walk.found;
+    let mut found = std::mem::take(&mut walk.found);
     allowance.check().map_err(Miss::TooMuch)?;
     let copy = |found: Cow<Value>| match found {
         Cow::Borrowed(value) => allowance.copy(value).cloned().map_err(Miss::TooMuch),
@@ -37,7 +39,10 @@ pub(super) fn evaluate(
     };
     let value = if path.definite {
         walked?;
-        let missing = || Miss::NotFound(format!("No results for path: {root}{}", render(&path.steps)));
+        let missing = || {
+            let why = format!("No results for path: {root}{}", render(&path.steps));
+            if walk.past_end && path.functions.is_empty() { Miss::NoItem(why) } else { Miss::NotFound(why) }
+        };
         copy(found.pop().ok_or_else(missing)?)?
     } else {
         // What an indefinite path does not find is an empty list, wherever the search ended.
@@ -52,6 +57,8 @@ struct Walk<'a, 'v> {
     root: &'a str,
     allowance: &'a Allowance,
     found: Vec<Cow<'v, Value>>,
+    /// Whether the last step was an index past the end of a list.
+    past_end: bool,
 }
 
 impl<'v> Walk<'_, 'v> {
@@ -190,7 +197,10 @@ impl<'v> Walk<'_, 'v> {
         let index = if index < 0 { index.saturating_add(items.len() as i64) } else { index };
         match usize::try_from(index).ok().and_then(|index| items.get(index)) {
             Some(item) => self.step(at + 1, item, definite),
-            None => Ok(()),
+            None => {
+                self.past_end = at + 1 == self.path.len();
+                Ok(())
+            }
         }
     }
 

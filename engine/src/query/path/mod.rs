@@ -96,7 +96,9 @@ impl Path {
     /// their like.
     pub fn get(&self, scope: &Scope) -> Result<Value, QueryError> {
         self.find(scope, &Allowance::new()).map_err(|miss| match miss {
-            Miss::NotFound(why) => QueryError::runtime(format!("Invalid path '{}' : {why}", self.source)),
+            Miss::NotFound(why) | Miss::NoItem(why) => {
+                QueryError::runtime(format!("Invalid path '{}' : {why}", self.source))
+            }
             Miss::TooMuch(error) => error,
         })
     }
