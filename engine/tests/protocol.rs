@@ -51,6 +51,28 @@ async fn the_same_creation_is_no_second_one_and_another_is_refused() {
     }
 }
 
+/// In the words that AWS has for it: aws/amazon-sagemaker-examples issue 2432.
+#[tokio::test]
+async fn a_role_that_is_none_is_named() {
+    let (_folder, desk) = open().await;
+    let request = json!({"name": "m", "definition": pass().to_string(), "roleArn": "<role>"});
+    let refusal = desk.refusal("CreateStateMachine", request).await;
+    assert_eq!(refusal, ("InvalidArn".to_owned(), "Invalid Role Arn: '<role>'".to_owned()));
+}
+
+#[tokio::test]
+async fn a_task_for_a_deleted_activity_is_not_scheduled() {
+    let (_folder, desk) = open().await;
+    let arn = desk.ask("CreateActivity", json!({"name": "work"})).await["activityArn"].clone();
+    let task = json!({"Type": "Task", "Resource": arn, "End": true});
+    let machine = desk.machine("m", &json!({"StartAt": "T", "States": { "T": task }})).await;
+    let before = desk.start(&machine, "before", &json!({})).await;
+    assert_eq!(desk.history(&before).await[2..], ["ActivityScheduled"]);
+    desk.ask("DeleteActivity", json!({ "activityArn": arn })).await;
+    let after = desk.start(&machine, "after", &json!({})).await;
+    assert_eq!(desk.history(&after).await[2..], ["ActivityScheduleFailed", "ExecutionFailed"]);
+}
+
 #[tokio::test]
 async fn an_update_leaves_running_executions_with_what_they_began_with() {
     let (_folder, desk) = open().await;

@@ -125,7 +125,7 @@ fn check_role(arn: &str) -> Result<(), Fault> {
         && parts.next() == Some("")
         && parts.next().is_some_and(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
         && parts.next().is_some_and(|resource| resource.starts_with("role/"));
-    if good { Ok(()) } else { Err(Fault::InvalidArn(format!("Invalid Role Arn: {arn}"))) }
+    if good { Ok(()) } else { Err(Fault::InvalidRoleArn(arn.to_owned())) }
 }
 
 /// Refuses what can't be run.

@@ -33,6 +33,8 @@ pub enum Fault {
     InvalidOutput(String),
     #[error("Invalid Token: 'Invalid token'")]
     InvalidToken,
+    #[error("Invalid Role Arn: '{0}'")]
+    InvalidRoleArn(String),
     #[error("{0}")]
     MissingRequiredParameter(String),
     #[error("Resource not found: '{0}'")]
@@ -73,7 +75,7 @@ impl Fault {
             Fault::ExecutionAlreadyExists(_) => "ExecutionAlreadyExists",
             Fault::ExecutionDoesNotExist(_) => "ExecutionDoesNotExist",
             Fault::ExecutionNotRedrivable(_) => "ExecutionNotRedrivable",
-            Fault::InvalidArn(_) => "InvalidArn",
+            Fault::InvalidArn(_) | Fault::InvalidRoleArn(_) => "InvalidArn",
             Fault::InvalidDefinition(_) => "InvalidDefinition",
             Fault::InvalidEncryptionConfiguration(_) => "InvalidEncryptionConfiguration",
             Fault::InvalidExecutionInput(_) => "InvalidExecutionInput",
