@@ -27,7 +27,7 @@ test('when the valuer never calls back, a person gives the value and the workflo
 }) => {
   const reference = await submit(request, 'lapsed', 'No callback', { loanAmount: '250000' })
   await open(page, reference)
-  await expect(status(page)).toHaveText('Waiting for valuation')
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for valuation', patience))
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
   await expect(page.getByRole('main').getByRole('link', { name: 'Value the property' })).toBeVisible()
 

@@ -13,7 +13,7 @@ test('an application travels from the form to a finished valuation', async ({ pa
 
   await expect(page).toHaveURL(`/applications/${reference}`)
   await expect(page.getByText('Application submitted. A valuation is being requested.')).toBeVisible()
-  await expect(status(page)).toHaveText('Waiting for valuation')
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for valuation', patience))
   await accessible()
 
   await eventually((patience) => expect(status(page)).toHaveText('Valued', patience))
