@@ -15,10 +15,10 @@ use crate::{
     aws::AwsError,
     callbacks::{self, Callbacks},
     figures,
-    paused::{Answered, PausedTask, PausedTasks},
+    paused::{Answer, Answered, PausedTask, PausedTasks},
     reconcile::Reconciler,
     story, timestamp,
-    work_items::{StaffValuation, WorkItems},
+    work_items::{self, StaffValuation, WorkItems},
     workflow::Workflows,
 };
 
@@ -130,10 +130,13 @@ impl Desk for LoanDesk {
         id: &str,
         answer: ManualValuationAnswer,
         by: Actor,
-    ) -> Result<(), DeskError> {
+    ) -> Result<ApplicationReference, DeskError> {
         let task = self.work_items.get(id).await.map_err(unavailable)?.ok_or(DeskError::NotFound)?;
         match self.work_items.answer(&task, &answer, &by.name).await {
-            Ok(Answered::Resumed(_)) => Ok(()),
+            Ok(Answered::Resumed(task)) => Ok(task.application_reference),
+            Ok(Answered::Before(task, before)) if before.by.as_ref() == Some(&by.name) && same(&before, &answer) => {
+                Ok(task.application_reference)
+            }
             Ok(Answered::Before(_, before)) => {
                 Err(DeskError::AlreadyAnswered { by: before.by.unwrap_or_default(), at: before.at })
             }
@@ -160,6 +163,11 @@ impl LoanDesk {
         });
         Ok(valued.take(PREVIOUS).collect())
     }
+}
+
+/// Whether a person said the same before.
+fn same(before: &Answer, answer: &ManualValuationAnswer) -> bool {
+    work_items::read_answer(&before.says).as_ref() == Some(answer)
 }
 
 /// Logs what happened; the page says no more than that.

@@ -42,13 +42,14 @@ pub trait Desk: Send + Sync + 'static {
     async fn manual_valuation(&self, id: &str) -> Result<Option<ManualValuationView>, DeskError>;
 
     /// Answers a manual valuation and thereby resumes its execution, once: a second answer, or one after the deadline,
-    /// is [`DeskError::AlreadyAnswered`] or [`DeskError::TooLate`].
+    /// is [`DeskError::AlreadyAnswered`] or [`DeskError::TooLate`]. The same answer of the same person again, as of a
+    /// button that is pressed twice, is no error. Gives the application that it was for.
     async fn answer_manual_valuation(
         &self,
         id: &str,
         answer: ManualValuationAnswer,
         by: Actor,
-    ) -> Result<(), DeskError>;
+    ) -> Result<ApplicationReference, DeskError>;
 }
 
 /// What can go wrong, in words fit for a page. The cause has been logged where it was handled.

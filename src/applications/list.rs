@@ -48,23 +48,12 @@ impl Applications {
         let words = words(search);
         // One more than a page, to know whether there is a next one.
         let (looks, limit) = if words.is_empty() { (1, PAGE as i32 + 1) } else { (LOOKS, LOOK) };
-        let mut page = Page { next: after, ..Default::default() };
-        for _ in 0..looks {
-            let found = self.look(&words, status, page.next.as_ref(), limit).send().await?;
-            for item in found.items() {
-                page.records.push(record::read(item)?);
-            }
-            if page.records.len() > PAGE {
-                page.records.truncate(PAGE);
-                page.next = page.records.last().map(Cursor::after);
-                return Ok(page);
-            }
-            match found.last_evaluated_key() {
-                None => return Ok(Page { next: None, ..page }),
-                Some(key) => page.next = Some(Cursor::of_key(key)?),
-            }
+        let (mut records, mut next) = self.gather(&words, status, after, (looks, limit), PAGE).await?;
+        if records.len() > PAGE {
+            records.truncate(PAGE);
+            next = records.last().map(Cursor::after);
         }
-        Ok(page)
+        Ok(Page { records, next, sorted_only: None })
     }
 
     /// Sorted by a column; `after` is the last application of the page before.
@@ -75,18 +64,7 @@ impl Applications {
         (column, direction): (Column, Direction),
         after: Option<Cursor>,
     ) -> Result<Page, AwsError> {
-        let words = words(search);
-        let (mut records, mut from) = (Vec::new(), None);
-        for _ in 0..LOOKS {
-            let found = self.look(&words, status, from.as_ref(), LOOK).send().await?;
-            for item in found.items() {
-                records.push(record::read(item)?);
-            }
-            from = found.last_evaluated_key().map(Cursor::of_key).transpose()?;
-            if from.is_none() {
-                break;
-            }
-        }
+        let (records, from) = self.gather(&words(search), status, None, (LOOKS, LOOK), usize::MAX).await?;
         let sorted_only = from.map(|_| records.len());
         let records = order::sort(records, column, direction);
         let is_last = |record: &Record| {
@@ -97,6 +75,30 @@ impl Applications {
         let records: Vec<Record> = records.into_iter().skip(begin).take(PAGE).collect();
         let next = records.last().filter(|_| has_next).map(Cursor::after);
         Ok(Page { records, next, sorted_only })
+    }
+
+    /// Looks into the index, so many times and through so many applications each, until it has more than `enough` or has
+    /// come to the end; and where to go on, if it has not.
+    async fn gather(
+        &self,
+        words: &[String],
+        status: Option<ApplicationStatus>,
+        after: Option<Cursor>,
+        (looks, limit): (usize, i32),
+        enough: usize,
+    ) -> Result<(Vec<Record>, Option<Cursor>), AwsError> {
+        let (mut records, mut from) = (Vec::new(), after);
+        for _ in 0..looks {
+            let found = self.look(words, status, from.as_ref(), limit).send().await?;
+            for item in found.items() {
+                records.push(record::read(item)?);
+            }
+            from = found.last_evaluated_key().map(Cursor::of_key).transpose()?;
+            if from.is_none() || records.len() > enough {
+                break;
+            }
+        }
+        Ok((records, from))
     }
 
     fn look(

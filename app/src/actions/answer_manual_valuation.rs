@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{cannot_remember, whole_form};
 use crate::{
-    desk::{Actor, Desk, DeskError, ManualValuationAnswer, ManualValuationState, WaitingOn},
+    desk::{Desk, DeskError, ManualValuationAnswer, WaitingOn},
     forms::{Draft, FieldError, ManualValuationForm},
     request,
     visit::{Link, Notice, Visit},
@@ -42,8 +42,7 @@ async fn answer(id: &str, form: &ManualValuationForm, visit: &Visit) -> Result<N
     let (by, answer) = form.read(OffsetDateTime::now_utc().date())?;
     visit.remember_name(&by.name).await.map_err(|error| whole_form(&error))?;
     let wrong = |error: DeskError| whole_form(&error);
-    let item = desk.manual_valuation(id).await.map_err(wrong)?.ok_or_else(|| wrong(DeskError::NotFound))?;
-    let reference = item.application.application_reference;
+    let reference = desk.answer_manual_valuation(id, answer.clone(), by).await.map_err(wrong)?;
     let text = match &answer {
         ManualValuationAnswer::Value { value, .. } => {
             format!("Valuation of {value} recorded for {reference}. Its workflow goes on.")
@@ -52,19 +51,7 @@ async fn answer(id: &str, form: &ManualValuationForm, visit: &Visit) -> Result<N
             format!("Recorded that the property of {reference} cannot be valued. Its workflow goes on.")
         }
     };
-    match desk.answer_manual_valuation(id, answer.clone(), by.clone()).await {
-        Ok(()) => {}
-        // A button pressed twice: the second time it has been done.
-        Err(DeskError::AlreadyAnswered { .. }) if has_answered(desk.as_ref(), id, &answer, &by).await => {}
-        Err(error) => return Err(wrong(error)),
-    }
     Ok(Notice { text, next: next_item(desk.as_ref(), id).await })
-}
-
-/// Whether this very answer is the one that was taken.
-async fn has_answered(desk: &dyn Desk, id: &str, given: &ManualValuationAnswer, who: &Actor) -> bool {
-    let Ok(Some(item)) = desk.manual_valuation(id).await else { return false };
-    matches!(item.state, ManualValuationState::Answered { by, answer, .. } if by == who.name && answer == *given)
 }
 
 /// The most urgent item that staff can answer after this one.
