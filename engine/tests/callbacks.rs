@@ -173,3 +173,43 @@ async fn a_function_that_fails_gives_its_error_and_answer() {
     assert_eq!(end["error"], "Unavailable");
     assert_eq!(end["cause"], r#"{"errorMessage":"closed on Sundays","errorType":"Unavailable"}"#);
 }
+
+#[tokio::test]
+async fn a_function_that_hangs_holds_up_no_other_and_what_it_has_queued_is_dropped_when_its_task_times_out() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let calling = |function: &str| {
+        json!({"StartAt": "Call", "States": {"Call": {
+            "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSeconds": 30, "End": true,
+            "Parameters": {"FunctionName": function, "Payload": {}}
+        }}})
+    };
+    let (hung, well) = (desk.machine("hung", &calling("hung")).await, desk.machine("well", &calling("well")).await);
+    // One more than are called at once.
+    let mut executions = Vec::new();
+    for number in 0..257 {
+        executions.push(desk.start(&hung, &format!("e{number}"), &json!({})).await);
+    }
+    let mut under_way = Vec::new();
+    for _ in 0..256 {
+        under_way.push(desk.called().await);
+    }
+    assert!(desk.nothing_called().await, "the last one waits for a place");
+
+    let other = desk.start(&well, "other", &json!({})).await;
+    let call = desk.called().await;
+    assert_eq!(call.function, "well");
+    call.returns(json!({}));
+    desk.until(&other, "ExecutionSucceeded").await;
+
+    clock.advance(Duration::from_secs(31));
+    for execution in &executions {
+        desk.until(execution, "ExecutionFailed").await;
+    }
+    under_way.into_iter().for_each(|call| call.returns(json!({})));
+    assert!(desk.nothing_called().await, "the one that waited is not wanted any more");
+
+    let again = desk.start(&hung, "again", &json!({})).await;
+    desk.called().await.returns(json!({}));
+    desk.until(&again, "ExecutionSucceeded").await;
+}

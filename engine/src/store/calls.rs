@@ -1,6 +1,6 @@
 //! Calls that have not been answered, and executions that wait for others.
 
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, OptionalExtension, Result, Row};
 
 use super::{Call, ExecutionId};
 use crate::interpreter::{Pattern, TaskId, Work};
@@ -31,13 +31,22 @@ pub(crate) fn left(connection: &Connection, run: i64, after: (ExecutionId, TaskI
             "SELECT execution, task, work FROM call
              WHERE (execution, task) > (?, ?) AND run < ? ORDER BY execution, task LIMIT ?",
         )?
-        .query_map((after.0, after.1.0, run, most), |row| {
-            let work: Work = serde_json::from_slice(row.get_ref(2)?.as_blob()?).map_err(|error| {
-                rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, error.into())
-            })?;
-            Ok(Call { execution: row.get(0)?, task: TaskId(row.get(1)?), work })
-        })?
+        .query_map((after.0, after.1.0, run, most), read)?
         .collect()
+}
+
+/// None when it has been answered, or is not wanted any more.
+pub(crate) fn find(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<Option<Call>> {
+    connection
+        .prepare_cached("SELECT execution, task, work FROM call WHERE execution = ? AND task = ?")?
+        .query_row((execution, task.0), read)
+        .optional()
+}
+
+fn read(row: &Row<'_>) -> Result<Call> {
+    let work: Work = serde_json::from_slice(row.get_ref(2)?.as_blob()?)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, error.into()))?;
+    Ok(Call { execution: row.get(0)?, task: TaskId(row.get(1)?), work })
 }
 
 /// An execution that waits for the end of another.

@@ -1,11 +1,11 @@
 //! Calls to functions and services: made after the commit that asked for them, and again after a crash.
 
-use std::sync::Arc;
-
-use tokio::{
-    sync::{Semaphore, mpsc},
-    task::JoinSet,
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    sync::Arc,
 };
+
+use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{AGAIN, nested, services};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     store::{Call, ExecutionId, StorageError, calls},
 };
 
-/// Calls that are under way at once.
+/// Calls of one function or service that are under way at once: one that hangs holds up nobody but itself.
 const AT_ONCE: usize = 256;
 /// Calls read at once of those that an earlier run has left.
 const PAGE: i64 = 256;
@@ -37,49 +37,115 @@ impl Calls {
     }
 }
 
-/// Makes every call that comes in, and first those that an earlier run has left unanswered.
+/// Makes every call that comes in, and those that an earlier run has left unanswered.
 pub(crate) async fn make_calls(engine: Arc<Engine>, mut line: mpsc::UnboundedReceiver<Call>) {
-    let permits = Arc::new(Semaphore::new(AT_ONCE));
-    // Dropped with this task, and with it the calls under way.
-    let mut under_way = JoinSet::new();
-    under_way.spawn(make_left_calls(engine.clone(), permits.clone()));
-    while let Some(call) = line.recv().await {
-        while under_way.try_join_next().is_some() {}
-        let (engine, permits) = (engine.clone(), permits.clone());
-        under_way.spawn(async move {
-            let Ok(_permit) = permits.acquire().await else { return };
-            make(&engine, call).await;
-        });
+    // Dropped with this task, as the calls under way are.
+    let mut left = JoinSet::new();
+    left.spawn(hand_in_left_calls(engine.clone()));
+    let mut lanes = Lanes { engine, lanes: HashMap::new(), under_way: JoinSet::new() };
+    loop {
+        tokio::select! {
+            call = line.recv() => match call {
+                Some(call) => lanes.take(call),
+                None => return,
+            },
+            Some(target) = lanes.under_way.join_next() => {
+                // What a call does can't panic outside a task of its own; if it did, its place would stay taken.
+                if let Ok(target) = target {
+                    lanes.one_is_done(target);
+                }
+            }
+        }
     }
 }
 
-async fn make_left_calls(engine: Arc<Engine>, permits: Arc<Semaphore>) {
-    let run = engine.store.run();
-    let mut after = (ExecutionId(0), TaskId(0));
-    let mut under_way = JoinSet::new();
-    loop {
-        let page = engine.store.read(move |connection| Ok(calls::left(connection, run, after, PAGE)?)).await;
-        let page = match page {
-            Ok(page) if page.is_empty() => break,
-            Ok(page) => page,
-            Err(Fault::Storage(StorageError::Closed)) => return,
-            Err(_) => {
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            }
-        };
-        for call in page {
-            after = (call.execution, call.task);
-            let Ok(permit) = permits.clone().acquire_owned().await else { return };
-            let engine = engine.clone();
-            under_way.spawn(async move {
-                make(&engine, call).await;
-                drop(permit);
+/// What is called, and how many of its calls are under way.
+struct Lanes {
+    engine: Arc<Engine>,
+    lanes: HashMap<String, Lane>,
+    under_way: JoinSet<String>,
+}
+
+#[derive(Default)]
+struct Lane {
+    under_way: usize,
+    /// Only what finds them again: calls that wait behind a function that hangs must not fill the memory.
+    waiting: VecDeque<(ExecutionId, TaskId)>,
+}
+
+impl Lanes {
+    fn take(&mut self, call: Call) {
+        let target = target(&call.work).to_owned();
+        let lane = self.lanes.entry(target.clone()).or_default();
+        if lane.under_way == AT_ONCE {
+            lane.waiting.push_back((call.execution, call.task));
+            return;
+        }
+        lane.under_way += 1;
+        let engine = self.engine.clone();
+        self.under_way.spawn(async move {
+            make(&engine, call).await;
+            target
+        });
+    }
+
+    fn one_is_done(&mut self, target: String) {
+        let Entry::Occupied(mut lane) = self.lanes.entry(target) else { return };
+        if let Some((execution, task)) = lane.get_mut().waiting.pop_front() {
+            let (engine, target) = (self.engine.clone(), lane.key().clone());
+            self.under_way.spawn(async move {
+                // By now its task may have timed out: then nobody wants the call any more.
+                if let Some(call) = until_read(&engine, execution, task).await {
+                    make(&engine, call).await;
+                }
+                target
             });
-            while under_way.try_join_next().is_some() {}
+            return;
+        }
+        lane.get_mut().under_way -= 1;
+        if lane.get().under_way == 0 {
+            lane.remove();
         }
     }
-    while under_way.join_next().await.is_some() {}
+}
+
+/// The function or service that is called.
+fn target(work: &Work) -> &str {
+    match work {
+        Work::Function { function, .. } => function,
+        Work::Service { service, parameters, .. } if service == "lambda" => {
+            parameters["FunctionName"].as_str().unwrap_or(service)
+        }
+        Work::Service { service, .. } => service,
+        Work::Activity { activity_arn, .. } => activity_arn,
+    }
+}
+
+async fn hand_in_left_calls(engine: Arc<Engine>) {
+    let run = engine.store.run();
+    let mut after = (ExecutionId(0), TaskId(0));
+    loop {
+        match engine.store.read(move |connection| Ok(calls::left(connection, run, after, PAGE)?)).await {
+            Ok(page) => {
+                let Some(last) = page.last() else { return };
+                after = (last.execution, last.task);
+                page.into_iter().for_each(|call| engine.reactions.calls.make(call));
+            }
+            Err(Fault::Storage(StorageError::Closed)) => return,
+            Err(_) => tokio::time::sleep(AGAIN).await,
+        }
+    }
+}
+
+/// None when nobody waits for it any more, or the engine goes down.
+async fn until_read(engine: &Engine, execution: ExecutionId, task: TaskId) -> Option<Call> {
+    loop {
+        match engine.store.read(move |connection| Ok(calls::find(connection, execution, task)?)).await {
+            Ok(call) => return call,
+            Err(Fault::Storage(StorageError::Closed)) => return None,
+            Err(_) => tokio::time::sleep(AGAIN).await,
+        }
+    }
 }
 
 /// Makes one call and brings the answer to its execution.
