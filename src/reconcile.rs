@@ -12,7 +12,7 @@ use crate::{
     applications::{Applications, Cursor, Record},
     aws::AwsError,
     callbacks::Callbacks,
-    paused::{PausedTasks, State},
+    paused::{PausedTask, PausedTasks, State},
     timestamp,
     workflow::Workflows,
 };
@@ -57,61 +57,118 @@ impl Reconciler {
         let stepping = async {
             loop {
                 step.tick().await;
-                report("finishing unfinished steps", self.finish_steps().await);
+                self.finish_steps().await;
             }
         };
         let sweeping = async {
             loop {
                 sweep.tick().await;
-                report("comparing applications with their executions", self.sweep().await);
+                self.sweep().await;
             }
         };
         tokio::join!(stepping, sweeping);
     }
 
-    async fn finish_steps(&self) -> Result<(), AwsError> {
-        let now = timestamp::now();
+    /// Each kind of step, and each step, by itself: one that fails keeps no other from being finished.
+    async fn finish_steps(&self) {
+        const WHAT: &str = "finishing unfinished steps";
+        report(WHAT, self.send_again().await);
+        report(WHAT, self.close_overdue().await);
+        report(WHAT, self.settle_callbacks().await);
+        report(WHAT, self.start_again().await);
+    }
+
+    async fn send_again(&self) -> Result<(), AwsError> {
         for task in self.paused.unsent().await? {
-            if is_old(answered_at(&task.state), now) {
+            if is_old(answered_at(&task.state), timestamp::now()) {
                 tracing::info!(task = %task.id, "sending an answer again");
-                self.paused.send_again(&task).await?;
+                report("sending an answer again", self.paused.send_again(&task).await.map(drop));
             }
-        }
-        for task in self.paused.overdue(now - GRACE).await? {
-            self.paused.close(&task.id, State::Lapsed).await?;
-            self.applications.touch(&task).await?;
-        }
-        for id in self.callbacks.unsettled(now - CALLBACKS, now - UNFINISHED).await? {
-            if let Some(callback) = self.callbacks.get(&id).await? {
-                self.callbacks.settle(callback).await?;
-            }
-        }
-        let submitted = ApplicationStatus::Submitted;
-        for record in self.applications.at(submitted, now - UNFINISHED, BATCH, None).await? {
-            tracing::info!(application = %record.application.application_reference, "starting it again");
-            self.applications.start_again(&record).await?;
         }
         Ok(())
     }
 
-    async fn sweep(&self) -> Result<(), AwsError> {
-        let open = ApplicationStatus::ALL.into_iter().filter(|status| status.is_open());
-        for status in open {
-            let until = timestamp::now() - UNFINISHED;
-            let mut after: Option<Cursor> = None;
-            loop {
-                let records = self.applications.at(status, until, BATCH, after.as_ref()).await?;
+    async fn close_overdue(&self) -> Result<(), AwsError> {
+        for task in self.paused.overdue(timestamp::now() - GRACE).await? {
+            report("closing what is overdue", self.close(&task, State::Lapsed).await);
+        }
+        Ok(())
+    }
+
+    async fn close(&self, task: &PausedTask, state: State) -> Result<(), AwsError> {
+        self.paused.close(&task.id, state).await?;
+        self.applications.touch(task).await
+    }
+
+    async fn settle_callbacks(&self) -> Result<(), AwsError> {
+        let now = timestamp::now();
+        for id in self.callbacks.unsettled(now - CALLBACKS, now - UNFINISHED).await? {
+            report("settling a callback", self.settle(&id).await);
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, id: &str) -> Result<(), AwsError> {
+        if let Some(callback) = self.callbacks.get(id).await? {
+            self.callbacks.settle(callback).await?;
+        }
+        Ok(())
+    }
+
+    async fn start_again(&self) -> Result<(), AwsError> {
+        let mut after = None;
+        while let Some(records) = self.batch(ApplicationStatus::Submitted, &mut after).await? {
+            for record in &records {
+                tracing::info!(application = %record.application.application_reference, "starting it again");
+                report("starting an application", self.applications.start_again(record).await.map(drop));
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self) {
+        report("comparing applications with their executions", self.compare_applications().await);
+        report("looking for tasks that nobody waits for", self.close_abandoned().await);
+    }
+
+    async fn compare_applications(&self) -> Result<(), AwsError> {
+        for status in ApplicationStatus::ALL.into_iter().filter(|status| status.is_open()) {
+            let mut after = None;
+            while let Some(records) = self.batch(status, &mut after).await? {
                 for record in &records {
-                    self.compare(record).await?;
+                    report("comparing an application with its execution", self.compare(record).await);
                     tokio::time::sleep(self.pace).await;
-                }
-                match records.last() {
-                    Some(last) if records.len() == BATCH as usize => after = Some(Cursor::after(last)),
-                    _ => break,
                 }
             }
         }
         Ok(())
+    }
+
+    /// A task may be answered past the desk, with the AWS CLI say. Its execution then ends and writes its outcome, and
+    /// nothing else tells the desk that nobody waits any more.
+    async fn close_abandoned(&self) -> Result<(), AwsError> {
+        for task in self.paused.unanswered().await? {
+            report("looking whether a task is still waited for", self.close_if_abandoned(&task).await);
+        }
+        Ok(())
+    }
+
+    async fn close_if_abandoned(&self, task: &PausedTask) -> Result<(), AwsError> {
+        let record = self.applications.get(&task.application_reference).await?;
+        let is_over =
+            record.is_some_and(|record| record.execution_arn == task.execution_arn && !record.status.is_open());
+        if is_over { self.close(task, State::Abandoned).await } else { Ok(()) }
+    }
+
+    /// The next so many applications that have been at this status for a moment; None when there are no more.
+    async fn batch(
+        &self,
+        status: ApplicationStatus,
+        after: &mut Option<Cursor>,
+    ) -> Result<Option<Vec<Record>>, AwsError> {
+        let records = self.applications.at(status, timestamp::now() - UNFINISHED, BATCH, after.as_ref()).await?;
+        *after = records.last().map(Cursor::after).or(after.take());
+        Ok(Some(records).filter(|records| !records.is_empty()))
     }
 
     async fn compare(&self, record: &Record) -> Result<(), AwsError> {
@@ -145,7 +202,7 @@ impl Reconciler {
         tracing::info!(application = %record.application.application_reference, status = now_is.key(), "corrected");
         for task in self.paused.of_application(record.application.application_reference.as_str()).await? {
             if task.execution_arn == record.execution_arn {
-                self.paused.close(&task.id, State::Lapsed).await?;
+                self.paused.close(&task.id, State::Abandoned).await?;
             }
         }
         self.applications.correct(&record, now_is, Some(&remark)).await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::{
     desk::{ManualValuationAnswer, StoryEntry, StoryKind, WaitingOn},
-    domain::{ApplicationStatus, Money},
+    domain::{ApplicationStatus, Money, percent_in_words},
 };
 use time::OffsetDateTime;
 
@@ -26,6 +26,7 @@ pub fn tell(record: &Record, tasks: &[PausedTask], callbacks: &[Callback]) -> Ve
         }
     }
     story.extend(callbacks.iter().filter_map(|callback| tell_callback(callback, tasks)));
+    story.extend(tell_answer_past_the_desk(record, tasks));
     story.extend(tell_outcome(record));
     // Stable: what happened in the same millisecond stays in the order of its causes.
     story.sort_by_key(|entry| entry.at);
@@ -35,7 +36,7 @@ pub fn tell(record: &Record, tasks: &[PausedTask], callbacks: &[Callback]) -> Ve
 /// Why an application came to the desk of whoever values by hand.
 pub fn why_by_hand(failure: Option<&Failure>, valuation_timeout: Duration) -> String {
     let Some(failure) = failure else { return "The valuation service gave no value.".to_owned() };
-    if failure.error == "ValuationServiceTimedOut" {
+    if failure.error == work_items::TIMED_OUT {
         return format!("The valuation service did not answer within {}.", duration(valuation_timeout));
     }
     match failure.task_error.as_deref() {
@@ -79,10 +80,12 @@ fn tell_request(task: &PausedTask, story: &mut Vec<StoryEntry>) {
             if matches!(answer.says, Says::Success { .. }) { StoryKind::Answered } else { StoryKind::Failed },
             service_said(answer),
         )),
-        State::Lapsed => {
+        // The callback that was too late is told by itself.
+        State::Lapsed | State::TooLate(_) => {
             story.push(entry(task.deadline, StoryKind::Lapsed, "The valuation service did not answer in time"));
         }
-        State::Requesting | State::Open | State::Failed => {}
+        // What came instead is told next.
+        State::Requesting | State::Open | State::Failed | State::Abandoned => {}
     }
 }
 
@@ -100,25 +103,43 @@ fn tell_work_item(task: &PausedTask, story: &mut Vec<StoryEntry>) {
     story.push(asked(task, "Manual valuation asked for, due by"));
     match &task.state {
         State::Answering(answer) | State::Answered(answer) => {
-            let by = answer.by.as_deref().unwrap_or("Somebody");
-            let text = match work_items::read_answer(&answer.says) {
-                Some(ManualValuationAnswer::Value { value, valued_on, basis, comment }) => {
-                    let (basis, valued_on) = (basis_words(basis), day(valued_on));
-                    let comment = if comment.is_empty() { String::new() } else { format!(": {comment}") };
-                    format!("{by} valued the property at {value} ({basis}, {valued_on}){comment}")
-                }
-                Some(ManualValuationAnswer::CannotValue { reason }) => {
-                    format!("{by} could not value the property: {reason}")
-                }
-                None => format!("{by} answered"),
-            };
-            story.push(entry(answer.at, StoryKind::Answered, text));
+            story.push(entry(answer.at, StoryKind::Answered, person_said(answer)));
+        }
+        State::TooLate(answer) => {
+            let text = format!("{}. It came too late: kept, not used", person_said(answer));
+            story.push(entry(answer.at, StoryKind::Kept, text));
         }
         State::Lapsed | State::Failed => {
             story.push(entry(task.deadline, StoryKind::Lapsed, "Nobody valued the property by hand in time"));
         }
-        State::Requesting | State::Open => {}
+        State::Requesting | State::Open | State::Abandoned => {}
     }
+}
+
+fn person_said(answer: &Answer) -> String {
+    let by = answer.by.as_deref().unwrap_or("Somebody");
+    match work_items::read_answer(&answer.says) {
+        Some(ManualValuationAnswer::Value { value, valued_on, basis, comment }) => {
+            let (basis, valued_on) = (basis_words(basis), day(valued_on));
+            let comment = if comment.is_empty() { String::new() } else { format!(": {comment}") };
+            format!("{by} valued the property at {value} ({basis}, {valued_on}){comment}")
+        }
+        Some(ManualValuationAnswer::CannotValue { reason }) => format!("{by} could not value the property: {reason}"),
+        None => format!("{by} answered"),
+    }
+}
+
+/// A valuation that the workflow took although no task of the desk's brought it: somebody used the task token.
+fn tell_answer_past_the_desk(record: &Record, tasks: &[PausedTask]) -> Option<StoryEntry> {
+    let brought = |task: &PausedTask| {
+        task.execution_arn == record.execution_arn && matches!(task.state, State::Answering(_) | State::Answered(_))
+    };
+    if tasks.iter().any(brought) {
+        return None;
+    }
+    let value = callbacks::pounds(&record.valuation.as_ref()?["propertyValue"])?;
+    let text = format!("The property was valued at {value}, by an answer that did not come through this desk");
+    Some(entry(record.decided_at?, StoryKind::Answered, text))
 }
 
 fn basis_words(basis: app::desk::ValuationBasis) -> &'static str {
@@ -160,7 +181,10 @@ fn tell_callback(callback: &Callback, tasks: &[PausedTask]) -> Option<StoryEntry
 
 fn tell_outcome(record: &Record) -> Option<StoryEntry> {
     let at = record.decided_at?;
-    let to_value = record.loan_to_value.map(|percent| format!(": loan-to-value {percent:.1}%")).unwrap_or_default();
+    let to_value = record
+        .loan_to_value
+        .map(|percent| format!(": loan-to-value {}", percent_in_words(percent)))
+        .unwrap_or_default();
     let remark = |otherwise: &str| record.remark.clone().unwrap_or_else(|| otherwise.to_owned());
     let (kind, text) = match record.status {
         ApplicationStatus::Approved => (StoryKind::Decided, format!("Approved{to_value}")),

@@ -23,6 +23,9 @@ use crate::{
 /// The error that a refusal to value ends the task with; the workflow declines the application then.
 const CANNOT_BE_VALUED: &str = "PropertyCannotBeValued";
 
+/// What the workflow says failed when the valuation service did not answer in time.
+pub const TIMED_OUT: &str = "ValuationServiceTimedOut";
+
 #[derive(Clone)]
 pub struct WorkItems {
     pub paused: PausedTasks,
@@ -75,7 +78,8 @@ impl WorkItems {
         let payload: Payload = functions::read(payload)?;
         let now = timestamp::now();
         let reference = payload.loan_application.application_reference.clone();
-        let valuation_reference = self.lapse_requests(reference.as_str(), payload.execution.arn()).await?;
+        let ended_as = if payload.failure.error == TIMED_OUT { State::Lapsed } else { State::Abandoned };
+        let valuation_reference = self.close_requests(reference.as_str(), payload.execution.arn(), ended_as).await?;
         let task = PausedTask {
             id: PausedTaskId::of(&payload.task_token),
             on: WaitingOn::Staff,
@@ -97,14 +101,19 @@ impl WorkItems {
 
     /// The workflow asks a person, so it waits for the valuation service no more. Returns the reference that the service
     /// had given last.
-    async fn lapse_requests(&self, reference: &str, execution_arn: &str) -> Result<Option<String>, AwsError> {
+    async fn close_requests(
+        &self,
+        reference: &str,
+        execution_arn: &str,
+        ended_as: State,
+    ) -> Result<Option<String>, AwsError> {
         let mut last = None;
         for task in self.paused.of_application(reference).await? {
             if task.on != WaitingOn::ValuationService || task.execution_arn != execution_arn {
                 continue;
             }
             if matches!(task.state, State::Requesting | State::Open) {
-                self.paused.close(&task.id, State::Lapsed).await?;
+                self.paused.close(&task.id, ended_as.clone()).await?;
             }
             last = task.valuation_reference.or(last);
         }
@@ -160,7 +169,14 @@ impl WorkItems {
                 },
                 None => ManualValuationState::Lapsed,
             },
+            State::TooLate(answer) => match (read_answer(&answer.says), &answer.by) {
+                (Some(given), Some(by)) => {
+                    ManualValuationState::TooLate { by: by.clone(), at: answer.at, answer: given }
+                }
+                _ => ManualValuationState::Lapsed,
+            },
             State::Lapsed | State::Failed => ManualValuationState::Lapsed,
+            State::Abandoned => ManualValuationState::Abandoned,
         };
         ManualValuationView {
             item: task.waiting_item(),

@@ -381,8 +381,16 @@ pub enum ManualValuationState {
         at: OffsetDateTime,
         answer: ManualValuationAnswer,
     },
-    /// The deadline passed, or the execution ended otherwise.
+    /// The deadline passed.
     Lapsed,
+    /// The deadline passed, and then this was answered: it is kept, and not used.
+    TooLate {
+        by: String,
+        at: OffsetDateTime,
+        answer: ManualValuationAnswer,
+    },
+    /// The workflow was stopped, or went on by an answer that did not come through the desk.
+    Abandoned,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

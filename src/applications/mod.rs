@@ -78,42 +78,26 @@ impl Applications {
         let set = "kind = :kind, application = :application, searchText = :searchText, #status = :status, \
                    submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, executionArn = :arn, \
                    executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, waitingUntil = :until";
-        let mine = self
+        let update = self
             .update(&task.application_reference)
-            .update_expression(format!("SET {set}"))
-            .condition_expression("executionArn = :arn");
-        let others = self
-            .update(&task.application_reference)
-            // What the execution before had come to is not this one's.
+            // What an execution before had come to, or this one before it was redriven, is not so any more.
             .update_expression(format!("SET {set} REMOVE loanToValue, remark, valuation, decidedAt"))
             .condition_expression(
-                "attribute_not_exists(executionArn) OR (executionArn <> :arn AND \
-                 (attribute_not_exists(executionStartedAt) OR executionStartedAt < :startedAt))",
-            );
-        for update in [mine, others] {
-            let written = update
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":kind", text(KIND))
-                .expression_attribute_values(":application", json(&task.application))
-                .expression_attribute_values(":searchText", text(record::search_text(&task.application, None)))
-                .expression_attribute_values(":status", text(status.key()))
-                .expression_attribute_values(":startedAt", time(execution.started_at))
-                .expression_attribute_values(":now", time(now))
-                .expression_attribute_values(":arn", text(&execution.arn))
-                .expression_attribute_values(":id", text(task.id.as_str()))
-                .expression_attribute_values(":since", time(task.since))
-                .expression_attribute_values(":until", time(task.deadline))
-                .send()
-                .await
-                .map_err(AwsError::from);
-            match written {
-                Ok(_) => break,
-                Err(error) if error.is_condition() => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.changes.nudge();
-        Ok(())
+                "attribute_not_exists(executionArn) OR executionArn = :arn OR \
+                 attribute_not_exists(executionStartedAt) OR executionStartedAt < :startedAt",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":kind", text(KIND))
+            .expression_attribute_values(":application", json(&task.application))
+            .expression_attribute_values(":searchText", text(record::search_text(&task.application, None)))
+            .expression_attribute_values(":status", text(status.key()))
+            .expression_attribute_values(":startedAt", time(execution.started_at))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":arn", text(&execution.arn))
+            .expression_attribute_values(":id", text(task.id.as_str()))
+            .expression_attribute_values(":since", time(task.since))
+            .expression_attribute_values(":until", time(task.deadline));
+        self.write_if(update).await
     }
 
     /// The valuation service's reference becomes one of the things the application is found by.

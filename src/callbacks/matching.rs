@@ -76,7 +76,7 @@ fn answers(request: &PausedTask, response: &ValuationResponse) -> Verdict {
         State::Open | State::Answering(_) => Verdict::Answer,
         State::Answered(answer) if same(answer) => Verdict::Duplicate,
         State::Answered(_) => Verdict::Conflicting,
-        State::Lapsed | State::Failed => Verdict::Late,
+        State::Lapsed | State::TooLate(_) | State::Abandoned | State::Failed => Verdict::Late,
     }
 }
 
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn after_the_deadline_it_is_late() {
-        for state in [State::Lapsed, State::Failed] {
+        for state in [State::Lapsed, State::TooLate(answer(1)), State::Abandoned, State::Failed] {
             let over = request("r", Some("ref"), state.clone());
             assert_eq!(decide(UrlSays::Request(&over), Some(&over), &response("ref", 1), false), Verdict::Late);
             let never_told = request("r", None, state);

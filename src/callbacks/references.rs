@@ -18,6 +18,13 @@ pub const TABLE: tables::Table = tables::Table {
     time_to_live: Some("expiresAt"),
 };
 
+/// Callbacks that may wait for one reference. Whoever sends more before it is known sends at random; those are kept,
+/// but nobody looks for them when it is.
+const PARKED: usize = 100;
+
+/// Whether one more may wait.
+const ROOM: &str = "(attribute_not_exists(parked) OR size(parked) < :most)";
+
 /// How long a callback may wait for its reference to be told: 30 days, in seconds. (The callback itself is kept.)
 const PATIENCE: i64 = 30 * 24 * 3600;
 
@@ -59,7 +66,8 @@ impl Callbacks {
             .table_name(TABLE.name)
             .key(TABLE.key, text(reference))
             .update_expression("SET expiresAt = :expiresAt ADD parked :callback")
-            .condition_expression("attribute_not_exists(requestId)")
+            .condition_expression(format!("attribute_not_exists(requestId) AND {ROOM}"))
+            .expression_attribute_values(":most", number(PARKED))
             .expression_attribute_values(":expiresAt", number(forgotten))
             .expression_attribute_values(":callback", AttributeValue::Ss(vec![callback.to_owned()]))
             .send()
@@ -68,16 +76,23 @@ impl Callbacks {
         match parked {
             // Its request is known, but may still be told; then nothing expires.
             Err(error) if error.is_condition() => {
-                self.aws
+                let parked = self
+                    .aws
                     .dynamodb
                     .update_item()
                     .table_name(TABLE.name)
                     .key(TABLE.key, text(reference))
                     .update_expression("ADD parked :callback")
+                    .condition_expression(format!("attribute_exists(requestId) AND {ROOM}"))
+                    .expression_attribute_values(":most", number(PARKED))
                     .expression_attribute_values(":callback", AttributeValue::Ss(vec![callback.to_owned()]))
                     .send()
-                    .await?;
-                Ok(())
+                    .await
+                    .map_err(AwsError::from);
+                match parked {
+                    Err(error) if !error.is_condition() => Err(error),
+                    _ => Ok(()),
+                }
             }
             other => other.map(|_| ()),
         }

@@ -103,8 +103,8 @@ pub fn is_reference(text: &str) -> bool {
 /// A property's value as a valuation service or the workflow writes it: pounds, as a number or a decimal string.
 pub fn pounds(value: &Value) -> Option<Money> {
     let money: Money = match value {
-        Value::String(text) => text.parse().ok()?,
-        Value::Number(number) => number.to_string().parse().ok()?,
+        Value::String(text) => Money::from_decimal(text).ok()?,
+        Value::Number(number) => Money::from_decimal(&number.to_string()).ok()?,
         _ => return None,
     };
     if money.is_zero() { None } else { Some(money) }
@@ -145,6 +145,8 @@ mod tests {
             (r#"{"valuationReference": "a", "propertyValue": -1}"#, Malformed::Value),
             (r#"{"valuationReference": "a", "propertyValue": 1.005}"#, Malformed::Value),
             (r#"{"valuationReference": "a", "propertyValue": "much"}"#, Malformed::Value),
+            (r#"{"valuationReference": "a", "propertyValue": "£666,000"}"#, Malformed::Value),
+            (r#"{"valuationReference": "a", "propertyValue": "666 000"}"#, Malformed::Value),
             (r#"{"valuationReference": "a", "propertyValue": 1, "failed": "no"}"#, Malformed::Failed),
         ] {
             assert_eq!(ValuationResponse::parse(body), Err(wrong), "{body}");

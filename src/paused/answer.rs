@@ -38,7 +38,7 @@ impl PausedTasks {
         match task.state.clone() {
             State::Answering(claimed) => self.send(task, &store::read_token(&item)?, &claimed, &answer).await,
             State::Answered(before) => Ok(Answered::Before(task, before)),
-            State::Lapsed | State::Failed => Ok(Answered::TooLate(task)),
+            State::Lapsed | State::TooLate(_) | State::Abandoned | State::Failed => Ok(Answered::TooLate(task)),
             State::Requesting | State::Open => Ok(Answered::NotYet(task)),
         }
     }
@@ -70,7 +70,7 @@ impl PausedTasks {
         };
         if !taken {
             self.too_late(&task.id).await?;
-            task.state = State::Lapsed;
+            task.state = State::TooLate(claimed.clone());
             return Ok(Answered::TooLate(task));
         }
         self.answered(&task.id).await?;

@@ -62,8 +62,7 @@ pub struct PausedTask {
     pub state: State,
 }
 
-/// How far a paused task has come. Each goes down this list and never back, except that an answer which turns out too
-/// late makes [`State::Answering`] [`State::Lapsed`].
+/// How far a paused task has come. Each goes down this list and never back.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
     /// The valuation service is being asked; it has not said its reference yet.
@@ -73,8 +72,12 @@ pub enum State {
     Answering(Answer),
     /// Step Functions has taken the answer.
     Answered(Answer),
-    /// Nobody answered in time, or its execution ended otherwise.
+    /// Nobody answered in time.
     Lapsed,
+    /// This answer came when the task was over. Step Functions has not got it; it is kept for people.
+    TooLate(Answer),
+    /// Its execution was stopped, or went on by an answer that did not come through the desk.
+    Abandoned,
     /// The request could not be made; the workflow goes on without it, or makes another.
     Failed,
 }

@@ -128,6 +128,13 @@ impl PausedTasks {
         Ok(tasks)
     }
 
+    /// What waits for an answer, or for the valuation service to take the request.
+    pub async fn unanswered(&self) -> Result<Vec<PausedTask>, AwsError> {
+        let mut tasks = self.queued(Queue::Open, None).await?;
+        tasks.extend(self.queued(Queue::Requesting, None).await?);
+        Ok(tasks)
+    }
+
     /// What has an answer that Step Functions may not have got.
     pub async fn unsent(&self) -> Result<Vec<PausedTask>, AwsError> {
         self.queued(Queue::Answering, None).await
@@ -143,7 +150,7 @@ impl PausedTasks {
     /// The valuation service has taken the request and told its reference: from now on the task waits for its callback.
     pub async fn requested(&self, id: &PausedTaskId, valuation_reference: &str) -> Result<(), AwsError> {
         let changed = self
-            .change(id, &[&State::Requesting], |update| {
+            .change(id, &["requesting"], |update| {
                 update
                     .update_expression("SET #state = :state, queue = :queue, valuationReference = :reference")
                     .expression_attribute_values(":state", text("open"))
@@ -164,7 +171,7 @@ impl PausedTasks {
 
     /// Nobody will answer this task any more. One that is being answered, or is over, stays as it is.
     pub async fn close(&self, id: &PausedTaskId, state: State) -> Result<(), AwsError> {
-        self.change(id, &[&State::Requesting, &State::Open], |update| {
+        self.change(id, &["requesting", "open"], |update| {
             update
                 .update_expression("SET #state = :state REMOVE queue")
                 .expression_attribute_values(":state", text(state.key()))
@@ -175,7 +182,7 @@ impl PausedTasks {
 
     /// Reserves the task for this answer.
     pub(super) async fn claim(&self, id: &PausedTaskId, answer: &Answer) -> Result<Changed, AwsError> {
-        self.change(id, &[&State::Open], |update| {
+        self.change(id, &["open"], |update| {
             update
                 .update_expression("SET #state = :state, queue = :queue, answer = :answer")
                 .expression_attribute_values(":state", text("answering"))
@@ -187,17 +194,22 @@ impl PausedTasks {
 
     /// Step Functions has taken the answer.
     pub(super) async fn answered(&self, id: &PausedTaskId) -> Result<(), AwsError> {
-        self.settle(id, "SET #state = :state REMOVE queue", "answered").await
+        // Another desk that sent the same answer may have read a history that did not have it yet.
+        self.settle(id, "answered", &["answering", "too_late"]).await
     }
 
     /// Step Functions has refused the answer: the task was over.
     pub(super) async fn too_late(&self, id: &PausedTaskId) -> Result<(), AwsError> {
-        self.settle(id, "SET #state = :state REMOVE queue, answer", "lapsed").await
+        self.settle(id, "too_late", &["answering"]).await
     }
 
-    async fn settle(&self, id: &PausedTaskId, update: &str, state: &str) -> Result<(), AwsError> {
-        let update = self.update(id).update_expression(update).expression_attribute_names("#state", "state");
-        update.expression_attribute_values(":state", text(state)).send().await?;
+    async fn settle(&self, id: &PausedTaskId, state: &str, from: &[&str]) -> Result<(), AwsError> {
+        self.change(id, from, |update| {
+            update
+                .update_expression("SET #state = :state REMOVE queue")
+                .expression_attribute_values(":state", text(state))
+        })
+        .await?;
         Ok(())
     }
 
@@ -209,7 +221,7 @@ impl PausedTasks {
     async fn change(
         &self,
         id: &PausedTaskId,
-        from: &[&State],
+        from: &[&str],
         set: impl FnOnce(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
     ) -> Result<Changed, AwsError> {
         let mut update = self
@@ -220,7 +232,7 @@ impl PausedTasks {
         let mut names = Vec::new();
         for (i, state) in from.iter().enumerate() {
             names.push(format!(":from{i}"));
-            update = update.expression_attribute_values(format!(":from{i}"), text(state.key()));
+            update = update.expression_attribute_values(format!(":from{i}"), text(*state));
         }
         update = update.condition_expression(format!("#state IN ({})", names.join(", ")));
         match set(update).send().await {
@@ -268,6 +280,8 @@ impl State {
             Self::Answering(_) => "answering",
             Self::Answered(_) => "answered",
             Self::Lapsed => "lapsed",
+            Self::TooLate(_) => "too_late",
+            Self::Abandoned => "abandoned",
             Self::Failed => "failed",
         }
     }
@@ -311,6 +325,8 @@ pub(super) fn read(item: &Item) -> Result<PausedTask, AwsError> {
         "answering" => State::Answering(item.require_json("answer")?),
         "answered" => State::Answered(item.require_json("answer")?),
         "lapsed" => State::Lapsed,
+        "too_late" => State::TooLate(item.require_json("answer")?),
+        "abandoned" => State::Abandoned,
         "failed" => State::Failed,
         _ => return Err(AwsError::corrupt("attribute state")),
     };

@@ -54,6 +54,23 @@ async fn a_callback_at_the_signed_address_or_at_the_bare_one_resumes_its_executi
 }
 
 #[tokio::test]
+async fn a_value_that_the_workflow_could_not_calculate_with_is_refused_and_the_application_waits_on() {
+    let (desk, valuer) = desk_and_valuer(Setup::new()).await;
+    let mut application = seed("app-ref", "999");
+    application["loanAmount"] = json!("250000");
+    desk.submit(&application).await;
+    let request = valuer.known_to(&desk, "999").await;
+    for typed in ["£666,000", "666 000", "0666000"] {
+        let body = json!({ "valuationReference": request.reference, "propertyValue": typed });
+        let (status, kind, _) = desk.post(request.callback_path(), &body).await.problem();
+        assert_eq!((status, kind.as_str()), (422, "malformed-callback"), "{typed}");
+    }
+    let body = json!({ "valuationReference": request.reference, "propertyValue": "666000.00" });
+    assert_eq!(desk.post(request.callback_path(), &body).await.status, 200);
+    assert_eq!(desk.until("app-ref", "Approved").await["loanToValue"], 37.54);
+}
+
+#[tokio::test]
 async fn the_same_answer_again_is_a_duplicate_and_another_one_conflicts_and_both_are_kept() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("app-ref", "999")).await;

@@ -8,6 +8,7 @@ mod crashes;
 mod endpoints;
 mod manual_valuations;
 mod operating;
+mod past_the_desk;
 mod secrets;
 mod submitting;
 mod support;

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::{Deadline, Glyph, Icon, Status, TimeStyle, When, when::milliseconds};
 use crate::{
     desk::{ApplicationRow, Column, Direction, Sort, WaitingOn},
-    domain::Money,
+    domain::{Money, percent_in_words},
 };
 
 /// Where the heads of the columns lead: the address of the same list in another order.
@@ -116,7 +116,7 @@ pub fn money(amount: Option<Money>) -> String {
     amount.map_or_else(|| "–".to_owned(), |amount| amount.to_string())
 }
 
-/// `75.8%`
+/// `75.8%`, or a dash.
 pub fn percent(percent: Option<f64>) -> String {
-    percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent:.1}%"))
+    percent.map_or_else(|| "–".to_owned(), percent_in_words)
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::desk::Policy;
+use crate::{desk::Policy, domain::percent_in_words};
 
 /// Where a percentage stands between the policy's limits.
 #[component]
@@ -25,9 +25,11 @@ pub fn LoanToValueGauge(
         "is declined"
     };
     let label = format!(
-        "Loan-to-value {loan_to_value:.1}%, which {verdict}. Up to {}% is approved, up to {}% referred, above that \
+        "Loan-to-value {}, which {verdict}. Up to {}% is approved, up to {}% referred, above that \
          declined.",
-        policy.approve_up_to, policy.refer_up_to
+        percent_in_words(loan_to_value),
+        policy.approve_up_to,
+        policy.refer_up_to
     );
     let marker = format!("M{here} 13l-5 -9h10Z");
     let marker_class = if is_estimate { "marker estimate" } else { "marker" };

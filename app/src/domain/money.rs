@@ -39,6 +39,26 @@ impl Money {
         self.pence == 0
     }
 
+    /// Reads what machines write: `250000` or `250000.00`, and nothing that a program would not take for a number.
+    pub fn from_decimal(text: &str) -> Result<Self, MoneyError> {
+        let (pounds, pence) = text.split_once('.').map_or((text, None), |(pounds, pence)| (pounds, Some(pence)));
+        let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+        if !digits(pounds) || pence.is_some_and(|pence| !digits(pence)) || pounds.len() > 1 && pounds.starts_with('0') {
+            return Err(MoneyError::NotAnAmount);
+        }
+        let pence = pence.unwrap_or_default();
+        if pence.len() > 2 {
+            return Err(MoneyError::TooManyDecimals);
+        }
+        let pounds: u64 = pounds.parse().map_err(|_| MoneyError::TooLarge)?;
+        let pence: u64 = format!("{pence:0<2}").parse().map_err(|_| MoneyError::NotAnAmount)?;
+        pounds
+            .checked_mul(100)
+            .and_then(|p| p.checked_add(pence))
+            .ok_or(MoneyError::TooLarge)
+            .and_then(Self::from_pence)
+    }
+
     /// Pounds as a plain decimal, `250000.00`: what machines read.
     pub fn decimal(self) -> String {
         format!("{}.{:02}", self.pence / 100, self.pence % 100)
@@ -69,21 +89,13 @@ impl FromStr for Money {
 
     fn from_str(text: &str) -> Result<Self, MoneyError> {
         let text: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '£' | ',')).collect();
-        let (pounds, pence) = text.split_once('.').unwrap_or((&text, ""));
-        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-        if pounds.is_empty() || !digits(pounds) || !digits(pence) {
-            return Err(MoneyError::NotAnAmount);
+        let text = text.strip_suffix('.').unwrap_or(&text);
+        let significant = text.trim_start_matches('0');
+        match significant.chars().next() {
+            // `0`, `00` and `00.50` begin with one nought.
+            None | Some('.') if text.starts_with('0') => Self::from_decimal(&format!("0{significant}")),
+            _ => Self::from_decimal(significant),
         }
-        if pence.len() > 2 {
-            return Err(MoneyError::TooManyDecimals);
-        }
-        let pounds: u64 = pounds.parse().map_err(|_| MoneyError::TooLarge)?;
-        let pence: u64 = format!("{pence:0<2}").parse().map_err(|_| MoneyError::NotAnAmount)?;
-        pounds
-            .checked_mul(100)
-            .and_then(|p| p.checked_add(pence))
-            .ok_or(MoneyError::TooLarge)
-            .and_then(Self::from_pence)
     }
 }
 
@@ -104,7 +116,10 @@ impl<'de> Deserialize<'de> for Money {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Money, E> {
-                text.parse().map_err(E::custom)
+                Money::from_decimal(text).map_err(|error| match error {
+                    MoneyError::NotAnAmount => E::invalid_value(serde::de::Unexpected::Str(text), &self),
+                    error => E::custom(error),
+                })
             }
 
             fn visit_u64<E: serde::de::Error>(self, pence: u64) -> Result<Money, E> {
@@ -121,9 +136,15 @@ mod tests {
 
     #[test]
     fn reads_what_people_type() {
-        for (typed, pence) in
-            [("250000", 25_000_000), ("£250,000", 25_000_000), ("250 000.5", 25_000_050), (" 0.01 ", 1)]
-        {
+        for (typed, pence) in [
+            ("250000", 25_000_000),
+            ("£250,000", 25_000_000),
+            ("250 000.5", 25_000_050),
+            (" 0.01 ", 1),
+            ("007", 700),
+            ("00", 0),
+            ("5.", 500),
+        ] {
             assert_eq!(typed.parse::<Money>().map(Money::pence), Ok(pence), "{typed}");
         }
         for (typed, error) in [
@@ -153,5 +174,9 @@ mod tests {
         assert_eq!(serde_json::from_str::<Money>("25000050").unwrap(), amount);
         assert!(serde_json::from_str::<Money>("250000.5").is_err());
         assert!(serde_json::from_str::<Money>("-1").is_err());
+        // What JSONata's $number would not take either: the workflow calculates with it.
+        for typed in ["£250,000", "250,000", "250 000", "007", "5.", ".5", "1e5", ""] {
+            assert!(serde_json::from_value::<Money>(typed.into()).is_err(), "{typed}");
+        }
     }
 }

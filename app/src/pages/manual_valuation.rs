@@ -47,12 +47,17 @@ fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) 
     let is_open = valuation.state == ManualValuationState::Open;
     let title = format!("Manual valuation for {}", valuation.application.application_reference);
     let errors = if is_open { draft.errors.clone() } else { Vec::new() };
-    let unused = (!is_open && !draft.errors.is_empty()).then(|| draft.typed.clone());
+    // Where it is kept it stands on the page already.
+    let is_kept =
+        matches!(&valuation.state, ManualValuationState::TooLate { by, .. } if *by == draft.typed.name.trim());
+    let unused = (!is_open && !is_kept && !draft.errors.is_empty()).then(|| draft.typed.clone());
     let document_title = if errors.is_empty() { title.clone() } else { format!("Error: {title}") };
     let right = match valuation.state.clone() {
         ManualValuationState::Open => view! { <AnswerForm id=valuation.item.id.clone() draft/> }.into_any(),
-        ManualValuationState::Answered { answer, .. } => view! { <TheAnswer answer/> }.into_any(),
-        ManualValuationState::Lapsed => ().into_any(),
+        ManualValuationState::Answered { answer, .. } | ManualValuationState::TooLate { answer, .. } => {
+            view! { <TheAnswer answer/> }.into_any()
+        }
+        ManualValuationState::Lapsed | ManualValuationState::Abandoned => ().into_any(),
     };
     view! {
         <Title text=document_title/>
@@ -94,6 +99,20 @@ fn OutcomeNotice(valuation: ManualValuationView) -> impl IntoView {
                 ". Its application has gone on without a value."
             };
             ("notice tone-bad", Glyph::Alert, "The time to answer this has passed".to_owned(), sentence.into_any())
+        }
+        ManualValuationState::TooLate { by, at, .. } => {
+            let news = format!("{by}’s answer came too late");
+            let sentence = view! {
+                {news.clone()} ": it was given on " <When at style=TimeStyle::Minute/> ", and was due on "
+                <When at=valuation.item.deadline style=TimeStyle::Minute/>
+                ". It is kept here, and its application has gone on without it."
+            };
+            ("notice tone-bad", Glyph::Alert, news, sentence.into_any())
+        }
+        ManualValuationState::Abandoned => {
+            let news = "Nobody waits for this any more".to_owned();
+            let sentence = format!("{news}: its workflow was stopped, or has gone on by an answer from elsewhere.");
+            ("notice tone-neutral", Glyph::Alert, news, sentence.into_any())
         }
     };
     view! {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     components::{Fact, Facts, LoanToValueGauge, TimeStyle, When, day_in_words, money, percent},
     desk::{ApplicationView, Policy, Valuation, ValuationSource},
-    domain::LoanApplication,
+    domain::{LoanApplication, loan_to_value},
 };
 
 #[component]
@@ -66,9 +66,7 @@ fn LoanToValue(application: LoanApplication, loan_to_value: Option<f64>, policy:
 }
 
 fn by_estimate(application: &LoanApplication) -> Option<f64> {
-    let (loan, value) = (application.loan_amount?, application.estimated_value?);
-    // Pence below 2^53 are exact in a float, and a percentage with one decimal is only shown.
-    (!value.is_zero()).then(|| loan.pence() as f64 / value.pence() as f64 * 100.0)
+    loan_to_value(application.loan_amount?, application.estimated_value?)
 }
 
 #[component]

@@ -1,0 +1,40 @@
+//! Loan-to-value: what share of a property's value is asked for.
+
+use super::Money;
+
+/// In per cent, rounded up to two decimals as the workflow does it, so that a share above a limit never looks like one
+/// within it. `None` for a property of no value.
+pub fn loan_to_value(loan: Money, value: Money) -> Option<f64> {
+    // Pence are below 2^53, and so exact in a float.
+    (!value.is_zero()).then(|| (loan.pence() as f64 * 10_000.0 / value.pence() as f64).ceil() / 100.0)
+}
+
+/// `75.0%`, and `75.01%` where one decimal would not tell all.
+pub fn percent_in_words(percent: f64) -> String {
+    let hundredths = (percent * 100.0).round();
+    if hundredths % 10.0 == 0.0 { format!("{percent:.1}%") } else { format!("{percent:.2}%") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pounds(pounds: u64) -> Money {
+        Money::from_pence(pounds * 100).unwrap()
+    }
+
+    #[test]
+    fn a_share_is_rounded_up_and_an_exact_one_stays() {
+        assert_eq!(loan_to_value(pounds(187_500), pounds(250_000)), Some(75.0));
+        assert_eq!(loan_to_value(Money::from_pence(18_750_001).unwrap(), pounds(250_000)), Some(75.01));
+        assert_eq!(loan_to_value(pounds(200_000), pounds(300_000)), Some(66.67));
+        assert_eq!(loan_to_value(pounds(1), pounds(0)), None);
+    }
+
+    #[test]
+    fn a_second_decimal_is_shown_only_where_there_is_one() {
+        assert_eq!(percent_in_words(75.0), "75.0%");
+        assert_eq!(percent_in_words(75.01), "75.01%");
+        assert_eq!(percent_in_words(37.6), "37.6%");
+    }
+}

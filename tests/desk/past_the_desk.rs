@@ -1,0 +1,80 @@
+//! What is done in Step Functions directly: the desk sees it, says it as it was, and waits for nothing that is over.
+
+use serde_json::json;
+
+use crate::support::{Browser, Desk, Setup, Valuer, eventually, seed};
+
+/// A desk with an application whose valuation nobody has answered, and the ARN of its execution.
+async fn waiting_desk() -> (Desk, Valuer, String) {
+    let valuer = Valuer::open().await;
+    let desk =
+        Setup::new().with("--valuation-service-url", &valuer.url).with("--valuation-timeout", "1h").start().await;
+    let mut application = seed("app-ref", "999");
+    application["loanAmount"] = json!("250000");
+    let submitted = desk.submit(&application).await;
+    valuer.known_to(&desk, "999").await;
+    (desk, valuer, submitted["executionArn"].as_str().expect("an execution").to_owned())
+}
+
+async fn until_nothing_waits(desk: &Desk) {
+    eventually("nothing waits", async || {
+        let page = Browser::new(desk).open("/waiting").await.words();
+        page.contains("Nothing waits").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_task_that_was_answered_in_step_functions_is_waited_for_no_more_and_the_story_says_so() {
+    let (desk, _valuer, execution) = waiting_desk().await;
+    let token = desk.task_tokens(&execution).await.remove(0);
+    let answer = json!({ "valuationReference": "by hand", "propertyValue": 500_000 }).to_string();
+    desk.step_functions().send_task_success().task_token(token).output(answer).send().await.expect("it waits");
+    desk.until("app-ref", "Approved").await;
+    // Applications are compared with their executions once a minute, and at the start.
+    let desk = desk.kill_and_start_again().await;
+    until_nothing_waits(&desk).await;
+    let story = Browser::new(&desk).open("/applications/app-ref").await.words();
+    let told = "The property was valued at £500,000, by an answer that did not come through this desk";
+    assert!(story.contains(told), "{story}");
+    assert!(!story.contains("did not answer in time"), "{story}");
+}
+
+#[tokio::test]
+async fn what_an_operator_stops_is_told_as_stopped_and_no_deadline_as_passed() {
+    let (desk, _valuer, execution) = waiting_desk().await;
+    desk.step_functions().stop_execution().execution_arn(&execution).send().await.expect("it runs");
+    // The workflow's page looks at the execution itself.
+    Browser::new(&desk).open("/applications/app-ref?tab=workflow").await;
+    let stopped = desk.until("app-ref", "Stopped").await;
+    assert_eq!(stopped["remark"], "Its workflow was stopped by an operator.");
+    until_nothing_waits(&desk).await;
+    let story = Browser::new(&desk).open("/applications/app-ref").await.words();
+    assert!(!story.contains("did not answer in time"), "{story}");
+
+    desk.step_functions().redrive_execution().execution_arn(&execution).send().await.expect("it was stopped");
+    let again = desk.until("app-ref", "Waiting for valuation").await;
+    assert_eq!(again["remark"], json!(null), "what stopped it is over: {again}");
+}
+
+#[tokio::test]
+async fn a_manual_valuation_that_a_machine_failed_is_not_said_to_have_run_out_of_time() {
+    let (desk, valuer, execution) = waiting_desk().await;
+    valuer.known_to(&desk, "999").await.fails(&desk).await;
+    desk.until("app-ref", "Waiting for manual valuation").await;
+    let token = desk.task_tokens(&execution).await.remove(1);
+    desk.step_functions().send_task_failure().task_token(token).error("Test").send().await.expect("it waits");
+    let failed = desk.until("app-ref", "Needs attention").await;
+    assert_eq!(failed["remark"], "The valuation failed, and asking a person to value the property failed.");
+}
+
+#[tokio::test]
+async fn an_execution_whose_amount_is_no_number_fails_at_once_and_says_why() {
+    let (desk, _valuer, _) = waiting_desk().await;
+    let mut application = seed("typed", "typed");
+    application["loanAmount"] = json!("£250,000");
+    let execution = desk.start_execution("typed", &application).await;
+    let ended = desk.ended(&execution).await;
+    assert_eq!(ended.error.as_deref(), Some("InvalidApplication"));
+    assert!(ended.cause.as_deref().is_some_and(|cause| cause.contains("loanAmount")), "{:?}", ended.cause);
+}
