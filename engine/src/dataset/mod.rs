@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use crate::definition::DataSet;
 
+/// Bytes of an object with items, at most: it is in memory while it is read. AWS allows 10 GB.
+pub(crate) const LONGEST_OBJECT: usize = 32 << 20;
+
 /// Takes one item after the other, and says whether another is wanted.
 pub(crate) type Take<'t> = dyn FnMut(Value) -> ControlFlow<()> + 't;
 

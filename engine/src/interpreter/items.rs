@@ -74,6 +74,12 @@ impl Portions {
         Self { most_batched: MOST_BATCHED_OF_READ, ..Self::of_given() }
     }
 
+    /// Whether children get batches of items.
+    #[must_use]
+    pub fn are_batches(&self) -> bool {
+        self.batcher.is_some()
+    }
+
     /// The batch that has not become full.
     pub fn last(&mut self) -> Option<(Payload, usize)> {
         let last = self.batcher.as_mut().filter(|batcher| !batcher.batch.is_empty()).map(Batcher::take);

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{calls::until_stored, services};
 use crate::{
-    dataset,
+    dataset::{self, LONGEST_OBJECT},
     definition::DataSet,
     engine::Engine,
     interpreter::{ItemReading, Payload, Portions, TaskId},
@@ -20,8 +20,6 @@ use crate::{
 const MOST_ITEMS: usize = 1_000_000;
 /// Bytes of all items of one run, at most: the headers of a CSV file are told with each of its rows.
 const MOST_BYTES: usize = 256 << 20;
-/// Bytes of an object with items, at most: it is in memory while it is read. AWS allows 10 GB.
-pub(crate) const LONGEST_OBJECT: usize = 32 << 20;
 /// What one change writes; other changes get in between.
 const SOME_ITEMS: usize = 500;
 const SOME_BYTES: usize = 1 << 20;
@@ -81,7 +79,7 @@ async fn list(engine: &Arc<Engine>, mut taking: Taking<'_>, reading: ItemReading
 }
 
 async fn read_object(engine: &Arc<Engine>, mut taking: Taking<'_>, reading: ItemReading) -> Result<(), Stop> {
-    let mut object = services::call_s3(engine, "getObject", reading.parameters).await.map_err(Stop::Failed)?;
+    let mut object = services::read_object(engine, reading.parameters).await.map_err(Stop::Failed)?;
     let Some(Value::String(text)) = object.get_mut("Body").map(Value::take) else {
         return Err(Stop::Failed("The object has no text".to_owned()));
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::task::JoinError;
 
 use super::envelope;
 use crate::{
@@ -62,11 +63,20 @@ pub(super) async fn perform(engine: &Engine, work: Work) -> Result<Payload, Fail
 
 /// Calls S3 for a map run; a failure is its cause, as the optimised integrations tell it.
 pub(super) async fn call_s3(engine: &Arc<Engine>, action: &'static str, parameters: Value) -> Result<Value, String> {
-    let engine = engine.clone();
+    let integrations = engine.integrations.clone();
     // A task of its own: whatever panics in there ends that call only.
-    let call = tokio::spawn(async move { engine.integrations.call_service("s3", action, parameters).await });
+    s3_output(tokio::spawn(async move { integrations.call_service("s3", action, parameters).await }).await)
+}
+
+/// Gets the object with a map run's items.
+pub(super) async fn read_object(engine: &Arc<Engine>, parameters: Value) -> Result<Value, String> {
+    let integrations = engine.integrations.clone();
+    s3_output(tokio::spawn(async move { integrations.read_object(parameters).await }).await)
+}
+
+fn s3_output(answer: Result<Result<ServiceAnswer, ServiceError>, JoinError>) -> Result<Value, String> {
     // The panic hook has logged what it was.
-    let answer = call.await.map_err(|_| "The call failed unexpectedly".to_owned())?;
+    let answer = answer.map_err(|_| "The call failed unexpectedly".to_owned())?;
     answer.map(|answer| answer.output).map_err(|error| service_failure(&error).cause)
 }
 
