@@ -248,7 +248,8 @@ impl Transaction<'_> {
             let (definition, place) = (&parent.runnable.definition, usize::try_from(run.next).unwrap_or(usize::MAX));
             interpreter::child_input(definition, facts, state, run.task, (place, item), self.now)
         });
-        let input = input.and_then(|input| if input.size() > MOST_INPUT { Err(too_large(run.next)) } else { Ok(input) });
+        let input =
+            input.and_then(|input| if input.size() > MOST_INPUT { Err(too_large(run.next)) } else { Ok(input) });
         let input: Payload = match input {
             Ok(input) => input,
             Err(error) => {

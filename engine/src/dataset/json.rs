@@ -58,7 +58,11 @@ impl<'de> Visitor<'de> for Place<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.way.is_empty() { "an array of items" } else { "an object or an array on the ItemsPointer's way" })
+        f.write_str(if self.way.is_empty() {
+            "an array of items"
+        } else {
+            "an object or an array on the ItemsPointer's way"
+        })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
@@ -91,7 +95,9 @@ impl<'de> Visitor<'de> for Place<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         let Self { way, take, found } = self;
         let Some((step, rest)) = way.split_first() else {
-            return Err(A::Error::custom("there must be an array of items, not an object; ItemsPointer says where it is"));
+            return Err(A::Error::custom(
+                "there must be an array of items, not an object; ItemsPointer says where it is",
+            ));
         };
         while let Some(name) = fields.next_key::<String>()? {
             if name == *step {

@@ -90,7 +90,8 @@ fn read_format(config: &mut Fields<'_>) -> Option<DataSet> {
         "JSON" => {
             let pointer = config.text("ItemsPointer").unwrap_or_default();
             if !pointer.is_empty() && !pointer.starts_with('/') {
-                config.wrong("ItemsPointer", "Value is not a JSON Pointer: it begins with a slash, as in /orders/items");
+                config
+                    .wrong("ItemsPointer", "Value is not a JSON Pointer: it begins with a slash, as in /orders/items");
             }
             Some(DataSet::Json { pointer: pointer.to_owned() })
         }
@@ -159,11 +160,8 @@ pub(super) fn required_arguments(fields: &mut Fields<'_>, state: &StateFields<'_
 
 /// Reports that there is no S3 here.
 pub(super) fn check_available(fields: &Fields<'_>, state: &StateFields<'_, '_>, arn: &str, action: &str) {
-    let resource = Resource::Service {
-        service: "aws-sdk:s3".into(),
-        action: action.into(),
-        pattern: Pattern::RequestResponse,
-    };
+    let resource =
+        Resource::Service { service: "aws-sdk:s3".into(), action: action.into(), pattern: Pattern::RequestResponse };
     if let Some(reason) = (state.around.unavailable)(&resource) {
         fields.wrong("Resource", format!("The resource provided {arn} is not available here: {reason}."));
     }

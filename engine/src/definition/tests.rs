@@ -216,7 +216,8 @@ fn items_can_be_read_from_s3_in_several_formats() {
     ] {
         assert!(of(bad.clone()).contains(why), "{bad}: {}", of(bad.clone()));
     }
-    let listed = json!({"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}}});
+    let listed =
+        json!({"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}}});
     assert_eq!(problems_of_map(&listed), "");
     let mut both = listed.clone();
     both["ItemsPath"] = "$.items".into();

@@ -352,7 +352,9 @@ pub(crate) fn output(connection: &Connection, id: i64, most: usize) -> Result<Op
 /// Inputs of children that have not been started, from a place on.
 pub(crate) fn pending(connection: &Connection, id: i64, from: i64, most: i64) -> Result<Vec<(i64, String)>> {
     connection
-        .prepare_cached("SELECT place, input FROM map_run_item WHERE map_run = ? AND place >= ? ORDER BY place LIMIT ?")?
+        .prepare_cached(
+            "SELECT place, input FROM map_run_item WHERE map_run = ? AND place >= ? ORDER BY place LIMIT ?",
+        )?
         .query_map((id, from, most), |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }

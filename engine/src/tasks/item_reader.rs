@@ -132,7 +132,9 @@ impl Taking<'_> {
         let items = Arc::new(items);
         let taken = until_stored(|| {
             let (whose, portions, items) = (self.whose, self.portions.clone(), items.clone());
-            self.engine.store.write(move |transaction| Ok(transaction.take_items(whose, portions.clone(), &items, last)?))
+            self.engine
+                .store
+                .write(move |transaction| Ok(transaction.take_items(whose, portions.clone(), &items, last)?))
         });
         match taken.await.flatten() {
             Some(portions) => self.portions = portions,

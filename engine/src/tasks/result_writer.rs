@@ -80,7 +80,8 @@ async fn write_all(
     let Some(ResultWriting { form, destination: Some(to) }) = run.writing() else { return Err(Stop::Void) };
     let slash = if to.prefix.is_empty() || to.prefix.ends_with('/') { "" } else { "/" };
     let folder = format!("{}{slash}{}", to.prefix, run.uuid);
-    let mut files = Files { engine, form, to: &to, folder: &folder, open: Default::default(), written: Default::default() };
+    let mut files =
+        Files { engine, form, to: &to, folder: &folder, open: Default::default(), written: Default::default() };
 
     let mut after = ExecutionId(0);
     loop {
@@ -109,7 +110,12 @@ async fn write_all(
 
 type Page = Vec<(ExecutionId, Status, Vec<String>)>;
 
-async fn page(engine: &Engine, run: &MapRun, after: ExecutionId, transformation: Transformation) -> Result<Page, Fault> {
+async fn page(
+    engine: &Engine,
+    run: &MapRun,
+    after: ExecutionId,
+    transformation: Transformation,
+) -> Result<Page, Fault> {
     let (options, run, now) = (engine.options.clone(), run.clone(), millis(engine.clock.now()));
     let read = engine.store.read(move |connection| {
         let results = Results { connection, options: &options, run: &run, now };

@@ -40,7 +40,8 @@ impl Mock {
             Self::Result(output) if output.value().is_array() && !exported => MapRunOutcome::Succeeded { output },
             Self::Result(output) if output.value().is_object() && exported => MapRunOutcome::Succeeded { output },
             Self::Result(_) if exported => {
-                let message = "The mocked result of a Map with a ResultWriter must be an object: its ResultWriterDetails";
+                let message =
+                    "The mocked result of a Map with a ResultWriter must be an object: its ResultWriterDetails";
                 return Err(Fault::Validation(message.into()));
             }
             Self::Result(_) => return Err(Fault::Validation("The mocked result of a Map must be an array".into())),
