@@ -17,8 +17,8 @@ use crate::{
     },
 };
 
-/// Children read at once.
-const PAGE: i64 = 64;
+/// Children read at once: each may have 262,144 bytes of input and of output.
+const PAGE: i64 = 32;
 
 /// The children of one run, as they are told of.
 pub(crate) struct Results<'a> {

@@ -330,10 +330,19 @@ async fn items_are_read_again_when_the_engine_was_closed_meanwhile() {
     assert_eq!(desk.status(&execution).await, "RUNNING");
     desk.engine.shutdown().await;
     drop(desk);
+    // As if the engine had come so far: what it has read once may be other today.
+    let database = rusqlite::Connection::open(folder.path().join("step-functions.sqlite")).unwrap();
+    let items = "INSERT INTO map_run_item (map_run, place, items, input) VALUES (1, 0, 1, '8'), (1, 5, 1, '9')";
+    assert_eq!(database.execute(items, ()).unwrap(), 2);
+    drop(database);
 
     bucket.answers(true);
     let desk = open(folder.path(), &bucket).await;
     assert_eq!(desk.end(&execution).await["output"], "[1,2]");
+    drop(desk);
+    let database = rusqlite::Connection::open(folder.path().join("step-functions.sqlite")).unwrap();
+    let left: i64 = database.query_row("SELECT count(*) FROM map_run_item", (), |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
     assert_eq!(bucket.asked(), ["GET loans/a.json", "GET loans/a.json"]);
 }
 

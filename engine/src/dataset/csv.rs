@@ -72,8 +72,7 @@ impl Rows<'_> {
         let mut field = String::new();
         // Whether the field began with a quotation mark, and whether the one that ends it is still to come.
         let (mut quoted, mut open) = (false, false);
-        loop {
-            let Some(char) = self.rest.next() else { break };
+        while let Some(char) = self.rest.next() {
             match char {
                 '\\' => match self.peek() {
                     Some(escaped) if escaped == '\\' || escaped == '"' || escaped == self.delimiter => {

@@ -25,7 +25,7 @@ use crate::{
 /// Bytes of one file, more or less: it is in memory while it is put together. AWS's have up to 5 GB.
 const LONGEST_FILE: usize = 8 << 20;
 /// Items of children that were never started, read at once.
-const PAGE: i64 = 256;
+const PAGE: i64 = 32;
 
 /// The files, in the manifest's order.
 const KINDS: [&str; 3] = ["FAILED", "PENDING", "SUCCEEDED"];
