@@ -79,6 +79,29 @@ mod tests {
     }
 
     #[test]
+    fn no_text_is_too_strange() {
+        let formats = [
+            DataSet::Objects,
+            DataSet::Json { pointer: "/a/0".to_owned() },
+            DataSet::JsonLines,
+            DataSet::Csv { delimiter: ',', headers: None },
+        ];
+        let pieces = ["\"", "\\", ",", "\n", "\r\n", "a", "{\"a\":", "[", "]", "}", "1", "ü", "\u{feff}", "null", " "];
+        let mut random = 1_u64;
+        for _ in 0..5_000 {
+            let mut text = String::new();
+            for _ in 0..12 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(pieces[(random >> 33) as usize % pieces.len()]);
+            }
+            for format in &formats {
+                // Read or refused; it must only come to an end.
+                let _ = items(&text, format);
+            }
+        }
+    }
+
+    #[test]
     fn a_byte_order_mark_is_no_part_of_the_first_header() {
         let csv = DataSet::Csv { delimiter: ',', headers: None };
         assert_eq!(items("\u{feff}a\n1\n", &csv).unwrap(), [json!({"a": "1"})]);

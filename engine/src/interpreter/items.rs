@@ -28,7 +28,7 @@ pub struct ItemReading {
     pub dataset: DataSet,
     /// Of the S3 action that gives it.
     pub parameters: Value,
-    /// No more items than this are wanted.
+    /// No more items than this are wanted, at least one.
     pub max_items: Option<usize>,
 }
 
@@ -209,6 +209,9 @@ impl Run<'_> {
     pub fn reading(&self, id: BranchId, state: &State, reader: &ItemReader) -> Result<ItemReading, QueryError> {
         let max_items = reader.max_items.as_ref();
         let max_items = max_items.map(|number| self.count(id, state, number, "MaxItems")).transpose()?;
+        if max_items == Some(0) {
+            return Err(out_of_bounds(state, "MaxItems", "MaxItems must be greater than 0."));
+        }
         let parameters = self.computed(id, state, reader.arguments.as_ref(), "ItemReader/Arguments")?;
         Ok(ItemReading { dataset: reader.dataset.clone(), parameters, max_items })
     }

@@ -157,7 +157,7 @@ struct Chunks {
 
 impl Chunks {
     fn new(max_items: Option<usize>) -> Self {
-        let most = max_items.filter(|most| *most > 0).unwrap_or(usize::MAX);
+        let most = max_items.unwrap_or(usize::MAX);
         Self { most, items: 0, bytes: 0, chunk: Vec::new(), chunk_bytes: 0 }
     }
 

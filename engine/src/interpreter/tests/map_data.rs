@@ -75,6 +75,8 @@ fn parameters_that_cannot_be_computed_fail_the_state_before_there_is_a_run() {
     let (error, cause) = play.error();
     assert_eq!(error, Some("States.Runtime"));
     assert!(cause.unwrap().contains("MaxItemsPath field refers to value \"many\""), "{cause:?}");
+    let play = Play::start(&reads(&json!({})), &json!({"key": "k", "most": 0}));
+    assert!(play.error().1.unwrap().ends_with("MaxItems must be greater than 0."), "{:?}", play.error());
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) fn are_read(state: &State) -> bool {
 
 /// The items in the data, or why there are none.
 pub(super) fn read(data: &str, reading: &ItemReading) -> Result<Vec<Payload>, String> {
-    let most = reading.max_items.filter(|most| *most > 0).unwrap_or(usize::MAX);
+    let most = reading.max_items.unwrap_or(usize::MAX);
     let mut items = Vec::new();
     dataset::read(data, &reading.dataset, &mut |item| {
         items.push(Payload::from(item));
