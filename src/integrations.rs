@@ -58,6 +58,10 @@ impl Integrations for DeskIntegrations {
         Err(ServiceError { error: error_name(code), message: message.to_owned(), refusal: Some(refusal) })
     }
 
+    async fn read_object(&self, parameters: Value) -> Result<ServiceAnswer, ServiceError> {
+        self.endpoints.read_object(parameters).await
+    }
+
     fn unavailable(&self, service: &str, action: &str) -> Option<String> {
         if service == "dynamodb" { None } else { self.endpoints.unavailable(service, action) }
     }

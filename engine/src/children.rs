@@ -6,9 +6,13 @@ use uuid::Uuid;
 use crate::{
     activation::{Follows, Loaded},
     clock::millis,
-    interpreter::{self, Event, ExecutionState, MapRunOutcome, MapRunPlan, Payload, TaskId},
+    interpreter::{
+        self, Children, Event, ExecutionState, MapRunOutcome, MapRunPlan, Payload, ResultWriting, TaskId, Work,
+    },
+    query::QueryError,
+    results::Results,
     store::{
-        ExecutionId, Transaction,
+        Call, ExecutionId, Transaction, calls,
         executions::{self, ChildOf, Execution, NewExecution, Status},
         history,
         map_runs::{self, MapRun, RunStatus},
@@ -19,10 +23,25 @@ use crate::{
 const MOST_AT_ONCE: i64 = 1_000;
 /// Children that one change starts; other changes get in between.
 const SOME: i64 = 32;
-/// AWS's limit on an output, in bytes.
+/// AWS's limits on an output and on an input, in bytes.
 const MOST_OUTPUT: usize = 262_144;
+const MOST_INPUT: usize = 262_144;
+
+/// An item that was read can be longer than a child's input may be; ItemSelector can make less of it.
+fn too_large(place: i64) -> QueryError {
+    QueryError {
+        error: "States.DataLimitExceeded",
+        cause: format!("The input of the child workflow execution at index {place} has more than {MOST_INPUT} bytes."),
+        location: None,
+    }
+}
 
 impl MapRun {
+    /// Its ResultWriter.
+    pub fn writing(&self) -> Option<ResultWriting> {
+        self.result_writing.as_ref().and_then(|writing| serde_json::from_str(writing).ok())
+    }
+
     /// How many children may run at once.
     pub fn concurrency(&self) -> i64 {
         if self.max_concurrency == 0 { MOST_AT_ONCE } else { self.max_concurrency.min(MOST_AT_ONCE) }
@@ -48,7 +67,18 @@ impl Transaction<'_> {
         follows: &mut Follows,
     ) -> Result<()> {
         let run = map_runs::insert(self.connection, execution, task, plan, millis(self.now))?;
-        self.look_after(&run, follows)
+        match &plan.children {
+            Children::ToRead(reading) => self.call(execution, task, Work::ReadItems(reading.clone())),
+            Children::Items(_) | Children::Batches(_) => self.look_after(&run, follows),
+        }
+    }
+
+    /// Has a call made at the edge, which answers here.
+    fn call(&mut self, execution: ExecutionId, task: TaskId, work: Work) -> Result<()> {
+        let call = Call { execution, task, work };
+        calls::insert(self.connection, self.run, &call)?;
+        self.effects.calls.push(call);
+        Ok(())
     }
 
     /// Goes on with the children that have not succeeded: each is redriven when there is room for it.
@@ -86,24 +116,67 @@ impl Transaction<'_> {
     pub(crate) fn look_after(&mut self, run: &MapRun, follows: &mut Follows) -> Result<()> {
         let counts = map_runs::counts(self.connection, run.id)?;
         if run.has_failed(counts.failed_items()) {
+            if run.writing().is_some_and(|writing| writing.destination.is_some()) {
+                // Its end is told once what there is has been written.
+                self.end_run(run, RunStatus::Failed, None, follows)?;
+                return self.call(run.execution, run.task, Work::WriteResults { failed: true });
+            }
             return self.end_run(run, RunStatus::Failed, Some(MapRunOutcome::too_many_failed()), follows);
         }
         let running = counts.children(Status::Running);
         let left = run.next < run.children || counts.children(Status::PendingRedrive) > 0;
         if running == 0 && !left {
-            let outcome = match map_runs::output(self.connection, run.id, MOST_OUTPUT)? {
-                Some(output) => MapRunOutcome::Succeeded { output },
-                None => MapRunOutcome::TooLarge,
-            };
-            return self.end_run(run, RunStatus::Succeeded, Some(outcome), follows);
+            return self.all_are_over(run, follows);
         }
         let startable = left && running < run.concurrency();
         self.effects.map_runs |= startable;
         map_runs::set_startable(self.connection, run.id, startable)
     }
 
-    /// `outcome` is for the execution that waits for the run; None where it does not wait any more.
-    fn end_run(
+    fn all_are_over(&mut self, run: &MapRun, follows: &mut Follows) -> Result<()> {
+        if calls::find(self.connection, run.execution, run.task)?.is_some() {
+            // Its items are still being read, or its results are already being written.
+            return Ok(());
+        }
+        let output = match run.writing() {
+            None => map_runs::output(self.connection, run.id, MOST_OUTPUT)?,
+            Some(ResultWriting { destination: Some(_), .. }) => {
+                return self.call(run.execution, run.task, Work::WriteResults { failed: false });
+            }
+            Some(ResultWriting { form, destination: None }) => {
+                let (connection, options) = (self.connection, self.options);
+                let results = Results { connection, options, run, now: millis(self.now) };
+                results.list(form.transformation, MOST_OUTPUT)?
+            }
+        };
+        let outcome = output.map_or(MapRunOutcome::TooLarge, |output| MapRunOutcome::Succeeded { output });
+        self.end_run(run, RunStatus::Succeeded, Some(outcome), follows)
+    }
+
+    /// The results of a run have been written: where to, for the Map's output. Or they could not be, and why.
+    pub(crate) fn results_written(
+        &mut self,
+        (execution, task): (ExecutionId, TaskId),
+        failed: bool,
+        written: std::result::Result<Payload, String>,
+    ) -> Result<()> {
+        if !calls::remove(self.connection, execution, task)? {
+            return Ok(());
+        }
+        let Some(run) = map_runs::by_task(self.connection, execution, task)? else { return Ok(()) };
+        let (status, outcome) = match written {
+            // What made the run fail counts, and not that this could not be written down.
+            _ if failed => (RunStatus::Failed, MapRunOutcome::too_many_failed()),
+            Ok(output) => (RunStatus::Succeeded, MapRunOutcome::Succeeded { output }),
+            Err(cause) => (RunStatus::Failed, MapRunOutcome::not_written(cause)),
+        };
+        let mut follows = Follows::new();
+        self.end_run(&run, status, Some(outcome), &mut follows)?;
+        self.follow(follows)
+    }
+
+    /// `outcome` is for the execution that waits for the run; None where it does not wait any more, or not yet.
+    pub(crate) fn end_run(
         &mut self,
         run: &MapRun,
         status: RunStatus,
@@ -175,6 +248,8 @@ impl Transaction<'_> {
             let (definition, place) = (&parent.runnable.definition, usize::try_from(run.next).unwrap_or(usize::MAX));
             interpreter::child_input(definition, facts, state, run.task, (place, item), self.now)
         });
+        let input =
+            input.and_then(|input| if input.size() > MOST_INPUT { Err(too_large(run.next)) } else { Ok(input) });
         let input: Payload = match input {
             Ok(input) => input,
             Err(error) => {

@@ -17,6 +17,12 @@ pub trait Integrations: Send + Sync + 'static {
     async fn call_service(&self, service: &str, action: &str, parameters: Value)
     -> Result<ServiceAnswer, ServiceError>;
 
+    /// Gets the object with a map run's items from S3, `Body` as text. Other than a Task's, it may be long: up to
+    /// 32 MiB are taken. By default the same as `getObject` of `s3`.
+    async fn read_object(&self, parameters: Value) -> Result<ServiceAnswer, ServiceError> {
+        self.call_service("s3", "getObject", parameters).await
+    }
+
     /// Why no Task can call this action here, as half a sentence: "it needs --sqs-endpoint". A definition that has it
     /// is then refused. `None`, which is the default, when it can be called. Never asked of `lambda:invoke`: which
     /// functions there are is only known when they are called.

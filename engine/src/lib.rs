@@ -61,6 +61,7 @@ mod activation;
 mod arn;
 mod children;
 mod clock;
+mod dataset;
 pub mod definition;
 #[cfg(feature = "endpoints")]
 pub mod endpoints;
@@ -71,6 +72,8 @@ pub mod interpreter;
 mod operations;
 mod protocol;
 pub mod query;
+mod reading;
+mod results;
 mod store;
 mod tasks;
 mod token;

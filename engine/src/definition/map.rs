@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    Catcher, MachineId, Number, QueryLanguage, ResultPlace, Retrier, Selection, Template, Transition, fields::Fields,
-    machine::Reading, read::StateFields, value::Bounds,
+    Catcher, ItemReader, MachineId, Number, QueryLanguage, ResultPlace, ResultWriter, Retrier, Selection, Template,
+    Transition, fields::Fields, item_reader::read_item_reader, machine::Reading, read::StateFields,
+    result_writer::read_result_writer, value::Bounds,
 };
 
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Map {
     pub tolerated_failure_count: Option<Number>,
     pub tolerated_failure_percentage: Option<Number>,
     pub batching: Option<Batching>,
+    pub result_writer: Option<ResultWriter>,
     pub result_selector: Option<Template>,
     pub result_path: ResultPlace,
     pub retry: Vec<Retrier>,
@@ -33,6 +35,8 @@ pub enum Items {
     Selected(Selection),
     /// JSONata's Items.
     Evaluated(Template),
+    /// From S3, by ItemReader.
+    Read(ItemReader),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,10 +96,14 @@ pub(super) fn read_map<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_
     }
     let label = label.map(str::to_owned);
     for field in ["ItemReader", "ResultWriter"] {
-        if state.fields.get(field).is_some() {
-            state.fields.wrong(field, format!("{field} is not supported by this engine: items must come as an array"));
+        if state.fields.has(field) && mode == ProcessorMode::Inline {
+            state
+                .fields
+                .wrong(field, format!("{field} can only be set where the Mode of ProcessorConfig is DISTRIBUTED"));
         }
     }
+    let items = read_item_reader(state).map_or(items, Items::Read);
+    let result_writer = read_result_writer(state);
     let mode = match mode {
         ProcessorMode::Inline => ProcessorMode::Inline,
         ProcessorMode::Distributed { express, .. } => ProcessorMode::Distributed { label, express },
@@ -120,6 +128,7 @@ pub(super) fn read_map<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_
         tolerated_failure_count,
         tolerated_failure_percentage,
         batching,
+        result_writer,
         result_selector,
         result_path,
         retry,

@@ -7,10 +7,12 @@
 mod diagnostics;
 mod fields;
 mod flow;
+mod item_reader;
 mod machine;
 mod map;
 mod read;
 mod resource;
+mod result_writer;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -18,8 +20,10 @@ mod value;
 
 pub use diagnostics::{Code, Diagnostic, Diagnostics};
 pub use flow::{Catcher, Jitter, Retrier, Transition, matches_error};
+pub use item_reader::{DataSet, ItemReader, MAX_HEADERS};
 pub use map::{Batching, Items, Map, ProcessorMode};
 pub use resource::Resource;
+pub use result_writer::{ResultForm, ResultWriter, Transformation};
 pub use state::{Body, ChoiceBranch, Fail, Parallel, Pass, State, Task, Wait};
 pub use value::{Number, QueryLanguage, ResultPlace, Selection, Template, Text};
 

@@ -164,7 +164,118 @@ fn what_cannot_be_done_is_refused_by_name() {
         "Type": "Map", "ItemReader": {}, "End": true,
         "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Succeed"}}},
     }});
-    assert!(problems_of(&map).contains("ItemReader is not supported"));
+    assert!(problems_of(&map).contains("ItemReader can only be set where the Mode of ProcessorConfig is DISTRIBUTED"));
+}
+
+/// What is wrong with a distributed Map that has these fields too.
+fn problems_of_map(fields: &Value) -> String {
+    let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let one = json!({"One": {"Type": "Succeed"}});
+    let mut map = json!({
+        "Type": "Map", "End": true, "ItemProcessor": {"ProcessorConfig": config, "StartAt": "One", "States": one},
+    });
+    for (field, value) in fields.as_object().unwrap() {
+        map[field] = value.clone();
+    }
+    problems_of(&json!({ "M": map }))
+}
+
+#[test]
+fn items_can_be_read_from_s3_in_several_formats() {
+    let of = |config: Value| {
+        problems_of_map(&json!({"ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key.$": "$.key"},
+            "ReaderConfig": config,
+        }}))
+    };
+    for good in [
+        json!({"InputType": "JSON"}),
+        json!({"InputType": "JSON", "ItemsPointer": "/a/b", "MaxItems": 5}),
+        json!({"InputType": "JSONL", "MaxItemsPath": "$.most"}),
+        json!({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "CSVDelimiter": "TAB"}),
+        json!({"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": ["a", "b"], "Transformation": "NONE"}),
+    ] {
+        assert_eq!(of(good.clone()), "", "{good}");
+    }
+    for (bad, why) in [
+        (json!({}), "These fields are required: [InputType] at /States/M/ItemReader/ReaderConfig"),
+        (json!({"InputType": "YAML"}), "Allowed values are CSV, JSON, JSONL, MANIFEST, PARQUET"),
+        (json!({"InputType": "MANIFEST"}), "MANIFEST is not supported by this engine; use JSON, JSONL or CSV"),
+        (json!({"InputType": "JSON", "ItemsPointer": "a"}), "Value is not a JSON Pointer"),
+        (json!({"InputType": "JSON", "MaxItems": 0}), "greater than or equal to 1"),
+        (json!({"InputType": "JSON", "CSVDelimiter": "TAB"}), "Field 'CSVDelimiter' is not supported"),
+        (json!({"InputType": "CSV"}), "These fields are required: [CSVHeaderLocation]"),
+        (json!({"InputType": "CSV", "CSVHeaderLocation": "GIVEN"}), "These fields are required: [CSVHeaders]"),
+        (
+            json!({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "CSVHeaders": ["a"]}),
+            "CSVHeaders can only be set where CSVHeaderLocation is GIVEN",
+        ),
+        (json!({"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": [1]}), "values of type String"),
+        (json!({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "CSVDelimiter": "X"}), "COMMA, PIPE, SEMICOLON"),
+        (json!({"InputType": "JSON", "Transformation": "LOAD_AND_FLATTEN"}), "LOAD_AND_FLATTEN is not supported"),
+    ] {
+        assert!(of(bad.clone()).contains(why), "{bad}: {}", of(bad.clone()));
+    }
+    let listed =
+        json!({"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}}});
+    assert_eq!(problems_of_map(&listed), "");
+    let mut both = listed.clone();
+    both["ItemsPath"] = "$.items".into();
+    assert!(problems_of_map(&both).contains("ItemReader and ItemsPath can't both be set"));
+    let other = json!({"ItemReader": {"Resource": "arn:aws:states:::dynamodb:scan", "Parameters": {}}});
+    assert!(problems_of_map(&other).contains("s3:getObject, arn:aws:states:::s3:listObjectsV2"));
+    let nowhere = json!({"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Arguments": {}}});
+    assert!(problems_of_map(&nowhere).contains("These fields are required: [Parameters]"));
+    assert!(problems_of_map(&nowhere).contains("field 'Arguments' is only supported for the 'JSONata' QueryLanguage"));
+}
+
+#[test]
+fn results_can_be_written_to_s3_in_several_forms() {
+    let of = |writer: Value| problems_of_map(&json!({ "ResultWriter": writer }));
+    let config = json!({"Transformation": "FLATTEN", "OutputType": "JSONL"});
+    let to = "arn:aws:states:::s3:putObject";
+    for good in [
+        json!({"Resource": to, "Parameters": {"Bucket": "b", "Prefix": "p"}}),
+        json!({"Resource": to, "Parameters": {"Bucket": "b", "Prefix": "p"}, "WriterConfig": config}),
+        json!({"WriterConfig": {"Transformation": "NONE", "OutputType": "JSON"}}),
+    ] {
+        assert_eq!(of(good.clone()), "", "{good}");
+    }
+    for (bad, why) in [
+        (json!({}), "One of these fields is required: [Resource, WriterConfig]"),
+        (json!({"Resource": to}), "These fields are required: [Parameters]"),
+        (json!({"Parameters": {"Bucket": "b"}}), "These fields are required: [Resource]"),
+        (json!({"Resource": "arn:aws:states:::s3:getObject", "Parameters": {}}), "arn:aws:states:::s3:putObject"),
+        (json!({"WriterConfig": {"Transformation": "X"}}), "Allowed values are NONE, COMPACT, FLATTEN"),
+        (json!({"WriterConfig": config}), "JSONL needs a Resource to write to"),
+    ] {
+        assert!(of(bad.clone()).contains(why), "{bad}: {}", of(bad.clone()));
+    }
+}
+
+#[test]
+fn where_there_is_no_s3_items_and_results_are_refused_by_the_flag_that_brings_it() {
+    let definition = json!({"StartAt": "M", "States": {"M": {
+        "Type": "Map", "End": true,
+        "ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}},
+        "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b"}},
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "One", "States": {"One": {"Type": "Succeed"}}
+        },
+    }}});
+    let unavailable = |resource: &Resource| match resource {
+        Resource::Service { service, .. } if service == "aws-sdk:s3" => Some("S3 needs --s3-endpoint".to_owned()),
+        _ => None,
+    };
+    let problems = Definition::parse_where(&definition.to_string(), &unavailable).unwrap_err().to_string();
+    for (field, action) in [("ItemReader", "listObjectsV2"), ("ResultWriter", "putObject")] {
+        let expected = format!(
+            "The resource provided arn:aws:states:::s3:{action} is not available here: S3 needs --s3-endpoint. at \
+             /States/M/{field}/Resource"
+        );
+        assert!(problems.contains(&expected), "{problems}");
+    }
 }
 
 #[test]

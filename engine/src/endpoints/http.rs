@@ -16,8 +16,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long a connection is kept for the next request: local servers are quick to close theirs, and a request that meets
 /// with that gets no answer.
 const KEEP: Duration = Duration::from_secs(2);
-/// The longest answer that is read, in bytes: Lambda answers with up to 6 MB. States may hold 262,144 bytes.
-const LONGEST: usize = 8 << 20;
 
 pub(super) struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -33,6 +31,8 @@ pub(super) struct Ask<'a> {
     /// As signatures name the service.
     pub signing: &'a str,
     pub patience: Duration,
+    /// The longest answer that is read, in bytes.
+    pub longest: usize,
 }
 
 /// What a service answered.
@@ -81,14 +81,14 @@ impl Http {
     /// # Errors
     /// When no answer came: why, in words that tell nothing of the request.
     pub async fn send(&self, ask: Ask<'_>) -> Result<Reply, String> {
-        let patience = ask.patience;
+        let (patience, longest) = (ask.patience, ask.longest);
         let exchange = async {
             let request = self.request(ask)?;
             let answer = self.client.request(request).await.map_err(|error| reason(&error))?;
             let (head, body) = answer.into_parts();
-            let body = Limited::new(body, LONGEST).collect().await.map_err(|error| {
+            let body = Limited::new(body, longest).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() {
-                    format!("The answer is longer than {LONGEST} bytes")
+                    format!("The answer is longer than {longest} bytes")
                 } else {
                     "The connection ended in the middle of the answer".to_owned()
                 }

@@ -171,6 +171,13 @@ impl Integrations for Endpoints {
         }
     }
 
+    async fn read_object(&self, parameters: Value) -> Result<ServiceAnswer, ServiceError> {
+        match &self.s3 {
+            Some(s3) => s3::read_object(s3, &parameters).await,
+            None => self.call_service("s3", "getObject", parameters).await,
+        }
+    }
+
     fn unavailable(&self, service: &str, action: &str) -> Option<String> {
         Self::unavailable(self, service, action)
     }

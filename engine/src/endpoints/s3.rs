@@ -10,7 +10,7 @@ use super::{
     service::{Call, Kind, Said, Service, encoded, encoded_path, query},
     xml,
 };
-use crate::{ServiceAnswer, ServiceError};
+use crate::{ServiceAnswer, ServiceError, dataset::LONGEST_OBJECT};
 
 pub(super) static KIND: Kind = Kind {
     name: "S3",
@@ -91,13 +91,23 @@ const OTHERS: &[&str] = &["Bucket", "Key", "Body", "Metadata", "CopySource", "Ex
 
 pub(super) async fn call(service: &Service, action: &str, parameters: Value) -> Result<ServiceAnswer, ServiceError> {
     let reply = service.send(request(action, &parameters)?).await?;
+    answered(service, action, &reply)
+}
+
+/// GetObject, for an object as long as one with items may be.
+pub(super) async fn read_object(service: &Service, parameters: &Value) -> Result<ServiceAnswer, ServiceError> {
+    let reply = service.send_for(request("getObject", parameters)?, LONGEST_OBJECT).await?;
+    answered(service, "getObject", &reply)
+}
+
+fn answered(service: &Service, action: &str, reply: &Reply) -> Result<ServiceAnswer, ServiceError> {
     if !reply.is_success() {
-        let mut said = xml::said(&reply);
+        let mut said = xml::said(reply);
         // HEAD is answered without a word.
         if said.exception.is_none() && reply.status == 404 {
             said = missing(action);
         }
-        return Err(service.refused(&reply, said));
+        return Err(service.refused(reply, said));
     }
     let body = reply.text();
     let document = match action {
@@ -113,9 +123,9 @@ pub(super) async fn call(service: &Service, action: &str, parameters: Value) -> 
             let copied = elements_to_json(document.root_element(), &["ETag", "LastModified"]);
             json!({"CopyObjectResult": copied})
         }
-        ("getObject", _) => object(&reply, Some(body)),
-        ("headObject", _) => object(&reply, None),
-        _ => members_of(&reply).into(),
+        ("getObject", _) => object(reply, Some(body)),
+        ("headObject", _) => object(reply, None),
+        _ => members_of(reply).into(),
     };
     Ok(reply.answer(output))
 }

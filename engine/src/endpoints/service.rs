@@ -8,6 +8,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::http::{Ask, Http, Reply};
 use crate::{Exchange, Refusal, ServiceAnswer, ServiceError};
 
+/// The longest answer that is read, in bytes: Lambda answers with up to 6 MB. States may hold 262,144 bytes.
+const LONGEST: usize = 8 << 20;
+
 /// A service as such.
 pub(super) struct Kind {
     /// In messages: `EventBridge`.
@@ -81,6 +84,11 @@ impl Service {
     }
 
     pub async fn send(&self, call: Call) -> Result<Reply, ServiceError> {
+        self.send_for(call, LONGEST).await
+    }
+
+    /// Sends a request whose answer may have so many bytes.
+    pub async fn send_for(&self, call: Call, longest: usize) -> Result<Reply, ServiceError> {
         let ask = Ask {
             method: call.method,
             url: format!("{}{}", self.base, call.path),
@@ -88,6 +96,7 @@ impl Service {
             body: call.body,
             signing: self.kind.signing,
             patience: self.patience,
+            longest,
         };
         self.http.send(ask).await.map_err(|why| {
             tracing::warn!(service = self.kind.name, endpoint = self.base, why, "a service gave no answer");

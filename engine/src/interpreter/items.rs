@@ -1,5 +1,6 @@
 //! What a Map runs over, in what portions, and how many at once.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -10,15 +11,138 @@ use super::{
     state::{BranchId, Phase},
 };
 use crate::{
-    definition::{Batching, Items, Map, Number, QueryLanguage, State, Template},
+    definition::{
+        Batching, DataSet, ItemReader, Items, Map, Number, QueryLanguage, ResultForm, ResultWriter, State, Template,
+    },
     query::{QueryError, jsonata},
 };
 
-/// How many bytes all the batches of a distributed Map may have: an ItemSelector can make much of little.
+/// How many bytes all the batches of a distributed Map may have: an ItemSelector can make much of little. Those of items
+/// that come in the state's input are in memory at once, those of items that are read go to disk as they get full.
 const MOST_BATCHED: usize = 32 << 20;
+const MOST_BATCHED_OF_READ: usize = 256 << 20;
+
+/// What an ItemReader reads, at the edge: after the step, and again after a crash.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemReading {
+    pub dataset: DataSet,
+    /// Of the S3 action that gives it.
+    pub parameters: Value,
+    /// No more items than this are wanted, at least one.
+    pub max_items: Option<usize>,
+}
+
+/// Where the results of a map run are put, and in which form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultWriting {
+    pub form: ResultForm,
+    /// None where they become the Map's own result.
+    pub destination: Option<Destination>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    pub bucket: String,
+    /// As it was given, with a slash at its end or without.
+    pub prefix: String,
+}
+
+/// Where a Map's items are.
+pub(super) enum Source {
+    Given(Payload),
+    ToRead(ItemReading),
+}
+
+/// How far the items of a map run have been made into children, in their order.
+#[derive(Debug, Clone)]
+pub struct Portions {
+    pub items: usize,
+    pub children: usize,
+    batcher: Option<Batcher>,
+    most_batched: usize,
+}
+
+impl Portions {
+    /// Of items that come in the state's input.
+    pub(super) fn of_given() -> Self {
+        Self { items: 0, children: 0, batcher: None, most_batched: MOST_BATCHED }
+    }
+
+    /// Of items that are read.
+    #[must_use]
+    pub fn of_read() -> Self {
+        Self { most_batched: MOST_BATCHED_OF_READ, ..Self::of_given() }
+    }
+
+    /// Whether children get batches of items.
+    #[must_use]
+    pub fn are_batches(&self) -> bool {
+        self.batcher.is_some()
+    }
+
+    /// The batch that has not become full.
+    pub fn last(&mut self) -> Option<(Payload, usize)> {
+        let last = self.batcher.as_mut().filter(|batcher| !batcher.batch.is_empty()).map(Batcher::take);
+        self.children += usize::from(last.is_some());
+        last
+    }
+}
+
+/// Puts items into batches.
+#[derive(Debug, Clone)]
+struct Batcher {
+    most_items: usize,
+    most_bytes: usize,
+    most_in_all: usize,
+    /// BatchInput.
+    common: Option<Value>,
+    /// The items of the batch that is being filled.
+    batch: Vec<Value>,
+    /// Bytes of a batch without items, of this batch, and of all.
+    empty: usize,
+    bytes: usize,
+    all: usize,
+}
+
+impl Batcher {
+    /// The batch before, where the item did not fit into that.
+    fn add(&mut self, item: &Payload) -> Result<Option<(Payload, usize)>, QueryError> {
+        let size = item.size() + 1;
+        let is_full = self.batch.len() == self.most_items || self.bytes.saturating_add(size) > self.most_bytes;
+        let before = if is_full && !self.batch.is_empty() { Some(self.take()) } else { None };
+        self.bytes += size;
+        self.all += size + if self.batch.is_empty() { self.empty } else { 0 };
+        if self.all > self.most_in_all {
+            return Err(QueryError {
+                error: "States.DataLimitExceeded",
+                cause: format!("The batches of all items have more than {} bytes.", self.most_in_all),
+                location: None,
+            });
+        }
+        self.batch.push(item.value().clone());
+        Ok(before)
+    }
+
+    fn take(&mut self) -> (Payload, usize) {
+        let batch = self.envelope();
+        self.batch.clear();
+        self.bytes = self.empty;
+        batch
+    }
+
+    /// The batch as the processor gets it, and how many items are in it.
+    fn envelope(&self) -> (Payload, usize) {
+        let batch = match &self.common {
+            None => json!({ "Items": self.batch }),
+            Some(common) => json!({ "Items": self.batch, "BatchInput": common }),
+        };
+        (Payload::from(batch), self.batch.len())
+    }
+}
 
 impl Run<'_> {
-    pub fn items(&self, id: BranchId, state: &State, map: &Map) -> Result<Payload, QueryError> {
+    /// The items, or what there is to be read for them.
+    pub fn source(&self, id: BranchId, state: &State, map: &Map) -> Result<Source, QueryError> {
         let input = self.effective_input(id, state)?;
         let view = self.view(id, state, None);
         let scope = view.scope(input.value());
@@ -26,7 +150,7 @@ impl Run<'_> {
             Items::Selected(selection) => {
                 let items = selection.apply_reference(input.clone(), &scope)?;
                 if items.value().is_array() {
-                    return Ok(items);
+                    return Ok(Source::Given(items));
                 }
                 Err(match state.language {
                     QueryLanguage::JsonPath => {
@@ -40,15 +164,17 @@ impl Run<'_> {
                 })
             }
             Items::Evaluated(Template::Jsonata(jsonata::Template::Expression(expression))) => {
-                expression.evaluate_as(&scope, "Items", jsonata::Kind::Array).map(Payload::from)
+                let items = expression.evaluate_as(&scope, "Items", jsonata::Kind::Array)?;
+                Ok(Source::Given(items.into()))
             }
             Items::Evaluated(template) => {
                 let items = template.evaluate(&scope, "Items")?;
                 if items.is_array() {
-                    return Ok(Payload::from(items));
+                    return Ok(Source::Given(items.into()));
                 }
                 Err(QueryError::evaluation("Items", format!("Map state input must be an array but was: {items}")))
             }
+            Items::Read(reader) => self.reading(id, state, reader).map(Source::ToRead),
         }
     }
 
@@ -79,15 +205,87 @@ impl Run<'_> {
         selector.evaluate(&view.scope(input.value()), "ItemSelector").map(Payload::from)
     }
 
-    /// The items in portions, each as the processor gets it, and how many items it is made of.
-    pub fn batches(
+    /// What an ItemReader is to read.
+    pub fn reading(&self, id: BranchId, state: &State, reader: &ItemReader) -> Result<ItemReading, QueryError> {
+        let max_items = reader.max_items.as_ref();
+        let max_items = max_items.map(|number| self.count(id, state, number, "MaxItems")).transpose()?;
+        if max_items == Some(0) {
+            return Err(out_of_bounds(state, "MaxItems", "MaxItems must be greater than 0."));
+        }
+        let parameters = self.computed(id, state, reader.arguments.as_ref(), "ItemReader/Arguments")?;
+        Ok(ItemReading { dataset: reader.dataset.clone(), parameters, max_items })
+    }
+
+    /// Where a ResultWriter puts the results, and in which form.
+    pub fn writing(&self, id: BranchId, state: &State, writer: &ResultWriter) -> Result<ResultWriting, QueryError> {
+        let form = writer.form;
+        if writer.destination.is_none() {
+            return Ok(ResultWriting { form, destination: None });
+        }
+        let parameters = self.computed(id, state, writer.destination.as_ref(), "ResultWriter/Arguments")?;
+        let text = |name: &str| parameters[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let Some(bucket) = text("Bucket") else {
+            return Err(QueryError::runtime(format!(
+                "The Parameters '{parameters}' could not be used to write the results: [The value for the field 'Bucket' \
+                 must be a STRING]"
+            )));
+        };
+        let prefix = text("Prefix").unwrap_or_default();
+        Ok(ResultWriting { form, destination: Some(Destination { bucket, prefix }) })
+    }
+
+    fn computed(
+        &self,
+        id: BranchId,
+        state: &State,
+        template: Option<&Template>,
+        field: &str,
+    ) -> Result<Value, QueryError> {
+        let Some(template) = template else { return Ok(json!({})) };
+        let input = self.effective_input(id, state)?;
+        let view = self.view(id, state, None);
+        template.evaluate(&view.scope(input.value()), field)
+    }
+
+    /// The children for some more items: one an item or, where there is an ItemBatcher, one a full batch.
+    pub fn portion(
         &self,
         id: BranchId,
         state: &State,
         map: &Map,
-        batching: &Batching,
-        items: &Payload,
+        portions: &mut Portions,
+        items: impl IntoIterator<Item = Payload>,
     ) -> Result<Vec<(Payload, usize)>, QueryError> {
+        let Some(batching) = &map.batching else {
+            let children: Vec<_> = items.into_iter().map(|item| (item, 1)).collect();
+            portions.items += children.len();
+            portions.children += children.len();
+            return Ok(children);
+        };
+        let batcher = match &mut portions.batcher {
+            Some(batcher) => batcher,
+            none => none.insert(self.batcher(id, state, batching, portions.most_batched)?),
+        };
+        let mut full = Vec::new();
+        for item in items {
+            let item = match &map.item_selector {
+                None => item,
+                Some(selector) => self.selected(id, state, selector, portions.items, item.value().clone())?,
+            };
+            portions.items += 1;
+            full.extend(batcher.add(&item)?);
+        }
+        portions.children += full.len();
+        Ok(full)
+    }
+
+    fn batcher(
+        &self,
+        id: BranchId,
+        state: &State,
+        batching: &Batching,
+        most_in_all: usize,
+    ) -> Result<Batcher, QueryError> {
         let most = |number: &Option<Number>, field| match number {
             None => Ok(usize::MAX),
             Some(number) => self.count(id, state, number, field).map(|count| count.max(1)),
@@ -96,47 +294,13 @@ impl Run<'_> {
         let most_bytes = most(&batching.max_bytes, "MaxInputBytesPerBatch")?.min(MAX_PAYLOAD);
         let common = match &batching.batch_input {
             None => None,
-            Some(template) => {
-                let input = self.effective_input(id, state)?;
-                let view = self.view(id, state, None);
-                Some(template.evaluate(&view.scope(input.value()), "ItemBatcher/BatchInput")?)
-            }
+            template => Some(self.computed(id, state, template.as_ref(), "ItemBatcher/BatchInput")?),
         };
-        let envelope = |items: Vec<Value>| {
-            let count = items.len();
-            let batch = match &common {
-                None => json!({ "Items": items }),
-                Some(common) => json!({ "Items": items, "BatchInput": common }),
-            };
-            (Payload::from(batch), count)
-        };
-        let empty = envelope(Vec::new()).0.size();
-        let (mut batches, mut batch, mut bytes, mut all) = (Vec::new(), Vec::new(), empty, 0);
-        for (index, item) in items.value().as_array().into_iter().flatten().enumerate() {
-            let item = match &map.item_selector {
-                None => Payload::from(item.clone()),
-                Some(selector) => self.selected(id, state, selector, index, item.clone())?,
-            };
-            let size = item.size() + 1;
-            if !batch.is_empty() && (batch.len() == most_items || bytes + size > most_bytes) {
-                batches.push(envelope(std::mem::take(&mut batch)));
-                bytes = empty;
-            }
-            bytes += size;
-            all += size + if batch.is_empty() { empty } else { 0 };
-            if all > MOST_BATCHED {
-                return Err(QueryError {
-                    error: "States.DataLimitExceeded",
-                    cause: format!("The batches of all items have more than {MOST_BATCHED} bytes."),
-                    location: None,
-                });
-            }
-            batch.push(item.value().clone());
-        }
-        if !batch.is_empty() {
-            batches.push(envelope(batch));
-        }
-        Ok(batches)
+        let batch = Vec::new();
+        let mut batcher = Batcher { most_items, most_bytes, most_in_all, common, batch, empty: 0, bytes: 0, all: 0 };
+        batcher.empty = batcher.envelope().0.size();
+        batcher.bytes = batcher.empty;
+        Ok(batcher)
     }
 
     /// How many iterations may run at once; 0 means no limit.

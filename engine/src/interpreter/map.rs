@@ -4,6 +4,7 @@ use super::{
     Payload,
     data::{Outgoing, Way},
     failure::Failure,
+    items::Source,
     parallel::joined,
     run::Run,
     state::{BranchId, Mapping, Phase},
@@ -20,19 +21,24 @@ impl Run<'_> {
     pub fn start_map(&mut self, id: BranchId, state: &State, map: &Map) -> Result<(), Failure> {
         let before = self.before(id);
         let prepared = self.concurrency(id, state, map).and_then(|concurrency| {
-            let items = self.items(id, state, map)?;
-            Ok((concurrency, items))
+            let source = self.source(id, state, map)?;
+            Ok((concurrency, source))
         });
-        let (concurrency, items) = match prepared {
+        let (concurrency, source) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => return Err(self.container_query_failed(id, error, before)),
         };
-        self.inspect(state, "afterItemsPath", &items);
-        let length = items.value().as_array().map_or(0, Vec::len);
-        let started = self.tell(id, EventKind::MapStateStarted(MapStarted { length }));
-        if map.mode != ProcessorMode::Inline {
-            return self.start_map_run(id, state, map, concurrency, items, started);
+        // How many items will be read nobody knows yet.
+        let mut length = 0;
+        if let Source::Given(items) = &source {
+            self.inspect(state, "afterItemsPath", items);
+            length = items.value().as_array().map_or(0, Vec::len);
         }
+        let started = self.tell(id, EventKind::MapStateStarted(MapStarted { length }));
+        let items = match (source, &map.mode) {
+            (Source::Given(items), ProcessorMode::Inline) => items,
+            (source, _) => return self.start_map_run(id, state, map, concurrency, source, started),
+        };
         // An inline Map ends with its first failure, but what the fields say is checked all the same.
         if let Err(error) = self.tolerated(id, state, map) {
             return Err(self.container_query_failed(id, error, started));

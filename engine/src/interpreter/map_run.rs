@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::{
     Command, ExecutionFacts, ExecutionState, NotPending, Payload, TaskId,
     failure::Failure,
+    items::{ItemReading, Portions, ResultWriting, Source},
     parallel::joined,
     run::Run,
     state::{BranchId, Phase},
@@ -36,6 +37,8 @@ pub struct MapRunPlan {
     pub tolerated_count: Option<usize>,
     /// How many of a hundred items may fail.
     pub tolerated_percentage: Option<f64>,
+    /// ResultWriter.
+    pub writing: Option<ResultWriting>,
 }
 
 /// What the children work on.
@@ -45,6 +48,8 @@ pub enum Children {
     Items(Payload),
     /// One child a batch: its input, and how many items are in it.
     Batches(Vec<(Payload, usize)>),
+    /// What their items are to be read from; [`more_children`] makes them of these.
+    ToRead(ItemReading),
 }
 
 impl Children {
@@ -63,6 +68,7 @@ impl Children {
     ) -> Result<Payload, QueryError> {
         let inputs: Vec<_> = match self {
             Self::Batches(batches) => batches.iter().map(|(batch, _)| Some(batch.clone())).collect(),
+            Self::ToRead(_) => Vec::new(),
             Self::Items(items) => {
                 let items = items.value().as_array().into_iter().flatten().cloned().map(Payload::from).enumerate();
                 items.map(|item| input(item).map(Some)).collect::<Result<_, _>>()?
@@ -87,6 +93,12 @@ pub enum MapRunOutcome {
     },
     /// ItemSelector gave no input for a child.
     NoInput(QueryError),
+    /// ItemBatcher could not make children of the items that were read.
+    NoBatches(QueryError),
+    /// The items could not be read.
+    NotRead {
+        cause: String,
+    },
 }
 
 impl MapRunOutcome {
@@ -97,6 +109,12 @@ impl MapRunOutcome {
             error: Some("States.ExceedToleratedFailureThreshold".to_owned()),
             cause: Some("The specified tolerated failure threshold was exceeded".to_owned()),
         }
+    }
+
+    /// The results could not be written.
+    #[must_use]
+    pub fn not_written(cause: String) -> Self {
+        Self::Failed { error: Some("States.ResultWriterFailed".to_owned()), cause: Some(cause) }
     }
 }
 
@@ -122,6 +140,31 @@ pub fn child_input(
     }
 }
 
+/// The children for some more of the items that were read for a run, in their order; with the last of them also the
+/// batch that has not become full. None where no branch waits for the run.
+///
+/// # Errors
+/// What ItemBatcher or, with that, ItemSelector fails with.
+pub fn more_children(
+    definition: &Definition,
+    facts: &ExecutionFacts<'_>,
+    state: &mut ExecutionState,
+    run: TaskId,
+    portions: &mut Portions,
+    (items, last): (&[Payload], bool),
+    now: OffsetDateTime,
+) -> Result<Option<Vec<(Payload, usize)>>, QueryError> {
+    let parent = Run::of(definition, facts, state, now);
+    let Ok(id) = parent.waiting_for(run) else { return Ok(None) };
+    let state = parent.current(id);
+    let Body::Map(map) = &state.body else { return Ok(None) };
+    let mut children = parent.portion(id, state, map, portions, items.iter().cloned())?;
+    if last {
+        children.extend(portions.last());
+    }
+    Ok(Some(children))
+}
+
 impl Run<'_> {
     pub fn start_map_run(
         &mut self,
@@ -129,17 +172,27 @@ impl Run<'_> {
         state: &State,
         map: &Map,
         max_concurrency: usize,
-        items: Payload,
+        source: Source,
         started: i64,
     ) -> Result<(), Failure> {
         let ProcessorMode::Distributed { label, express } = &map.mode else { return Ok(()) };
         let prepared = self.tolerated(id, state, map).and_then(|tolerated| {
-            Ok(match &map.batching {
-                None => (tolerated, Children::Items(items)),
-                Some(batching) => (tolerated, Children::Batches(self.batches(id, state, map, batching, &items)?)),
-            })
+            let writer = map.result_writer.as_ref();
+            let writing = writer.map(|writer| self.writing(id, state, writer)).transpose()?;
+            let children = match source {
+                Source::ToRead(reading) => Children::ToRead(reading),
+                Source::Given(items) if map.batching.is_none() => Children::Items(items),
+                Source::Given(items) => {
+                    let items = items.value().as_array().into_iter().flatten().cloned().map(Payload::from);
+                    let mut portions = Portions::of_given();
+                    let mut batches = self.portion(id, state, map, &mut portions, items)?;
+                    batches.extend(portions.last());
+                    Children::Batches(batches)
+                }
+            };
+            Ok((tolerated, writing, children))
         });
-        let ((tolerated_count, tolerated_percentage), children) = match prepared {
+        let ((tolerated_count, tolerated_percentage), writing, children) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => return Err(self.container_query_failed(id, error, started)),
         };
@@ -153,6 +206,7 @@ impl Run<'_> {
             max_concurrency,
             tolerated_count,
             tolerated_percentage,
+            writing,
         };
         let map_run_arn = self.map_run_arn(&plan.label, &plan.id);
         self.tell(id, EventKind::MapRunStarted(MapRunStarted { map_run_arn }));
@@ -174,6 +228,10 @@ impl Run<'_> {
         let id = self.waiting_for(run)?;
         let state = self.current(id);
         let Body::Map(map) = &state.body else { return Err(NotPending) };
+        if matches!(outcome, MapRunOutcome::NotRead { .. } | MapRunOutcome::NoBatches(_)) {
+            // A redrive reads the items in a run of its own: this one has nothing to go on with.
+            self.change(id, |branch| branch.phase = Phase::Settled);
+        }
         let done = match outcome {
             MapRunOutcome::Succeeded { output } => {
                 self.change(id, |branch| branch.phase = Phase::Settled);
@@ -193,7 +251,13 @@ impl Run<'_> {
                 self.tell(id, EventKind::MapStateFailed);
                 Err(failure)
             }
-            MapRunOutcome::NoInput(error) => {
+            MapRunOutcome::NotRead { cause } => {
+                let failure = Failure::new("States.ItemReaderFailed", cause);
+                self.tell(id, EventKind::MapRunFailed(failure.details()));
+                self.tell(id, EventKind::MapStateFailed);
+                Err(failure)
+            }
+            MapRunOutcome::NoInput(error) | MapRunOutcome::NoBatches(error) => {
                 let details =
                     history::Failure { error: Some(error.error.to_owned()), cause: Some(error.cause.clone()) };
                 let event = self.tell(id, EventKind::MapRunFailed(details));

@@ -31,7 +31,8 @@ use crate::{
     history::HistoryEvent,
 };
 pub(crate) use context::timestamp;
-pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input};
+pub use items::{Destination, ItemReading, Portions, ResultWriting};
+pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input, more_children};
 pub use payload::Payload;
 pub use state::ExecutionState;
 
@@ -222,7 +223,8 @@ pub enum Command {
     ClearTimer {
         timer: TimerId,
     },
-    /// Start a map run, and its children as its limits allow; answer with MapRunEnded.
+    /// Start a map run, and its children as its limits allow, having read the items if need be; write what they gave
+    /// where that is wanted, and answer with MapRunEnded.
     StartMapRun {
         run: TaskId,
         plan: MapRunPlan,
@@ -248,6 +250,10 @@ pub enum Work {
     Service { service: String, action: String, pattern: Pattern, parameters: Value },
     /// Offer the task to the workers that poll this activity.
     Activity { activity_arn: String, input: Value },
+    /// Read the items of a map run.
+    ReadItems(ItemReading),
+    /// Write the results of a map run that is over; `failed` when too many children have failed.
+    WriteResults { failed: bool },
 }
 
 /// What a Task waits for: the suffix of its Resource.

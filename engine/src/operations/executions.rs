@@ -34,7 +34,8 @@ pub(super) async fn describe_execution(engine: &Engine, fields: &mut Fields) -> 
     })
 }
 
-fn description(
+/// What DescribeExecution tells of an execution.
+pub(crate) fn description(
     options: &Options,
     execution: &Execution,
     machine: &str,

@@ -114,7 +114,7 @@ fn counted(counts: &[i64; 6], total: i64, written: bool) -> Value {
         "timedOut": of(Status::TimedOut),
         "aborted": of(Status::Aborted),
         "total": total,
-        // Into the Map's output: there is no ResultWriter.
+        // Into the Map's output, or to where its ResultWriter says.
         "resultsWritten": if written { of(Status::Succeeded) } else { 0 },
         "failuresNotRedrivable": 0,
         "pendingRedrive": of(Status::PendingRedrive),

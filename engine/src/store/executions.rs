@@ -356,6 +356,23 @@ pub(crate) fn children(connection: &Connection, map_run: i64, status: Status, mo
         .collect()
 }
 
+/// The children of a map run that are over, those after one, in their order: they were started in that of their places.
+pub(crate) fn ended_children(
+    connection: &Connection,
+    map_run: i64,
+    after: ExecutionId,
+    most: i64,
+) -> Result<Vec<Execution>> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM execution WHERE map_run = ? AND id > ? AND status <> 0 ORDER BY id LIMIT ?"
+        ))?
+        .query_map((map_run, after, most), execution)?
+        .collect()
+}
+
 /// It runs again.
 pub(crate) fn redrive(connection: &Connection, id: ExecutionId, at: i64, client_token: Option<&str>) -> Result<()> {
     connection

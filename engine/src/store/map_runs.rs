@@ -66,11 +66,13 @@ pub(crate) struct MapRun {
     pub next: i64,
     pub redrive_count: u32,
     pub redriven: Option<i64>,
+    /// A [`ResultWriting`](crate::interpreter::ResultWriting) as JSON.
+    pub result_writing: Option<String>,
 }
 
 const COLUMNS: &str = "id, execution, task, label, uuid, status, started, stopped, processor, express, \
                        max_concurrency, tolerated_count, tolerated_percentage, items, children, next, redrive_count, \
-                       redriven";
+                       redriven, result_writing";
 
 fn map_run(row: &Row<'_>) -> Result<MapRun> {
     Ok(MapRun {
@@ -92,6 +94,7 @@ fn map_run(row: &Row<'_>) -> Result<MapRun> {
         next: row.get(15)?,
         redrive_count: row.get(16)?,
         redriven: row.get(17)?,
+        result_writing: row.get(18)?,
     })
 }
 
@@ -102,7 +105,7 @@ impl Options {
     }
 }
 
-/// Writes a run that has not started any child.
+/// Writes a run that has not started any child. One whose items are still to be read has none yet.
 pub(crate) fn insert(
     connection: &Connection,
     execution: ExecutionId,
@@ -110,20 +113,14 @@ pub(crate) fn insert(
     plan: &MapRunPlan,
     started: i64,
 ) -> Result<MapRun> {
-    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let (children, items) = match &plan.children {
-        Children::Items(items) => {
-            let count = items.value().as_array().map_or(0, Vec::len);
-            (count, count)
-        }
-        Children::Batches(batches) => (batches.len(), batches.iter().map(|(_, items)| items).sum()),
-    };
-    let run = connection
-        .prepare_cached(&format!(
+    let writing = plan.writing.as_ref().map(serde_json::to_string).transpose();
+    let writing = writing.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let id = connection
+        .prepare_cached(
             "INSERT INTO map_run (execution, task, label, uuid, started, processor, express, max_concurrency,
-                                  tolerated_count, tolerated_percentage, items, children)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}"
-        ))?
+                                  tolerated_count, tolerated_percentage, items, children, result_writing)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?) RETURNING id",
+        )?
         .query_row(
             (
                 execution,
@@ -136,26 +133,55 @@ pub(crate) fn insert(
                 number(plan.max_concurrency),
                 plan.tolerated_count.map(number),
                 plan.tolerated_percentage,
-                number(items),
-                number(children),
+                writing,
             ),
-            map_run,
+            |row| row.get(0),
         )?;
-    let mut insert =
-        connection.prepare_cached("INSERT INTO map_run_item (map_run, place, items, input) VALUES (?, ?, ?, ?)")?;
     match &plan.children {
         Children::Items(items) => {
-            for (place, item) in items.value().as_array().into_iter().flatten().enumerate() {
-                insert.execute((run.id, number(place), 1, item.to_string()))?;
-            }
+            let items = items.value().as_array().map_or(&[][..], Vec::as_slice);
+            add_children(connection, id, 0, items.iter().map(|item| (item.to_string(), 1)))?;
+            set_size(connection, id, items.len(), items.len())?;
         }
         Children::Batches(batches) => {
-            for (place, (batch, items)) in batches.iter().enumerate() {
-                insert.execute((run.id, number(place), number(*items), batch.text()))?;
-            }
+            add_children(connection, id, 0, batches.iter().map(|(batch, items)| (batch.text(), *items)))?;
+            set_size(connection, id, batches.iter().map(|(_, items)| items).sum(), batches.len())?;
         }
+        Children::ToRead(_) => {}
     }
-    Ok(run)
+    get(connection, id)
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Writes what children will work on, each with how many items that is, from a place on.
+pub(crate) fn add_children(
+    connection: &Connection,
+    id: i64,
+    from: usize,
+    children: impl IntoIterator<Item = (impl AsRef<str>, usize)>,
+) -> Result<()> {
+    let mut insert =
+        connection.prepare_cached("INSERT INTO map_run_item (map_run, place, items, input) VALUES (?, ?, ?, ?)")?;
+    for (index, (input, items)) in children.into_iter().enumerate() {
+        insert.execute((id, number(from + index), number(items), input.as_ref()))?;
+    }
+    Ok(())
+}
+
+/// How many items and children there are.
+pub(crate) fn set_size(connection: &Connection, id: i64, items: usize, children: usize) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE map_run SET items = ?, children = ? WHERE id = ?")?
+        .execute((number(items), number(children), id))
+        .map(drop)
+}
+
+/// Forgets what children that have not been started would work on.
+pub(crate) fn drop_items(connection: &Connection, id: i64) -> Result<()> {
+    connection.prepare_cached("DELETE FROM map_run_item WHERE map_run = ?")?.execute([id]).map(drop)
 }
 
 pub(crate) fn get(connection: &Connection, id: i64) -> Result<MapRun> {
@@ -294,15 +320,19 @@ pub(crate) fn count(connection: &Connection, child: ChildOf, from: Option<Status
     change.execute((child.map_run, to, 1, child.items)).map(drop)
 }
 
-/// The children's outputs in order of their places, as a list; None when that is longer than `most` bytes.
-pub(crate) fn output(connection: &Connection, id: i64, most: usize) -> Result<Option<Payload>> {
-    // Before anything is sorted or read: all of them may be far more than fits into memory.
-    let bytes: i64 = connection
+/// How many bytes the outputs of a run's children have, as the elements of a list.
+pub(crate) fn output_size(connection: &Connection, id: i64) -> Result<i64> {
+    connection
         .prepare_cached(
             "SELECT coalesce(sum(octet_length(output) + 1), 0) FROM execution WHERE map_run = ? AND status = ?",
         )?
-        .query_row((id, Status::Succeeded), |row| row.get(0))?;
-    if usize::try_from(bytes).is_ok_and(|bytes| bytes > most) {
+        .query_row((id, Status::Succeeded), |row| row.get(0))
+}
+
+/// The children's outputs in order of their places, as a list; None when that is longer than `most` bytes.
+pub(crate) fn output(connection: &Connection, id: i64, most: usize) -> Result<Option<Payload>> {
+    // Before anything is sorted or read: all of them may be far more than fits into memory.
+    if usize::try_from(output_size(connection, id)?).is_ok_and(|bytes| bytes > most) {
         return Ok(None);
     }
     let mut rows =
@@ -317,6 +347,16 @@ pub(crate) fn output(connection: &Connection, id: i64, most: usize) -> Result<Op
     }
     list.push(']');
     Ok(Some(Payload::from_text(list)))
+}
+
+/// Inputs of children that have not been started, from a place on.
+pub(crate) fn pending(connection: &Connection, id: i64, from: i64, most: i64) -> Result<Vec<(i64, String)>> {
+    connection
+        .prepare_cached(
+            "SELECT place, input FROM map_run_item WHERE map_run = ? AND place >= ? ORDER BY place LIMIT ?",
+        )?
+        .query_map((id, from, most), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 /// Forgets the EXPRESS children of a run that has succeeded: AWS keeps nothing of these either.

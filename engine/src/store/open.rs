@@ -13,7 +13,9 @@ use crate::token::Signer;
 /// "ASLE": tells our files from other SQLite databases.
 const APPLICATION: i32 = 0x4153_4c45;
 /// Of the schema. A file with a higher one was written by a newer engine.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
+/// The oldest schema that is brought up to this one.
+const OLDEST: i32 = 2;
 
 /// Why the database could not be opened. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +70,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(wrong)?;
     match (application, version) {
         (0, 0) if tables == 0 => {}
-        (APPLICATION, VERSION) => {}
+        (APPLICATION, OLDEST..=VERSION) => {}
         (APPLICATION, found) if found > VERSION => return Err(OpenError::Newer { path: shown, found }),
         (APPLICATION, found) if found > 0 => return Err(OpenError::Older { path: shown, found }),
         _ => return Err(OpenError::Foreign { path: shown }),
@@ -77,6 +79,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     configure(&connection).map_err(wrong)?;
     if tables == 0 {
         create(&mut connection).map_err(wrong)?;
+    } else if version < VERSION {
+        migrate(&mut connection).map_err(wrong)?;
     }
     #[cfg(test)]
     super::steps::count(&connection, path);
@@ -145,6 +149,14 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
+/// Brings schema 2 up to this one.
+fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch("ALTER TABLE map_run ADD COLUMN result_writing TEXT")?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
 /// A connection that only reads.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -196,11 +208,47 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("db");
         let opened = open(&path).unwrap();
-        opened.connection.pragma_update(None, "user_version", VERSION - 1).unwrap();
+        opened.connection.pragma_update(None, "user_version", OLDEST - 1).unwrap();
         drop(opened);
         let before = std::fs::read(&path).unwrap();
         assert!(refusal(&path).contains("older version (schema 1"), "{}", refusal(&path));
         assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_file_of_the_schema_before_is_brought_up_to_this_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let before = Connection::open(&path).unwrap();
+        before.execute_batch(include_str!("schema_2.sql")).unwrap();
+        before.execute("INSERT INTO engine (only, signing_key, run) VALUES (1, ?, 6)", [[7; Signer::KEY]]).unwrap();
+        before
+            .execute_batch(
+                "INSERT INTO map_run (execution, task, label, uuid, started, processor, express, max_concurrency, items,
+                                      children) VALUES (1, 4, 'each', 'u', 0, 1, 0, 0, 3, 3)",
+            )
+            .unwrap();
+        before.pragma_update(None, "application_id", APPLICATION).unwrap();
+        before.pragma_update(None, "user_version", 2).unwrap();
+        drop(before);
+
+        let opened = open(&path).unwrap();
+        assert_eq!((opened.signing_key, opened.run), ([7; Signer::KEY], 7));
+        let run = super::super::map_runs::by_uuid(&opened.connection, "u").unwrap().unwrap();
+        assert_eq!((run.items, run.result_writing), (3, None));
+        let columns = |connection: &Connection| -> Vec<(String, String)> {
+            let mut columns = connection
+                .prepare(
+                    "SELECT tables.name, columns.name || ' ' || columns.type FROM sqlite_schema AS tables,
+                     pragma_table_info(tables.name) AS columns WHERE tables.type = 'table' ORDER BY 1, columns.cid",
+                )
+                .unwrap();
+            columns.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
+        };
+        let new = open(&folder.path().join("new")).unwrap();
+        assert_eq!(columns(&opened.connection), columns(&new.connection));
+        drop(opened);
+        assert_eq!(open(&path).unwrap().run, 8);
     }
 
     #[test]

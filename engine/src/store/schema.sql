@@ -149,6 +149,8 @@ CREATE TABLE map_run (
     redriven INTEGER,
     -- Whether a child can be started now.
     startable INTEGER NOT NULL DEFAULT 0,
+    -- Where its results are written to and how, as JSON.
+    result_writing TEXT,
     UNIQUE (execution, task)
 ) STRICT;
 CREATE INDEX map_run_startable ON map_run (startable) WHERE startable;

@@ -45,6 +45,10 @@ pub(crate) fn by_name(connection: &Connection, name: &str) -> Result<Option<Stat
 }
 
 /// A page of those that are not being deleted, by name, after the one with this rowid.
+pub(crate) fn name(connection: &Connection, id: i64) -> Result<String> {
+    connection.prepare_cached("SELECT name FROM state_machine WHERE id = ?")?.query_row([id], |row| row.get(0))
+}
+
 pub(crate) fn list(connection: &Connection, after: i64, most: i64) -> Result<Vec<StateMachine>> {
     connection
         .prepare_cached(concat!(

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{AGAIN, nested, services};
+use super::{AGAIN, item_reader, nested, result_writer, services};
 use crate::{
     engine::Engine,
     interpreter::{Event, Pattern, TaskId, Work},
@@ -17,6 +17,8 @@ use crate::{
 
 /// Calls of one function or service that are under way at once: one that hangs holds up nobody but itself.
 const AT_ONCE: usize = 256;
+/// Items and results of map runs that are under way at once: each may have a whole object in memory.
+const DATA_AT_ONCE: usize = 2;
 /// Calls read at once of those that an earlier run has left.
 const PAGE: i64 = 256;
 
@@ -77,7 +79,7 @@ impl Lanes {
     fn take(&mut self, call: Call) {
         let target = target(&call.work).to_owned();
         let lane = self.lanes.entry(target.clone()).or_default();
-        if lane.under_way == AT_ONCE {
+        if lane.under_way == at_once(&call.work) {
             lane.waiting.push_back((call.execution, call.task));
             return;
         }
@@ -109,6 +111,14 @@ impl Lanes {
     }
 }
 
+/// How many calls like this one may be under way.
+fn at_once(work: &Work) -> usize {
+    match work {
+        Work::ReadItems(_) | Work::WriteResults { .. } => DATA_AT_ONCE,
+        _ => AT_ONCE,
+    }
+}
+
 /// The function or service that is called.
 fn target(work: &Work) -> &str {
     match work {
@@ -118,6 +128,8 @@ fn target(work: &Work) -> &str {
         }
         Work::Service { service, .. } => service,
         Work::Activity { activity_arn, .. } => activity_arn,
+        Work::ReadItems(_) => "arn:aws:states:::s3:getObject",
+        Work::WriteResults { .. } => "arn:aws:states:::s3:putObject",
     }
 }
 
@@ -156,7 +168,13 @@ async fn make(engine: &Arc<Engine>, call: Call) {
         && action == "startExecution"
     {
         let start = nested::Start { parent: execution, task, pattern: *pattern, parameters: parameters.clone() };
-        return until_stored(|| nested::start(engine, start.clone())).await;
+        until_stored(|| nested::start(engine, start.clone())).await;
+        return;
+    }
+    match work {
+        Work::ReadItems(reading) => return item_reader::read(engine, (execution, task), reading).await,
+        Work::WriteResults { failed } => return result_writer::write(engine, (execution, task), failed).await,
+        _ => {}
     }
     let answer = {
         let engine = engine.clone();
@@ -183,10 +201,16 @@ async fn make(engine: &Arc<Engine>, call: Call) {
     .await;
 }
 
-/// Tries until the database has it. The call has been made: its answer must not be lost to a disk that is full.
-async fn until_stored<F: Future<Output = Result<(), Fault>>>(store: impl Fn() -> F) {
+/// Tries until the database has it. The call has been made: its answer must not be lost to a disk that is full. None
+/// when the engine goes down.
+pub(super) async fn until_stored<T, F: Future<Output = Result<T, Fault>>>(store: impl Fn() -> F) -> Option<T> {
     let mut pause = AGAIN;
-    while let Err(Fault::Storage(StorageError::Full | StorageError::Internal)) = store().await {
+    loop {
+        match store().await {
+            Ok(stored) => return Some(stored),
+            Err(Fault::Storage(StorageError::Full | StorageError::Internal)) => {}
+            Err(_) => return None,
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(60 * AGAIN);
     }

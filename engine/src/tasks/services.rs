@@ -1,6 +1,9 @@
 //! Making a task's call and putting its answer, or its failure, into the shape that AWS gives it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use tokio::task::JoinError;
 
 use super::envelope;
 use crate::{
@@ -51,7 +54,30 @@ pub(super) async fn perform(engine: &Engine, work: Work) -> Result<Payload, Fail
             let cause = format!("The activity {activity_arn} was called like a function");
             Err(Failure::new("States.Runtime", cause))
         }
+        // Those have calls of their own to make.
+        Work::ReadItems(_) | Work::WriteResults { .. } => {
+            Err(Failure::new("States.Runtime", "A map run's data was called like a function"))
+        }
     }
+}
+
+/// Calls S3 for a map run; a failure is its cause, as the optimised integrations tell it.
+pub(super) async fn call_s3(engine: &Arc<Engine>, action: &'static str, parameters: Value) -> Result<Value, String> {
+    let integrations = engine.integrations.clone();
+    // A task of its own: whatever panics in there ends that call only.
+    s3_output(tokio::spawn(async move { integrations.call_service("s3", action, parameters).await }).await)
+}
+
+/// Gets the object with a map run's items.
+pub(super) async fn read_object(engine: &Arc<Engine>, parameters: Value) -> Result<Value, String> {
+    let integrations = engine.integrations.clone();
+    s3_output(tokio::spawn(async move { integrations.read_object(parameters).await }).await)
+}
+
+fn s3_output(answer: Result<Result<ServiceAnswer, ServiceError>, JoinError>) -> Result<Value, String> {
+    // The panic hook has logged what it was.
+    let answer = answer.map_err(|_| "The call failed unexpectedly".to_owned())?;
+    answer.map(|answer| answer.output).map_err(|error| service_failure(&error).cause)
 }
 
 /// Makes a call on which no execution waits; a failure is its error and cause.
@@ -144,6 +170,7 @@ fn service_failure(error: &ServiceError) -> Failure {
     let service = match error.error.split_once('.').map_or("", |(service, _)| service) {
         "DynamoDB" => "AmazonDynamoDBv2".to_owned(),
         "Lambda" => "AWSLambda".to_owned(),
+        "S3" => "Amazon S3".to_owned(),
         service => format!("Amazon{service}"),
     };
     let cause = format!(

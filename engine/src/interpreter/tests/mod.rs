@@ -4,6 +4,7 @@ mod callback;
 mod control;
 mod data;
 mod limits;
+mod map_data;
 mod nesting;
 mod random;
 mod redrive;

@@ -34,10 +34,16 @@ impl Mock {
         }
     }
 
-    /// As the end of a Map.
-    pub fn map_answer(&self, run: TaskId) -> Result<Event, Fault> {
+    /// As the end of a Map; `exported` is one whose results a ResultWriter puts elsewhere.
+    pub fn map_answer(&self, run: TaskId, exported: bool) -> Result<Event, Fault> {
         let outcome = match self.clone() {
-            Self::Result(output) if output.value().is_array() => MapRunOutcome::Succeeded { output },
+            Self::Result(output) if output.value().is_array() && !exported => MapRunOutcome::Succeeded { output },
+            Self::Result(output) if output.value().is_object() && exported => MapRunOutcome::Succeeded { output },
+            Self::Result(_) if exported => {
+                let message =
+                    "The mocked result of a Map with a ResultWriter must be an object: its ResultWriterDetails";
+                return Err(Fault::Validation(message.into()));
+            }
             Self::Result(_) => return Err(Fault::Validation("The mocked result of a Map must be an array".into())),
             Self::Failure { error, cause } => MapRunOutcome::Failed { error, cause },
         };

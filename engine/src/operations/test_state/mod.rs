@@ -4,6 +4,7 @@
 //! entered, the test is over.
 
 mod inspection;
+mod items;
 mod mock;
 mod stage;
 
@@ -25,8 +26,8 @@ use crate::{
     engine::Engine,
     history::EventKind,
     interpreter::{
-        Command, Event, ExecutionFacts, ExecutionState, Outcome, Payload, Probe, Step, TaskId, Work, advance,
-        child_input,
+        Children, Command, Event, ExecutionFacts, ExecutionState, MapRunOutcome, Outcome, Payload, Probe, Step, TaskId,
+        Work, advance, child_input,
     },
     protocol::{ARN, Body, DATA, DEFINITION, Fault, Fields, NAME},
     tasks,
@@ -65,7 +66,11 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
     let (name, definition) = stage::set(engine, &wanted)?;
     let now = engine.clock.now();
     let facts = Facts::new(&engine.options, role_arn, input, context, now);
-    let retried = configuration.map_or(0, |configuration| configuration.retried);
+    let Configuration { retried, item_data } = configuration.unwrap_or_default();
+    if item_data.is_some() && !definition.states().any(|state| state.name == name && items::are_read(state)) {
+        let message = "stateConfiguration.mapItemReaderData can only be given for a Map state with an ItemReader";
+        return Err(Fault::Validation(message.into()));
+    }
     let inspection = RefCell::new(Inspection::new(name.clone(), &facts.input, variables.as_deref()));
     let mut test = Test {
         name,
@@ -75,6 +80,8 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
         seen: Step::default(),
         retried,
         retries_left: retried,
+        item_data,
+        unreadable: None,
         inspection,
     };
     test.take(Event::Start, now);
@@ -88,9 +95,12 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
 const MOST_RETRIES: i64 = 1_000;
 
 /// stateConfiguration, as far as it can be followed here.
+#[derive(Default)]
 struct Configuration {
     /// How often a Retrier has run the state again already.
     retried: u32,
+    /// What stands in for the object that an ItemReader reads.
+    item_data: Option<String>,
 }
 
 impl Configuration {
@@ -99,13 +109,13 @@ impl Configuration {
         let retried = fields.optional_int("retrierRetryCount", 0..=MOST_RETRIES)?.unwrap_or(0);
         // Whichever state within it the mocked error comes from, a Map or Parallel sees the error alone.
         fields.optional_text("errorCausedByState", NAME)?;
-        for unsupported in ["mapIterationFailureCount", "mapItemReaderData"] {
-            if fields.has(unsupported) {
-                return Err(Fault::Validation(format!("stateConfiguration.{unsupported} is not supported here")));
-            }
+        let item_data = fields.optional_text("mapItemReaderData", DATA)?;
+        if fields.has("mapIterationFailureCount") {
+            let message = "stateConfiguration.mapIterationFailureCount is not supported here";
+            return Err(Fault::Validation(message.into()));
         }
         fields.check()?;
-        Ok(Self { retried: u32::try_from(retried).unwrap_or(0) })
+        Ok(Self { retried: u32::try_from(retried).unwrap_or(0), item_data })
     }
 }
 
@@ -177,12 +187,15 @@ struct Test {
     retried: u32,
     /// How often it must be run again to come there.
     retries_left: u32,
+    item_data: Option<String>,
+    /// Why that has no items.
+    unreadable: Option<String>,
     inspection: RefCell<Inspection>,
 }
 
 impl Test {
     fn take(&mut self, event: Event, now: OffsetDateTime) {
-        let Self { definition, facts, state, inspection, .. } = self;
+        let Self { definition, facts, state, inspection, item_data, unreadable, .. } = self;
         let inspect =
             |state: &State, stage: &'static str, value: &Payload| inspection.borrow_mut().note(state, stage, value);
         // Only events that the commands before have asked for are given: none is late.
@@ -190,10 +203,22 @@ impl Test {
         let step = step.unwrap_or_default();
         for command in &step.commands {
             if let Command::StartMapRun { run, plan } = command {
+                let mut plan = plan.clone();
+                if let (Children::ToRead(reading), Some(data)) = (&plan.children, item_data.as_deref()) {
+                    let children = items::read(data, reading).and_then(|items| {
+                        facts.with(definition, &inspect, |facts| {
+                            items::children(definition, facts, state, *run, &items, now)
+                        })
+                    });
+                    match children {
+                        Ok(children) => plan.children = children,
+                        Err(cause) => *unreadable = Some(cause),
+                    }
+                }
                 let inputs = plan.children.inputs(|item| {
                     facts.with(definition, &inspect, |facts| child_input(definition, facts, state, *run, item, now))
                 });
-                inspection.borrow_mut().map(plan, inputs.ok());
+                inspection.borrow_mut().map(&plan, inputs.ok());
             }
         }
         self.seen.events.extend(step.events);
@@ -214,7 +239,14 @@ impl Test {
             match (command, mock) {
                 (Command::Perform { task, .. }, Some(mock)) => return Ok(Some(mock.answer(*task))),
                 (Command::Perform { task, work }, None) => return Ok(Some(call(engine, *task, work).await)),
-                (Command::StartMapRun { run, .. }, Some(mock)) => return mock.map_answer(*run).map(Some),
+                (Command::StartMapRun { run, plan }, Some(mock)) => {
+                    if let Some(cause) = self.unreadable.take() {
+                        let outcome = MapRunOutcome::NotRead { cause };
+                        return Ok(Some(Event::MapRunEnded { run: *run, outcome }));
+                    }
+                    let exported = plan.writing.as_ref().is_some_and(|writing| writing.destination.is_some());
+                    return mock.map_answer(*run, exported).map(Some);
+                }
                 (Command::Finish(_), _) => return Ok(None),
                 _ => {}
             }

@@ -1,0 +1,47 @@
+//! What stands in for the object that an ItemReader reads: mapItemReaderData.
+
+use std::ops::ControlFlow;
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::{
+    dataset,
+    definition::{Body, Definition, Items, State},
+    interpreter::{Children, ExecutionFacts, ExecutionState, ItemReading, Payload, Portions, TaskId, more_children},
+};
+
+pub(super) fn are_read(state: &State) -> bool {
+    matches!(&state.body, Body::Map(map) if matches!(map.items, Items::Read(_)))
+}
+
+/// The items in the data, or why there are none.
+pub(super) fn read(data: &str, reading: &ItemReading) -> Result<Vec<Payload>, String> {
+    let most = reading.max_items.unwrap_or(usize::MAX);
+    let mut items = Vec::new();
+    dataset::read(data, &reading.dataset, &mut |item| {
+        items.push(Payload::from(item));
+        if items.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(items)
+}
+
+/// What children would work on.
+pub(super) fn children(
+    definition: &Definition,
+    facts: &ExecutionFacts<'_>,
+    state: &mut ExecutionState,
+    run: TaskId,
+    items: &[Payload],
+    now: OffsetDateTime,
+) -> Result<Children, String> {
+    let mut portions = Portions::of_read();
+    let children = more_children(definition, facts, state, run, &mut portions, (items, true), now);
+    let children = children.map_err(|error| error.cause)?.unwrap_or_default();
+    Ok(if portions.are_batches() {
+        Children::Batches(children)
+    } else {
+        let items: Vec<Value> = children.into_iter().map(|(item, _)| item.value().clone()).collect();
+        Children::Items(Value::from(items).into())
+    })
+}
