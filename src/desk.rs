@@ -16,7 +16,7 @@ use crate::{
     callbacks::{self, Callbacks},
     figures,
     paused::{Answer, Answered, PausedTask, PausedTasks},
-    reconcile::Reconciler,
+    reconcile::{Ended, Reconciler},
     story, timestamp,
     work_items::{self, StaffValuation, WorkItems},
     workflow::Workflows,
@@ -91,9 +91,7 @@ impl Desk for LoanDesk {
             return Ok(None);
         };
         // Having asked anyway: an execution that was stopped is seen here first.
-        let (status, error) = (&described.status, described.error.as_deref());
-        let corrected = self.reconciler.correct(&record, status, error, described.stop_date.is_some()).await;
-        corrected.map_err(unavailable)?;
+        self.reconciler.correct(&record, Ended::of(&described)).await.map_err(unavailable)?;
         Ok(Some(view))
     }
 

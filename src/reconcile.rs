@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use app::domain::ApplicationStatus;
-use aws_sdk_sfn::types::ExecutionStatus;
+use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
 use time::OffsetDateTime;
 use tokio::time::MissedTickBehavior;
 
@@ -177,20 +177,28 @@ impl Reconciler {
             Err(error) if error.is("ExecutionDoesNotExist") => return Ok(()),
             described => described?,
         };
-        self.correct(record, &described.status, described.error.as_deref(), described.stop_date.is_some()).await
+        if let Some(redriven) =
+            described.redrive_date.and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok())
+        {
+            self.abandon_before(record, redriven).await?;
+        }
+        self.correct(record, Ended::of(&described)).await
     }
 
-    /// Corrects an application that waits although its execution has ended. `ended`: whether it has.
-    pub async fn correct(
-        &self,
-        record: &Record,
-        status: &ExecutionStatus,
-        error: Option<&str>,
-        ended: bool,
-    ) -> Result<(), AwsError> {
-        if !ended || !record.status.is_open() {
-            return Ok(());
+    /// Whoever was asked before an execution was redriven can't answer it: its tasks began anew, with other tokens.
+    async fn abandon_before(&self, record: &Record, redriven: OffsetDateTime) -> Result<(), AwsError> {
+        for task in self.paused.of_application(record.application.application_reference.as_str()).await? {
+            let waits = matches!(task.state, State::Requesting | State::Open);
+            if waits && task.execution_arn == record.execution_arn && task.since < redriven {
+                self.close(&task, State::Abandoned).await?;
+            }
         }
+        Ok(())
+    }
+
+    /// Corrects an application that waits although its execution has ended.
+    pub async fn correct(&self, record: &Record, ended: Option<Ended<'_>>) -> Result<(), AwsError> {
+        let Some(ended) = ended.filter(|_| record.status.is_open()) else { return Ok(()) };
         // An execution writes its outcome as its last step but one, so an ended one has been read a moment too early.
         let Some(record) = self.applications.get(&record.application.application_reference).await? else {
             return Ok(());
@@ -198,7 +206,7 @@ impl Reconciler {
         if !record.status.is_open() {
             return Ok(());
         }
-        let (now_is, remark) = ended_as(status, error);
+        let (now_is, remark) = ended.in_words();
         tracing::info!(application = %record.application.application_reference, status = now_is.key(), "corrected");
         for task in self.paused.of_application(record.application.application_reference.as_str()).await? {
             if task.execution_arn == record.execution_arn {
@@ -220,20 +228,57 @@ fn is_old(at: Option<OffsetDateTime>, now: OffsetDateTime) -> bool {
     at.is_none_or(|at| at + UNFINISHED < now)
 }
 
-/// The status of an application whose execution ended without writing one, and why.
-fn ended_as(status: &ExecutionStatus, error: Option<&str>) -> (ApplicationStatus, String) {
-    match status {
-        ExecutionStatus::Aborted => (ApplicationStatus::Stopped, "Its workflow was stopped by an operator.".to_owned()),
-        ExecutionStatus::Succeeded => {
-            (ApplicationStatus::NeedsAttention, "Its workflow ended without a word on its outcome.".to_owned())
+/// How an execution ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'a> {
+    status: &'a ExecutionStatus,
+    error: Option<&'a str>,
+    cause: Option<&'a str>,
+}
+
+/// Characters of a cause that a remark repeats: a function's may be a whole stack trace.
+const CAUSE: usize = 300;
+
+impl<'a> Ended<'a> {
+    /// None when it has not ended.
+    pub fn of(described: &'a DescribeExecutionOutput) -> Option<Self> {
+        described.stop_date?;
+        let (error, cause) = (described.error.as_deref(), described.cause.as_deref());
+        Some(Self { status: &described.status, error, cause })
+    }
+
+    /// The status of an application whose execution ended without writing one, and why.
+    fn in_words(&self) -> (ApplicationStatus, String) {
+        match self.status {
+            ExecutionStatus::Aborted => {
+                let why = self.why().map(|why| format!(" ({why})")).unwrap_or_default();
+                (ApplicationStatus::Stopped, format!("Its workflow was stopped by an operator{why}."))
+            }
+            ExecutionStatus::Succeeded => {
+                (ApplicationStatus::NeedsAttention, "Its workflow ended without a word on its outcome.".to_owned())
+            }
+            ExecutionStatus::TimedOut => {
+                (ApplicationStatus::NeedsAttention, "Its workflow took longer than it may.".to_owned())
+            }
+            _ => {
+                let why = self.why().unwrap_or_else(|| "no error was given".to_owned());
+                (ApplicationStatus::NeedsAttention, format!("Its workflow failed: {why}."))
+            }
         }
-        ExecutionStatus::TimedOut => {
-            (ApplicationStatus::NeedsAttention, "Its workflow took longer than it may.".to_owned())
-        }
-        _ => {
-            let error = error.unwrap_or("no error was given");
-            (ApplicationStatus::NeedsAttention, format!("Its workflow failed: {error}."))
-        }
+    }
+
+    /// Error and cause, as far as they were given.
+    fn why(&self) -> Option<String> {
+        let cause = self.cause.map(|cause| {
+            let cause = cause.trim().trim_end_matches('.');
+            match cause.char_indices().nth(CAUSE) {
+                Some((end, _)) => format!("{}…", &cause[..end]),
+                None => cause.to_owned(),
+            }
+        });
+        let parts: Vec<String> =
+            [self.error.map(str::to_owned), cause].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        (!parts.is_empty()).then(|| parts.join(": "))
     }
 }
 
@@ -249,10 +294,16 @@ mod tests {
 
     #[test]
     fn an_execution_that_ended_silently_leaves_a_status_that_a_person_sees() {
-        assert_eq!(ended_as(&ExecutionStatus::Aborted, None).0, ApplicationStatus::Stopped);
-        let (status, remark) = ended_as(&ExecutionStatus::Failed, Some("States.Runtime"));
+        let ended = |status, error, cause| Ended { status, error, cause }.in_words();
+        let (status, remark) = ended(&ExecutionStatus::Aborted, None, None);
+        assert_eq!((status, remark.as_str()), (ApplicationStatus::Stopped, "Its workflow was stopped by an operator."));
+        let (_, remark) = ended(&ExecutionStatus::Aborted, Some("Operator"), Some("Sent twice."));
+        assert_eq!(remark, "Its workflow was stopped by an operator (Operator: Sent twice).");
+        let trace = "x".repeat(400);
+        let (status, remark) = ended(&ExecutionStatus::Failed, Some("States.Runtime"), Some(&trace));
         assert_eq!(status, ApplicationStatus::NeedsAttention);
-        assert_eq!(remark, "Its workflow failed: States.Runtime.");
+        assert_eq!(remark, format!("Its workflow failed: States.Runtime: {}….", "x".repeat(300)));
+        assert_eq!(ended(&ExecutionStatus::Failed, None, None).1, "Its workflow failed: no error was given.");
     }
 
     #[test]

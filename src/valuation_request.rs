@@ -54,6 +54,14 @@ impl ValuationRequests {
     pub async fn request(&self, payload: Value) -> Result<Value, FunctionFailure> {
         let payload: Payload = functions::read(payload)?;
         functions::check(&payload.loan_application)?;
+        if let Some(before) = self.applications.get(&payload.loan_application.application_reference).await?
+            && before.application != payload.loan_application
+        {
+            return Err(FunctionFailure::InvalidApplication(format!(
+                "an application with reference {} exists already, with other details",
+                before.application.application_reference
+            )));
+        }
         let now = timestamp::now();
         let task = PausedTask {
             id: PausedTaskId::of(&payload.task_token),

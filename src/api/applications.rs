@@ -157,7 +157,7 @@ fn show(record: &Record) -> Value {
     members.insert("status".into(), json!(record.status.to_string()));
     members.insert("statusKey".into(), json!(record.status.key()));
     members.insert("executionArn".into(), json!(record.execution_arn));
-    members.insert("valuation".into(), json!(record.valuation));
+    members.insert("valuation".into(), json!(record.valuation.as_ref().map(valuation)));
     members.insert("loanToValue".into(), json!(record.loan_to_value));
     members.insert("decision".into(), json!(decision));
     members.insert("remark".into(), json!(record.remark));
@@ -167,9 +167,28 @@ fn show(record: &Record) -> Value {
     shown
 }
 
+/// A valuation as whoever valued gave it, its value in pounds; but no float, which would invite rounding.
+fn valuation(taken: &Value) -> Value {
+    let mut shown = taken.clone();
+    let is_float = taken["propertyValue"].as_number().is_some_and(serde_json::Number::is_f64);
+    if let Some(value) = crate::callbacks::pounds(&taken["propertyValue"]).filter(|_| is_float) {
+        shown["propertyValue"] = json!(value);
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_shown_as_it_was_given_and_never_as_a_float() {
+        for (given, shown) in
+            [(json!(666_000), json!(666_000)), (json!("1.50"), json!("1.50")), (json!(123456.7), json!("123456.70"))]
+        {
+            assert_eq!(valuation(&json!({ "propertyValue": given }))["propertyValue"], shown);
+        }
+    }
 
     #[test]
     fn what_no_form_has_checked_is_checked() {

@@ -43,11 +43,18 @@ async fn a_task_that_was_answered_in_step_functions_is_waited_for_no_more_and_th
 #[tokio::test]
 async fn what_an_operator_stops_is_told_as_stopped_and_no_deadline_as_passed() {
     let (desk, _valuer, execution) = waiting_desk().await;
-    desk.step_functions().stop_execution().execution_arn(&execution).send().await.expect("it runs");
+    desk.step_functions()
+        .stop_execution()
+        .execution_arn(&execution)
+        .error("Operator")
+        .cause("Sent twice")
+        .send()
+        .await
+        .expect("it runs");
     // The workflow's page looks at the execution itself.
     Browser::new(&desk).open("/applications/app-ref?tab=workflow").await;
     let stopped = desk.until("app-ref", "Stopped").await;
-    assert_eq!(stopped["remark"], "Its workflow was stopped by an operator.");
+    assert_eq!(stopped["remark"], "Its workflow was stopped by an operator (Operator: Sent twice).");
     until_nothing_waits(&desk).await;
     let story = Browser::new(&desk).open("/applications/app-ref").await.words();
     assert!(!story.contains("did not answer in time"), "{story}");
@@ -77,4 +84,47 @@ async fn an_execution_whose_amount_is_no_number_fails_at_once_and_says_why() {
     let ended = desk.ended(&execution).await;
     assert_eq!(ended.error.as_deref(), Some("InvalidApplication"));
     assert!(ended.cause.as_deref().is_some_and(|cause| cause.contains("loanAmount")), "{:?}", ended.cause);
+}
+
+#[tokio::test]
+async fn an_execution_with_the_reference_of_another_application_fails_and_leaves_that_one_alone() {
+    let (desk, _valuer, execution) = waiting_desk().await;
+    let other = desk.start_execution("another", &seed("app-ref", "12")).await;
+    let ended = desk.ended(&other).await;
+    assert_eq!(ended.error.as_deref(), Some("InvalidApplication"));
+    let cause = "an application with reference app-ref exists already, with other details";
+    assert!(ended.cause.as_deref().is_some_and(|told| told.contains(cause)), "{:?}", ended.cause);
+    let application = desk.application("app-ref").await;
+    assert_eq!(application["property"]["nameOrNumber"], "999");
+    assert_eq!(application["executionArn"], execution.as_str());
+}
+
+#[tokio::test]
+async fn an_amount_that_is_null_is_none() {
+    let valuer = Valuer::open().await;
+    let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
+    let mut application = seed("null", "null");
+    application["loanAmount"] = json!(null);
+    desk.start_execution("null", &application).await;
+    assert_eq!(valuer.known_to(&desk, "null").await.answer(&desk, 666_000).await.status, 200);
+    desk.until("null", "Valued").await;
+}
+
+#[tokio::test]
+async fn who_was_asked_before_a_redrive_waits_no_more() {
+    let (desk, valuer, execution) = waiting_desk().await;
+    valuer.known_to(&desk, "999").await.fails(&desk).await;
+    desk.until("app-ref", "Waiting for manual valuation").await;
+    let step_functions = desk.step_functions();
+    step_functions.stop_execution().execution_arn(&execution).send().await.expect("it runs");
+    // Tasks are told from those before a redrive by the second.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    step_functions.redrive_execution().execution_arn(&execution).send().await.expect("it was stopped");
+    eventually("asked again", async || (desk.task_tokens(&execution).await.len() == 3).then_some(())).await;
+    let desk = desk.kill_and_start_again().await;
+    eventually("one waits", async || {
+        let page = Browser::new(&desk).open("/waiting").await;
+        (page.html.matches("Value it").count() == 1).then_some(())
+    })
+    .await;
 }

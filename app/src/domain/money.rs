@@ -19,6 +19,8 @@ pub enum MoneyError {
     NotAnAmount,
     #[error("enter pounds and pence with at most two digits after the point, like 250000.50")]
     TooManyDecimals,
+    #[error("put a comma before every three digits, or none, like 250,000 or 250000")]
+    Commas,
     #[error("enter an amount below £1,000,000,000")]
     TooLarge,
 }
@@ -88,7 +90,10 @@ impl FromStr for Money {
     type Err = MoneyError;
 
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let text: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '£' | ',')).collect();
+        let text = text.trim();
+        let text = text.strip_prefix('£').unwrap_or(text);
+        let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        let text = without_commas(&text)?;
         let text = text.strip_suffix('.').unwrap_or(&text);
         let significant = text.trim_start_matches('0');
         match significant.chars().next() {
@@ -97,6 +102,18 @@ impl FromStr for Money {
             _ => Self::from_decimal(significant),
         }
     }
+}
+
+/// Commas stand before every three digits, or nowhere: `12,34` may be meant as `12.34`.
+fn without_commas(text: &str) -> Result<String, MoneyError> {
+    let (pounds, pence) = text.split_once('.').map_or((text, ""), |(pounds, pence)| (pounds, pence));
+    let mut groups = pounds.split(',');
+    let first = groups.next().unwrap_or_default();
+    let is_grouped = pounds.contains(',');
+    if pence.contains(',') || is_grouped && (!(1..=3).contains(&first.len()) || groups.any(|group| group.len() != 3)) {
+        return Err(MoneyError::Commas);
+    }
+    Ok(text.replace(',', ""))
 }
 
 impl Serialize for Money {
@@ -139,6 +156,7 @@ mod tests {
         for (typed, pence) in [
             ("250000", 25_000_000),
             ("£250,000", 25_000_000),
+            ("£ 1,250,000", 125_000_000),
             ("250 000.5", 25_000_050),
             (" 0.01 ", 1),
             ("007", 700),
@@ -150,6 +168,11 @@ mod tests {
         for (typed, error) in [
             ("", MoneyError::NotAnAmount),
             ("-5", MoneyError::NotAnAmount),
+            ("12,34", MoneyError::Commas),
+            ("1,00,000", MoneyError::Commas),
+            (",500", MoneyError::Commas),
+            ("1000,000", MoneyError::Commas),
+            ("1.5,0", MoneyError::Commas),
             ("a lot", MoneyError::NotAnAmount),
             ("1.234", MoneyError::TooManyDecimals),
             ("1000000000", MoneyError::TooLarge),

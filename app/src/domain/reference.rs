@@ -13,8 +13,15 @@ use serde::{Deserialize, Serialize};
 pub struct ApplicationReference(String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a reference has 1 to 80 letters, digits, hyphens or underscores, like LN-2041")]
-pub struct ReferenceError;
+pub enum ReferenceError {
+    #[error("a reference has 1 to 80 letters, digits, hyphens or underscores, like LN-2041")]
+    NotPlain,
+    #[error("choose another reference: `{RESERVED}` is where a new application is begun")]
+    Reserved,
+}
+
+/// The desk's address of an application ends with its reference; this one is taken by the form.
+const RESERVED: &str = "new";
 
 impl ApplicationReference {
     pub fn as_str(&self) -> &str {
@@ -28,11 +35,10 @@ impl FromStr for ApplicationReference {
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let text = text.trim();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        if (1..=80).contains(&text.len()) && text.chars().all(plain) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ReferenceError)
+        if !(1..=80).contains(&text.len()) || !text.chars().all(plain) {
+            return Err(ReferenceError::NotPlain);
         }
+        if text == RESERVED { Err(ReferenceError::Reserved) } else { Ok(Self(text.to_owned())) }
     }
 }
 
@@ -65,7 +71,9 @@ mod tests {
         assert_eq!("app-ref".parse::<ApplicationReference>().unwrap().as_str(), "app-ref");
         assert_eq!(" LN_2041 ".parse::<ApplicationReference>().unwrap().as_str(), "LN_2041");
         for wrong in ["", "a b", "ä", "a/b", &"x".repeat(81)] {
-            assert_eq!(wrong.parse::<ApplicationReference>(), Err(ReferenceError), "{wrong}");
+            assert_eq!(wrong.parse::<ApplicationReference>(), Err(ReferenceError::NotPlain), "{wrong}");
         }
+        assert_eq!("new".parse::<ApplicationReference>(), Err(ReferenceError::Reserved));
+        assert!("New".parse::<ApplicationReference>().is_ok());
     }
 }

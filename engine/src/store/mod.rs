@@ -102,6 +102,7 @@ impl Store {
         after_commit: Arc<dyn AfterCommit>,
     ) -> Result<Self, OpenError> {
         let opened = open::open(path)?;
+        open::belongs(&opened.connection, path, &options)?;
         let signer = Signer::new(&opened.signing_key);
         let readers = readers::Readers::new(path);
         let world = transaction::World { options, signer: signer.clone(), clock, run: opened.run };

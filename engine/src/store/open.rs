@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::token::Signer;
+use crate::{Options, token::Signer};
 
 /// "ASLE": tells our files from other SQLite databases.
 const APPLICATION: i32 = 0x4153_4c45;
@@ -36,6 +36,11 @@ pub enum OpenError {
          use that version, or another data folder"
     )]
     Older { path: String, found: i32 },
+    #[error(
+        "cannot open {path}: it is of account {account_id} in region {region}, and the ARNs in it say so; open it with \
+         these, or use another data folder"
+    )]
+    Elsewhere { path: String, account_id: String, region: String },
     #[error("cannot open {path}: it is damaged ({what}); put back a copy of the data folder")]
     Damaged { path: String, what: String },
 }
@@ -100,6 +105,25 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     Ok(Opened { connection, signing_key, run, lock })
 }
 
+/// The ARNs that have been given out hold account and region: with others nothing of what is stored would be found.
+pub(super) fn belongs(connection: &Connection, path: &Path, options: &Options) -> Result<(), OpenError> {
+    let shown = path.display().to_string();
+    let wrong = |error: rusqlite::Error| OpenError::Storage { path: shown.clone(), source: error.into() };
+    connection
+        .execute(
+            "UPDATE engine SET account_id = ?, region = ? WHERE account_id IS NULL",
+            [&options.account_id, &options.region],
+        )
+        .map_err(wrong)?;
+    let (account_id, region): (String, String) = connection
+        .query_row("SELECT account_id, region FROM engine", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(wrong)?;
+    if (&account_id, &region) == (&options.account_id, &options.region) {
+        return Ok(());
+    }
+    Err(OpenError::Elsewhere { path: shown, account_id, region })
+}
+
 /// How long to wait for one that is just closing.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -152,7 +176,11 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
 /// Brings schema 2 up to this one.
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    transaction.execute_batch("ALTER TABLE map_run ADD COLUMN result_writing TEXT")?;
+    transaction.execute_batch(
+        "ALTER TABLE map_run ADD COLUMN result_writing TEXT;
+         ALTER TABLE engine ADD COLUMN account_id TEXT;
+         ALTER TABLE engine ADD COLUMN region TEXT",
+    )?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
@@ -189,6 +217,23 @@ mod tests {
         drop(first);
         let second = open(&path).unwrap();
         assert_eq!((second.signing_key, second.run), (key, 2));
+    }
+
+    #[test]
+    fn a_file_stays_with_the_account_and_region_that_its_arns_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let opened = open(&path).unwrap();
+        let at = |account_id: &str, region: &str| {
+            let options = Options { account_id: account_id.into(), region: region.into() };
+            belongs(&opened.connection, &path, &options).map_err(|error| error.to_string())
+        };
+        assert_eq!(at("000000000000", "eu-west-2"), Ok(()));
+        assert_eq!(at("000000000000", "eu-west-2"), Ok(()));
+        for (account_id, region) in [("000000000000", "us-east-1"), ("111111111111", "eu-west-2")] {
+            let refused = at(account_id, region).unwrap_err();
+            assert!(refused.contains("it is of account 000000000000 in region eu-west-2"), "{refused}");
+        }
     }
 
     #[test]

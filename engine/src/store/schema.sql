@@ -4,7 +4,10 @@ CREATE TABLE engine (
     -- Signs task tokens and page tokens.
     signing_key BLOB NOT NULL,
     -- Counts how often the database was opened: calls that an earlier run left unanswered are made again.
-    run INTEGER NOT NULL
+    run INTEGER NOT NULL,
+    -- Whose the ARNs are that were given out.
+    account_id TEXT,
+    region TEXT
 ) STRICT;
 
 -- The text of definitions, once each, however many revisions share it.
