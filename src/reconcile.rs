@@ -97,6 +97,7 @@ impl Reconciler {
 
     async fn close(&self, task: &PausedTask, state: State) -> Result<(), AwsError> {
         self.paused.close(&task.id, state).await?;
+        self.applications.goes_on(task).await;
         self.applications.touch(task).await
     }
 

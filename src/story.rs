@@ -200,6 +200,7 @@ fn tell_outcome(record: &Record) -> Option<StoryEntry> {
         ApplicationStatus::Stopped => (StoryKind::Stopped, remark("Its workflow was stopped by an operator")),
         ApplicationStatus::Submitted
         | ApplicationStatus::WaitingForValuation
+        | ApplicationStatus::InProgress
         | ApplicationStatus::WaitingForManualValuation => return None,
     };
     Some(entry(at, kind, text))

@@ -149,7 +149,11 @@ impl WorkItems {
             }
         };
         let answer = Answer { says, by: Some(by.to_owned()), callback: None, at: timestamp::now() };
-        self.paused.answer(&task.id, answer).await
+        let answered = self.paused.answer(&task.id, answer).await?;
+        if let Answered::Resumed(task) = &answered {
+            self.applications.goes_on(task).await;
+        }
+        Ok(answered)
     }
 
     /// What the page shows of an item. `valuation_timeout` is told when it was the service that was too slow.

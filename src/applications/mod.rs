@@ -110,6 +110,25 @@ impl Applications {
         self.touch_if_mine(update, &task.execution_arn).await
     }
 
+    /// Nobody answers `task` any more. Its application waits for it no longer, unless its execution has already ended,
+    /// or waits for another. That is only told to people: when it fails, nothing else has.
+    pub async fn goes_on(&self, task: &PausedTask) {
+        let update = self
+            .update(&task.application_reference)
+            .update_expression("SET #status = :status, updatedAt = :now REMOVE waitingId, waitingSince, waitingUntil")
+            .condition_expression("executionArn = :arn AND waitingId = :id AND #status IN (:service, :staff)")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", text(ApplicationStatus::InProgress.key()))
+            .expression_attribute_values(":service", text(ApplicationStatus::WaitingForValuation.key()))
+            .expression_attribute_values(":staff", text(ApplicationStatus::WaitingForManualValuation.key()))
+            .expression_attribute_values(":now", time(timestamp::now()))
+            .expression_attribute_values(":arn", text(&task.execution_arn))
+            .expression_attribute_values(":id", text(task.id.as_str()));
+        if let Err(error) = self.write_if(update).await {
+            tracing::warn!(application = %task.application_reference, %error, "cannot note that it waits no more");
+        }
+    }
+
     /// Something happened to the application that its page shows.
     pub async fn touch(&self, task: &PausedTask) -> Result<(), AwsError> {
         let update = self.update(&task.application_reference).update_expression("SET updatedAt = :now");

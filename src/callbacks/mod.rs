@@ -102,9 +102,12 @@ impl Callbacks {
             application = callback.application_reference,
             "callback settled"
         );
-        if let Some(task) = task.filter(|_| callback.outcome != Outcome::Accepted) {
-            // An accepted one changes the application by itself, through the workflow.
-            self.applications.touch(&task).await?;
+        if let Some(task) = task {
+            if callback.outcome == Outcome::Accepted {
+                self.applications.goes_on(&task).await;
+            } else {
+                self.applications.touch(&task).await?;
+            }
         }
         Ok(callback)
     }

@@ -128,3 +128,30 @@ async fn who_was_asked_before_a_redrive_waits_no_more() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_workflow_that_does_more_after_the_valuation_waits_for_the_valuer_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let workflows = concat!(env!("CARGO_MANIFEST_DIR"), "/infra");
+    for name in ["loan-processing.asl.json", "mock-valuation.asl.json"] {
+        std::fs::copy(format!("{workflows}/{name}"), folder.path().join(name)).expect("the desk's own workflow");
+    }
+    let path = folder.path().join("loan-processing.asl.json");
+    let mut workflow: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    workflow["States"]["RequestValuation"]["Next"] = json!("CoolDown");
+    workflow["States"]["CoolDown"] = json!({ "Type": "Wait", "Seconds": 3600, "Next": "WasAnAmountAskedFor" });
+    std::fs::write(&path, workflow.to_string()).unwrap();
+
+    let valuer = Valuer::open().await;
+    let desk = Setup::new()
+        .with("--valuation-service-url", &valuer.url)
+        .with("--workflow-dir", folder.path().display().to_string())
+        .start()
+        .await;
+    desk.submit(&seed("app-ref", "999")).await;
+    assert_eq!(valuer.known_to(&desk, "999").await.answer(&desk, 666_000).await.status, 200);
+    desk.until("app-ref", "In progress").await;
+    let page = Browser::new(&desk).open("/applications/app-ref").await.words();
+    assert!(page.contains("The valuation service valued the property at £666,000"), "{page}");
+    assert!(!page.contains("Waiting for"), "{page}");
+}

@@ -29,6 +29,7 @@ fn glyph(status: ApplicationStatus) -> Glyph {
         ApplicationStatus::Submitted => Glyph::Send,
         ApplicationStatus::WaitingForValuation => Glyph::Clock,
         ApplicationStatus::WaitingForManualValuation => Glyph::Person,
+        ApplicationStatus::InProgress => Glyph::ArrowRight,
         ApplicationStatus::Valued => Glyph::Document,
         ApplicationStatus::Approved => Glyph::Check,
         ApplicationStatus::Referred => Glyph::Scales,

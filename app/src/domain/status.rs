@@ -14,6 +14,8 @@ pub enum ApplicationStatus {
     WaitingForValuation,
     /// The service did not give a value; paused on a member of staff.
     WaitingForManualValuation,
+    /// Whoever it waited for has answered, or let the time pass, and its execution goes on.
+    InProgress,
     /// Ended with a valuation; no loan amount was given, so there was nothing to decide.
     Valued,
     Approved,
@@ -36,10 +38,11 @@ pub enum Tone {
 }
 
 impl ApplicationStatus {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Submitted,
         Self::WaitingForValuation,
         Self::WaitingForManualValuation,
+        Self::InProgress,
         Self::Valued,
         Self::Approved,
         Self::Referred,
@@ -54,6 +57,7 @@ impl ApplicationStatus {
             Self::Submitted => "submitted",
             Self::WaitingForValuation => "waiting_for_valuation",
             Self::WaitingForManualValuation => "waiting_for_manual_valuation",
+            Self::InProgress => "in_progress",
             Self::Valued => "valued",
             Self::Approved => "approved",
             Self::Referred => "referred",
@@ -69,7 +73,7 @@ impl ApplicationStatus {
 
     pub fn tone(self) -> Tone {
         match self {
-            Self::Submitted | Self::Valued | Self::Stopped => Tone::Neutral,
+            Self::Submitted | Self::InProgress | Self::Valued | Self::Stopped => Tone::Neutral,
             Self::WaitingForValuation | Self::WaitingForManualValuation | Self::Referred => Tone::Waiting,
             Self::Approved => Tone::Good,
             Self::Declined | Self::NeedsAttention => Tone::Bad,
@@ -83,7 +87,7 @@ impl ApplicationStatus {
 
     /// Whether its execution still runs.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Submitted | Self::WaitingForValuation | Self::WaitingForManualValuation)
+        matches!(self, Self::Submitted | Self::WaitingForValuation | Self::WaitingForManualValuation | Self::InProgress)
     }
 }
 
@@ -93,6 +97,7 @@ impl fmt::Display for ApplicationStatus {
             Self::Submitted => "Submitted",
             Self::WaitingForValuation => "Waiting for valuation",
             Self::WaitingForManualValuation => "Waiting for manual valuation",
+            Self::InProgress => "In progress",
             Self::Valued => "Valued",
             Self::Approved => "Approved",
             Self::Referred => "Referred to an underwriter",
