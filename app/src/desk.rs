@@ -211,8 +211,6 @@ pub struct ApplicationPage {
     pub rows: Vec<ApplicationRow>,
     /// For [`ApplicationQuery::after`]; `None` on the last page.
     pub next: Option<String>,
-    /// There are more than can be sorted: only this many, the newest, have been.
-    pub sorted_only: Option<usize>,
 }
 
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 mod callbacks;
 mod crashes;
 mod endpoints;
+mod figures;
 mod manual_valuations;
 mod operating;
 mod past_the_desk;

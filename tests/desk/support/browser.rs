@@ -101,6 +101,12 @@ impl Page {
         link.unwrap_or_else(|| panic!("no link {text:?}: {}", self.words())).attribute("href").to_owned()
     }
 
+    /// What pictures are called for those who do not see them.
+    pub fn labels(&self) -> Vec<String> {
+        let pictures = html::tags(&self.html).into_iter().filter(|tag| tag.attribute("role") == "img");
+        pictures.map(|tag| tag.attribute("aria-label").to_owned()).collect()
+    }
+
     /// What stands in a field of a form.
     pub fn field(&self, form: &str, name: &str) -> String {
         let (_, fields) = self.form(form);
