@@ -2,11 +2,11 @@
 
 use app::{
     desk::{
-        About, Actor, ApplicationPage, ApplicationQuery, ApplicationView, Desk, DeskError, Figures,
+        About, Actor, ApplicationPage, ApplicationQuery, ApplicationRow, ApplicationView, Desk, DeskError, Figures,
         ManualValuationAnswer, ManualValuationView, PreviousValuation, Submission, Valuation, ValuationSource,
-        WaitingItem, WorkflowView,
+        WaitingCount, WaitingOn, WaitingPage, WorkflowView,
     },
-    domain::{ApplicationReference, LoanApplication},
+    domain::{ApplicationReference, ApplicationStatus, LoanApplication},
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -91,13 +91,27 @@ impl Desk for LoanDesk {
         Ok(Some(view))
     }
 
-    async fn waiting(&self) -> Result<Vec<WaitingItem>, DeskError> {
-        let tasks = self.paused.waiting().await.map_err(unavailable)?;
-        Ok(tasks.iter().map(PausedTask::waiting_item).collect())
+    async fn newest(
+        &self,
+        status: Option<ApplicationStatus>,
+        at_most: usize,
+    ) -> Result<Vec<ApplicationRow>, DeskError> {
+        let (records, _) = self.applications.newest(status, None, at_most).await.map_err(unavailable)?;
+        Ok(records.iter().map(Record::row).collect())
     }
 
-    async fn waiting_count(&self) -> Result<usize, DeskError> {
-        self.paused.waiting_count().await.map_err(unavailable)
+    async fn waiting(
+        &self,
+        on: Option<WaitingOn>,
+        after: Option<&str>,
+        at_most: usize,
+    ) -> Result<WaitingPage, DeskError> {
+        let (tasks, next) = self.paused.waiting(on, after, at_most).await.map_err(unavailable)?;
+        Ok(WaitingPage { items: tasks.iter().map(PausedTask::waiting_item).collect(), next })
+    }
+
+    async fn waiting_count(&self, on: Option<WaitingOn>) -> Result<WaitingCount, DeskError> {
+        self.paused.waiting_count(on).await.map_err(unavailable)
     }
 
     async fn figures(&self) -> Result<Figures, DeskError> {

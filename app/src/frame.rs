@@ -146,12 +146,12 @@ fn WaitingCount() -> impl IntoView {
     let desk = request::desk();
     Suspend::new(async move {
         let count = match desk {
-            Some(desk) => desk.waiting_count().await.ok(),
+            Some(desk) => desk.waiting_count(None).await.ok(),
             None => None,
         };
         view! {
             <span class="count" data-live="waiting-count">
-                {count.filter(|count| *count > 0)}
+                {count.filter(|count| count.counted > 0).map(|count| count.to_string())}
             </span>
         }
     })

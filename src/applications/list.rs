@@ -10,7 +10,7 @@ use super::{
 use crate::{
     aws::AwsError,
     figures::Lifespan,
-    item::{Read, text, time},
+    item::{Read, one_more_than, text, time},
     timestamp,
 };
 
@@ -41,7 +41,7 @@ impl Applications {
     ) -> Result<Page, AwsError> {
         let words = words(search);
         let (records, has_more) = if words.is_empty() && sort == Sort::Newest {
-            self.newest(status, after).await?
+            self.newest(status, after, PAGE).await?
         } else {
             self.look(|register| found(register, &words, status, sort, after.as_ref())).await?
         };
@@ -49,11 +49,12 @@ impl Applications {
         Ok(Page { records, next })
     }
 
-    /// A page in the order in which the indexes have them.
-    async fn newest(
+    /// At most so many, the newest first, and whether there are more.
+    pub async fn newest(
         &self,
         status: Option<ApplicationStatus>,
         after: Option<Cursor>,
+        at_most: usize,
     ) -> Result<(Vec<Record>, bool), AwsError> {
         let (index, partition) = match status {
             None => (&TABLE.indexes[0], KIND),
@@ -69,8 +70,7 @@ impl Applications {
             .expression_attribute_names("#partition", index.partition)
             .expression_attribute_values(":partition", text(partition))
             .scan_index_forward(false)
-            // One more than a page, to know whether there is a next one.
-            .limit(PAGE as i32 + 1);
+            .limit(one_more_than(at_most));
         if let Some(after) = after {
             query = query
                 .exclusive_start_key(index.partition, text(partition))
@@ -79,8 +79,8 @@ impl Applications {
         }
         let records: Result<Vec<Record>, AwsError> = query.send().await?.items().iter().map(record::read).collect();
         let mut records = records?;
-        let has_more = records.len() > PAGE;
-        records.truncate(PAGE);
+        let has_more = records.len() > at_most;
+        records.truncate(at_most);
         Ok((records, has_more))
     }
 

@@ -8,6 +8,7 @@ mod crashes;
 mod endpoints;
 mod figures;
 mod manual_valuations;
+mod many;
 mod operating;
 mod past_the_desk;
 mod secrets;

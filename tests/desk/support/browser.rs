@@ -94,6 +94,12 @@ impl Page {
         html::words(&self.html)
     }
 
+    /// Where each link leads.
+    pub fn links(&self) -> Vec<String> {
+        let links = html::tags(&self.html).into_iter().filter(|tag| tag.name == "a");
+        links.map(|tag| tag.attribute("href").to_owned()).collect()
+    }
+
     /// Where the first link leads whose text begins so.
     pub fn link(&self, text: &str) -> String {
         let tags = html::tags(&self.html);

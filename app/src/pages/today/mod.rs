@@ -9,7 +9,7 @@ use self::figures::FiguresPanel;
 use super::{problem::or_problem, waiting::WaitingTable};
 use crate::{
     components::{ApplicationTable, Glyph, Icon, NoticeBanner},
-    desk::{ApplicationQuery, ApplicationRow, Desk, DeskError, Figures, WaitingItem, WaitingOn},
+    desk::{ApplicationRow, Desk, DeskError, Figures, WaitingCount, WaitingItem, WaitingOn},
     domain::ApplicationStatus,
     request,
 };
@@ -32,10 +32,12 @@ pub fn TodayPage() -> impl IntoView {
 }
 
 struct Day {
-    /// What staff must answer, soonest deadline first.
+    /// What staff must answer first, soonest deadline first.
     to_answer: Vec<WaitingItem>,
-    /// How many wait on somebody else.
-    on_others: usize,
+    /// How many wait on staff.
+    on_staff: WaitingCount,
+    /// How many wait on anybody.
+    waiting: WaitingCount,
     /// Applications whose workflow failed.
     failed: Vec<ApplicationRow>,
     newest: Vec<ApplicationRow>,
@@ -44,24 +46,29 @@ struct Day {
 
 impl Day {
     async fn of(desk: &dyn Desk) -> Result<Self, DeskError> {
-        let (to_answer, others): (Vec<_>, Vec<_>) =
-            desk.waiting().await?.into_iter().partition(|item| item.on == WaitingOn::Staff);
-        let failed = ApplicationQuery { status: Some(ApplicationStatus::NeedsAttention), ..Default::default() };
-        let failed = desk.applications(&failed).await?.rows;
-        let mut newest = desk.applications(&ApplicationQuery::default()).await?.rows;
-        newest.truncate(NEWEST);
-        Ok(Self { to_answer, on_others: others.len(), failed, newest, figures: desk.figures().await? })
+        let attention = Some(ApplicationStatus::NeedsAttention);
+        Ok(Self {
+            to_answer: desk.waiting(Some(WaitingOn::Staff), None, MOST).await?.items,
+            on_staff: desk.waiting_count(Some(WaitingOn::Staff)).await?,
+            waiting: desk.waiting_count(None).await?,
+            // One more than is shown says that there are more.
+            failed: desk.newest(attention, MOST + 1).await?,
+            newest: desk.newest(None, NEWEST).await?,
+            figures: desk.figures().await?,
+        })
     }
 }
 
 #[component]
 fn Today(day: Day) -> impl IntoView {
     let nothing = day.to_answer.is_empty() && day.failed.is_empty();
-    let waiting = day.to_answer.len() + day.on_others;
-    let on_others = match day.on_others {
-        0 => None,
-        1 => Some("1 application waits on the valuation service.".to_owned()),
-        count => Some(format!("{count} applications wait on the valuation service.")),
+    let on_others = day.waiting.counted.saturating_sub(day.on_staff.counted);
+    let on_others = match (on_others, day.waiting.has_more) {
+        // Too many to tell how many of them are whose.
+        (_, true) => None,
+        (0, false) => None,
+        (1, false) => Some("1 application waits on the valuation service.".to_owned()),
+        (count, false) => Some(format!("{count} applications wait on the valuation service.")),
     };
     view! {
         <Title text="Today"/>
@@ -72,9 +79,9 @@ fn Today(day: Day) -> impl IntoView {
         <NoticeBanner/>
         <div data-live="today">
             {nothing.then(|| view! { <NothingToDo on_others=on_others.clone()/> })}
-            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer on_others/> })}
+            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer count=day.on_staff on_others/> })}
             {(!day.failed.is_empty()).then(|| view! { <Failed rows=day.failed/> })}
-            <FiguresPanel figures=day.figures waiting/>
+            <FiguresPanel figures=day.figures waiting=day.waiting/>
             {(!day.newest.is_empty())
                 .then(|| {
                     view! {
@@ -105,10 +112,8 @@ fn NothingToDo(on_others: Option<String>) -> impl IntoView {
 }
 
 #[component]
-fn ToAnswer(mut items: Vec<WaitingItem>, on_others: Option<String>) -> impl IntoView {
-    let count = items.len();
-    items.truncate(MOST);
-    let rest = (count > MOST).then(|| format!("The first {MOST} of {count}."));
+fn ToAnswer(items: Vec<WaitingItem>, count: WaitingCount, on_others: Option<String>) -> impl IntoView {
+    let rest = (count.counted > MOST).then(|| format!("The first {MOST} of {count}."));
     view! {
         <section aria-labelledby="to-answer">
             <h2 id="to-answer">"Waiting for you"</h2>
