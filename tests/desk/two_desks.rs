@@ -100,6 +100,35 @@ async fn a_desk_whose_aws_is_gone_is_alive_but_not_ready_and_its_pages_say_so() 
 }
 
 #[tokio::test]
+async fn what_was_typed_into_a_form_is_kept_while_the_data_cannot_be_reached_and_can_be_sent_again() {
+    let first = Setup::new().start().await;
+    let second = Setup::beside(&first).start().await;
+    let (mut known, mut new) = (Browser::new(&second), Browser::new(&second));
+    // One of them has a visit that is remembered.
+    let form = known.open("/applications/new").await;
+    let form = known.submit(&form, "new-application", &[("reference", "known")]).await;
+    assert!(form.words().contains("There is a problem"), "{}", form.words());
+    let forms = [("known", form), ("new", new.open("/applications/new").await)];
+    let gone = first.kill();
+    let mut pages = Vec::new();
+    for ((reference, form), browser) in forms.into_iter().zip([&mut known, &mut new]) {
+        let typed = [("reference", reference), ("property", "1 \"Quoted\" <Lane> & Co"), ("postcode", "po11ce")];
+        let page = browser.submit_in_vain(&form, "new-application", &typed).await;
+        assert_eq!(page.status, 503, "{reference}");
+        assert!(page.words().contains("What you typed is kept on this page."), "{reference}: {}", page.words());
+        pages.push((reference, page));
+    }
+
+    let _first = gone.start().await;
+    for ((reference, page), browser) in pages.into_iter().zip([&mut known, &mut new]) {
+        let next = browser.submit(&page, "again", &[]).await;
+        assert_eq!(next.path, format!("/applications/{reference}"));
+        let application = second.application(reference).await;
+        assert_eq!(application["property"]["nameOrNumber"], "1 \"Quoted\" <Lane> & Co");
+    }
+}
+
+#[tokio::test]
 async fn a_desk_does_not_open_on_an_aws_that_lacks_something_and_says_what() {
     let first = Setup::new().start().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&first.aws());

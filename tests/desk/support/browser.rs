@@ -57,6 +57,16 @@ impl<'a> Browser<'a> {
         self.open(&next).await
     }
 
+    /// Sends a form that the desk cannot take, and shows what it answers in its place.
+    pub async fn submit_in_vain(&mut self, page: &Page, form: &str, answers: &[(&str, &str)]) -> Page {
+        let (action, mut fields) = page.form(form);
+        fields.extend(answers.iter().map(|(name, answer)| ((*name).to_owned(), (*answer).to_owned())));
+        let request = self.desk.request(Method::POST, &action).form(&fields);
+        let request = request.header("origin", &self.desk.url).header("sec-fetch-site", "same-origin");
+        let answer = self.send(request).await;
+        Page { path: action, status: answer.status, html: answer.body }
+    }
+
     /// Sends a form but does not follow to the page that it leads to; the path of it.
     pub async fn send_only(&mut self, page: &Page, form: &str, answers: &[(&str, &str)]) -> String {
         let (action, mut fields) = page.form(form);
