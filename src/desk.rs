@@ -110,8 +110,8 @@ impl Desk for LoanDesk {
         Ok(WaitingPage { items: tasks.iter().map(PausedTask::waiting_item).collect(), next })
     }
 
-    async fn waiting_count(&self, on: Option<WaitingOn>) -> Result<WaitingCount, DeskError> {
-        self.paused.waiting_count(on).await.map_err(unavailable)
+    async fn waiting_count(&self) -> Result<WaitingCount, DeskError> {
+        self.paused.waiting_count().await.map_err(unavailable)
     }
 
     async fn figures(&self) -> Result<Figures, DeskError> {

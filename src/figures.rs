@@ -61,9 +61,9 @@ struct Count {
     took: Vec<Duration>,
 }
 
-/// How many days after the first one it was; below zero before.
+/// How many days of UTC after the first one it was; below zero before.
 fn days_after(first: Date, at: OffsetDateTime) -> i64 {
-    i64::from(at.to_julian_day()) - i64::from(first.to_julian_day())
+    at.unix_timestamp().div_euclid(24 * 3600) - first.midnight().assume_utc().unix_timestamp().div_euclid(24 * 3600)
 }
 
 fn day_of(counts: &mut [Count], day: i64) -> Option<&mut Count> {

@@ -43,7 +43,7 @@ pub trait Desk: Send + Sync + 'static {
     ) -> Result<WaitingPage, DeskError>;
 
     /// How many rows [`Desk::waiting`] has in all; shown on every page.
-    async fn waiting_count(&self, on: Option<WaitingOn>) -> Result<WaitingCount, DeskError>;
+    async fn waiting_count(&self) -> Result<WaitingCount, DeskError>;
 
     /// The last days in figures.
     async fn figures(&self) -> Result<Figures, DeskError>;
@@ -346,22 +346,26 @@ pub struct WaitingPage {
     pub next: Option<String>,
 }
 
-/// How many wait. Counting ends somewhere, as every page does it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How many wait, on whom. Counting ends at [`WaitingCount::MOST`], as every page does it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WaitingCount {
-    /// At most [`WaitingCount::MOST`].
-    pub counted: usize,
+    pub on_staff: usize,
+    pub on_others: usize,
     pub has_more: bool,
 }
 
 impl WaitingCount {
     pub const MOST: usize = 1000;
+
+    pub fn all(&self) -> usize {
+        self.on_staff + self.on_others
+    }
 }
 
 /// `12`, or `1000+`
 impl std::fmt::Display for WaitingCount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}", self.counted, if self.has_more { "+" } else { "" })
+        write!(f, "{}{}", self.all(), if self.has_more { "+" } else { "" })
     }
 }
 

@@ -153,10 +153,9 @@ fn found(
         status.is_none_or(|status| entry.record.status == status)
             && words.iter().all(|word| entry.search_text.contains(word))
     };
-    let after = after.and_then(|after| register.get(&after.reference)).map(|entry| &entry.record);
-    let records = register.entries().filter(is_meant).map(|entry| &entry.record);
-    let (records, has_more) = order::page(records, sort, after, PAGE);
-    (records.into_iter().cloned().collect(), has_more)
+    let after = after.and_then(|after| register.get(&after.reference));
+    let (entries, has_more) = order::page(register.entries().filter(is_meant), sort, after, PAGE);
+    (entries.into_iter().map(|entry| entry.record.clone()).collect(), has_more)
 }
 
 /// The words of a search.

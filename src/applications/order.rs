@@ -7,31 +7,31 @@ use app::{
     domain::ApplicationStatus,
 };
 
-use super::Record;
+use super::{Record, register::Entry};
 
 /// What a column says of an application, to compare it by. One column has keys of one kind only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Text(String),
+enum Key<'a> {
+    Text(&'a str),
     Number(i128),
 }
 
 struct Place<'a> {
-    key: Option<Key>,
-    record: &'a Record,
+    key: Option<Key<'a>>,
+    entry: &'a Entry,
 }
 
-/// The first `size` of `records` behind `after`, and whether there are more.
+/// The first `size` of `entries` behind `after`, and whether there are more.
 ///
 /// What says nothing in the column comes last, whichever way; what says the same, the newest first.
 pub fn page<'a>(
-    records: impl Iterator<Item = &'a Record>,
+    entries: impl Iterator<Item = &'a Entry>,
     sort: Sort,
-    after: Option<&Record>,
+    after: Option<&Entry>,
     size: usize,
-) -> (Vec<&'a Record>, bool) {
+) -> (Vec<&'a Entry>, bool) {
     let compare = |a: &Place<'a>, b: &Place<'a>| compare(a, b, sort);
-    let mut places: Vec<Place<'_>> = records.map(|record| place(record, sort)).collect();
+    let mut places: Vec<Place<'_>> = entries.map(|entry| place(entry, sort)).collect();
     if let Some(after) = after {
         let after = place(after, sort);
         places.retain(|place| self::compare(place, &after, sort).is_gt());
@@ -43,15 +43,15 @@ pub fn page<'a>(
         places.truncate(size);
     }
     places.sort_unstable_by(compare);
-    (places.into_iter().map(|place| place.record).collect(), has_more)
+    (places.into_iter().map(|place| place.entry).collect(), has_more)
 }
 
-fn place(record: &Record, sort: Sort) -> Place<'_> {
+fn place(entry: &Entry, sort: Sort) -> Place<'_> {
     let key = match sort {
         Sort::Newest => None,
-        Sort::By(column, _) => key(record, column),
+        Sort::By(column, _) => key(entry, column),
     };
-    Place { key, record }
+    Place { key, entry }
 }
 
 fn compare<'a>(a: &Place<'a>, b: &Place<'a>, sort: Sort) -> Ordering {
@@ -62,19 +62,18 @@ fn compare<'a>(a: &Place<'a>, b: &Place<'a>, sort: Sort) -> Ordering {
         (None, Some(_)) => Ordering::Greater,
         (None, None) => Ordering::Equal,
     };
-    let (a, b) = (a.record, b.record);
+    let (a, b) = (&a.entry.record, &b.entry.record);
     let reference = |record: &'a Record| record.application.application_reference.as_str();
     by_key.then_with(|| b.submitted_at.cmp(&a.submitted_at)).then_with(|| reference(a).cmp(reference(b)))
 }
 
-fn key(record: &Record, column: Column) -> Option<Key> {
-    let application = &record.application;
-    let text = |text: &str| Some(Key::Text(text.to_lowercase()));
+fn key(entry: &Entry, column: Column) -> Option<Key<'_>> {
+    let Entry { record, names, .. } = entry;
     match column {
-        Column::Reference => text(application.application_reference.as_str()),
-        Column::Applicant => text(application.applicant.as_deref()?),
-        Column::Property => text(&application.property.name_or_number),
-        Column::Amount => Some(Key::Number(application.loan_amount?.pence().into())),
+        Column::Reference => Some(Key::Text(&names.reference)),
+        Column::Applicant => Some(Key::Text(names.applicant.as_deref()?)),
+        Column::Property => Some(Key::Text(&names.property)),
+        Column::Amount => Some(Key::Number(record.application.loan_amount?.pence().into())),
         // Two decimals is all it has.
         Column::LoanToValue => Some(Key::Number((record.loan_to_value? * 100.0).round() as i128)),
         Column::Status => {
@@ -93,14 +92,14 @@ mod tests {
 
     use super::*;
 
-    fn record(reference: &str, loan_amount: Option<&str>) -> Record {
+    fn entry(reference: &str, loan_amount: Option<&str>) -> Entry {
         let mut application = json!({
             "applicationReference": reference, "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"},
         });
         if let Some(amount) = loan_amount {
             application["loanAmount"] = json!(amount);
         }
-        Record {
+        let record = Record {
             application: serde_json::from_value(application).unwrap(),
             status: ApplicationStatus::Valued,
             submitted_at: datetime!(2026-11-22 10:00 UTC),
@@ -112,15 +111,16 @@ mod tests {
             remark: None,
             valuation: None,
             decided_at: None,
-        }
+        };
+        Entry::new(record, String::new())
     }
 
-    fn references(records: &[&Record]) -> Vec<String> {
-        records.iter().map(|record| record.application.application_reference.to_string()).collect()
+    fn references(entries: &[&Entry]) -> Vec<String> {
+        entries.iter().map(|entry| entry.record.application.application_reference.to_string()).collect()
     }
 
-    fn four() -> [Record; 4] {
-        [record("b", Some("100000")), record("C", None), record("a", Some("90000.50")), record("d", Some("100000"))]
+    fn four() -> [Entry; 4] {
+        [entry("b", Some("100000")), entry("C", None), entry("a", Some("90000.50")), entry("d", Some("100000"))]
     }
 
     fn sorted(column: Column, direction: Direction) -> Vec<String> {
@@ -141,13 +141,13 @@ mod tests {
 
     #[test]
     fn pages_follow_each_other_without_a_gap_or_a_repetition() {
-        let records = four();
+        let entries = four();
         for sort in [Sort::Newest, Sort::By(Column::Amount, Direction::Descending)] {
-            let (whole, has_more) = page(records.iter(), sort, None, 4);
+            let (whole, has_more) = page(entries.iter(), sort, None, 4);
             assert!(!has_more);
-            let (first, has_more) = page(records.iter(), sort, None, 3);
+            let (first, has_more) = page(entries.iter(), sort, None, 3);
             assert!(has_more);
-            let (rest, has_more) = page(records.iter(), sort, first.last().copied(), 3);
+            let (rest, has_more) = page(entries.iter(), sort, first.last().copied(), 3);
             assert!(!has_more);
             assert_eq!(references(&[first, rest].concat()), references(&whole));
         }

@@ -52,6 +52,15 @@ pub(super) struct Entry {
     pub record: Record,
     /// Everything it is searched by, in lower case.
     pub search_text: String,
+    pub names: Names,
+}
+
+/// What applications are sorted by whatever its case, in lower case.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub reference: String,
+    pub applicant: Option<String>,
+    pub property: String,
 }
 
 impl Register {
@@ -94,7 +103,17 @@ impl Register {
 
 impl Entry {
     fn read(item: &Item) -> Result<Self, AwsError> {
-        Ok(Self { record: record::read(item)?, search_text: item.require("searchText")?.to_owned() })
+        Ok(Self::new(record::read(item)?, item.require("searchText")?.to_owned()))
+    }
+
+    pub fn new(record: Record, search_text: String) -> Self {
+        let application = &record.application;
+        let names = Names {
+            reference: application.application_reference.as_str().to_lowercase(),
+            applicant: application.applicant.as_deref().map(str::to_lowercase),
+            property: application.property.name_or_number.to_lowercase(),
+        };
+        Self { record, search_text, names }
     }
 }
 

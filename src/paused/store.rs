@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
         query::builders::QueryFluentBuilder,
         update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     },
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use time::OffsetDateTime;
 
@@ -144,17 +144,20 @@ impl PausedTasks {
         Ok((tasks, next))
     }
 
-    pub async fn waiting_count(&self, on: Option<WaitingOn>) -> Result<WaitingCount, AwsError> {
-        let query = only(self.query_queue(Queue::Open, None), on).select(Select::Count);
-        let mut pages = query.limit(one_more_than(WaitingCount::MOST)).into_paginator().send();
-        let mut count = 0;
-        while let Some(page) = pages.next().await {
-            count += usize::try_from(page?.count).unwrap_or_default();
-            if count > WaitingCount::MOST {
-                return Ok(WaitingCount { counted: WaitingCount::MOST, has_more: true });
+    pub async fn waiting_count(&self) -> Result<WaitingCount, AwsError> {
+        let query = self.query_queue(Queue::Open, None).projection_expression("waitingOn");
+        let mut items = query.limit(one_more_than(WaitingCount::MOST)).into_paginator().items().send();
+        let mut count = WaitingCount::default();
+        while let Some(item) = items.next().await {
+            if count.all() == WaitingCount::MOST {
+                return Ok(WaitingCount { has_more: true, ..count });
+            }
+            match read_waiting_on(&item?)? {
+                WaitingOn::Staff => count.on_staff += 1,
+                WaitingOn::ValuationService => count.on_others += 1,
             }
         }
-        Ok(WaitingCount { counted: count, has_more: false })
+        Ok(count)
     }
 
     /// What nobody has answered and whose deadline has passed at `now`.
@@ -370,11 +373,6 @@ fn write(task: &PausedTask, token: &TaskToken, queue: Queue) -> Item {
 }
 
 pub(super) fn read(item: &Item) -> Result<PausedTask, AwsError> {
-    let on = match item.require("waitingOn")? {
-        "valuation_service" => WaitingOn::ValuationService,
-        "staff" => WaitingOn::Staff,
-        _ => return Err(AwsError::corrupt("attribute waitingOn")),
-    };
     let state = match item.require("state")? {
         "requesting" => State::Requesting,
         "open" => State::Open,
@@ -388,7 +386,7 @@ pub(super) fn read(item: &Item) -> Result<PausedTask, AwsError> {
     };
     Ok(PausedTask {
         id: PausedTaskId::from_key(item.require("id")?),
-        on,
+        on: read_waiting_on(item)?,
         application_reference: item.parse("applicationReference")?,
         execution_arn: item.require("executionArn")?.to_owned(),
         application: item.require_json("application")?,
@@ -398,6 +396,14 @@ pub(super) fn read(item: &Item) -> Result<PausedTask, AwsError> {
         failure: item.json("failure")?,
         state,
     })
+}
+
+fn read_waiting_on(item: &Item) -> Result<WaitingOn, AwsError> {
+    match item.require("waitingOn")? {
+        "valuation_service" => Ok(WaitingOn::ValuationService),
+        "staff" => Ok(WaitingOn::Staff),
+        _ => Err(AwsError::corrupt("attribute waitingOn")),
+    }
 }
 
 pub(super) fn read_token(item: &Item) -> Result<TaskToken, AwsError> {

@@ -44,7 +44,7 @@ fn Queue(page: desk::WaitingPage, is_first: bool) -> impl IntoView {
             {if items.is_empty() && is_first {
                 view! {
                     <div class="empty">
-                        <p>"Nothing waits: every application has its answer."</p>
+                        <p>"Nothing waits for an answer."</p>
                         <p><a href="/applications">"All applications"</a></p>
                     </div>
                 }

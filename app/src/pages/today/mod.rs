@@ -2,6 +2,7 @@
 
 mod figures;
 
+use futures_util::future::try_join5;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -21,10 +22,10 @@ const NEWEST: usize = 5;
 
 #[component]
 pub fn TodayPage() -> impl IntoView {
-    let desk = request::desk();
+    let (desk, waiting) = (request::desk(), request::waiting_count());
     Suspend::new(async move {
         let day = match desk {
-            Some(desk) => Day::of(desk.as_ref()).await,
+            Some(desk) => Day::of(desk.as_ref(), waiting).await,
             None => Err(DeskError::Unavailable),
         };
         or_problem(day.map(|day| view! { <Today day/> }.into_any()))
@@ -34,9 +35,6 @@ pub fn TodayPage() -> impl IntoView {
 struct Day {
     /// What staff must answer first, soonest deadline first.
     to_answer: Vec<WaitingItem>,
-    /// How many wait on staff.
-    on_staff: WaitingCount,
-    /// How many wait on anybody.
     waiting: WaitingCount,
     /// Applications whose workflow failed.
     failed: Vec<ApplicationRow>,
@@ -45,30 +43,32 @@ struct Day {
 }
 
 impl Day {
-    async fn of(desk: &dyn Desk) -> Result<Self, DeskError> {
+    async fn of(
+        desk: &dyn Desk,
+        waiting: impl Future<Output = Result<WaitingCount, DeskError>>,
+    ) -> Result<Self, DeskError> {
         let attention = Some(ApplicationStatus::NeedsAttention);
-        Ok(Self {
-            to_answer: desk.waiting(Some(WaitingOn::Staff), None, MOST).await?.items,
-            on_staff: desk.waiting_count(Some(WaitingOn::Staff)).await?,
-            waiting: desk.waiting_count(None).await?,
+        let (to_answer, waiting, failed, newest, figures) = try_join5(
+            desk.waiting(Some(WaitingOn::Staff), None, MOST),
+            waiting,
             // One more than is shown says that there are more.
-            failed: desk.newest(attention, MOST + 1).await?,
-            newest: desk.newest(None, NEWEST).await?,
-            figures: desk.figures().await?,
-        })
+            desk.newest(attention, MOST + 1),
+            desk.newest(None, NEWEST),
+            desk.figures(),
+        )
+        .await?;
+        Ok(Self { to_answer: to_answer.items, waiting, failed, newest, figures })
     }
 }
 
 #[component]
 fn Today(day: Day) -> impl IntoView {
     let nothing = day.to_answer.is_empty() && day.failed.is_empty();
-    let on_others = day.waiting.counted.saturating_sub(day.on_staff.counted);
-    let on_others = match (on_others, day.waiting.has_more) {
+    let on_others = match day.waiting {
         // Too many to tell how many of them are whose.
-        (_, true) => None,
-        (0, false) => None,
-        (1, false) => Some("1 application waits on the valuation service.".to_owned()),
-        (count, false) => Some(format!("{count} applications wait on the valuation service.")),
+        WaitingCount { has_more: true, .. } | WaitingCount { on_others: 0, .. } => None,
+        WaitingCount { on_others: 1, .. } => Some("1 application waits on the valuation service.".to_owned()),
+        WaitingCount { on_others, .. } => Some(format!("{on_others} applications wait on the valuation service.")),
     };
     view! {
         <Title text="Today"/>
@@ -79,7 +79,7 @@ fn Today(day: Day) -> impl IntoView {
         <NoticeBanner/>
         <div data-live="today">
             {nothing.then(|| view! { <NothingToDo on_others=on_others.clone()/> })}
-            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer count=day.on_staff on_others/> })}
+            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer waiting=day.waiting on_others/> })}
             {(!day.failed.is_empty()).then(|| view! { <Failed rows=day.failed/> })}
             <FiguresPanel figures=day.figures waiting=day.waiting/>
             {(!day.newest.is_empty())
@@ -112,8 +112,11 @@ fn NothingToDo(on_others: Option<String>) -> impl IntoView {
 }
 
 #[component]
-fn ToAnswer(items: Vec<WaitingItem>, count: WaitingCount, on_others: Option<String>) -> impl IntoView {
-    let rest = (count.counted > MOST).then(|| format!("The first {MOST} of {count}."));
+fn ToAnswer(items: Vec<WaitingItem>, waiting: WaitingCount, on_others: Option<String>) -> impl IntoView {
+    let rest = match waiting {
+        WaitingCount { has_more: true, .. } => Some(format!("The first {MOST}.")),
+        WaitingCount { on_staff, .. } => (on_staff > MOST).then(|| format!("The first {MOST} of {on_staff}.")),
+    };
     view! {
         <section aria-labelledby="to-answer">
             <h2 id="to-answer">"Waiting for you"</h2>
