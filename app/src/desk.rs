@@ -355,14 +355,14 @@ pub struct WaitingCount {
 }
 
 impl WaitingCount {
-    pub const MOST: usize = 1000;
+    pub const MOST: usize = 500;
 
     pub fn all(&self) -> usize {
         self.on_staff + self.on_others
     }
 }
 
-/// `12`, or `1000+`
+/// `12`, or `500+`
 impl std::fmt::Display for WaitingCount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}", self.all(), if self.has_more { "+" } else { "" })
