@@ -86,7 +86,8 @@ impl Applications {
         };
         let set = "kind = :kind, application = :application, searchText = :searchText, propertyKey = :property, \
                    #status = :status, submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, \
-                   executionArn = :arn, executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, waitingUntil = :until";
+                   executionArn = :arn, executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, \
+                   waitingUntil = :until";
         let update = self
             .update(&task.application_reference)
             // What an execution before had come to, or this one before it was redriven, is not so any more.

@@ -79,25 +79,35 @@ async fn counted(desk: &Desk) -> Bars {
     let day_of = |item: &std::collections::HashMap<_, AttributeValue>, name: &str| {
         item.get(name).map(|at| OffsetDateTime::parse(at.as_s().unwrap(), &Rfc3339).unwrap().date())
     };
-    let lives: Vec<(Date, Option<Date>, String)> = items
+    let decision = ["valued", "approved", "referred", "declined"];
+    let lives: Vec<Life> = items
         .iter()
-        .map(|item| {
-            let submitted = day_of(item, "submittedAt").unwrap();
-            (submitted, day_of(item, "decidedAt"), item["status"].as_s().unwrap().clone())
+        .map(|item| Life {
+            submitted: day_of(item, "submittedAt").unwrap(),
+            ended: day_of(item, "decidedAt"),
+            is_decided: decision.contains(&item["status"].as_s().unwrap().as_str()),
         })
         .collect();
     let today = OffsetDateTime::now_utc().date();
     let days = (0..14).rev().map(|ago| today - Duration::days(ago));
-    let decision = ["valued", "approved", "referred", "declined"];
-    let count = |is_meant: &dyn Fn(Date, Date, Option<Date>, &str) -> bool| {
-        let on = |day| lives.iter().filter(|(from, until, status)| is_meant(day, *from, *until, status)).count();
+    let count = |is_meant: fn(&Life, Date) -> bool| {
+        let on = |day| lives.iter().filter(|life| is_meant(life, day)).count();
         days.clone().map(|day| on(day).to_string()).collect::<Vec<_>>()
     };
     BTreeMap::from([
-        ("Submitted today".to_owned(), count(&|day, from, _, _| from == day)),
-        ("Waiting now".to_owned(), count(&|day, from, until, _| from <= day && until.is_none_or(|until| until > day))),
-        ("Decided today".to_owned(), count(&|day, _, until, status| until == Some(day) && decision.contains(&status))),
+        ("Submitted today".to_owned(), count(|life, day| life.submitted == day)),
+        (
+            "Waiting now".to_owned(),
+            count(|life, day| life.submitted <= day && life.ended.is_none_or(|ended| ended > day)),
+        ),
+        ("Decided today".to_owned(), count(|life, day| life.is_decided && life.ended == Some(day))),
     ])
+}
+
+struct Life {
+    submitted: Date,
+    ended: Option<Date>,
+    is_decided: bool,
 }
 
 /// What a desk shows, and what a plain count gives at that moment: nothing may have happened in between.
