@@ -3,9 +3,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, TimeToLiveSpecification,
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    types::{
+        AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
+        GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
+        TimeToLiveSpecification,
+    },
 };
 
 use crate::{
@@ -43,15 +47,48 @@ fn failed(what: impl ToString) -> impl FnOnce(AwsError) -> DeployError {
     move |source| DeployError::Aws { what: what.to_string(), source }
 }
 
-/// Creates the tables that are missing.
+/// Creates the tables that are missing, and the indexes that a table was created without by an earlier version.
 pub async fn create_tables(aws: &Aws) -> Result<(), DeployError> {
     let existing = table_names(aws).await.map_err(failed("the tables"))?;
     for table in tables::ALL {
-        if !existing.iter().any(|name| name == table.name) {
-            create_table(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
-        }
+        let created = if existing.iter().any(|name| name == table.name) {
+            create_missing_indexes(aws, table).await
+        } else {
+            create_table(aws, table).await
+        };
+        created.map_err(failed(format_args!("the table {}", table.name)))?;
     }
     Ok(())
+}
+
+async fn create_missing_indexes(aws: &Aws, table: &Table) -> Result<(), AwsError> {
+    // One at a time is all that DynamoDB takes.
+    for index in missing_indexes(aws, table).await? {
+        let create = CreateGlobalSecondaryIndexAction::builder()
+            .index_name(index.name)
+            .set_key_schema(Some(keys(index).map_err(AwsError::corrupt)?.into()))
+            .projection(projection(index))
+            .build()
+            .map_err(AwsError::corrupt)?;
+        let mut update = aws
+            .dynamodb
+            .update_table()
+            .table_name(table.name)
+            .global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().create(create).build());
+        for name in [index.partition, index.sort] {
+            update = update.attribute_definitions(attribute(name).map_err(AwsError::corrupt)?);
+        }
+        update.send().await?;
+        tracing::info!(table = table.name, index = index.name, "created");
+    }
+    Ok(())
+}
+
+async fn missing_indexes(aws: &Aws, table: &Table) -> Result<Vec<&'static Index>, AwsError> {
+    let described = aws.dynamodb.describe_table().table_name(table.name).send().await?.table;
+    let existing = described.and_then(|table| table.global_secondary_indexes).unwrap_or_default();
+    let exists = |index: &&Index| existing.iter().any(|known| known.index_name() == Some(index.name));
+    Ok(table.indexes.iter().filter(|index| !exists(index)).collect())
 }
 
 async fn table_names(aws: &Aws) -> Result<Vec<String>, AwsError> {
@@ -64,7 +101,7 @@ async fn table_names(aws: &Aws) -> Result<Vec<String>, AwsError> {
 }
 
 async fn create_table(aws: &Aws, table: &Table) -> Result<(), AwsError> {
-    let built = |error: aws_sdk_dynamodb::error::BuildError| AwsError::corrupt(error);
+    let built = |error: BuildError| AwsError::corrupt(error);
     let mut create = aws
         .dynamodb
         .create_table()
@@ -79,9 +116,7 @@ async fn create_table(aws: &Aws, table: &Table) -> Result<(), AwsError> {
     attributes.sort_unstable();
     attributes.dedup();
     for name in attributes {
-        let attribute =
-            AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
-        create = create.attribute_definitions(attribute.map_err(built)?);
+        create = create.attribute_definitions(attribute(name).map_err(built)?);
     }
     create.send().await?;
     if let Some(attribute) = table.time_to_live {
@@ -91,11 +126,19 @@ async fn create_table(aws: &Aws, table: &Table) -> Result<(), AwsError> {
     Ok(())
 }
 
-fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, aws_sdk_dynamodb::error::BuildError> {
+fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {
     KeySchemaElement::builder().attribute_name(name).key_type(kind).build()
 }
 
-fn global_index(index: &Index) -> Result<GlobalSecondaryIndex, aws_sdk_dynamodb::error::BuildError> {
+fn attribute(name: &str) -> Result<AttributeDefinition, BuildError> {
+    AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()
+}
+
+fn keys(index: &Index) -> Result<[KeySchemaElement; 2], BuildError> {
+    Ok([key(index.partition, KeyType::Hash)?, key(index.sort, KeyType::Range)?])
+}
+
+fn projection(index: &Index) -> Projection {
     let projection = match index.shows {
         Shows::Everything => Projection::builder().projection_type(ProjectionType::All),
         Shows::KeysOnly => Projection::builder().projection_type(ProjectionType::KeysOnly),
@@ -107,11 +150,14 @@ fn global_index(index: &Index) -> Result<GlobalSecondaryIndex, aws_sdk_dynamodb:
                 .set_non_key_attributes(Some(others.map(ToString::to_string).collect()))
         }
     };
+    projection.build()
+}
+
+fn global_index(index: &Index) -> Result<GlobalSecondaryIndex, BuildError> {
     GlobalSecondaryIndex::builder()
         .index_name(index.name)
-        .key_schema(key(index.partition, KeyType::Hash)?)
-        .key_schema(key(index.sort, KeyType::Range)?)
-        .projection(projection.build())
+        .set_key_schema(Some(keys(index)?.into()))
+        .projection(projection(index))
         .build()
 }
 
@@ -184,11 +230,15 @@ pub async fn find(aws: &Aws) -> Result<StateMachines, DeployError> {
     let tables = table_names(aws).await.map_err(failed("the list of tables"))?;
     let machines = state_machines(aws).await.map_err(failed("the list of state machines"))?;
     let arn_of = |name: &str| machines.iter().find(|(known, _)| known == name).map(|(_, arn)| arn.clone());
-    let mut missing: Vec<String> = tables::ALL
-        .iter()
-        .filter(|table| !tables.iter().any(|name| name == table.name))
-        .map(|table| format!("table {}", table.name))
-        .collect();
+    let mut missing = Vec::new();
+    for table in tables::ALL {
+        if !tables.iter().any(|name| name == table.name) {
+            missing.push(format!("table {}", table.name));
+            continue;
+        }
+        let indexes = missing_indexes(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
+        missing.extend(indexes.iter().map(|index| format!("index {} of table {}", index.name, table.name)));
+    }
     match arn_of(LOAN_PROCESSING) {
         Some(loan_processing) if missing.is_empty() => {
             Ok(StateMachines { loan_processing, mock_valuation: arn_of(MOCK_VALUATION) })

@@ -2,13 +2,15 @@
 
 use app::{
     desk::{
-        About, Actor, ApplicationPage, ApplicationQuery, ApplicationView, Desk, DeskError, Figures,
-        ManualValuationAnswer, ManualValuationView, PreviousValuation, Sort, Submission, Valuation, ValuationSource,
-        WaitingItem, WorkflowView,
+        About, Actor, ApplicationPage, ApplicationQuery, ApplicationRow, ApplicationView, Desk, DeskError, Figures,
+        ManualValuationAnswer, ManualValuationView, PreviousValuation, Submission, Valuation, ValuationSource,
+        WaitingCount, WaitingOn, WaitingPage, WorkflowView,
     },
-    domain::{ApplicationReference, LoanApplication},
+    domain::{ApplicationReference, ApplicationStatus, LoanApplication},
 };
 use async_trait::async_trait;
+use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::{
     applications::{Applications, Cursor, Record, SubmitError, Submitted},
@@ -54,17 +56,11 @@ impl Desk for LoanDesk {
     async fn applications(&self, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError> {
         // A cursor that is none leads to the first page.
         let after = query.after.as_deref().and_then(|after| Cursor::decode(after).ok());
-        let page = match query.sort {
-            Sort::Newest => self.applications.list(&query.search, query.status, after).await,
-            Sort::By(column, direction) => {
-                self.applications.sorted(&query.search, query.status, (column, direction), after).await
-            }
-        };
+        let page = self.applications.list(&query.search, query.status, query.sort, after).await;
         let page = page.map_err(unavailable)?;
         Ok(ApplicationPage {
             rows: page.records.iter().map(Record::row).collect(),
             next: page.next.map(|cursor| cursor.encode()),
-            sorted_only: page.sorted_only,
         })
     }
 
@@ -79,7 +75,7 @@ impl Desk for LoanDesk {
             row: record.row(),
             submitted_by: record.submitted_by.clone(),
             execution_arn: Some(record.execution_arn.clone()),
-            valuation: valuation(&record),
+            valuation: record.taken().and_then(|(taken, at)| valuation(taken, at)),
             remark: record.remark.clone(),
             story: story::tell(&record, &tasks, &callbacks),
         }))
@@ -95,23 +91,32 @@ impl Desk for LoanDesk {
         Ok(Some(view))
     }
 
-    async fn waiting(&self) -> Result<Vec<WaitingItem>, DeskError> {
-        let tasks = self.paused.waiting().await.map_err(unavailable)?;
-        Ok(tasks.iter().map(PausedTask::waiting_item).collect())
+    async fn newest(
+        &self,
+        status: Option<ApplicationStatus>,
+        at_most: usize,
+    ) -> Result<Vec<ApplicationRow>, DeskError> {
+        let (records, _) = self.applications.newest(status, None, at_most).await.map_err(unavailable)?;
+        Ok(records.iter().map(Record::row).collect())
     }
 
-    async fn waiting_count(&self) -> Result<usize, DeskError> {
+    async fn waiting(
+        &self,
+        on: Option<WaitingOn>,
+        after: Option<&str>,
+        at_most: usize,
+    ) -> Result<WaitingPage, DeskError> {
+        let (tasks, next) = self.paused.waiting(on, after, at_most).await.map_err(unavailable)?;
+        Ok(WaitingPage { items: tasks.iter().map(PausedTask::waiting_item).collect(), next })
+    }
+
+    async fn waiting_count(&self) -> Result<WaitingCount, DeskError> {
         self.paused.waiting_count().await.map_err(unavailable)
     }
 
     async fn figures(&self) -> Result<Figures, DeskError> {
         let now = timestamp::now();
-        // What was submitted before this has ended before the first day: no workflow outlasts both its deadlines.
-        let since = figures::begin(now)
-            - self.about.valuation_timeout
-            - self.about.manual_valuation_timeout
-            - time::Duration::DAY;
-        let lives = self.applications.lifespans(since).await.map_err(unavailable)?;
+        let lives = self.applications.lifespans().await.map_err(unavailable)?;
         Ok(figures::count(now, &lives))
     }
 
@@ -148,18 +153,13 @@ impl Desk for LoanDesk {
 impl LoanDesk {
     /// What the property of a task was valued at for other applications, newest first.
     async fn previous_valuations(&self, task: &PausedTask) -> Result<Vec<PreviousValuation>, DeskError> {
-        let property = &task.application.property;
-        let search = format!("{} {}", property.name_or_number, property.postcode);
-        let found = self.applications.list(&search, None, None).await.map_err(unavailable)?;
-        let others = found.records.iter().filter(|record| {
-            record.application.property == *property
-                && record.application.application_reference != task.application_reference
+        let valued = self.applications.valuations_of(&task.application.property).await.map_err(unavailable)?;
+        let others = valued.into_iter().filter(|valued| valued.application_reference != task.application_reference);
+        let previous = others.filter_map(|valued| {
+            let valuation = valuation(&valued.valuation, valued.at)?;
+            Some(PreviousValuation { application_reference: valued.application_reference, valuation })
         });
-        let valued = others.filter_map(|record| {
-            let application_reference = record.application.application_reference.clone();
-            Some(PreviousValuation { application_reference, valuation: valuation(record)? })
-        });
-        Ok(valued.take(PREVIOUS).collect())
+        Ok(previous.take(PREVIOUS).collect())
     }
 }
 
@@ -174,9 +174,8 @@ fn unavailable(error: AwsError) -> DeskError {
     DeskError::Unavailable
 }
 
-/// The valuation that the workflow took, by whom.
-fn valuation(record: &Record) -> Option<Valuation> {
-    let taken = record.valuation.as_ref()?;
+/// What the workflow took as the valuation: how much, by whom.
+fn valuation(taken: &Value, at: OffsetDateTime) -> Option<Valuation> {
     let value = callbacks::pounds(&taken["propertyValue"])?;
     let source = match serde_json::from_value::<StaffValuation>(taken.clone()) {
         Ok(staff) => ValuationSource::Staff {
@@ -189,33 +188,17 @@ fn valuation(record: &Record) -> Option<Valuation> {
             valuation_reference: taken["valuationReference"].as_str().unwrap_or_default().to_owned(),
         },
     };
-    Some(Valuation { value, source, at: record.decided_at.unwrap_or(record.updated_at) })
+    Some(Valuation { value, source, at })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
-    fn taken(valuation: Value) -> Option<Valuation> {
-        let application = json!({
-            "applicationReference": "app-ref", "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"},
-        });
-        let now = crate::timestamp::now();
-        super::valuation(&Record {
-            application: serde_json::from_value(application).unwrap(),
-            status: app::domain::ApplicationStatus::Valued,
-            submitted_at: now,
-            submitted_by: None,
-            updated_at: now,
-            execution_arn: "arn".into(),
-            pause: None,
-            loan_to_value: None,
-            remark: None,
-            valuation: Some(valuation),
-            decided_at: Some(now),
-        })
+    fn taken(taken: Value) -> Option<Valuation> {
+        valuation(&taken, crate::timestamp::now())
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub fn time(at: OffsetDateTime) -> AttributeValue {
     text(timestamp::write(at))
 }
 
+/// The limit of a query that shows whether there is more than `at_most`.
+pub fn one_more_than(at_most: usize) -> i32 {
+    i32::try_from(at_most).map_or(i32::MAX, |at_most| at_most.saturating_add(1))
+}
+
 /// A nested document, kept as its JSON text.
 pub fn json(value: &impl Serialize) -> AttributeValue {
     text(serde_json::to_string(value).unwrap_or_default())

@@ -97,8 +97,8 @@ impl Live {
 }
 
 /// What has been told already.
-#[derive(Debug)]
-struct Seen {
+#[derive(Debug, Clone)]
+pub struct Seen {
     /// The newest change told, or when listening began.
     newest: OffsetDateTime,
     /// Changes told of the last [`OVERLAP`]: reference and time.
@@ -112,18 +112,21 @@ impl Default for Seen {
 }
 
 impl Seen {
-    fn since(&self) -> OffsetDateTime {
+    /// From when on changes have to be looked at.
+    pub fn since(&self) -> OffsetDateTime {
         self.newest - OVERLAP
     }
 
     /// Of the changes since [`Seen::since`], the applications whose change has not been told.
-    fn news(&mut self, changed: Vec<(String, String)>) -> Vec<String> {
+    pub fn news(&mut self, changed: Vec<(String, String)>) -> Vec<String> {
         let mut news = Vec::new();
+        let latest = timestamp::now();
         let now: HashSet<(String, String)> = changed.into_iter().collect();
         for change in now.difference(&self.told) {
             news.push(change.0.clone());
             if let Some(at) = timestamp::read(&change.1) {
-                self.newest = self.newest.max(at);
+                // A clock that is ahead must not hide what others change.
+                self.newest = self.newest.max(at.min(latest));
             }
         }
         self.told = now;

@@ -28,6 +28,7 @@ mod signing;
 mod story;
 mod tables;
 mod timestamp;
+mod unanswered;
 mod valuation_request;
 mod web;
 mod work_items;

@@ -231,6 +231,7 @@ fn open(
         },
     };
     tasks.spawn(reconciler.clone().run());
+    tasks.spawn(applications.clone().keep_register());
     let live = Live::new(applications.clone(), changes.clone(), closing);
     tasks.spawn(live.clone().run());
 

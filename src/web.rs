@@ -8,7 +8,7 @@ use axum::{
     body::Body,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn, map_response},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
 };
 use leptos::{config::LeptosOptions, prelude::provide_context};
@@ -25,7 +25,13 @@ use tower_http::{
 };
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
-use crate::{api, problem::Problem, security, sessions::Sessions};
+use crate::{
+    api,
+    problem::Problem,
+    security,
+    sessions::Sessions,
+    unanswered::{self, Rendering},
+};
 
 /// Bytes of a form's body; the machine interface has limits of its own.
 const FORM_LIMIT: usize = 256 * 1024;
@@ -52,6 +58,7 @@ impl Pages {
             let desk = self.desk.clone();
             move || provide_context(desk.clone())
         };
+        let rendering = Rendering { desk: self.desk, options: options.clone(), form_limit: FORM_LIMIT };
         let routes = generate_route_list(App);
         let pages = Router::new()
             .leptos_routes_with_context(&options, routes, context.clone(), {
@@ -67,6 +74,8 @@ impl Pages {
                     .with_secure(self.secure)
                     .with_expiry(Expiry::OnInactivity(VISIT)),
             )
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn_with_state(rendering, unanswered::say_so))
             .layer(DefaultBodyLimit::max(FORM_LIMIT))
             .with_state(options);
         files(Path::new(&self.site_root), pages)

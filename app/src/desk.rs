@@ -30,11 +30,20 @@ pub trait Desk: Send + Sync + 'static {
     /// The execution behind an application, in the engine's words, with every task token masked.
     async fn workflow(&self, reference: &ApplicationReference) -> Result<Option<WorkflowView>, DeskError>;
 
-    /// Everything paused on a task token, soonest deadline first.
-    async fn waiting(&self) -> Result<Vec<WaitingItem>, DeskError>;
+    /// The newest applications, or those among them at a status.
+    async fn newest(&self, status: Option<ApplicationStatus>, at_most: usize)
+    -> Result<Vec<ApplicationRow>, DeskError>;
 
-    /// How many rows [`Desk::waiting`] has; shown on every page.
-    async fn waiting_count(&self) -> Result<usize, DeskError>;
+    /// What is paused on a task token, soonest deadline first: on anybody, or on some.
+    async fn waiting(
+        &self,
+        on: Option<WaitingOn>,
+        after: Option<&str>,
+        at_most: usize,
+    ) -> Result<WaitingPage, DeskError>;
+
+    /// How many rows [`Desk::waiting`] has in all; shown on every page.
+    async fn waiting_count(&self) -> Result<WaitingCount, DeskError>;
 
     /// The last days in figures.
     async fn figures(&self) -> Result<Figures, DeskError>;
@@ -211,8 +220,6 @@ pub struct ApplicationPage {
     pub rows: Vec<ApplicationRow>,
     /// For [`ApplicationQuery::after`]; `None` on the last page.
     pub next: Option<String>,
-    /// There are more than can be sorted: only this many, the newest, have been.
-    pub sorted_only: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -330,6 +337,36 @@ pub struct DayFigures {
     pub decided: usize,
     /// From submission to decision, of those decided on this day.
     pub median_to_decision: Option<time::Duration>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct WaitingPage {
+    pub items: Vec<WaitingItem>,
+    /// For `after`; `None` on the last page.
+    pub next: Option<String>,
+}
+
+/// How many wait, on whom. Counting ends at [`WaitingCount::MOST`], as every page does it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WaitingCount {
+    pub on_staff: usize,
+    pub on_others: usize,
+    pub has_more: bool,
+}
+
+impl WaitingCount {
+    pub const MOST: usize = 500;
+
+    pub fn all(&self) -> usize {
+        self.on_staff + self.on_others
+    }
+}
+
+/// `12`, or `500+`
+impl std::fmt::Display for WaitingCount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.all(), if self.has_more { "+" } else { "" })
+    }
 }
 
 /// One task token that somebody outside must answer.

@@ -13,6 +13,7 @@ use crate::{
 
 #[component]
 pub fn Frame(children: Children) -> impl IntoView {
+    request::count_waiting_once();
     view! {
         <a class="skip-link" href="#main">"Skip to main content"</a>
         <TopBar/>
@@ -143,15 +144,12 @@ fn RailLink(
 /// How many task tokens wait for an answer. A count that cannot be had is left out: the page itself will say why.
 #[component]
 fn WaitingCount() -> impl IntoView {
-    let desk = request::desk();
+    let waiting = request::waiting_count();
     Suspend::new(async move {
-        let count = match desk {
-            Some(desk) => desk.waiting_count().await.ok(),
-            None => None,
-        };
+        let count = waiting.await.ok();
         view! {
             <span class="count" data-live="waiting-count">
-                {count.filter(|count| *count > 0)}
+                {count.filter(|count| count.all() > 0).map(|count| count.to_string())}
             </span>
         }
     })

@@ -34,4 +34,6 @@ mod theme;
 mod visit;
 
 #[cfg(feature = "ssr")]
+pub use pages::Unanswered;
+#[cfg(feature = "ssr")]
 pub use shell::{App, shell};

@@ -1,13 +1,14 @@
 //! What a page or a server function reads of the request it answers, and says about its answer.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use futures_util::{FutureExt, future::Shared};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, DeskError, WaitingCount};
 
 /// Sent by the browser's half when it fetches the page it stands on once more. What is shown only once, such as a
 /// notice, must be left for the person.
@@ -16,6 +17,22 @@ pub const REFRESH_HEADER: HeaderName = HeaderName::from_static("desk-refresh");
 /// The desk that the server has put into context; `None` only while the router collects its addresses.
 pub fn desk() -> Option<Arc<dyn Desk>> {
     use_context()
+}
+
+/// How many wait, counted when somebody first asks.
+type Waiting = Shared<Pin<Box<dyn Future<Output = Result<WaitingCount, DeskError>> + Send>>>;
+
+/// From here on every part of the page gets the same count by [`waiting_count`].
+pub fn count_waiting_once() {
+    let desk = desk();
+    let count = async move { desk.ok_or(DeskError::Unavailable)?.waiting_count().await };
+    let count: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(count);
+    provide_context::<Waiting>(count.shared());
+}
+
+pub fn waiting_count() -> impl Future<Output = Result<WaitingCount, DeskError>> + Send {
+    let waiting = use_context::<Waiting>();
+    async move { waiting.ok_or(DeskError::Unavailable)?.await }
 }
 
 /// Whether nobody may ever see this answer: the page refreshes itself, or a browser fetches ahead what a person has only

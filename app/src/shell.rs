@@ -12,8 +12,7 @@ use leptos_router::{
 use crate::{
     frame::Frame,
     pages::{
-        ApplicationPage, ApplicationsPage, ManualValuationPage, NewApplicationPage, NotFoundPage, TodayPage,
-        WaitingPage,
+        ApplicationPage, ApplicationsPage, ManualValuationPage, NewApplicationPage, NoPage, TodayPage, WaitingPage,
     },
     request,
     theme::Theme,
@@ -63,7 +62,7 @@ pub fn App() -> impl IntoView {
         <Title formatter=|title: String| format!("{title} – Loan Desk")/>
         <Router>
             <Frame>
-                <FlatRoutes fallback=NotFoundPage>
+                <FlatRoutes fallback=NoPage>
                     <Route path=path!("/") view=TodayPage ssr=SsrMode::Async/>
                     <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async/>
                     <Route path=path!("/applications/new") view=NewApplicationPage ssr=SsrMode::Async/>

@@ -38,3 +38,21 @@ test('the figures of today count what happens', async ({ page, request, eventual
   })
   await expect(page.getByRole('img', { name: /^Submitted today, by day: .+: \d+, / })).toBeVisible()
 })
+
+test('a deadline that passes while the page is open is said to be overdue', { tag: '@with-script' }, async ({
+  page,
+  request,
+  eventually,
+}) => {
+  const reference = await submit(request, 'overdue', 'Failed response')
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  await page.clock.install()
+  await page.goto('/waiting')
+  const deadline = page.getByRole('row').filter({ hasText: reference }).locator('.deadline')
+  await expect(deadline.getByText(/^in /)).toBeVisible()
+  await expect(deadline.getByText('Due', { exact: true })).toBeHidden()
+  await page.clock.fastForward('02:00:00')
+  await expect(deadline.getByText('Due', { exact: true })).toBeVisible()
+  await expect(deadline.getByText(/ ago$/)).toBeVisible()
+})

@@ -1,6 +1,9 @@
 //! `/api/applications`.
 
-use app::domain::{ApplicationReference, ApplicationStatus, LoanApplication};
+use app::{
+    desk::Sort,
+    domain::{ApplicationReference, ApplicationStatus, LoanApplication},
+};
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Path, Query, State},
@@ -121,7 +124,8 @@ async fn list(
     };
     let after = query.after.as_deref().map(Cursor::decode).transpose();
     let after = after.map_err(|error| bad("bad-cursor", error.to_string()))?;
-    let page = applications.list(&query.search, status, after).await.map_err(|error| unavailable(&error))?;
+    let page =
+        applications.list(&query.search, status, Sort::Newest, after).await.map_err(|error| unavailable(&error))?;
     Ok(Json(json!({
         "applications": page.records.iter().map(show).collect::<Vec<_>>(),
         "next": page.next.map(|cursor| cursor.encode()),

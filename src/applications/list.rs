@@ -1,113 +1,61 @@
 //! Lists of applications: by age, by status, by what is written on them, and by what changed.
 
-use app::{
-    desk::{Column, Direction},
-    domain::ApplicationStatus,
-};
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use app::{desk::Sort, domain::ApplicationStatus};
 use time::OffsetDateTime;
 
-use super::{Applications, Cursor, KIND, Record, TABLE, order, record};
+use super::{
+    Applications, Cursor, KIND, Record, TABLE, order, record,
+    register::{Entry, Register},
+};
 use crate::{
     aws::AwsError,
     figures::Lifespan,
-    item::{Item, Read, text, time},
+    item::{Read, one_more_than, text, time},
     timestamp,
 };
 
 /// Rows of a page.
 pub const PAGE: usize = 50;
 
-/// How many applications one look into the index goes through when most of them may be left out.
-const LOOK: i32 = 1000;
-
-/// How many looks one page may take. A search through more than this is continued on the next page.
-const LOOKS: usize = 20;
-
 /// Words of a search that count; the rest is ignored.
 const WORDS: usize = 8;
 
-/// A page of applications, newest first.
+/// A page of applications.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
+    /// At most [`PAGE`].
     pub records: Vec<Record>,
-    /// `None` on the last page. A page may be short of [`PAGE`] and still have a next one.
+    /// `None` on the last page.
     pub next: Option<Cursor>,
-    /// There was more to look through than [`LOOKS`] allow: only the newest so many were sorted.
-    pub sorted_only: Option<usize>,
 }
 
 impl Applications {
-    /// Newest first; every word of `search` must be found on the application.
+    /// Those at `status` on which every word of `search` is found, in that order; `after` is the last one of the page
+    /// before.
     pub async fn list(
         &self,
         search: &str,
         status: Option<ApplicationStatus>,
+        sort: Sort,
         after: Option<Cursor>,
     ) -> Result<Page, AwsError> {
         let words = words(search);
-        // One more than a page, to know whether there is a next one.
-        let (looks, limit) = if words.is_empty() { (1, PAGE as i32 + 1) } else { (LOOKS, LOOK) };
-        let (mut records, mut next) = self.gather(&words, status, after, (looks, limit), PAGE).await?;
-        if records.len() > PAGE {
-            records.truncate(PAGE);
-            next = records.last().map(Cursor::after);
-        }
-        Ok(Page { records, next, sorted_only: None })
-    }
-
-    /// Sorted by a column; `after` is the last application of the page before.
-    pub async fn sorted(
-        &self,
-        search: &str,
-        status: Option<ApplicationStatus>,
-        (column, direction): (Column, Direction),
-        after: Option<Cursor>,
-    ) -> Result<Page, AwsError> {
-        let (records, from) = self.gather(&words(search), status, None, (LOOKS, LOOK), usize::MAX).await?;
-        let sorted_only = from.map(|_| records.len());
-        let records = order::sort(records, column, direction);
-        let is_last = |record: &Record| {
-            after.as_ref().is_some_and(|last| record.application.application_reference.as_str() == last.reference)
+        let (records, has_more) = if words.is_empty() && sort == Sort::Newest {
+            self.newest(status, after, PAGE).await?
+        } else {
+            self.look(|register| found(register, &words, status, sort, after.as_ref())).await?
         };
-        let begin = records.iter().position(is_last).map_or(0, |last| last + 1);
-        let has_next = records.len() > begin + PAGE;
-        let records: Vec<Record> = records.into_iter().skip(begin).take(PAGE).collect();
-        let next = records.last().filter(|_| has_next).map(Cursor::after);
-        Ok(Page { records, next, sorted_only })
+        let next = records.last().filter(|_| has_more).map(Cursor::after);
+        Ok(Page { records, next })
     }
 
-    /// Looks into the index, so many times and through so many applications each, until it has more than `enough` or has
-    /// come to the end; and where to go on, if it has not.
-    async fn gather(
+    /// At most so many, the newest first, and whether there are more.
+    pub async fn newest(
         &self,
-        words: &[String],
         status: Option<ApplicationStatus>,
         after: Option<Cursor>,
-        (looks, limit): (usize, i32),
-        enough: usize,
-    ) -> Result<(Vec<Record>, Option<Cursor>), AwsError> {
-        let (mut records, mut from) = (Vec::new(), after);
-        for _ in 0..looks {
-            let found = self.look(words, status, from.as_ref(), limit).send().await?;
-            for item in found.items() {
-                records.push(record::read(item)?);
-            }
-            from = found.last_evaluated_key().map(Cursor::of_key).transpose()?;
-            if from.is_none() || records.len() > enough {
-                break;
-            }
-        }
-        Ok((records, from))
-    }
-
-    fn look(
-        &self,
-        words: &[String],
-        status: Option<ApplicationStatus>,
-        after: Option<&Cursor>,
-        limit: i32,
-    ) -> QueryFluentBuilder {
+        at_most: usize,
+    ) -> Result<(Vec<Record>, bool), AwsError> {
         let (index, partition) = match status {
             None => (&TABLE.indexes[0], KIND),
             Some(status) => (&TABLE.indexes[1], status.key()),
@@ -122,21 +70,18 @@ impl Applications {
             .expression_attribute_names("#partition", index.partition)
             .expression_attribute_values(":partition", text(partition))
             .scan_index_forward(false)
-            .limit(limit);
-        if !words.is_empty() {
-            let conditions: Vec<String> = (0..words.len()).map(|i| format!("contains(searchText, :word{i})")).collect();
-            query = query.filter_expression(conditions.join(" AND "));
-            for (i, word) in words.iter().enumerate() {
-                query = query.expression_attribute_values(format!(":word{i}"), text(word));
-            }
-        }
+            .limit(one_more_than(at_most));
         if let Some(after) = after {
             query = query
                 .exclusive_start_key(index.partition, text(partition))
                 .exclusive_start_key(index.sort, text(&after.submitted_at))
                 .exclusive_start_key(TABLE.key, text(&after.reference));
         }
-        query
+        let records: Result<Vec<Record>, AwsError> = query.send().await?.items().iter().map(record::read).collect();
+        let mut records = records?;
+        let has_more = records.len() > at_most;
+        records.truncate(at_most);
+        Ok((records, has_more))
     }
 
     /// All that stand at `status` and were submitted before `until`, oldest first, up to `limit`.
@@ -168,27 +113,9 @@ impl Applications {
         query.send().await?.items().iter().map(record::read).collect()
     }
 
-    /// From when until when each application was the desk's that was submitted at or after `since`.
-    pub async fn lifespans(&self, since: OffsetDateTime) -> Result<Vec<Lifespan>, AwsError> {
-        let mut items = self
-            .aws
-            .dynamodb
-            .query()
-            .table_name(TABLE.name)
-            .index_name(TABLE.indexes[0].name)
-            .key_condition_expression("kind = :kind AND submittedAt >= :since")
-            .projection_expression("submittedAt, updatedAt, decidedAt, #status")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":kind", text(KIND))
-            .expression_attribute_values(":since", time(since))
-            .into_paginator()
-            .items()
-            .send();
-        let mut lives = Vec::new();
-        while let Some(item) = items.next().await {
-            lives.push(record::lifespan(&item?)?);
-        }
-        Ok(lives)
+    /// From when until when each application was the desk's.
+    pub async fn lifespans(&self) -> Result<Vec<Lifespan>, AwsError> {
+        self.look(|register| register.entries().map(|entry| entry.record.lifespan()).collect()).await
     }
 
     /// References and times of the applications that changed at or after `since`, oldest change first.
@@ -214,6 +141,23 @@ impl Applications {
     }
 }
 
+/// A page of the applications on which all `words` are found, and whether there are more.
+fn found(
+    register: &Register,
+    words: &[String],
+    status: Option<ApplicationStatus>,
+    sort: Sort,
+    after: Option<&Cursor>,
+) -> (Vec<Record>, bool) {
+    let is_meant = |entry: &&Entry| {
+        status.is_none_or(|status| entry.record.status == status)
+            && words.iter().all(|word| entry.search_text.contains(word))
+    };
+    let after = after.and_then(|after| register.get(&after.reference));
+    let (entries, has_more) = order::page(register.entries().filter(is_meant), sort, after, PAGE);
+    (entries.into_iter().map(|entry| entry.record.clone()).collect(), has_more)
+}
+
 /// The words of a search.
 fn words(search: &str) -> Vec<String> {
     search.split_whitespace().take(WORDS).map(str::to_lowercase).collect()
@@ -226,9 +170,5 @@ impl Cursor {
             submitted_at: timestamp::write(record.submitted_at),
             reference: record.application.application_reference.to_string(),
         }
-    }
-
-    fn of_key(key: &Item) -> Result<Self, AwsError> {
-        Ok(Self { submitted_at: key.require("submittedAt")?.to_owned(), reference: key.require(TABLE.key)?.to_owned() })
     }
 }

@@ -6,7 +6,9 @@
 mod cursor;
 mod list;
 mod order;
+mod property;
 mod record;
+mod register;
 mod submit;
 
 use app::domain::{ApplicationReference, ApplicationStatus, LoanApplication};
@@ -33,6 +35,12 @@ pub const TABLE: Table = Table {
         Index { name: "newest", partition: "kind", sort: "submittedAt", shows: Shows::Everything },
         Index { name: "by-status", partition: "status", sort: "submittedAt", shows: Shows::Everything },
         Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly },
+        Index {
+            name: "by-property",
+            partition: property::KEY,
+            sort: "submittedAt",
+            shows: Shows::Also(&["valuation", "decidedAt", "updatedAt"]),
+        },
     ],
     time_to_live: None,
 };
@@ -46,6 +54,7 @@ pub struct Applications {
     /// ARN of the state machine that each application is an execution of.
     state_machine_arn: String,
     changes: Changes,
+    register: register::Shared,
 }
 
 /// The execution that an application is, as its functions are told.
@@ -57,7 +66,7 @@ pub struct Execution {
 
 impl Applications {
     pub fn new(aws: Aws, state_machine_arn: String, changes: Changes) -> Self {
-        Self { aws, state_machine_arn, changes }
+        Self { aws, state_machine_arn, changes, register: register::Shared::default() }
     }
 
     pub async fn get(&self, reference: &ApplicationReference) -> Result<Option<Record>, AwsError> {
@@ -75,9 +84,10 @@ impl Applications {
             app::desk::WaitingOn::ValuationService => ApplicationStatus::WaitingForValuation,
             app::desk::WaitingOn::Staff => ApplicationStatus::WaitingForManualValuation,
         };
-        let set = "kind = :kind, application = :application, searchText = :searchText, #status = :status, \
-                   submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, executionArn = :arn, \
-                   executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, waitingUntil = :until";
+        let set = "kind = :kind, application = :application, searchText = :searchText, propertyKey = :property, \
+                   #status = :status, submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, \
+                   executionArn = :arn, executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, \
+                   waitingUntil = :until";
         let update = self
             .update(&task.application_reference)
             // What an execution before had come to, or this one before it was redriven, is not so any more.
@@ -90,6 +100,7 @@ impl Applications {
             .expression_attribute_values(":kind", text(KIND))
             .expression_attribute_values(":application", json(&task.application))
             .expression_attribute_values(":searchText", text(record::search_text(&task.application, None)))
+            .expression_attribute_values(":property", text(property::key(&task.application.property)))
             .expression_attribute_values(":status", text(status.key()))
             .expression_attribute_values(":startedAt", time(execution.started_at))
             .expression_attribute_values(":now", time(now))

@@ -51,12 +51,33 @@ impl Record {
         }
     }
 
+    /// What the workflow took as the valuation, and when.
+    pub fn taken(&self) -> Option<(&Value, OffsetDateTime)> {
+        Some((self.valuation.as_ref()?, self.decided_at.unwrap_or(self.updated_at)))
+    }
+
+    /// When what it waits for is due.
+    pub(super) fn deadline(&self) -> Option<OffsetDateTime> {
+        self.waiting_on().and(self.pause.as_ref()).map(|pause| pause.deadline)
+    }
+
+    pub(super) fn lifespan(&self) -> Lifespan {
+        // What ended without saying when was changed last when it ended.
+        let at = self.decided_at.unwrap_or(self.updated_at);
+        let end = (!self.status.is_open()).then(|| End { at, is_decision: self.status.is_decision() });
+        Lifespan { submitted_at: self.submitted_at, end }
+    }
+
+    fn waiting_on(&self) -> Option<WaitingOn> {
+        match self.status {
+            ApplicationStatus::WaitingForValuation => Some(WaitingOn::ValuationService),
+            ApplicationStatus::WaitingForManualValuation => Some(WaitingOn::Staff),
+            _ => None,
+        }
+    }
+
     fn waiting(&self) -> Option<WaitingItem> {
-        let on = match self.status {
-            ApplicationStatus::WaitingForValuation => WaitingOn::ValuationService,
-            ApplicationStatus::WaitingForManualValuation => WaitingOn::Staff,
-            _ => return None,
-        };
+        let on = self.waiting_on()?;
         let pause = self.pause.as_ref()?;
         let property = &self.application.property;
         Some(WaitingItem {
@@ -91,19 +112,6 @@ pub(super) fn read(item: &Item) -> Result<Record, AwsError> {
         valuation: item.json("valuation")?,
         decided_at: item.optional_time("decidedAt")?,
     })
-}
-
-/// The dates of an application alone.
-pub(super) fn lifespan(item: &Item) -> Result<Lifespan, AwsError> {
-    let status = status(item)?;
-    let end = if status.is_open() {
-        None
-    } else {
-        // What ended without saying when was changed last when it ended.
-        let at = item.optional_time("decidedAt")?.map_or_else(|| item.time("updatedAt"), Ok)?;
-        Some(End { at, is_decision: status.is_decision() })
-    };
-    Ok(Lifespan { submitted_at: item.time("submittedAt")?, end })
 }
 
 fn status(item: &Item) -> Result<ApplicationStatus, AwsError> {

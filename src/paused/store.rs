@@ -1,18 +1,25 @@
 //! The table of paused tasks.
 
-use app::desk::WaitingOn;
+use app::desk::{WaitingCount, WaitingOn};
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select},
+    operation::{
+        query::builders::QueryFluentBuilder,
+        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    },
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use time::OffsetDateTime;
 
 use super::{Answer, PausedTask, PausedTaskId, State, TABLE, TaskToken};
 use crate::{
     aws::{Aws, AwsError},
-    item::{Item, Read, json, text, time},
+    item::{Item, Read, json, one_more_than, text, time},
+    timestamp,
 };
+
+/// How many are looked through at a time, at least, when some are left out.
+const SMALLEST_LOOK: usize = 50;
 
 /// The paused tasks of this desk.
 #[derive(Debug, Clone)]
@@ -107,16 +114,48 @@ impl PausedTasks {
         Ok(tasks)
     }
 
-    /// Everything that waits for an answer, soonest deadline first.
-    pub async fn waiting(&self) -> Result<Vec<PausedTask>, AwsError> {
-        self.queued(Queue::Open, None).await
+    /// At most so many of those that wait for an answer, on anybody or on some, soonest deadline first; and where the
+    /// rest begins. What `after` is not such a place leads to the first ones.
+    pub async fn waiting(
+        &self,
+        on: Option<WaitingOn>,
+        after: Option<&str>,
+        at_most: usize,
+    ) -> Result<(Vec<PausedTask>, Option<String>), AwsError> {
+        let query = only(self.query_queue(Queue::Open, None), on);
+        let mut tasks: Vec<PausedTask> = Vec::new();
+        let mut from = after.and_then(place);
+        loop {
+            let query = query.clone().set_exclusive_start_key(from);
+            // Those that are left out count for the limit: too small a one would be many queries.
+            let found = query.limit(one_more_than(at_most.max(SMALLEST_LOOK))).send().await?;
+            for item in found.items() {
+                tasks.push(read(item)?);
+            }
+            from = found.last_evaluated_key;
+            if from.is_none() || tasks.len() > at_most {
+                break;
+            }
+        }
+        let has_more = tasks.len() > at_most;
+        tasks.truncate(at_most);
+        let next =
+            tasks.last().filter(|_| has_more).map(|last| format!("{}~{}", timestamp::write(last.deadline), last.id));
+        Ok((tasks, next))
     }
 
-    pub async fn waiting_count(&self) -> Result<usize, AwsError> {
-        let mut count = 0;
-        let mut pages = self.query_queue(Queue::Open, None).select(Select::Count).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            count += usize::try_from(page?.count).unwrap_or_default();
+    pub async fn waiting_count(&self) -> Result<WaitingCount, AwsError> {
+        let query = self.query_queue(Queue::Open, None).projection_expression("waitingOn");
+        let mut items = query.limit(one_more_than(WaitingCount::MOST)).into_paginator().items().send();
+        let mut count = WaitingCount::default();
+        while let Some(item) = items.next().await {
+            if count.all() == WaitingCount::MOST {
+                return Ok(WaitingCount { has_more: true, ..count });
+            }
+            match read_waiting_on(&item?)? {
+                WaitingOn::Staff => count.on_staff += 1,
+                WaitingOn::ValuationService => count.on_others += 1,
+            }
         }
         Ok(count)
     }
@@ -256,11 +295,7 @@ impl PausedTasks {
         Ok(tasks)
     }
 
-    fn query_queue(
-        &self,
-        queue: Queue,
-        until: Option<OffsetDateTime>,
-    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+    fn query_queue(&self, queue: Queue, until: Option<OffsetDateTime>) -> QueryFluentBuilder {
         let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name("queue");
         let query = query.expression_attribute_values(":queue", text(queue.key()));
         match until {
@@ -269,6 +304,34 @@ impl PausedTasks {
                 .key_condition_expression("queue = :queue AND deadline <= :until")
                 .expression_attribute_values(":until", time(until)),
         }
+    }
+}
+
+/// Only those that wait on somebody.
+fn only(query: QueryFluentBuilder, on: Option<WaitingOn>) -> QueryFluentBuilder {
+    match on {
+        None => query,
+        Some(on) => {
+            query.filter_expression("waitingOn = :on").expression_attribute_values(":on", text(waiting_on_key(on)))
+        }
+    }
+}
+
+/// The key of a place in the queue of what waits: `2026-11-22T10:20:30.123Z~id`.
+fn place(text_of_place: &str) -> Option<Item> {
+    let (deadline, id) = text_of_place.split_once('~')?;
+    timestamp::read(deadline)?;
+    Some(Item::from([
+        ("queue".to_owned(), text(Queue::Open.key())),
+        ("deadline".to_owned(), text(deadline)),
+        (TABLE.key.to_owned(), text(id)),
+    ]))
+}
+
+fn waiting_on_key(on: WaitingOn) -> &'static str {
+    match on {
+        WaitingOn::ValuationService => "valuation_service",
+        WaitingOn::Staff => "staff",
     }
 }
 
@@ -288,16 +351,12 @@ impl State {
 }
 
 fn write(task: &PausedTask, token: &TaskToken, queue: Queue) -> Item {
-    let on = match task.on {
-        WaitingOn::ValuationService => "valuation_service",
-        WaitingOn::Staff => "staff",
-    };
     let mut item = Item::from([
         ("id".into(), text(task.id.as_str())),
         ("token".into(), text(token.reveal())),
         ("queue".into(), text(queue.key())),
         ("state".into(), text(task.state.key())),
-        ("waitingOn".into(), text(on)),
+        ("waitingOn".into(), text(waiting_on_key(task.on))),
         ("applicationReference".into(), text(task.application_reference.as_str())),
         ("executionArn".into(), text(&task.execution_arn)),
         ("application".into(), json(&task.application)),
@@ -314,11 +373,6 @@ fn write(task: &PausedTask, token: &TaskToken, queue: Queue) -> Item {
 }
 
 pub(super) fn read(item: &Item) -> Result<PausedTask, AwsError> {
-    let on = match item.require("waitingOn")? {
-        "valuation_service" => WaitingOn::ValuationService,
-        "staff" => WaitingOn::Staff,
-        _ => return Err(AwsError::corrupt("attribute waitingOn")),
-    };
     let state = match item.require("state")? {
         "requesting" => State::Requesting,
         "open" => State::Open,
@@ -332,7 +386,7 @@ pub(super) fn read(item: &Item) -> Result<PausedTask, AwsError> {
     };
     Ok(PausedTask {
         id: PausedTaskId::from_key(item.require("id")?),
-        on,
+        on: read_waiting_on(item)?,
         application_reference: item.parse("applicationReference")?,
         execution_arn: item.require("executionArn")?.to_owned(),
         application: item.require_json("application")?,
@@ -342,6 +396,14 @@ pub(super) fn read(item: &Item) -> Result<PausedTask, AwsError> {
         failure: item.json("failure")?,
         state,
     })
+}
+
+fn read_waiting_on(item: &Item) -> Result<WaitingOn, AwsError> {
+    match item.require("waitingOn")? {
+        "valuation_service" => Ok(WaitingOn::ValuationService),
+        "staff" => Ok(WaitingOn::Staff),
+        _ => Err(AwsError::corrupt("attribute waitingOn")),
+    }
 }
 
 pub(super) fn read_token(item: &Item) -> Result<TaskToken, AwsError> {

@@ -6,7 +6,9 @@
 mod callbacks;
 mod crashes;
 mod endpoints;
+mod figures;
 mod manual_valuations;
+mod many;
 mod operating;
 mod past_the_desk;
 mod secrets;

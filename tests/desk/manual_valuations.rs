@@ -4,7 +4,7 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Desk, Page, Setup, Valuer, kinds, seed};
+use crate::support::{Browser, Desk, Page, Setup, Valuer, eventually, kinds, seed};
 
 const FORM: &str = "manual-valuation";
 
@@ -192,4 +192,89 @@ async fn a_manual_valuation_that_is_not_there_is_not_found() {
     let page = Browser::new(&desk).open("/manual-valuations/nobody-knows").await;
     assert_eq!(page.status, 404);
     assert!(page.words().contains("Page not found"), "{}", page.words());
+}
+
+/// Opens the page that values a property once its application waits for that.
+async fn manual_valuation(desk: &Desk, reference: &str) -> Page {
+    desk.until(reference, "Waiting for manual valuation").await;
+    let mut browser = Browser::new(desk);
+    let application = browser.open(&format!("/applications/{reference}")).await;
+    browser.open(&application.link("Value the property")).await
+}
+
+/// A desk where Rose Cottage was valued for the application `before` and waits to be valued for `now`.
+async fn desk_that_valued_before() -> Desk {
+    let valuer = Valuer::open().await;
+    let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
+    desk.submit(&seed("before", "Rose Cottage")).await;
+    let request = valuer.known_to(&desk, "Rose Cottage").await;
+    request.answer(&desk, 240_000).await;
+    desk.until("before", "Valued").await;
+    let mut elsewhere = seed("elsewhere", "Rose Cottage Elsewhere");
+    elsewhere["property"]["postcode"] = json!("PO1 1CF");
+    desk.submit(&elsewhere).await;
+    valuer.known_to(&desk, "Rose Cottage Elsewhere").await.answer(&desk, 990_000).await;
+    desk.until("elsewhere", "Valued").await;
+
+    desk.submit(&seed("now", "rose  COTTAGE")).await;
+    valuer.known_to(&desk, "rose  COTTAGE").await.fails(&desk).await;
+    desk.until("now", "Waiting for manual valuation").await;
+    desk
+}
+
+#[tokio::test]
+async fn what_the_property_was_valued_at_before_is_shown_however_its_address_was_written() {
+    let desk = desk_that_valued_before().await;
+    let words = manual_valuation(&desk, "now").await.words();
+    assert!(words.contains("£240,000"), "{words}");
+    assert!(!words.contains("£990,000"), "{words}");
+    let beside = Setup::beside(&desk).start().await;
+    let words = manual_valuation(&beside, "now").await.words();
+    assert!(words.contains("£240,000"), "{words}");
+}
+
+/// Makes the table what it was before properties were in it.
+async fn forget_properties(dynamodb: &aws_sdk_dynamodb::Client, with_index: bool) {
+    use aws_sdk_dynamodb::types::{
+        AttributeValue, DeleteGlobalSecondaryIndexAction as Delete, GlobalSecondaryIndexUpdate as Update,
+    };
+    for reference in ["before", "elsewhere", "now"] {
+        let update = dynamodb.update_item().table_name(APPLICATIONS);
+        let update = update.key("applicationReference", AttributeValue::S(reference.to_owned()));
+        update.update_expression("REMOVE propertyKey").send().await.expect("it is removed");
+    }
+    if with_index {
+        let delete = Delete::builder().index_name("by-property").build().unwrap();
+        let update = dynamodb.update_table().table_name(APPLICATIONS);
+        let update = update.global_secondary_index_updates(Update::builder().delete(delete).build());
+        update.send().await.expect("it is deleted");
+    }
+}
+
+const APPLICATIONS: &str = "loan-desk-applications";
+
+#[tokio::test]
+async fn what_was_stored_before_properties_were_an_index_is_found_all_the_same() {
+    let desk = desk_that_valued_before().await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&desk.aws());
+    let is_shown = async |desk: &Desk| {
+        eventually("the valuation before is shown", async || {
+            manual_valuation(desk, "now").await.words().contains("£240,000").then_some(())
+        })
+        .await;
+    };
+    forget_properties(&dynamodb, true).await;
+    let output = Setup::beside(&desk).command().output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("missing: index by-property of table loan-desk-applications."), "{said}");
+
+    let desk = desk.kill_and_start_again().await;
+    is_shown(&desk).await;
+    // On AWS, where the index is deployed, the desk that starts enters what is not in it.
+    let dynamodb = aws_sdk_dynamodb::Client::new(&desk.aws());
+    forget_properties(&dynamodb, false).await;
+    let words = manual_valuation(&desk, "now").await.words();
+    assert!(!words.contains("£240,000"), "{words}");
+    let beside = Setup::beside(&desk).start().await;
+    is_shown(&beside).await;
 }

@@ -17,10 +17,10 @@ async fn both_show_the_same_applications_whichever_took_them() {
         assert_eq!(desk.references().await, ["at-the-second", "at-the-first"]);
     }
     assert_eq!(first.application("at-the-second").await, second.application("at-the-second").await);
-    for (path, words) in [("/applications", "at-the-first"), ("/waiting", "at-the-first")] {
+    for path in ["/applications", "/applications?sort=deadline", "/applications?q=first", "/waiting"] {
         for desk in [&first, &second] {
             let page = Browser::new(desk).open(path).await.words();
-            assert!(page.contains(words), "{path}: {page}");
+            assert!(page.contains("at-the-first"), "{path}: {page}");
         }
     }
     let page = Browser::new(&second).open("/applications/at-the-second?tab=workflow").await.words();
@@ -97,6 +97,35 @@ async fn a_desk_whose_aws_is_gone_is_alive_but_not_ready_and_its_pages_say_so() 
     let _first = gone.start().await;
     eventually("the second desk is ready again", async || (second.get("/readyz").await.status == 200).then_some(()))
         .await;
+}
+
+#[tokio::test]
+async fn what_was_typed_into_a_form_is_kept_while_the_data_cannot_be_reached_and_can_be_sent_again() {
+    let first = Setup::new().start().await;
+    let second = Setup::beside(&first).start().await;
+    let (mut known, mut new) = (Browser::new(&second), Browser::new(&second));
+    // One of them has a visit that is remembered.
+    let form = known.open("/applications/new").await;
+    let form = known.submit(&form, "new-application", &[("reference", "known")]).await;
+    assert!(form.words().contains("There is a problem"), "{}", form.words());
+    let forms = [("known", form), ("new", new.open("/applications/new").await)];
+    let gone = first.kill();
+    let mut pages = Vec::new();
+    for ((reference, form), browser) in forms.into_iter().zip([&mut known, &mut new]) {
+        let typed = [("reference", reference), ("property", "1 \"Quoted\" <Lane> & Co"), ("postcode", "po11ce")];
+        let page = browser.submit_in_vain(&form, "new-application", &typed).await;
+        assert_eq!(page.status, 503, "{reference}");
+        assert!(page.words().contains("What you typed is kept on this page."), "{reference}: {}", page.words());
+        pages.push((reference, page));
+    }
+
+    let _first = gone.start().await;
+    for ((reference, page), browser) in pages.into_iter().zip([&mut known, &mut new]) {
+        let next = browser.submit(&page, "again", &[]).await;
+        assert_eq!(next.path, format!("/applications/{reference}"));
+        let application = second.application(reference).await;
+        assert_eq!(application["property"]["nameOrNumber"], "1 \"Quoted\" <Lane> & Co");
+    }
 }
 
 #[tokio::test]

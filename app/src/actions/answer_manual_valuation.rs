@@ -56,8 +56,9 @@ async fn answer(id: &str, form: &ManualValuationForm, visit: &Visit) -> Result<N
 
 /// The most urgent item that staff can answer after this one.
 async fn next_item(desk: &dyn Desk, answered: &str) -> Option<Link> {
-    let waiting = desk.waiting().await.ok()?;
-    let next = waiting.into_iter().find(|item| item.on == WaitingOn::Staff && item.id != answered)?;
+    // The one that was answered may still be there.
+    let waiting = desk.waiting(Some(WaitingOn::Staff), None, 2).await.ok()?;
+    let next = waiting.items.into_iter().find(|item| item.id != answered)?;
     Some(Link {
         href: format!("/manual-valuations/{}", request::escape(&next.id)),
         text: format!("Next: {}, {}", next.application_reference, next.property),

@@ -19,12 +19,13 @@ pub fn Deadline(
     view! {
         <div class=class>
             <span class="deadline-text">
-                {if overdue {
-                    view! { <Icon glyph=Glyph::Alert/><span class="visually-hidden">"Overdue: "</span><span>"Due"</span> }
-                        .into_any()
-                } else {
-                    lead.into_any()
-                }}
+                // Both are there, as the time may come while the page is open.
+                <span class="when-overdue" hidden=!overdue>
+                    <Icon glyph=Glyph::Alert/>
+                    <span class="visually-hidden">"Overdue: "</span>
+                    <span>"Due"</span>
+                </span>
+                {(!lead.is_empty()).then(|| view! { <span class="when-in-time" hidden=overdue>{lead}</span> })}
                 <When at=item.deadline style=TimeStyle::Relative/>
             </span>
             <DeadlineBar since=item.since deadline=item.deadline/>

@@ -61,6 +61,22 @@ fn tick(within: &impl AsRef<Node>, relative: &str) {
         if bar.get_attribute("width").as_ref() != Some(&passed) {
             set_attribute(&bar, "width", &passed);
         }
+        if number("data-until") < now {
+            is_overdue(&bar);
+        }
+    }
+}
+
+/// Says of the deadline that this bar is of what the server says once it has passed.
+fn is_overdue(bar: &Element) {
+    let Ok(Some(deadline)) = bar.closest(".deadline:not(.overdue)") else { return };
+    set_attribute(&deadline, "class", "deadline overdue");
+    for said in all(&deadline, ".when-overdue") {
+        // Fails never: what is not there is no error.
+        let _ = said.remove_attribute("hidden");
+    }
+    for said in all(&deadline, ".when-in-time") {
+        set_attribute(&said, "hidden", "");
     }
 }
 

@@ -68,9 +68,6 @@ fn Found(query: ApplicationQuery, page: ApplicationPage) -> impl IntoView {
         Sort::Newest => ("Applications, newest first", "Back to the newest", "Older applications"),
         Sort::By(..) => ("Applications, sorted by a column", "Back to the first", "More applications"),
     };
-    let sorted_only = page.sorted_only.map(|count| {
-        format!("There are more than can be sorted: these are the newest {count}. Filter them to see all that match.")
-    });
     let sort = SortLinks { current: query.sort, address: Arc::new(move |sort| with(sort, None)) };
     view! {
         <Title text="Applications"/>
@@ -86,7 +83,6 @@ fn Found(query: ApplicationQuery, page: ApplicationPage) -> impl IntoView {
             } else {
                 view! { <ApplicationTable caption rows=page.rows sort/> }.into_any()
             }}
-            {sorted_only.map(|text| view! { <p class="under">{text}</p> })}
             {(first.is_some() || next.is_some())
                 .then(|| {
                     view! {

@@ -15,6 +15,57 @@ pub fn or_problem(page: Result<AnyView, DeskError>) -> AnyView {
     }
 }
 
+/// What a browser sent and could not be answered. In context, it takes the place of what is not found.
+#[derive(Debug, Clone)]
+pub struct Unanswered {
+    /// Path and query that were asked.
+    pub address: String,
+    /// The fields of the form that was sent there; `None` when it was a page that was asked for.
+    pub form: Option<Vec<(String, String)>>,
+}
+
+/// For an address that no page has.
+#[component]
+pub fn NoPage() -> impl IntoView {
+    match use_context::<Unanswered>() {
+        Some(Unanswered { address, form: Some(fields) }) => view! { <UnansweredFormPage address fields/> }.into_any(),
+        Some(Unanswered { address, form: None }) => view! { <FailedPage address/> }.into_any(),
+        None => view! { <NotFoundPage/> }.into_any(),
+    }
+}
+
+/// Holds what was typed and sends it again. Whatever a form does, it does once.
+#[component]
+fn UnansweredFormPage(address: String, fields: Vec<(String, String)>) -> impl IntoView {
+    request::set_status(StatusCode::SERVICE_UNAVAILABLE);
+    let fields = fields.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value/> });
+    view! {
+        <Title text="The desk could not answer"/>
+        <div class="problem">
+            <h1>"The desk could not answer"</h1>
+            <p>"It cannot reach its data just now, so what you sent may not have been recorded."</p>
+            <p>"What you typed is kept on this page. Send it again in a moment: what was recorded after all is not done twice."</p>
+            <form id="again" method="post" action=address>
+                {fields.collect_view()}
+                <button class="button" type="submit">"Send it again"</button>
+            </form>
+        </div>
+    }
+}
+
+#[component]
+fn FailedPage(address: String) -> impl IntoView {
+    request::set_status(StatusCode::INTERNAL_SERVER_ERROR);
+    view! {
+        <Title text="This page cannot be shown"/>
+        <div class="problem">
+            <h1>"This page cannot be shown"</h1>
+            <p>"The desk failed to put it together. It has been logged, and no application has stopped."</p>
+            <p><a href=address>"Try again"</a></p>
+        </div>
+    }
+}
+
 #[component]
 pub fn NotFoundPage() -> impl IntoView {
     request::set_status(StatusCode::NOT_FOUND);

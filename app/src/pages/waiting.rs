@@ -2,28 +2,35 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
 use super::problem::or_problem;
 use crate::{
-    components::{Deadline, NoticeBanner, TimeStyle, When, version, waiting_on},
-    desk::{DeskError, WaitingItem, WaitingOn},
+    components::{Deadline, Glyph, Icon, NoticeBanner, TimeStyle, When, version, waiting_on},
+    desk::{self, DeskError, WaitingItem, WaitingOn},
     request,
 };
+
+/// Rows of a page.
+const ROWS: usize = 50;
 
 #[component]
 pub fn WaitingPage() -> impl IntoView {
     let desk = request::desk();
+    let after = use_query_map().get_untracked().get("after").filter(|after| !after.is_empty());
     Suspend::new(async move {
         let waiting = match desk {
-            Some(desk) => desk.waiting().await,
+            Some(desk) => desk.waiting(None, after.as_deref(), ROWS).await,
             None => Err(DeskError::Unavailable),
         };
-        or_problem(waiting.map(|items| view! { <Queue items/> }.into_any()))
+        or_problem(waiting.map(|page| view! { <Queue page is_first=after.is_none()/> }.into_any()))
     })
 }
 
 #[component]
-fn Queue(items: Vec<WaitingItem>) -> impl IntoView {
+fn Queue(page: desk::WaitingPage, is_first: bool) -> impl IntoView {
+    let desk::WaitingPage { items, next } = page;
+    let next = next.map(|after| format!("/waiting?after={}", request::escape(&after)));
     view! {
         <Title text="Waiting"/>
         <div class="page-head">
@@ -34,18 +41,34 @@ fn Queue(items: Vec<WaitingItem>) -> impl IntoView {
         </div>
         <NoticeBanner/>
         <div data-live="waiting">
-            {if items.is_empty() {
+            {if items.is_empty() && is_first {
                 view! {
                     <div class="empty">
-                        <p>"Nothing waits: every application has its answer."</p>
+                        <p>"Nothing waits for an answer."</p>
                         <p><a href="/applications">"All applications"</a></p>
                     </div>
                 }
                 .into_any()
+            } else if items.is_empty() {
+                view! { <div class="empty"><p>"Nothing waits here any more."</p></div> }.into_any()
             } else {
                 view! { <WaitingTable caption="What is waiting, soonest deadline first" items is_mixed=true/> }
                     .into_any()
             }}
+            {(!is_first || next.is_some())
+                .then(|| {
+                    view! {
+                        <nav class="paging" aria-label="Pages">
+                            {(!is_first).then(|| view! { <a class="button quiet" href="/waiting">"Back to the soonest"</a> })}
+                            {next
+                                .map(|href| {
+                                    view! {
+                                        <a class="button quiet" href=href rel="next">"Later deadlines"<Icon glyph=Glyph::ChevronRight/></a>
+                                    }
+                                })}
+                        </nav>
+                    }
+                })}
         </div>
     }
 }

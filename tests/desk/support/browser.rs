@@ -57,6 +57,16 @@ impl<'a> Browser<'a> {
         self.open(&next).await
     }
 
+    /// Sends a form that the desk cannot take, and shows what it answers in its place.
+    pub async fn submit_in_vain(&mut self, page: &Page, form: &str, answers: &[(&str, &str)]) -> Page {
+        let (action, mut fields) = page.form(form);
+        fields.extend(answers.iter().map(|(name, answer)| ((*name).to_owned(), (*answer).to_owned())));
+        let request = self.desk.request(Method::POST, &action).form(&fields);
+        let request = request.header("origin", &self.desk.url).header("sec-fetch-site", "same-origin");
+        let answer = self.send(request).await;
+        Page { path: action, status: answer.status, html: answer.body }
+    }
+
     /// Sends a form but does not follow to the page that it leads to; the path of it.
     pub async fn send_only(&mut self, page: &Page, form: &str, answers: &[(&str, &str)]) -> String {
         let (action, mut fields) = page.form(form);
@@ -94,11 +104,23 @@ impl Page {
         html::words(&self.html)
     }
 
+    /// Where each link leads.
+    pub fn links(&self) -> Vec<String> {
+        let links = html::tags(&self.html).into_iter().filter(|tag| tag.name == "a");
+        links.map(|tag| tag.attribute("href").to_owned()).collect()
+    }
+
     /// Where the first link leads whose text begins so.
     pub fn link(&self, text: &str) -> String {
         let tags = html::tags(&self.html);
         let link = tags.iter().find(|tag| tag.name == "a" && html::unescape(tag.text).starts_with(text));
         link.unwrap_or_else(|| panic!("no link {text:?}: {}", self.words())).attribute("href").to_owned()
+    }
+
+    /// What pictures are called for those who do not see them.
+    pub fn labels(&self) -> Vec<String> {
+        let pictures = html::tags(&self.html).into_iter().filter(|tag| tag.attribute("role") == "img");
+        pictures.map(|tag| tag.attribute("aria-label").to_owned()).collect()
     }
 
     /// What stands in a field of a form.

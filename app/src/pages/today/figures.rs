@@ -5,7 +5,7 @@ use time::Duration;
 
 use crate::{
     components::{Bar, Sparkline, day_and_month},
-    desk::{DayFigures, Figures},
+    desk::{DayFigures, Figures, WaitingCount},
     time_words,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 pub fn FiguresPanel(
     figures: Figures,
     /// Now, as the rail counts it.
-    waiting: usize,
+    waiting: WaitingCount,
 ) -> impl IntoView {
     let today = figures.days.last().copied();
     let count = |of: fn(DayFigures) -> usize| today.map_or(0, of).to_string();

@@ -2,6 +2,7 @@
 
 mod figures;
 
+use futures_util::future::try_join5;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -9,7 +10,7 @@ use self::figures::FiguresPanel;
 use super::{problem::or_problem, waiting::WaitingTable};
 use crate::{
     components::{ApplicationTable, Glyph, Icon, NoticeBanner},
-    desk::{ApplicationQuery, ApplicationRow, Desk, DeskError, Figures, WaitingItem, WaitingOn},
+    desk::{ApplicationRow, Desk, DeskError, Figures, WaitingCount, WaitingItem, WaitingOn},
     domain::ApplicationStatus,
     request,
 };
@@ -21,10 +22,10 @@ const NEWEST: usize = 5;
 
 #[component]
 pub fn TodayPage() -> impl IntoView {
-    let desk = request::desk();
+    let (desk, waiting) = (request::desk(), request::waiting_count());
     Suspend::new(async move {
         let day = match desk {
-            Some(desk) => Day::of(desk.as_ref()).await,
+            Some(desk) => Day::of(desk.as_ref(), waiting).await,
             None => Err(DeskError::Unavailable),
         };
         or_problem(day.map(|day| view! { <Today day/> }.into_any()))
@@ -32,10 +33,9 @@ pub fn TodayPage() -> impl IntoView {
 }
 
 struct Day {
-    /// What staff must answer, soonest deadline first.
+    /// What staff must answer first, soonest deadline first.
     to_answer: Vec<WaitingItem>,
-    /// How many wait on somebody else.
-    on_others: usize,
+    waiting: WaitingCount,
     /// Applications whose workflow failed.
     failed: Vec<ApplicationRow>,
     newest: Vec<ApplicationRow>,
@@ -43,25 +43,32 @@ struct Day {
 }
 
 impl Day {
-    async fn of(desk: &dyn Desk) -> Result<Self, DeskError> {
-        let (to_answer, others): (Vec<_>, Vec<_>) =
-            desk.waiting().await?.into_iter().partition(|item| item.on == WaitingOn::Staff);
-        let failed = ApplicationQuery { status: Some(ApplicationStatus::NeedsAttention), ..Default::default() };
-        let failed = desk.applications(&failed).await?.rows;
-        let mut newest = desk.applications(&ApplicationQuery::default()).await?.rows;
-        newest.truncate(NEWEST);
-        Ok(Self { to_answer, on_others: others.len(), failed, newest, figures: desk.figures().await? })
+    async fn of(
+        desk: &dyn Desk,
+        waiting: impl Future<Output = Result<WaitingCount, DeskError>>,
+    ) -> Result<Self, DeskError> {
+        let attention = Some(ApplicationStatus::NeedsAttention);
+        let (to_answer, waiting, failed, newest, figures) = try_join5(
+            desk.waiting(Some(WaitingOn::Staff), None, MOST),
+            waiting,
+            // One more than is shown says that there are more.
+            desk.newest(attention, MOST + 1),
+            desk.newest(None, NEWEST),
+            desk.figures(),
+        )
+        .await?;
+        Ok(Self { to_answer: to_answer.items, waiting, failed, newest, figures })
     }
 }
 
 #[component]
 fn Today(day: Day) -> impl IntoView {
     let nothing = day.to_answer.is_empty() && day.failed.is_empty();
-    let waiting = day.to_answer.len() + day.on_others;
-    let on_others = match day.on_others {
-        0 => None,
-        1 => Some("1 application waits on the valuation service.".to_owned()),
-        count => Some(format!("{count} applications wait on the valuation service.")),
+    let on_others = match day.waiting {
+        // Too many to tell how many of them are whose.
+        WaitingCount { has_more: true, .. } | WaitingCount { on_others: 0, .. } => None,
+        WaitingCount { on_others: 1, .. } => Some("1 application waits on the valuation service.".to_owned()),
+        WaitingCount { on_others, .. } => Some(format!("{on_others} applications wait on the valuation service.")),
     };
     view! {
         <Title text="Today"/>
@@ -72,9 +79,9 @@ fn Today(day: Day) -> impl IntoView {
         <NoticeBanner/>
         <div data-live="today">
             {nothing.then(|| view! { <NothingToDo on_others=on_others.clone()/> })}
-            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer on_others/> })}
+            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer waiting=day.waiting on_others/> })}
             {(!day.failed.is_empty()).then(|| view! { <Failed rows=day.failed/> })}
-            <FiguresPanel figures=day.figures waiting/>
+            <FiguresPanel figures=day.figures waiting=day.waiting/>
             {(!day.newest.is_empty())
                 .then(|| {
                     view! {
@@ -105,10 +112,11 @@ fn NothingToDo(on_others: Option<String>) -> impl IntoView {
 }
 
 #[component]
-fn ToAnswer(mut items: Vec<WaitingItem>, on_others: Option<String>) -> impl IntoView {
-    let count = items.len();
-    items.truncate(MOST);
-    let rest = (count > MOST).then(|| format!("The first {MOST} of {count}."));
+fn ToAnswer(items: Vec<WaitingItem>, waiting: WaitingCount, on_others: Option<String>) -> impl IntoView {
+    let rest = match waiting {
+        WaitingCount { has_more: true, .. } => Some(format!("The first {MOST}.")),
+        WaitingCount { on_staff, .. } => (on_staff > MOST).then(|| format!("The first {MOST} of {on_staff}.")),
+    };
     view! {
         <section aria-labelledby="to-answer">
             <h2 id="to-answer">"Waiting for you"</h2>

@@ -1,0 +1,134 @@
+//! More than fits on a page: what waits, and what is found.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, PutRequest, WriteRequest},
+};
+use serde_json::json;
+
+use crate::support::{Browser, Desk, Page, Setup, seed};
+
+type Item = HashMap<String, AttributeValue>;
+
+async fn store(desk: &Desk, table: &str, items: impl Iterator<Item = Vec<(&'static str, String)>>) {
+    let items: Vec<_> = items
+        .map(|item| {
+            let item: Item =
+                item.into_iter().map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).collect();
+            WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item)).build().unwrap()).build()
+        })
+        .collect();
+    let dynamodb = Client::new(&desk.aws());
+    for items in items.chunks(25) {
+        dynamodb.batch_write_item().request_items(table, items.to_vec()).send().await.expect("they are stored");
+    }
+}
+
+/// The references that the rows of a page link to, in their order.
+fn references(page: &Page) -> Vec<String> {
+    let links = page.links().into_iter();
+    links.filter_map(|link| link.strip_prefix("/applications/LN-").map(|reference| format!("LN-{reference}"))).collect()
+}
+
+/// What the pages show that follow each other from `path` by their link to the next one.
+async fn all_pages(desk: &Desk, path: &str, next: &str) -> Vec<Vec<String>> {
+    let mut browser = Browser::new(desk);
+    let mut page = browser.open(path).await;
+    let mut pages = vec![references(&page)];
+    while page.words().contains(next) {
+        page = browser.open(&page.link(next)).await;
+        pages.push(references(&page));
+        assert!(pages.len() < 10, "{pages:?}");
+    }
+    pages
+}
+
+#[tokio::test]
+async fn what_waits_is_shown_by_the_page_soonest_deadline_first_and_all_of_it_is_counted() {
+    let desk = Setup::new().start().await;
+    // Some have the same deadline.
+    let tasks = (0..120).map(|i| {
+        let reference = format!("LN-{i:03}");
+        vec![
+            ("id", format!("task-{i}")),
+            ("token", format!("token-{i}")),
+            ("queue", "open".to_owned()),
+            ("state", "open".to_owned()),
+            ("waitingOn", if i % 3 == 0 { "valuation_service" } else { "staff" }.to_owned()),
+            ("applicationReference", reference.clone()),
+            ("executionArn", format!("arn:aws:states:eu-west-2:000000000000:execution:loan-processing:{reference}")),
+            ("application", seed(&reference, "999").to_string()),
+            ("since", "2026-11-22T10:00:00.000Z".to_owned()),
+            ("deadline", format!("2126-11-{:02}T10:00:00.000Z", 1 + i / 5)),
+        ]
+    });
+    store(&desk, "loan-desk-paused-tasks", tasks).await;
+    let pages = all_pages(&desk, "/waiting", "Later deadlines").await;
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [50, 50, 20]);
+    // Those of one day are in any order.
+    let days: Vec<usize> = pages.concat().iter().map(|one| one["LN-".len()..].parse::<usize>().unwrap() / 5).collect();
+    assert!(days.is_sorted(), "{days:?}");
+    assert_eq!(pages.concat().into_iter().collect::<BTreeSet<_>>().len(), 120);
+
+    let today = Browser::new(&desk).open("/").await.words();
+    assert!(today.contains("The first 10 of 80. 40 applications wait on the valuation service."), "{today}");
+    assert!(today.contains("Waiting 120"), "{today}");
+    let page = Browser::new(&desk).open("/waiting?after=nonsense").await;
+    assert_eq!(references(&page).len(), 50);
+}
+
+#[tokio::test]
+async fn every_application_is_found_and_sorted_however_many_there_are() {
+    let desk = Setup::new().start().await;
+    let applications = (0..230).map(|i| {
+        let mut application = seed(&format!("LN-{i:03}"), "999");
+        application["applicant"] = json!(if i % 2 == 0 { "Ada Byron" } else { "Alan Turing" });
+        if i != 7 {
+            application["loanAmount"] = json!((100_000 + (i * 37) % 230).to_string());
+        }
+        let search = if i % 2 == 0 { "ada byron" } else { "alan turing" };
+        vec![
+            ("applicationReference", format!("LN-{i:03}")),
+            ("kind", "application".to_owned()),
+            ("application", application.to_string()),
+            ("searchText", format!("ln-{i:03}\n{search}")),
+            ("status", if i < 200 { "valued" } else { "declined" }.to_owned()),
+            ("submittedAt", format!("2026-01-{:02}T10:00:00.000Z", 1 + i / 10)),
+            ("updatedAt", format!("2026-01-{:02}T10:00:00.000Z", 1 + i / 10)),
+            ("decidedAt", format!("2026-01-{:02}T10:00:00.000Z", 1 + i / 10)),
+            ("executionArn", "arn:aws:states:eu-west-2:000000000000:execution:loan-processing:old".to_owned()),
+        ]
+    });
+    store(&desk, "loan-desk-applications", applications).await;
+    let desk = desk.kill_and_start_again().await;
+    for (path, next, sizes) in [
+        ("/applications", "Older applications", vec![50, 50, 50, 50, 30]),
+        ("/applications?sort=-amount", "More applications", vec![50, 50, 50, 50, 30]),
+        ("/applications?q=turing", "Older applications", vec![50, 50, 15]),
+        ("/applications?q=Ada+LN-&status=valued&sort=reference", "More applications", vec![50, 50]),
+    ] {
+        let pages = all_pages(&desk, path, next).await;
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), sizes, "{path}");
+        let all = pages.concat();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{path}: {all:?}");
+        let numbers: Vec<i64> = all.iter().map(|one| one["LN-".len()..].parse().unwrap()).collect();
+        let in_order = match path {
+            "/applications?sort=-amount" => {
+                assert_eq!(numbers.last(), Some(&7), "it has no amount");
+                numbers[..229].is_sorted_by_key(|i| -((i * 37) % 230))
+            }
+            "/applications?q=Ada+LN-&status=valued&sort=reference" => numbers.is_sorted(),
+            _ => numbers.is_sorted_by_key(|i| -(i / 10)),
+        };
+        assert!(in_order, "{path}: {numbers:?}");
+    }
+    let none = Browser::new(&desk).open("/applications?q=turing+byron").await.words();
+    assert!(none.contains("No application matches."), "{none}");
+    // One that comes now is found at once.
+    let mut application = seed("LN-230", "999");
+    application["applicant"] = json!("Grace Hopper");
+    desk.submit(&application).await;
+    assert_eq!(references(&Browser::new(&desk).open("/applications?q=hopper").await), ["LN-230"]);
+}
