@@ -108,7 +108,7 @@ async fn what_was_typed_into_a_form_is_kept_while_the_data_cannot_be_reached_and
     let form = known.open("/applications/new").await;
     let form = known.submit(&form, "new-application", &[("reference", "known")]).await;
     assert!(form.words().contains("There is a problem"), "{}", form.words());
-    let forms = [("known", form), ("new", new.open("/applications/new").await)];
+    let forms = [("known", form), ("unknown", new.open("/applications/new").await)];
     let gone = first.kill();
     let mut pages = Vec::new();
     for ((reference, form), browser) in forms.into_iter().zip([&mut known, &mut new]) {
