@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::{
     applications::Execution, aws::AwsError, mock_valuer::MockValuer, timestamp, valuation_request::ValuationRequests,
-    work_items::WorkItems,
+    work_items::WorkItems, workflow::without_tokens,
 };
 
 pub const VALUATION_REQUEST: &str = "loan-desk-valuation-request";
@@ -112,14 +112,26 @@ fn rfc3339<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTime,
     timestamp::read(&text).ok_or_else(|| de::Error::custom("not an RFC 3339 time"))
 }
 
-/// Reads a payload; what is wrong with it is said by the path to it.
+/// Reads a payload; what is wrong with it is said by the path to it. No value is repeated: a workflow may have put the
+/// token anywhere, even into the name of a member.
 pub fn read<T: de::DeserializeOwned>(payload: Value) -> Result<T, FunctionFailure> {
     serde_path_to_error::deserialize(payload).map_err(|error| {
-        // The error of an unfit value may repeat the value, and the token is one.
-        let path = error.path().to_string();
-        let why = if path.contains("taskToken") { "not text".to_owned() } else { error.inner().to_string() };
-        FunctionFailure::InvalidApplication(format!("{path}: {why}"))
+        let wrong = format!("{}: {}", error.path(), without_value(&error.inner().to_string()));
+        FunctionFailure::InvalidApplication(without_tokens(&wrong))
     })
+}
+
+/// `invalid type: string, expected u8` of serde's `invalid type: string "secret", expected u8`.
+fn without_value(error: &str) -> String {
+    let unfit = ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|kind| error.starts_with(kind));
+    // The value itself may hold the words: what is expected comes last.
+    match error.rsplit_once(", expected ").filter(|_| unfit) {
+        Some((found, expected)) => {
+            let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+            format!("{kind}, expected {expected}")
+        }
+        None => error.to_owned(),
+    }
 }
 
 /// The application in a payload, if it is one that could have been submitted.
@@ -157,7 +169,14 @@ mod tests {
         }
         let wrong = read::<Payload>(serde_json::json!({"taskToken": {"secret": 1}, "time": 1})).unwrap_err();
         assert!(!wrong.to_string().contains("secret"), "{wrong}");
-        let wrong = read::<Payload>(serde_json::json!({"taskToken": "secret", "time": "x"})).unwrap_err();
-        assert_eq!(wrong.to_string(), "time: invalid type: string \"x\", expected u8");
+        for unfit in ["secret", "secret, expected i8", "\"secret`"] {
+            let wrong = read::<Payload>(serde_json::json!({"taskToken": "t", "time": unfit})).unwrap_err();
+            assert_eq!(wrong.to_string(), "time: invalid type: string, expected u8");
+        }
+        let token = format!("AQAAAAAAAAAqAAAAAAAAAA{}", "x".repeat(44));
+        let property = serde_json::json!({"nameOrNumber": "999", "postcode": "PO1 1CE"});
+        let unknown = serde_json::json!({"applicationReference": "a", "property": property, token.clone(): 1});
+        let wrong = read::<LoanApplication>(unknown).unwrap_err().to_string();
+        assert!(wrong.contains("unknown field") && !wrong.contains(&token), "{wrong}");
     }
 }

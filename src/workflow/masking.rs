@@ -6,13 +6,22 @@ use serde_json::Value;
 
 const MASK: &str = "••••••••";
 
-/// A token of AWS is several hundred characters of Base64 without a break; nothing a person wrote is.
-const LIKE_A_TOKEN: usize = 200;
+/// Characters of the token alphabet without a break that no person wrote, whatever they are: AWS's tokens have several
+/// hundred.
+const SURELY_A_TOKEN: usize = 200;
+
+/// Characters of the token alphabet without a break below which nothing is taken for a token.
+const LIKE_A_TOKEN: usize = 60;
+
+/// A token of the embedded Step Functions: 49 bytes of Base64, which begin with the version 1 and the upper bytes of a
+/// small number.
+const EMBEDDED: (usize, &str) = (66, "AQAA");
 
 /// What is known of the tokens in one execution's history.
 #[derive(Debug, Default)]
 pub struct Mask {
-    /// Members that hold a token, in lower case: `tasktoken`, and whatever the definition calls its.
+    /// Members that hold a token, in lower case: `tasktoken`, and whatever the definition calls its. (The context
+    /// object's own `Task.Token` is known by where it stands.)
     members: BTreeSet<String>,
     tokens: BTreeSet<String>,
 }
@@ -46,35 +55,43 @@ impl Mask {
 
     /// Takes note of the tokens in this, which may stand elsewhere under other names.
     pub fn learn(&mut self, value: &Value) {
+        self.learn_below("", value);
+    }
+
+    fn learn_below(&mut self, parent: &str, value: &Value) {
         match value {
             Value::Object(members) => {
                 for (name, value) in members {
                     match value {
-                        Value::String(token) if self.is_member(name) && !token.is_empty() => {
+                        Value::String(token) if self.is_token(parent, name) && !token.is_empty() => {
                             self.tokens.insert(token.clone());
                         }
-                        value => self.learn(value),
+                        value => self.learn_below(name, value),
                     }
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
+            Value::Array(items) => items.iter().for_each(|item| self.learn_below("", item)),
             _ => {}
         }
     }
 
-    fn is_member(&self, name: &str) -> bool {
-        self.members.contains(&name.to_lowercase())
+    fn is_token(&self, parent: &str, name: &str) -> bool {
+        self.members.contains(&name.to_lowercase()) || (parent, name) == ("Task", "Token")
     }
 
     /// The same without tokens, wherever they stood.
     pub fn apply(&self, value: Value) -> Value {
+        self.apply_below("", value)
+    }
+
+    fn apply_below(&self, parent: &str, value: Value) -> Value {
         match value {
             Value::Object(members) => Value::Object(
                 members
                     .into_iter()
                     .map(|(name, value)| {
-                        let value =
-                            if value.is_string() && self.is_member(&name) { MASK.into() } else { self.apply(value) };
+                        let hide = value.is_string() && self.is_token(parent, &name);
+                        let value = if hide { MASK.into() } else { self.apply_below(&name, value) };
                         (self.mask_text(&name), value)
                     })
                     .collect(),
@@ -92,12 +109,12 @@ impl Mask {
                 masked = masked.replace(token.as_str(), MASK);
             }
         }
-        mask_alike(&masked)
+        without_tokens(&masked)
     }
 }
 
-/// Masks what looks like a token, wherever it came from.
-fn mask_alike(text: &str) -> String {
+/// The text with what looks like a token masked, wherever it came from.
+pub fn without_tokens(text: &str) -> String {
     if text.len() < LIKE_A_TOKEN {
         return text.to_owned();
     }
@@ -106,12 +123,37 @@ fn mask_alike(text: &str) -> String {
     let mut rest = text;
     while !rest.is_empty() {
         let run = rest.find(|c| !is_base64(c)).unwrap_or(rest.len());
-        masked.push_str(if run >= LIKE_A_TOKEN { MASK } else { &rest[..run] });
+        masked.push_str(if is_like_a_token(&rest[..run]) { MASK } else { &rest[..run] });
         let gap = rest[run..].find(is_base64).unwrap_or(rest.len() - run);
         masked.push_str(&rest[run..run + gap]);
         rest = &rest[run + gap..];
     }
     masked
+}
+
+/// Whether this run of the token alphabet is a token, or holds one.
+fn is_like_a_token(run: &str) -> bool {
+    let (length, start) = EMBEDDED;
+    let is_embedded = |(at, _)| run.len() - at >= length;
+    run.len() >= SURELY_A_TOKEN
+        || run.match_indices(start).any(is_embedded)
+        || run.len() >= LIKE_A_TOKEN && run.split(|c: char| !c.is_ascii_alphanumeric()).any(is_random)
+}
+
+/// Whether letters and digits that stand together look thrown with dice. Half of such neighbours differ in kind. In
+/// names, even `InCamelCase`, fewer do; digests, UUIDs and ULIDs have letters of one case only; and what people join
+/// with hyphens has short pieces.
+fn is_random(piece: &str) -> bool {
+    const ENOUGH: usize = 24;
+    let bytes = piece.as_bytes();
+    let kind = |byte: &u8| (byte.is_ascii_uppercase(), byte.is_ascii_lowercase());
+    let changes = bytes.windows(2).filter(|pair| kind(&pair[0]) != kind(&pair[1])).count();
+    let has = |of: fn(&u8) -> bool| bytes.iter().any(of);
+    bytes.len() >= ENOUGH
+        && changes * 5 >= bytes.len() * 2
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -145,5 +187,51 @@ mod tests {
         let token = "AQC8".repeat(100);
         let masked = Mask::for_definition(&json!({})).apply(json!(format!("é before {token}, after")));
         assert_eq!(masked, json!(format!("é before {MASK}, after")));
+    }
+
+    #[test]
+    fn a_token_of_the_embedded_step_functions_is_masked_by_its_shape_whatever_stands_around_it() {
+        // 49 bytes: the version, two small numbers and a signature, here one without much mixture.
+        let token = format!("AQAAAAAAAAAqAAAAAAAAAA{}", "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqr");
+        assert_eq!(token.len(), 66);
+        let mask = Mask::for_definition(&json!({}));
+        for (text, masked) in [
+            (token.clone(), MASK.to_owned()),
+            (format!("answer with {token}."), format!("answer with {MASK}.")),
+            (format!("answer=x-{token}"), MASK.to_owned()),
+            (format!(r#"{{"handle":"{token}"}}"#), format!(r#"{{"handle":"{MASK}"}}"#)),
+        ] {
+            assert_eq!(mask.apply(json!({"note": [text]})), json!({"note": [masked]}));
+        }
+    }
+
+    #[test]
+    fn a_short_token_is_told_from_ordinary_ids_by_its_mixture() {
+        let random = "dGhpcyBJcyBhIHRva2VuIG9mIG5vYm9keSwgdHJ5IGl0IGFuZCB5b3UnbGwgc2Vl";
+        assert_eq!(without_tokens(random), MASK);
+        for ordinary in [
+            "arn:aws:states:eu-west-2:000000000000:execution:loan-processing:Application-2026-11-22-Rose-Cottage-PO1-1CE",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+            "APP-550e8400-e29b-41d4-a716-446655440000_550e8400-e29b-41d4-a716-446655440000",
+            "LoanApplicationForMortgageValuationOfPropertiesInPortsmouth2026November",
+            "http://127.0.0.1:3000/api/valuations?request=mFiZxQ0vJrE2tXk1Yw9aBg.0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1",
+            "/aws/states/loan-desk/Production/2026/11/22/Executions/Application-1/Output",
+            "----------------------------------------------------------------------",
+        ] {
+            assert_eq!(without_tokens(ordinary), ordinary);
+        }
+    }
+
+    #[test]
+    fn the_context_objects_own_token_is_masked_and_known_wherever_else_it_stands() {
+        let definition = json!({"States": {"A": {"Parameters": {"Payload": {"everything.$": "$$"}}}}});
+        let mut mask = Mask::for_definition(&definition);
+        let seen =
+            json!({"Payload": {"everything": {"Task": {"Token": "t-1"}, "State": {"Token": "none"}}}, "x": "t-1"});
+        mask.learn(&seen);
+        let masked =
+            json!({"Payload": {"everything": {"Task": {"Token": MASK}, "State": {"Token": "none"}}}, "x": MASK});
+        assert_eq!(mask.apply(seen), masked);
     }
 }

@@ -11,6 +11,7 @@ use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+pub use self::masking::without_tokens;
 use crate::{
     applications::Record,
     aws::{Aws, AwsError},

@@ -1,6 +1,8 @@
 //! A task token is a secret: whoever has it can answer its task. It must not leave the desk by any way but Step Functions.
 
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use crate::support::{Browser, Setup, Valuer, seed};
 
@@ -78,4 +80,78 @@ async fn no_page_answer_or_log_line_shows_a_task_token() {
             }
         }
     }
+}
+
+/// The desk's workflow with tasks of one's own before it, which put the token where nobody expects it and fail.
+fn workflow_of_ones_own() -> Value {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/infra/loan-processing.asl.json");
+    let mut definition: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let function = "arn:aws:lambda:eu-west-2:000000000000:function:loan-desk-manual-valuation";
+    let own = [
+        ("Everything", "JSONPath", json!({"everything.$": "$$"})),
+        ("Job", "JSONPath", json!({"job.$": "$$.Task"})),
+        ("Instead", "JSONPath", json!({"taskToken": "none", "loanApplication.$": "$$.Task.Token"})),
+        ("InAList", "JSONPath", json!({"list.$": "States.Array(States.Format('token={}', $$.Task.Token))"})),
+        ("Composed", "JSONata", json!("{% {'handle': $states.context.Task.Token, 'n': [$states.context.Task]} %}")),
+    ];
+    let first = definition["StartAt"].take();
+    for (at, (name, language, payload)) in own.iter().enumerate() {
+        let next = own.get(at + 1).map_or(first.clone(), |(next, ..)| json!(next));
+        let input = json!({"FunctionName": function, "Payload": payload});
+        let mut state = json!({
+            "Type": "Task", "QueryLanguage": language, "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            "TimeoutSeconds": 30, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": next}], "End": true,
+        });
+        if *language == "JSONPath" {
+            state["Parameters"] = input;
+            state["Catch"][0]["ResultPath"] = json!("$.went");
+        } else {
+            state["Arguments"] = input;
+            state["Catch"][0]["Output"] = json!("{% $sift($states.input, function($v, $k) { $k != 'went' }) %}");
+        }
+        definition["States"][*name] = state;
+    }
+    definition["StartAt"] = json!(own[0].0);
+    definition
+}
+
+#[tokio::test]
+async fn no_page_shows_a_token_that_a_workflow_of_ones_own_put_where_nobody_expects_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let infra = concat!(env!("CARGO_MANIFEST_DIR"), "/infra");
+    let mock = "mock-valuation.asl.json";
+    std::fs::copy(format!("{infra}/{mock}"), folder.path().join(mock)).unwrap();
+    std::fs::write(folder.path().join("loan-processing.asl.json"), workflow_of_ones_own().to_string()).unwrap();
+    let setup = Setup::new().with("--workflow-dir", folder.path().display().to_string()).with("--log", "trace");
+    let desk = setup.start().await;
+    let submitted = desk.submit(&seed("app-ref", "Early callback")).await;
+    let execution = submitted["executionArn"].as_str().unwrap();
+    desk.until("app-ref", "Valued").await;
+
+    let events = desk.history(execution).await;
+    let scheduled: Vec<_> = events.iter().filter_map(|event| event.task_scheduled_event_details.as_ref()).collect();
+    let tokens: BTreeSet<_> = scheduled.iter().flat_map(|details| embedded_tokens(&details.parameters)).collect();
+    assert_eq!(tokens.len(), 6, "one of each own task and the valuer's: {tokens:?}");
+
+    let mut browser = Browser::new(&desk);
+    let mut seen = vec![desk.log()];
+    for state in ["Everything", "Job", "Instead", "InAList", "Composed", "RequestValuation"] {
+        let page = browser.open(&format!("/applications/app-ref?tab=workflow&state={state}")).await;
+        assert!(page.html.contains("••••••••"), "{state}: tokens are masked where they stood");
+        seen.push(page.html);
+    }
+    for text in &seen {
+        for token in &tokens {
+            if let Some(at) = text.find(token.as_str()) {
+                let start = text.floor_char_boundary(at.saturating_sub(300));
+                panic!("a token is shown: …{}", &text[start..at + token.len()]);
+            }
+        }
+    }
+}
+
+/// The tokens of the embedded Step Functions in a text: 66 characters that begin with a version and a small number.
+fn embedded_tokens(text: &str) -> Vec<String> {
+    let runs = text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
+    runs.filter(|run| run.len() == 66 && run.starts_with("AQAA")).map(str::to_owned).collect()
 }
