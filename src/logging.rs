@@ -21,7 +21,9 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
     Ok(())
 }
 
-/// Not what the SDK says at its most talkative: whole answers of AWS, with the task tokens in them.
+/// Not what the SDK says at its most talkative: whole answers of AWS, with the task tokens in them. And not what the
+/// session layer says, twice, of a failure that the store of sessions has told.
 fn may_be_told(of: &Metadata<'_>) -> bool {
-    *of.level() != Level::TRACE || !of.target().starts_with("aws_")
+    let is_answer = *of.level() == Level::TRACE && of.target().starts_with("aws_");
+    !is_answer && !of.target().starts_with("tower_sessions")
 }

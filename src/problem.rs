@@ -47,6 +47,11 @@ impl Problem {
             }
             StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "Too large", "The body is larger than this address takes."),
             StatusCode::REQUEST_TIMEOUT => ("timeout", "Timed out", "The request took too long."),
+            status if status.is_client_error() => (
+                "not-accepted",
+                "Not accepted",
+                "The request is not one that this address takes. Nothing was done; sending it again changes nothing.",
+            ),
             _ => ("failed", "The request failed", "The desk could not do this. It has been logged."),
         };
         Self::new(status, kind, title, detail)
@@ -67,5 +72,18 @@ impl IntoResponse for Problem {
         let mut response = (self.status, body.to_string()).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_failed_at_the_desk_is_said_to_have_been_logged() {
+        for status in (400..600).filter_map(|code| StatusCode::from_u16(code).ok()) {
+            let logged = Problem::of_status(status).detail.contains("logged");
+            assert_eq!(logged, status.is_server_error(), "{status}");
+        }
     }
 }

@@ -1,12 +1,16 @@
 //! What every answer tells browsers, and which requests of theirs are refused. (A page's own content security policy
 //! carries its nonce and is set where the page is rendered.)
 
+use std::{net::IpAddr, sync::Arc};
+
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+
+use url::{Host, Url};
 
 use crate::problem::Problem;
 
@@ -40,6 +44,52 @@ pub async fn same_site(request: Request, next: Next) -> Response {
     .into_response()
 }
 
+/// The names that the desk is reached by: those of this machine, and the one that its operator gave it.
+#[derive(Debug, Clone)]
+pub struct OwnNames(Option<Arc<str>>);
+
+impl OwnNames {
+    pub fn new(public_url: &Url) -> Self {
+        match public_url.host() {
+            Some(Host::Domain(name)) => Self(Some(name.to_ascii_lowercase().into())),
+            // Addresses are known anyway.
+            _ => Self(None),
+        }
+    }
+
+    /// Whether a `Host` header names the desk. An address does, whichever it is: nobody can make one lead elsewhere.
+    fn include(&self, host: &str) -> bool {
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => host,
+        };
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(&name);
+        address.parse::<IpAddr>().is_ok()
+            || name == "localhost"
+            || name.ends_with(".localhost")
+            || self.0.as_deref() == Some(&*name)
+    }
+}
+
+/// Nobody signs in here, so a page in somebody's browser must not get in by rebinding its own name to this address.
+pub async fn own_name(State(names): State<OwnNames>, request: Request, next: Next) -> Response {
+    // Without a name there was no browser.
+    let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    if host.is_none_or(|host| names.include(host)) {
+        return next.run(request).await;
+    }
+    tracing::warn!(path = request.uri().path(), "refused what was sent to another name than the desk's");
+    Problem::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "unknown-name",
+        "Not the desk's name",
+        "The desk does not answer to the name in the Host header. Use its address, or give it the name with --public-url; \
+         a proxy in front of it must pass the Host header on.",
+    )
+    .into_response()
+}
+
 fn is_cross_site(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     match (text("sec-fetch-site"), text("origin"), text("host")) {
@@ -54,6 +104,23 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_desk_answers_to_its_own_names_and_to_addresses_only() {
+        let names = OwnNames::new(&"https://Desk.Example".parse().unwrap());
+        for own in
+            ["desk.example", "DESK.example:443", "desk.example.", "localhost:3000", "127.0.0.1:3000", "[::1]:3000"]
+        {
+            assert!(names.include(own), "{own}");
+        }
+        for other in ["evil.example", "desk.example.evil.example", "127.0.0.1.evil.example:3000", "", "localhost.evil"]
+        {
+            assert!(!names.include(other), "{other}");
+        }
+        let unnamed = OwnNames::new(&"http://127.0.0.1:3000".parse().unwrap());
+        assert!(unnamed.include("192.168.0.7:3000") && unnamed.include("[fe80::1]"));
+        assert!(!unnamed.include("desk.example"));
+    }
 
     fn with(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         headers.iter().map(|(n, v)| (n.parse().unwrap(), HeaderValue::from_static(v))).collect()

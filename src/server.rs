@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use app::desk::{About, Policy};
 use asl_engine::{Options, endpoints::Endpoints};
+use axum::middleware::from_fn_with_state;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use url::Url;
 
@@ -22,6 +23,7 @@ use crate::{
     mock_valuer::{self, MockValuer},
     paused::PausedTasks,
     reconcile::Reconciler,
+    security::{self, OwnNames},
     sessions::Sessions,
     settings::Settings,
     signing::CallbackUrls,
@@ -252,22 +254,26 @@ fn open(
         workflows,
         reconciler,
     };
+    let names = OwnNames::new(public_url);
     let pages = web::Pages {
         desk: Arc::new(desk),
         sessions: Sessions::new(aws.clone()),
         secure: public_url.scheme() == "https",
         site_root: config.site_root.display().to_string(),
+        names: names.clone(),
     };
+    // A callback is kept by whatever name it comes in, and health is asked by whoever finds the address.
     let mut router = axum::Router::new()
-        .merge(health::router(aws.clone(), machines.clone()))
         .merge(api::applications(applications.clone()))
-        .merge(callbacks::router(callbacks.clone()))
         .merge(live.router())
+        .layer(from_fn_with_state(names, security::own_name))
+        .merge(health::router(aws.clone(), machines.clone()))
+        .merge(callbacks::router(callbacks.clone()))
         .merge(api::fallback());
     if config.valuation_service_url.is_none() {
         router = router.merge(mock_valuer::router(functions.mock_valuer.clone()));
     }
-    web::around(router.fallback_service(pages.router()))
+    web::around(web::machines(router).fallback_service(pages.router()))
 }
 
 async fn delete_expired(embedded: Arc<Embedded>) {

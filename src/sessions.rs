@@ -39,10 +39,16 @@ impl Sessions {
     }
 }
 
+/// Says it once for all: the session layer and whoever asks for a session only pass it on.
 fn backend(error: impl Into<AwsError>) -> Error {
     let error = error.into();
-    tracing::error!(%error, "a session cannot be reached");
+    tracing::error!(%error, "a visit cannot be read or written");
     Error::Backend(error.to_string())
+}
+
+fn corrupt(error: impl std::fmt::Display) -> Error {
+    tracing::error!(%error, "a visit cannot be read");
+    Error::Decode(error.to_string())
 }
 
 #[async_trait::async_trait]
@@ -68,13 +74,13 @@ impl SessionStore for Sessions {
         let answer = self.aws.dynamodb.get_item().table_name(TABLE.name).key(TABLE.key, text(id.to_string()));
         let Some(item) = answer.consistent_read(true).send().await.map_err(backend)?.item else { return Ok(None) };
         let expires = item.number("expiresAt").unwrap_or_default() as i64;
-        let expiry_date = OffsetDateTime::from_unix_timestamp(expires).map_err(|e| Error::Decode(e.to_string()))?;
+        let expiry_date = OffsetDateTime::from_unix_timestamp(expires).map_err(corrupt)?;
         // What has expired may still be there: the table deletes it in its own time.
         if expiry_date <= OffsetDateTime::now_utc() {
             return Ok(None);
         }
         let data = item.text("data").unwrap_or_default();
-        let data = serde_json::from_str(data).map_err(|error| Error::Decode(error.to_string()))?;
+        let data = serde_json::from_str(data).map_err(corrupt)?;
         Ok(Some(Record { id: *id, data, expiry_date }))
     }
 

@@ -2,17 +2,19 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use app::{App, desk::Desk, shell};
+use app::{App, Refused, desk::Desk, refused_shell, shell};
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Request},
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
 };
 use leptos::{config::LeptosOptions, prelude::provide_context};
-use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
+use leptos_axum::{
+    LeptosRoutes, file_and_error_handler_with_context, generate_route_list, render_app_async_with_context,
+};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::{
@@ -28,16 +30,19 @@ use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use crate::{
     api,
     problem::Problem,
-    security,
+    security::{self, OwnNames},
     sessions::Sessions,
     unanswered::{self, Rendering},
 };
 
-/// Bytes of a form's body; the machine interface has limits of its own.
+/// Bytes of a form's body.
 const FORM_LIMIT: usize = 256 * 1024;
 
-/// Bytes of any body.
+/// Bytes of any body of the machine interface, whose addresses have lower limits of their own.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// What a server function that gave an error is marked with.
+const SERVER_FN_ERROR: &str = "serverfnerror";
 
 /// How long a visit is remembered after its last request.
 const VISIT: time::Duration = time::Duration::hours(12);
@@ -49,6 +54,7 @@ pub struct Pages {
     /// Whether the desk is reached by https only.
     pub secure: bool,
     pub site_root: String,
+    pub names: OwnNames,
 }
 
 impl Pages {
@@ -76,10 +82,59 @@ impl Pages {
             )
             .layer(CatchPanicLayer::custom(panicked))
             .layer(from_fn_with_state(rendering, unanswered::say_so))
-            .layer(DefaultBodyLimit::max(FORM_LIMIT))
-            .with_state(options);
-        files(Path::new(&self.site_root), pages)
+            .with_state(options.clone());
+        guarded(files(Path::new(&self.site_root), pages), FORM_LIMIT)
+            .layer(from_fn_with_state(self.names, security::own_name))
+            .layer(from_fn_with_state(options, refuse_as_page))
     }
+}
+
+/// What is refused on its way to a page is answered by a page, in the desk's look.
+async fn refuse_as_page(State(options): State<LeptosOptions>, request: Request, next: Next) -> Response {
+    // Of the request, what the page's frame looks at.
+    let mut ask = Request::new(Body::empty());
+    *ask.uri_mut() = request.uri().clone();
+    if let Some(cookies) = request.headers().get(header::COOKIE) {
+        ask.headers_mut().insert(header::COOKIE, cookies.clone());
+    }
+    let response = next.run(request).await;
+    let Some(status) = refusal(&response) else { return response };
+    let Some(refused) = Refused::of(status) else { return response };
+    let page = render_app_async_with_context(|| {}, move || refused_shell(options.clone(), refused));
+    let mut page = page(ask).await;
+    *page.status_mut() = status;
+    page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for name in [header::ALLOW, header::SET_COOKIE] {
+        for value in response.headers().get_all(&name) {
+            page.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    page
+}
+
+/// The status of a refusal that is no page.
+fn refusal(response: &Response) -> Option<StatusCode> {
+    // Leptos sends browsers back with the error in the address, where nobody reads it. It could not read the form: each
+    // server function says by itself what else went wrong.
+    if response.status().is_redirection() && response.headers().contains_key(SERVER_FN_ERROR) {
+        return Some(StatusCode::BAD_REQUEST);
+    }
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    (!is_page).then(|| response.status())
+}
+
+/// The machine interface and the events: every refusal is a problem+json.
+pub fn machines(router: Router) -> Router {
+    guarded(router, BODY_LIMIT).layer(map_response(api::refuse_as_problem))
+}
+
+/// What is kept from whatever stands behind it.
+fn guarded(router: Router, body_limit: usize) -> Router {
+    router
+        .layer(from_fn(security::same_site))
+        .layer(RequestBodyLimitLayer::new(body_limit))
+        .layer(CatchPanicLayer::custom(panicked))
 }
 
 /// Files of the site; what is no file goes on to the pages.
@@ -111,10 +166,6 @@ async fn cache(request: Request, next: Next) -> Response {
 pub fn around(router: Router) -> Router {
     let uncompressed = DefaultPredicate::new().and(NotForContentType::SSE);
     router
-        .layer(map_response(api::refuse_as_problem))
-        .layer(from_fn(security::same_site))
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(CompressionLayer::new().compress_when(uncompressed))
         .layer(from_fn(security::headers))
         .layer(
@@ -123,13 +174,10 @@ pub fn around(router: Router) -> Router {
                 .make_span_with(|request: &Request<Body>| {
                     tracing::info_span!("request", method = %request.method(), path = request.uri().path())
                 })
+                // Whoever fails says why; this is no second line about it.
                 .on_response(|response: &Response<_>, latency: Duration, _: &tracing::Span| {
                     let micros = latency.as_micros() as u64;
-                    if response.status().is_server_error() {
-                        tracing::warn!(status = response.status().as_u16(), micros, "answered");
-                    } else {
-                        tracing::debug!(status = response.status().as_u16(), micros, "answered");
-                    }
+                    tracing::debug!(status = response.status().as_u16(), micros, "answered");
                 })
                 .on_failure(()),
         )

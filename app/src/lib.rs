@@ -34,6 +34,6 @@ mod theme;
 mod visit;
 
 #[cfg(feature = "ssr")]
-pub use pages::Unanswered;
+pub use pages::{Refused, Unanswered};
 #[cfg(feature = "ssr")]
-pub use shell::{App, shell};
+pub use shell::{App, refused_shell, shell};

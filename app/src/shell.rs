@@ -12,18 +12,35 @@ use leptos_router::{
 use crate::{
     frame::Frame,
     pages::{
-        ApplicationPage, ApplicationsPage, ManualValuationPage, NewApplicationPage, NoPage, TodayPage, WaitingPage,
+        ApplicationPage, ApplicationsPage, ManualValuationPage, NewApplicationPage, NoPage, Refused, RefusedPage,
+        TodayPage, WaitingPage,
     },
     request,
     theme::Theme,
 };
 
-/// A page whose link is about to be followed is fetched already. `/desk` is where forms go, and `go` leads elsewhere.
+/// A page whose link is about to be followed is fetched already. `/desk` is where forms go and `/api` is for machines.
 const FETCHED_AHEAD: &str = r#"{"prefetch":[{"where":{"and":[{"href_matches":"/*"},{"not":{"href_matches":"/desk/*"}},{"not":{"href_matches":"/api/*"}}]},"eagerness":"moderate"}]}"#;
 
 /// The whole document. Expects in context: `Arc<dyn Desk>`, and what `leptos_axum` puts there (the request's parts,
 /// with the tower-sessions `Session` among its extensions, the answer's options and the nonce).
 pub fn shell(options: LeptosOptions) -> impl IntoView {
+    document(options, || view! { <App/> })
+}
+
+/// The document for a request that was refused before it came to a page. It asks the desk for nothing: of what [`shell`]
+/// expects it needs only what `leptos_axum` puts into context.
+pub fn refused_shell(options: LeptosOptions, refused: Refused) -> impl IntoView {
+    document(options, move || {
+        provide_meta_context();
+        view! {
+            <Title formatter=titled/>
+            <Frame><RefusedPage refused/></Frame>
+        }
+    })
+}
+
+fn document<V: IntoView>(options: LeptosOptions, body: impl FnOnce() -> V) -> impl IntoView {
     send_content_security_policy();
     view! {
         <!DOCTYPE html>
@@ -38,7 +55,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <MetaTags/>
             </head>
             <body>
-                <App/>
+                {body()}
             </body>
         </html>
     }
@@ -54,12 +71,16 @@ fn send_content_security_policy() {
     request::add_header(header::CONTENT_SECURITY_POLICY, &policy);
 }
 
+fn titled(title: String) -> String {
+    format!("{title} – Loan Desk")
+}
+
 /// Every page of the desk inside its frame.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
     view! {
-        <Title formatter=|title: String| format!("{title} – Loan Desk")/>
+        <Title formatter=titled/>
         <Router>
             <Frame>
                 <FlatRoutes fallback=NoPage>

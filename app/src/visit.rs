@@ -86,6 +86,9 @@ fn draft_key(form: &str) -> String {
     format!("draft:{form}")
 }
 
+/// Whatever keeps sessions has logged its own failures.
 fn log(error: &tower_sessions::session::Error) {
-    tracing::error!(%error, "the session could not be read or written");
+    if let tower_sessions::session::Error::SerdeJson(error) = error {
+        tracing::error!(%error, "what a visit remembers could not be read");
+    }
 }

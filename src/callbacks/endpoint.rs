@@ -2,13 +2,13 @@
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Query, State},
+    extract::{DefaultBodyLimit, RawQuery, State},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
     routing::post,
 };
 use bytes::Bytes;
-use serde::Deserialize;
+use url::form_urlencoded;
 
 use super::{
     Callbacks, Outcome,
@@ -19,18 +19,13 @@ use crate::problem::Problem;
 /// Bytes that are taken off the wire before a callback is cut off unread.
 const WIRE_LIMIT: usize = 1024 * 1024;
 
-#[derive(Deserialize)]
-struct Parameters {
-    request: Option<String>,
-}
-
 pub fn router(callbacks: Callbacks) -> Router {
     Router::new().route("/api/valuations", post(receive)).layer(DefaultBodyLimit::max(WIRE_LIMIT)).with_state(callbacks)
 }
 
 async fn receive(
     State(callbacks): State<Callbacks>,
-    Query(parameters): Query<Parameters>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -42,7 +37,8 @@ async fn receive(
         Outcome::Received
     };
     let body = String::from_utf8_lossy(&body[..body.len().min(LIMIT)]).into_owned();
-    let callback = match callbacks.receive(parameters.request.as_deref(), body, outcome).await {
+    let request = request_in(&query.unwrap_or_default());
+    let callback = match callbacks.receive(request.as_deref(), body, outcome).await {
         Ok(callback) => callback,
         Err(error) => {
             tracing::error!(%error, "a callback could not be written down");
@@ -56,5 +52,28 @@ async fn receive(
             tracing::error!(callback = id, %error, "a callback was written down but not settled; it will be tried again");
             Outcome::Received.respond(&id)
         }
+    }
+}
+
+/// The `request` parameter of a query. One that says two different things was not signed here, whatever they are; it must
+/// not keep the callback from being written down.
+fn request_in(query: &str) -> Option<String> {
+    let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "request");
+    let (_, first) = values.next()?;
+    let first = first.into_owned();
+    if values.all(|(_, value)| value == first) { Some(first) } else { Some(String::new()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_is_named_twice_is_one_when_both_are_the_same_and_none_of_the_desks_otherwise() {
+        assert_eq!(request_in("a=b"), None);
+        assert_eq!(request_in("request=a.b&x=y").as_deref(), Some("a.b"));
+        assert_eq!(request_in("request=a.b&request=a%2Eb").as_deref(), Some("a.b"));
+        assert_eq!(request_in("request=a.b&request=c.d").as_deref(), Some(""));
+        assert!(request_in("request=%FF").is_some());
     }
 }

@@ -136,6 +136,20 @@ async fn an_address_that_the_desk_has_not_signed_is_forbidden_and_the_callback_i
 }
 
 #[tokio::test]
+async fn a_request_that_the_address_names_twice_keeps_no_callback_from_being_kept() {
+    let (desk, valuer) = desk_and_valuer(Setup::new()).await;
+    desk.submit(&seed("app-ref", "999")).await;
+    let request = valuer.known_to(&desk, "999").await;
+    let twice = format!("{}&request=another", request.callback_path());
+    let (status, kind, _) = desk.post(&twice, &response(&request.reference, 1)).await.problem();
+    assert_eq!((status, kind.as_str()), (403, "forged-callback-url"));
+    assert_eq!(kept_as(&desk, "refused").await, response(&request.reference, 1).to_string());
+    let (path, parameter) = request.callback_path().split_once('?').unwrap();
+    let same = desk.post(&format!("{path}?{parameter}&{parameter}"), &response(&request.reference, 250_000)).await;
+    assert_eq!(same.status, 200, "{}", same.body);
+}
+
+#[tokio::test]
 async fn malformed_callbacks_are_refused_with_what_is_wrong_and_kept_and_the_right_one_is_still_taken() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("app-ref", "999")).await;

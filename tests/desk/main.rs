@@ -11,6 +11,7 @@ mod manual_valuations;
 mod many;
 mod operating;
 mod past_the_desk;
+mod refusals;
 mod secrets;
 mod submitting;
 mod support;

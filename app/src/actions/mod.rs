@@ -22,12 +22,9 @@ fn whole_form(error: &DeskError) -> Vec<FieldError> {
     vec![FieldError { field: String::new(), message: sentence(&error.to_string()) }]
 }
 
-/// The visit itself could not be written: nothing can be shown again, but the browser still has what was typed.
-fn cannot_remember(_: DeskError) -> ServerFnError {
+/// The visit itself could not be written: nothing can be shown again, but the browser still has what was typed. What was
+/// sent may have been recorded before, so the person gets the page of [`crate::Unanswered`].
+fn cannot_remember(error: DeskError) -> ServerFnError {
     request::set_status(StatusCode::SERVICE_UNAVAILABLE);
-    ServerFnError::ServerError(
-        "The desk cannot reach its data just now. Nothing was sent. Go back in your browser: what you typed is still \
-         there."
-            .to_owned(),
-    )
+    ServerFnError::ServerError(error.to_string())
 }

@@ -12,6 +12,6 @@ pub use application::ApplicationPage;
 pub use applications::ApplicationsPage;
 pub use manual_valuation::ManualValuationPage;
 pub use new_application::NewApplicationPage;
-pub use problem::{NoPage, Unanswered};
+pub use problem::{NoPage, Refused, RefusedPage, Unanswered};
 pub use today::TodayPage;
 pub use waiting::WaitingPage;

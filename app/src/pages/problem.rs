@@ -92,3 +92,65 @@ fn UnavailablePage() -> impl IntoView {
         </div>
     }
 }
+
+/// Why a request was refused before it came to a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// A page of another site had it sent.
+    OtherSite,
+    /// The browser knows the desk by a name that the desk does not have.
+    UnknownName,
+    TooLarge,
+    /// It could not be read, or not at this address.
+    NotTaken,
+}
+
+impl Refused {
+    pub fn of(status: StatusCode) -> Option<Self> {
+        match status {
+            StatusCode::FORBIDDEN => Some(Self::OtherSite),
+            StatusCode::MISDIRECTED_REQUEST => Some(Self::UnknownName),
+            StatusCode::PAYLOAD_TOO_LARGE => Some(Self::TooLarge),
+            status => status.is_client_error().then_some(Self::NotTaken),
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::OtherSite => "This came from another site",
+            Self::UnknownName => "The desk does not have this name",
+            Self::TooLarge => "That was too much",
+            Self::NotTaken => "The desk could not take this",
+        }
+    }
+
+    /// What happened, and what to do.
+    fn words(self) -> [&'static str; 2] {
+        const TYPED: &str = "Go back in your browser: what you typed is still there.";
+        match self {
+            Self::OtherSite => [
+                "A page of another site sent it, so the desk did nothing with it.",
+                "If it was you who wanted it, open the desk itself and do it there.",
+            ],
+            Self::UnknownName => [
+                "It answers to its own address only, so that no other site can pass itself off as it.",
+                "Open it at the address that its operator gave you. Operators name it with --public-url; a proxy in \
+                 front of it must pass the Host header on.",
+            ],
+            Self::TooLarge => ["The desk took nothing of it. Shorten it and send it again.", TYPED],
+            Self::NotTaken => ["It was not sent as the desk's own pages send it, so nothing was done.", TYPED],
+        }
+    }
+}
+
+#[component]
+pub fn RefusedPage(refused: Refused) -> impl IntoView {
+    view! {
+        <Title text=refused.title()/>
+        <div class="problem">
+            <h1>{refused.title()}</h1>
+            {refused.words().map(|words| view! { <p>{words}</p> })}
+            <p><a href="/">"Today"</a></p>
+        </div>
+    }
+}

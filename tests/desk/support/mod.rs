@@ -4,7 +4,7 @@
 mod browser;
 mod desk;
 mod executions;
-mod html;
+pub mod html;
 mod process;
 mod valuer;
 
