@@ -1,6 +1,9 @@
 //! What the desk did lately, in figures: a pure count over when applications came and when they ended.
 
-use app::desk::{DayFigures, Figures};
+use app::{
+    desk::{DayFigures, Figures},
+    domain::{uk_day, uk_midnight},
+};
 use time::{Date, Duration, OffsetDateTime};
 
 /// From when until when an application was the desk's.
@@ -18,16 +21,17 @@ pub struct End {
 }
 
 fn first_day(now: OffsetDateTime) -> Date {
-    now.date() - Duration::days(Figures::DAYS as i64 - 1)
+    uk_day(now) - Duration::days(Figures::DAYS as i64 - 1)
 }
 
-/// Counts what happened in the last [`Figures::DAYS`] days, the last of which is not over. Days are those of UTC.
+/// Counts what happened in the last [`Figures::DAYS`] days, the last of which is not over. Days are the UK's.
 pub fn count(now: OffsetDateTime, lives: &[Lifespan]) -> Figures {
     let first = first_day(now);
+    let beginnings = beginnings(first);
     let mut counts: [Count; Figures::DAYS] = Default::default();
     for life in lives {
-        let begun = days_after(first, life.submitted_at);
-        let ended = life.end.map(|end| days_after(first, end.at));
+        let begun = day_at(&beginnings, life.submitted_at);
+        let ended = life.end.map(|end| day_at(&beginnings, end.at));
         if let Some(count) = day_of(&mut counts, begun) {
             count.submitted += 1;
         }
@@ -61,9 +65,14 @@ struct Count {
     took: Vec<Duration>,
 }
 
-/// How many days of UTC after the first one it was; below zero before.
-fn days_after(first: Date, at: OffsetDateTime) -> i64 {
-    at.unix_timestamp().div_euclid(24 * 3600) - first.midnight().assume_utc().unix_timestamp().div_euclid(24 * 3600)
+/// When each of the days begins, and the one after them.
+fn beginnings(first: Date) -> [OffsetDateTime; Figures::DAYS + 1] {
+    std::array::from_fn(|i| uk_midnight(first + Duration::days(i as i64)))
+}
+
+/// Which of the days it was; -1 before them.
+fn day_at(beginnings: &[OffsetDateTime], at: OffsetDateTime) -> i64 {
+    beginnings.partition_point(|begin| *begin <= at) as i64 - 1
 }
 
 fn day_of(counts: &mut [Count], day: i64) -> Option<&mut Count> {
@@ -105,6 +114,16 @@ mod tests {
         assert_eq!(figures.days.len(), 14);
         assert_eq!(figures.days[0].day, date!(2026 - 11 - 09));
         assert_eq!(figures.days[13].day, date!(2026 - 11 - 22));
+    }
+
+    #[test]
+    fn days_begin_and_end_by_the_uks_clocks() {
+        let now = datetime!(2026-06-30 23:30 UTC);
+        let lives = [life(datetime!(2026-06-30 23:10 UTC), Some((datetime!(2026-06-30 23:20 UTC), true)))];
+        let figures = count(now, &lives);
+        let today = figures.days[13];
+        assert_eq!((today.day, today.submitted, today.decided), (date!(2026 - 07 - 01), 1, 1));
+        assert_eq!(figures.days[12].waiting, 0);
     }
 
     #[test]
@@ -150,18 +169,18 @@ mod tests {
             let upper = *all.get(all.len() / 2)?;
             Some((all[(all.len() - 1) / 2] + upper) / 2)
         };
-        let first = now.date() - Duration::days(13);
+        let first = uk_day(now) - Duration::days(13);
         let decisions = || lives.iter().filter_map(|life| Some((life, life.end.filter(|end| end.is_decision)?)));
         let took = |is_meant: &dyn Fn(Date) -> bool| {
-            let meant = decisions().filter(|(_, end)| is_meant(end.at.date()));
+            let meant = decisions().filter(|(_, end)| is_meant(uk_day(end.at)));
             meant.map(|(life, end)| end.at - life.submitted_at).collect::<Vec<_>>()
         };
         let day = |day: Date| DayFigures {
             day,
-            submitted: lives.iter().filter(|life| life.submitted_at.date() == day).count(),
+            submitted: lives.iter().filter(|life| uk_day(life.submitted_at) == day).count(),
             waiting: lives
                 .iter()
-                .filter(|life| life.submitted_at.date() <= day && life.end.is_none_or(|end| end.at.date() > day))
+                .filter(|life| uk_day(life.submitted_at) <= day && life.end.is_none_or(|end| uk_day(end.at) > day))
                 .count(),
             decided: took(&|date| date == day).len(),
             median_to_decision: middle(took(&|date| date == day)),

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
-use crate::domain::{ApplicationReference, ApplicationStatus, LoanApplication, Money};
+use crate::domain::{ApplicationReference, ApplicationStatus, LoanApplication, Money, uk_day};
 
 /// Who does something at the desk. Until sign-in exists it is the name a person gave with an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ pub enum DeskError {
     ReferenceTaken(ApplicationReference),
     #[error("there is no such item at this desk")]
     NotFound,
-    #[error("{by} answered this on {at}", at = at.date())]
+    #[error("{by} answered this on {at}", at = uk_day(*at))]
     AlreadyAnswered { by: String, at: OffsetDateTime },
     #[error("the time to answer this has passed, and its application has gone on without it")]
     TooLate,

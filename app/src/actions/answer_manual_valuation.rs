@@ -1,11 +1,11 @@
 //! Answers a manual valuation, which resumes its workflow.
 
 use leptos::prelude::*;
-use time::OffsetDateTime;
 
 use super::{cannot_remember, whole_form};
 use crate::{
     desk::{Desk, DeskError, ManualValuationAnswer, WaitingOn},
+    domain::uk_today,
     forms::{Draft, FieldError, ManualValuationForm},
     request,
     visit::{Link, Notice, Visit},
@@ -39,7 +39,7 @@ pub fn draft_name(id: &str) -> String {
 
 async fn answer(id: &str, form: &ManualValuationForm, visit: &Visit) -> Result<Notice, Vec<FieldError>> {
     let desk = request::desk().ok_or_else(|| whole_form(&DeskError::Unavailable))?;
-    let (by, answer) = form.read(OffsetDateTime::now_utc().date())?;
+    let (by, answer) = form.read(uk_today())?;
     visit.remember_name(&by.name).await.map_err(|error| whole_form(&error))?;
     let wrong = |error: DeskError| whole_form(&error);
     let reference = desk.answer_manual_valuation(id, answer.clone(), by).await.map_err(wrong)?;

@@ -4,7 +4,10 @@ use leptos::prelude::*;
 use time::OffsetDateTime;
 
 use super::{Glyph, Icon, TimeStyle, When, milliseconds};
-use crate::desk::{StoryEntry, StoryKind};
+use crate::{
+    desk::{StoryEntry, StoryKind},
+    domain::uk_day,
+};
 
 #[component]
 pub fn StoryList(
@@ -20,7 +23,7 @@ pub fn StoryList(
 #[component]
 fn Entry(number: usize, entry: StoryEntry) -> impl IntoView {
     let (glyph, class) = appearance(entry.kind);
-    let is_same_day = |at: OffsetDateTime| at.date() == entry.at.date();
+    let is_same_day = |at: OffsetDateTime| uk_day(at) == uk_day(entry.at);
     let due = entry.due.map(|at| {
         let style = if is_same_day(at) { TimeStyle::Time } else { TimeStyle::Minute };
         view! { " "<When at style/> }

@@ -1,25 +1,28 @@
 //! Times on a page: words a person reads at a glance, the exact time one hover away.
 //!
-//! The server marks them UTC; once script runs, [`crate::islands`] keeps the relative ones current and puts all of them
-//! in the viewer's own zone.
+//! The server says them by the UK's clocks; once script runs, [`crate::islands`] keeps the relative ones current and puts
+//! all of them in the viewer's own zone.
 
 use leptos::prelude::*;
 use time::{Date, OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use crate::time_words;
+use crate::{
+    domain::{in_uk, uk_clock},
+    time_words,
+};
 
 /// How a time is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeStyle {
     /// `in 2 h 10 min`
     Relative,
-    /// `22 Nov 2026, 10:20 UTC`
+    /// `22 Nov 2026, 10:20 GMT`
     Minute,
-    /// `22 Nov 2026, 10:20:30 UTC`
+    /// `22 Nov 2026, 10:20:30 GMT`
     Second,
-    /// `10:20 UTC`
+    /// `10:20 GMT`
     Time,
-    /// `10:20:30.123 UTC`
+    /// `10:20:30.123 GMT`
     Clock,
 }
 
@@ -58,34 +61,35 @@ pub fn milliseconds(at: OffsetDateTime) -> i64 {
 
 /// `2026-11-22T10:20:30.123Z`
 fn machine(at: OffsetDateTime) -> String {
+    // Like all formats below, it asks only for components that every OffsetDateTime has.
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    in_utc(at, format)
+    at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
 }
 
-/// `22 November 2026, 10:20:30 UTC`
+/// `22 November 2026, 10:20:30 GMT`
 fn exact(at: OffsetDateTime) -> String {
-    let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute]:[second] UTC");
-    in_utc(at, format)
+    let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute]:[second]");
+    by_uk_clocks(at, format)
 }
 
-/// `22 Nov 2026, 10:20 UTC`
+/// `22 Nov 2026, 10:20 GMT`
 fn minute(at: OffsetDateTime) -> String {
-    in_utc(at, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC"))
+    by_uk_clocks(at, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute]"))
 }
 
-/// `22 Nov 2026, 10:20:30 UTC`
+/// `22 Nov 2026, 10:20:30 GMT`
 fn second(at: OffsetDateTime) -> String {
-    in_utc(at, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute]:[second] UTC"))
+    by_uk_clocks(at, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute]:[second]"))
 }
 
-/// `10:20 UTC`
+/// `10:20 GMT`
 fn time_of_day(at: OffsetDateTime) -> String {
-    in_utc(at, format_description!("[hour]:[minute] UTC"))
+    by_uk_clocks(at, format_description!("[hour]:[minute]"))
 }
 
-/// `10:20:30.123 UTC`
+/// `10:20:30.123 GMT`
 fn clock(at: OffsetDateTime) -> String {
-    in_utc(at, format_description!("[hour]:[minute]:[second].[subsecond digits:3] UTC"))
+    by_uk_clocks(at, format_description!("[hour]:[minute]:[second].[subsecond digits:3]"))
 }
 
 /// `22 November 2026`
@@ -100,9 +104,8 @@ pub fn day_and_month(date: Date) -> String {
     date.format(format_description!("[day padding:none] [month repr:short]")).unwrap_or_default()
 }
 
-fn in_utc(at: OffsetDateTime, format: &[BorrowedFormatItem<'_>]) -> String {
-    // These formats ask only for components that every OffsetDateTime has.
-    at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
+fn by_uk_clocks(at: OffsetDateTime, format: &[BorrowedFormatItem<'_>]) -> String {
+    format!("{} {}", in_uk(at).format(format).unwrap_or_default(), uk_clock(at))
 }
 
 #[cfg(test)]
@@ -112,13 +115,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_shown_in_utc_and_says_so() {
+    fn a_time_is_shown_by_the_uks_clocks_and_says_so() {
         let at = datetime!(2026-11-22 12:20:30.123456 +2);
         assert_eq!(machine(at), "2026-11-22T10:20:30.123Z");
-        assert_eq!(exact(at), "22 November 2026, 10:20:30 UTC");
-        assert_eq!(minute(at), "22 Nov 2026, 10:20 UTC");
-        assert_eq!(second(at), "22 Nov 2026, 10:20:30 UTC");
-        assert_eq!(time_of_day(at), "10:20 UTC");
-        assert_eq!(clock(at), "10:20:30.123 UTC");
+        assert_eq!(exact(at), "22 November 2026, 10:20:30 GMT");
+        assert_eq!(minute(at), "22 Nov 2026, 10:20 GMT");
+        assert_eq!(second(at), "22 Nov 2026, 10:20:30 GMT");
+        assert_eq!(time_of_day(at), "10:20 GMT");
+        assert_eq!(clock(at), "10:20:30.123 GMT");
+        let summer = datetime!(2026-06-30 23:20 UTC);
+        assert_eq!(machine(summer), "2026-06-30T23:20:00.000Z");
+        assert_eq!(minute(summer), "1 Jul 2026, 00:20 BST");
     }
 }

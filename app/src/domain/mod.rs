@@ -6,6 +6,7 @@ mod money;
 mod postcode;
 mod reference;
 mod status;
+mod uk_time;
 
 pub use application::{LoanApplication, Property};
 pub use loan_to_value::{loan_to_value, percent_in_words};
@@ -13,3 +14,4 @@ pub use money::{Money, MoneyError};
 pub use postcode::{Postcode, PostcodeError};
 pub use reference::{ApplicationReference, ReferenceError};
 pub use status::{ApplicationStatus, Tone};
+pub use uk_time::{in_uk, uk_clock, uk_day, uk_midnight, uk_today};

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
-use time::{Date, OffsetDateTime, macros::format_description};
+use time::{Date, macros::format_description};
 
 use super::problem::or_problem;
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         DeskError, ManualValuationAnswer, ManualValuationState, ManualValuationView, PreviousValuation, ValuationBasis,
         ValuationSource,
     },
+    domain::uk_today,
     forms::{Draft, ManualValuationForm, Outcome},
     request,
     visit::Visit,
@@ -184,7 +185,7 @@ fn Previous(valuations: Vec<PreviousValuation>) -> impl IntoView {
 fn AnswerForm(id: String, draft: Draft<ManualValuationForm>) -> impl IntoView {
     let error = |field: &str| draft.error(field);
     let typed = draft.typed.clone();
-    let today = OffsetDateTime::now_utc().date();
+    let today = uk_today();
     let valued_on = if typed.valued_on.is_empty() { day(today) } else { typed.valued_on };
     let bases = ValuationBasis::ALL.map(|basis| Choice { key: basis.key(), label: basis.to_string() }).to_vec();
     let outcomes = vec![

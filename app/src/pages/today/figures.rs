@@ -39,7 +39,7 @@ pub fn FiguresPanel(
                     )
                 />
             </dl>
-            <p class="under">"Bars: the last " {last} " days, in UTC"</p>
+            <p class="under">"Bars: the last " {last} " days"</p>
         </section>
     }
     .into_any()

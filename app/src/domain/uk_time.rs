@@ -1,0 +1,90 @@
+//! The clock on the wall of the lender's office. Which day it is, is the United Kingdom's to say: GMT, and from one
+//! o'clock UTC on the last Sunday of March to that of October BST, an hour ahead.
+
+use time::{Date, Month, OffsetDateTime, Time, UtcOffset, Weekday, macros::offset};
+
+const GMT: UtcOffset = UtcOffset::UTC;
+const BST: UtcOffset = offset!(+1);
+
+/// The same moment by the UK's clocks.
+pub fn in_uk(at: OffsetDateTime) -> OffsetDateTime {
+    at.to_offset(if is_summer(at) { BST } else { GMT })
+}
+
+/// The day in the UK.
+pub fn uk_day(at: OffsetDateTime) -> Date {
+    in_uk(at).date()
+}
+
+pub fn uk_today() -> Date {
+    uk_day(OffsetDateTime::now_utc())
+}
+
+/// When a day begins in the UK.
+pub fn uk_midnight(day: Date) -> OffsetDateTime {
+    // The clocks change at one or two in the morning, never at midnight.
+    let midnight = day.midnight();
+    if is_summer(midnight.assume_offset(BST)) { midnight.assume_offset(BST) } else { midnight.assume_offset(GMT) }
+}
+
+/// What the UK's clocks say then: `GMT` or `BST`.
+pub fn uk_clock(at: OffsetDateTime) -> &'static str {
+    if is_summer(at) { "BST" } else { "GMT" }
+}
+
+fn is_summer(at: OffsetDateTime) -> bool {
+    let at = at.to_offset(UtcOffset::UTC);
+    let change = |month| last_sunday(at.year(), month).with_time(Time::MIDNIGHT).assume_utc() + time::Duration::HOUR;
+    (change(Month::March)..change(Month::October)).contains(&at)
+}
+
+/// Of a month with 31 days.
+fn last_sunday(year: i32, month: Month) -> Date {
+    // Every year that a time can have has these days.
+    let last = Date::from_calendar_date(year, month, 31).unwrap_or(Date::MAX);
+    if last.weekday() == Weekday::Sunday { last } else { last.prev_occurrence(Weekday::Sunday) }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::{date, datetime};
+
+    use super::*;
+
+    #[test]
+    fn the_clocks_change_at_one_in_utc_on_the_last_sundays_of_march_and_october() {
+        for (before, after) in [
+            (datetime!(2026-03-29 0:59:59 UTC), datetime!(2026-03-29 1:00 UTC)),
+            (datetime!(2024-03-31 0:59:59 UTC), datetime!(2024-03-31 1:00 UTC)),
+        ] {
+            assert_eq!((uk_clock(before), uk_clock(after)), ("GMT", "BST"), "{after}");
+        }
+        for (before, after) in [
+            (datetime!(2026-10-25 0:59:59 UTC), datetime!(2026-10-25 1:00 UTC)),
+            (datetime!(2027-10-31 0:59:59 UTC), datetime!(2027-10-31 1:00 UTC)),
+        ] {
+            assert_eq!((uk_clock(before), uk_clock(after)), ("BST", "GMT"), "{after}");
+        }
+    }
+
+    #[test]
+    fn in_summer_a_day_begins_an_hour_before_it_does_in_utc() {
+        assert_eq!(uk_day(datetime!(2026-06-30 23:30 UTC)), date!(2026 - 07 - 01));
+        assert_eq!(uk_day(datetime!(2026-11-22 23:30 UTC)), date!(2026 - 11 - 22));
+        assert_eq!(uk_midnight(date!(2026 - 07 - 01)), datetime!(2026-06-30 23:00 UTC));
+        assert_eq!(uk_midnight(date!(2026 - 11 - 22)), datetime!(2026-11-22 0:00 UTC));
+    }
+
+    #[test]
+    fn the_days_on_which_the_clocks_change_begin_by_the_clocks_of_the_day_before() {
+        for (day, begins) in [
+            (date!(2026 - 03 - 29), datetime!(2026-03-29 0:00 UTC)),
+            (date!(2026 - 03 - 30), datetime!(2026-03-29 23:00 UTC)),
+            (date!(2026 - 10 - 25), datetime!(2026-10-24 23:00 UTC)),
+            (date!(2026 - 10 - 26), datetime!(2026-10-26 0:00 UTC)),
+        ] {
+            assert_eq!(uk_midnight(day), begins);
+            assert_eq!(uk_day(begins), day);
+        }
+    }
+}
