@@ -1,5 +1,5 @@
 //! What must be there before the desk opens: its tables and its state machines. Embedded, the desk makes them; on AWS
-//! `infra/template.yaml` does, and the desk looks whether they are there.
+//! whoever deploys it does, and the desk looks whether they are there. What a table lacks, it gets in both.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::{
     error::BuildError,
     types::{
         AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
-        GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
-        TimeToLiveSpecification,
+        GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType, Projection, ProjectionType,
+        ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
     },
 };
 
@@ -37,8 +37,8 @@ pub enum DeployError {
     #[error("cannot prepare {what}: {source}")]
     Aws { what: String, source: AwsError },
     #[error(
-        "not everything that the desk needs is in this AWS account and region; missing: {0}. \
-         Deploy infra/template.yaml first"
+        "not everything that the desk needs is in this AWS account and region; missing: {0}. It must be deployed \
+         there first: with --backend aws the desk creates no table and no state machine"
     )]
     Missing(String),
 }
@@ -47,23 +47,39 @@ fn failed(what: impl ToString) -> impl FnOnce(AwsError) -> DeployError {
     move |source| DeployError::Aws { what: what.to_string(), source }
 }
 
-/// Creates the tables that are missing, and the indexes that a table was created without by an earlier version.
+/// How often AWS is asked whether it has made an index, which may take it minutes.
+const INDEX_POLL: Duration = Duration::from_secs(1);
+
+/// Creates the tables that are missing, and completes the others.
 pub async fn create_tables(aws: &Aws) -> Result<(), DeployError> {
     let existing = table_names(aws).await.map_err(failed("the tables"))?;
     for table in tables::ALL {
-        let created = if existing.iter().any(|name| name == table.name) {
-            create_missing_indexes(aws, table).await
-        } else {
-            create_table(aws, table).await
+        if !existing.iter().any(|name| name == table.name) {
+            create_table(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
+        }
+    }
+    complete_tables(aws).await
+}
+
+/// Gives tables what they lack: an index that an earlier version did not know, or the time to live that a desk was
+/// stopped before it could set. To a table that lacks nothing this does nothing.
+async fn complete_tables(aws: &Aws) -> Result<(), DeployError> {
+    for table in tables::ALL {
+        let completed = async {
+            create_missing_indexes(aws, table).await?;
+            set_time_to_live(aws, table).await
         };
-        created.map_err(failed(format_args!("the table {}", table.name)))?;
+        completed.await.map_err(failed(format_args!("the table {}", table.name)))?;
     }
     Ok(())
 }
 
 async fn create_missing_indexes(aws: &Aws, table: &Table) -> Result<(), AwsError> {
+    let described = at_rest(aws, table).await?;
+    let existing = described.global_secondary_indexes();
+    let exists = |index: &&Index| existing.iter().any(|known| known.index_name() == Some(index.name));
     // One at a time is all that DynamoDB takes.
-    for index in missing_indexes(aws, table).await? {
+    for index in table.indexes.iter().filter(|index| !exists(index)) {
         let create = CreateGlobalSecondaryIndexAction::builder()
             .index_name(index.name)
             .set_key_schema(Some(keys(index).map_err(AwsError::corrupt)?.into()))
@@ -78,17 +94,38 @@ async fn create_missing_indexes(aws: &Aws, table: &Table) -> Result<(), AwsError
         for name in [index.partition, index.sort] {
             update = update.attribute_definitions(attribute(name).map_err(AwsError::corrupt)?);
         }
+        tracing::info!(table = table.name, index = index.name, "creating an index that the table lacks");
         update.send().await?;
-        tracing::info!(table = table.name, index = index.name, "created");
+        at_rest(aws, table).await?;
     }
     Ok(())
 }
 
-async fn missing_indexes(aws: &Aws, table: &Table) -> Result<Vec<&'static Index>, AwsError> {
-    let described = aws.dynamodb.describe_table().table_name(table.name).send().await?.table;
-    let existing = described.and_then(|table| table.global_secondary_indexes).unwrap_or_default();
-    let exists = |index: &&Index| existing.iter().any(|known| known.index_name() == Some(index.name));
-    Ok(table.indexes.iter().filter(|index| !exists(index)).collect())
+/// The table once nothing on it is being made or changed.
+async fn at_rest(aws: &Aws, table: &Table) -> Result<TableDescription, AwsError> {
+    loop {
+        let described = aws.dynamodb.describe_table().table_name(table.name).send().await?;
+        let described = described.table.ok_or_else(|| AwsError::missing(format_args!("table {}", table.name)))?;
+        let mut indexes = described.global_secondary_indexes().iter();
+        let active = indexes.all(|index| index.index_status().is_none_or(|status| *status == IndexStatus::Active));
+        if active && described.table_status().is_none_or(|status| *status == TableStatus::Active) {
+            return Ok(described);
+        }
+        tokio::time::sleep(INDEX_POLL).await;
+    }
+}
+
+async fn set_time_to_live(aws: &Aws, table: &Table) -> Result<(), AwsError> {
+    let Some(attribute) = table.time_to_live else { return Ok(()) };
+    let described = aws.dynamodb.describe_time_to_live().table_name(table.name).send().await?;
+    let status = described.time_to_live_description.and_then(|described| described.time_to_live_status);
+    if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
+        return Ok(());
+    }
+    let live = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build();
+    let update = aws.dynamodb.update_time_to_live().table_name(table.name);
+    update.time_to_live_specification(live.map_err(AwsError::corrupt)?).send().await?;
+    Ok(())
 }
 
 async fn table_names(aws: &Aws) -> Result<Vec<String>, AwsError> {
@@ -119,10 +156,6 @@ async fn create_table(aws: &Aws, table: &Table) -> Result<(), AwsError> {
         create = create.attribute_definitions(attribute(name).map_err(built)?);
     }
     create.send().await?;
-    if let Some(attribute) = table.time_to_live {
-        let live = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build().map_err(built)?;
-        aws.dynamodb.update_time_to_live().table_name(table.name).time_to_live_specification(live).send().await?;
-    }
     Ok(())
 }
 
@@ -225,7 +258,7 @@ fn substitutions(config: &Config) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Finds on AWS what must have been deployed.
+/// Finds on AWS what must have been deployed, and gives the tables what they lack.
 pub async fn find(aws: &Aws) -> Result<StateMachines, DeployError> {
     let tables = table_names(aws).await.map_err(failed("the list of tables"))?;
     let machines = state_machines(aws).await.map_err(failed("the list of state machines"))?;
@@ -241,6 +274,7 @@ pub async fn find(aws: &Aws) -> Result<StateMachines, DeployError> {
     }
     match arn_of(LOAN_PROCESSING) {
         Some(loan_processing) if missing.is_empty() => {
+            complete_tables(aws).await?;
             Ok(StateMachines { loan_processing, mock_valuation: arn_of(MOCK_VALUATION) })
         }
         found => {
@@ -264,4 +298,42 @@ pub async fn reach(aws: &Aws, machines: &StateMachines) -> Result<(), AwsError> 
         Ok::<_, AwsError>(())
     };
     tokio::try_join!(table, machine).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{aws::Embedded, callbacks, item::text, sessions};
+
+    async fn time_to_live(aws: &Aws, table: &Table) -> Option<TimeToLiveStatus> {
+        let described = aws.dynamodb.describe_time_to_live().table_name(table.name).send().await.unwrap();
+        described.time_to_live_description.and_then(|described| described.time_to_live_status)
+    }
+
+    #[tokio::test]
+    async fn tables_that_an_older_or_interrupted_desk_left_incomplete_are_completed_with_what_is_in_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let aws = Aws::inside(&Embedded::open(folder.path()).unwrap(), "eu-west-2");
+        let older = Table { indexes: &callbacks::TABLE.indexes[..1], ..callbacks::TABLE };
+        create_table(&aws, &older).await.unwrap();
+        create_table(&aws, &sessions::TABLE).await.unwrap();
+        assert_ne!(time_to_live(&aws, &sessions::TABLE).await, Some(TimeToLiveStatus::Enabled));
+        let put = aws.dynamodb.put_item().table_name(older.name).item("id", text("kept"));
+        put.item("outcome", text("late")).item("receivedAt", text("2026")).send().await.unwrap();
+
+        for _ in 0..2 {
+            create_tables(&aws).await.unwrap();
+            for table in tables::ALL {
+                let described = at_rest(&aws, table).await.unwrap();
+                let names: Vec<_> =
+                    described.global_secondary_indexes().iter().filter_map(|i| i.index_name()).collect();
+                assert_eq!(names.len(), table.indexes.len(), "{}: {names:?}", table.name);
+                let expires = time_to_live(&aws, table).await == Some(TimeToLiveStatus::Enabled);
+                assert_eq!(expires, table.time_to_live.is_some(), "{}", table.name);
+            }
+        }
+        let late = aws.dynamodb.query().table_name(older.name).index_name(callbacks::TABLE.indexes[1].name);
+        let late = late.key_condition_expression("outcome = :late").expression_attribute_values(":late", text("late"));
+        assert_eq!(late.send().await.unwrap().count(), 1);
+    }
 }

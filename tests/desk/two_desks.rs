@@ -1,5 +1,6 @@
 //! Two desks on one AWS: the second has none inside and reaches the first one's over HTTP, as it would reach the real one.
 
+use aws_sdk_dynamodb::types::{DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate};
 use aws_sdk_sfn::types::ExecutionStatus;
 
 use crate::support::{Browser, Setup, Valuer, eventually, seed};
@@ -136,5 +137,20 @@ async fn a_desk_does_not_open_on_an_aws_that_lacks_something_and_says_what() {
     let output = Setup::beside(&first).command().output().expect("it runs");
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("missing: table loan-desk-settings. Deploy infra/template.yaml first"), "{said}");
+    assert!(said.contains("missing: table loan-desk-settings. It must be deployed there first"), "{said}");
+}
+
+#[tokio::test]
+async fn a_desk_gives_the_tables_of_its_aws_what_they_lack() {
+    let first = Setup::new().start().await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&first.aws());
+    let table = "loan-desk-callbacks";
+    let delete = DeleteGlobalSecondaryIndexAction::builder().index_name("by-outcome").build().unwrap();
+    let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
+    let without = dynamodb.update_table().table_name(table).global_secondary_index_updates(update);
+    without.send().await.expect("the index is deleted");
+    let _second = Setup::beside(&first).start().await;
+    let described = dynamodb.describe_table().table_name(table).send().await.expect("it is there").table.unwrap();
+    let mut names = described.global_secondary_indexes().iter().filter_map(|index| index.index_name());
+    assert!(names.any(|name| name == "by-outcome"));
 }
