@@ -22,6 +22,7 @@ use crate::{
     problem::Problem,
     random,
     settings::Settings,
+    signing::callback_endpoint,
 };
 
 /// The mock valuer's address under the desk's own.
@@ -42,7 +43,7 @@ pub struct MockValuer {
     pub state_machine_arn: Option<String>,
     pub delay: Duration,
     pub late_delay: Duration,
-    /// It calls back to this desk and to this machine only: nobody may send it elsewhere.
+    /// It calls back to this desk only: nobody may send it elsewhere.
     pub public_url: Url,
 }
 
@@ -113,19 +114,17 @@ impl MockValuer {
     }
 
     fn allowed(&self, callback_url: &str) -> Result<Url, Problem> {
-        let local = |url: &Url| match url.host() {
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
         match callback_url.parse::<Url>() {
-            Ok(url) if url.origin() == self.public_url.origin() || local(&url) => Ok(url),
+            Ok(url) if is_callback_url(&url, &self.public_url) => Ok(url),
             _ => Err(Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "callback-url",
                 "Not a callback URL",
-                "The mock valuer calls back to this desk or this machine only.",
+                format!(
+                    "callbackUrl: the mock valuer calls back to this desk only, at an address that begins with {}. If \
+                     the desk is reached elsewhere, say so with --public-url.",
+                    callback_endpoint(&self.public_url)
+                ),
             )),
         }
     }
@@ -133,9 +132,9 @@ impl MockValuer {
     /// The function behind the mock workflow's `SendResponse`.
     pub async fn send_response(&self, payload: Value) -> Result<Value, FunctionFailure> {
         let send: SendResponse = functions::read(payload)?;
-        let url = self.allowed(&send.callback_url).map_err(|_| {
-            FunctionFailure::InvalidApplication("callbackUrl is neither this desk's nor on this machine".to_owned())
-        })?;
+        let url = self
+            .allowed(&send.callback_url)
+            .map_err(|_| FunctionFailure::InvalidApplication("callbackUrl is not this desk's".to_owned()))?;
         let status = self.call_back(url, &send.response).await?;
         Ok(json!({ "statusCode": status.as_u16() }))
     }
@@ -152,6 +151,34 @@ impl MockValuer {
                 "the callback's receiver cannot be reached: {}",
                 error.without_url()
             ))),
+        }
+    }
+}
+
+/// Whether this is where the desk takes callbacks, and nowhere else on this machine or another.
+fn is_callback_url(url: &Url, public_url: &Url) -> bool {
+    let endpoint = callback_endpoint(public_url);
+    url.origin() == endpoint.origin() && url.path() == endpoint.path()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_calls_back_to_the_desk_and_nowhere_else() {
+        let is_own = |url: &str| is_callback_url(&url.parse().unwrap(), &"http://127.0.0.1:3000".parse().unwrap());
+        assert!(is_own("http://127.0.0.1:3000/api/valuations?request=a.b"));
+        for other in [
+            "http://127.0.0.1:3001/api/valuations",
+            "http://localhost:3000/api/valuations",
+            "https://127.0.0.1:3000/api/valuations",
+            "http://127.0.0.1:3000@evil.example/api/valuations",
+            "http://127.0.0.1:3000/api/applications",
+            "http://127.0.0.1:3000/api/valuations/../applications",
+            "file:///api/valuations",
+        ] {
+            assert!(!is_own(other), "{other}");
         }
     }
 }

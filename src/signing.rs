@@ -24,6 +24,13 @@ pub enum SignedRequest {
     Forged,
 }
 
+/// Where a desk that is reached at `public_url` takes callbacks.
+pub fn callback_endpoint(public_url: &Url) -> Url {
+    let mut endpoint = public_url.clone();
+    endpoint.set_path("/api/valuations");
+    endpoint
+}
+
 impl CallbackUrls {
     /// With the key that all desks on these tables share; it is made by the first of them.
     pub async fn load(settings: &Settings, public_url: &Url) -> Result<Self, AwsError> {
@@ -33,9 +40,7 @@ impl CallbackUrls {
     }
 
     fn new(public_url: &Url, key: Vec<u8>) -> Self {
-        let mut endpoint = public_url.clone();
-        endpoint.set_path("/api/valuations");
-        Self { endpoint, key }
+        Self { endpoint: callback_endpoint(public_url), key }
     }
 
     pub fn sign(&self, request: &PausedTaskId) -> Url {
