@@ -26,6 +26,7 @@ mod sessions;
 mod settings;
 mod signing;
 mod story;
+mod supervision;
 mod tables;
 mod timestamp;
 mod unanswered;

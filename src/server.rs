@@ -1,6 +1,6 @@
 //! Opening the desk, and closing it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use app::desk::{About, Policy};
 use asl_engine::{Options, endpoints::Endpoints};
@@ -27,6 +27,7 @@ use crate::{
     sessions::Sessions,
     settings::Settings,
     signing::CallbackUrls,
+    supervision::supervised,
     valuation_request::ValuationRequests,
     web,
     work_items::WorkItems,
@@ -35,6 +36,9 @@ use crate::{
 
 /// How long requests that are under way may take to finish when the desk closes.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long a task that panicked rests before it begins anew.
+const RESTART: Duration = Duration::from_secs(1);
 
 /// How often expired items are deleted, embedded.
 const EXPIRY: Duration = Duration::from_secs(3600);
@@ -91,7 +95,10 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
             let options = Options { account_id: config.account_id.clone(), region: config.region.clone() };
             embedded.start_step_functions(&config.data_dir, options, Arc::new(integrations)).await?;
             deploy::deploy_state_machines(&aws, &config).await?;
-            tasks.spawn(delete_expired(embedded.clone()));
+            tasks.spawn(supervised("expiry", RESTART, {
+                let embedded = embedded.clone();
+                move || delete_expired(embedded.clone())
+            }));
             (aws, machines, functions, Some(embedded))
         }
         Backend::Aws => {
@@ -102,6 +109,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         }
     };
 
+    let mut servers = JoinSet::new();
     if let (Some(listener), Some(embedded)) = (aws_listener, &embedded) {
         tracing::info!(addr = %listener.local_addr()?, "Step Functions and DynamoDB are open to the AWS CLI and SDKs");
         let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
@@ -109,33 +117,42 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
             let _ = connection.set_nodelay(true);
         });
         let server = axum::serve(listener, aws::endpoint(embedded.clone()));
-        let mut closing = closing.clone();
-        tasks.spawn(async move {
-            let closed = async move {
-                // An error means that the sender is gone: closing, too.
-                let _ = closing.wait_for(|closing| *closing).await;
-            };
-            if let Err(error) = server.with_graceful_shutdown(closed).await {
-                tracing::error!(%error, "the AWS endpoint failed");
-            }
-        });
+        servers.spawn(server.with_graceful_shutdown(closed(closing.clone())).into_future());
     }
-
-    let router = open(&aws, &machines, &functions, &config, &public_url, &changes, closing.clone(), &mut tasks);
+    if !addr.ip().is_loopback() {
+        tracing::warn!(
+            %addr,
+            "whoever can reach this address can read and answer everything: the desk has no sign-in; keep it inside a \
+             network that you trust, or behind a proxy that signs people in"
+        );
+    }
+    let opening = Opening {
+        aws: &aws,
+        machines: &machines,
+        functions: &functions,
+        config: &config,
+        public_url: &public_url,
+        changes: &changes,
+        closing: closing.clone(),
+    };
+    let router = opening.open(&mut tasks);
     tracing::info!(%addr, %public_url, "the desk is open");
-    let mut closed = closing;
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        let _ = closed.wait_for(|closing| *closing).await;
-    });
+    servers.spawn(axum::serve(listener, router).with_graceful_shutdown(closed(closing)).into_future());
+    let served = async {
+        while let Some(server) = servers.join_next().await {
+            server.map_err(io::Error::other)??;
+        }
+        Ok::<_, io::Error>(())
+    };
     let asked = async {
         asked_to_end().await;
         tracing::info!("closing");
-        // Nobody can be gone: `closed` above lives in the server.
+        // Nobody can be gone: the servers listen.
         let _ = close.send(true);
         tokio::time::sleep(FAREWELL).await;
     };
     tokio::select! {
-        served = server => served?,
+        served = served => served?,
         () = asked => tracing::warn!("some requests were cut off"),
     }
     tasks.shutdown().await;
@@ -148,6 +165,12 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
 
 async fn listen(addr: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(addr).await.map_err(|source| StartError::Listen { addr, source })
+}
+
+/// Ends when the desk closes.
+async fn closed(mut closing: watch::Receiver<bool>) {
+    // An error means that the sender is gone: closing, too.
+    let _ = closing.wait_for(|closing| *closing).await;
 }
 
 /// The address under which this machine reaches itself.
@@ -178,6 +201,8 @@ async fn functions(
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let http = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
+        // Mostly it reaches this machine. A proxy that the environment names for other programs would get the signed
+        // callback addresses, and could not lead back here.
         .no_proxy()
         .build()
         .map_err(std::io::Error::other)?;
@@ -208,72 +233,85 @@ async fn functions(
     })
 }
 
-/// Everything that is served, and what goes on beside it.
-#[allow(clippy::too_many_arguments)]
-fn open(
-    aws: &Aws,
-    machines: &StateMachines,
-    functions: &Functions,
-    config: &Config,
-    public_url: &Url,
-    changes: &Changes,
+/// What the desk is opened with.
+struct Opening<'a> {
+    aws: &'a Aws,
+    machines: &'a StateMachines,
+    functions: &'a Functions,
+    config: &'a Config,
+    public_url: &'a Url,
+    changes: &'a Changes,
     closing: watch::Receiver<bool>,
-    tasks: &mut JoinSet<()>,
-) -> axum::Router {
-    let ValuationRequests { paused, applications, callbacks, .. } = &functions.valuation_requests;
-    let workflows = Workflows { aws: aws.clone() };
-    let reconciler = Reconciler {
-        applications: applications.clone(),
-        paused: paused.clone(),
-        callbacks: callbacks.clone(),
-        workflows: workflows.clone(),
-        pace: match config.backend {
-            Backend::Embedded => Duration::from_millis(5),
-            Backend::Aws => Duration::from_millis(200),
-        },
-    };
-    tasks.spawn(reconciler.clone().run());
-    tasks.spawn(applications.clone().keep_register());
-    let live = Live::new(applications.clone(), changes.clone(), closing);
-    tasks.spawn(live.clone().run());
+}
 
-    let desk = LoanDesk {
-        about: About {
-            data_lives: match config.backend {
-                Backend::Embedded => "Embedded".to_owned(),
-                Backend::Aws => format!("AWS {}", aws.region),
+impl Opening<'_> {
+    /// Everything that is served; what goes on beside it goes into `tasks`.
+    fn open(self, tasks: &mut JoinSet<()>) -> axum::Router {
+        let Self { aws, machines, functions, config, public_url, changes, closing } = self;
+        let ValuationRequests { paused, applications, callbacks, .. } = &functions.valuation_requests;
+        let workflows = Workflows { aws: aws.clone() };
+        let reconciler = Reconciler {
+            applications: applications.clone(),
+            paused: paused.clone(),
+            callbacks: callbacks.clone(),
+            workflows: workflows.clone(),
+            pace: match config.backend {
+                Backend::Embedded => Duration::from_millis(5),
+                Backend::Aws => Duration::from_millis(200),
             },
-            valuation_timeout: config.valuation_timeout,
-            manual_valuation_timeout: config.manual_valuation_timeout,
-            policy: Policy { approve_up_to: config.approve_up_to_percent, refer_up_to: config.refer_up_to_percent },
-        },
-        applications: applications.clone(),
-        paused: paused.clone(),
-        callbacks: callbacks.clone(),
-        work_items: functions.work_items.clone(),
-        workflows,
-        reconciler,
-    };
-    let names = OwnNames::new(public_url);
-    let pages = web::Pages {
-        desk: Arc::new(desk),
-        sessions: Sessions::new(aws.clone()),
-        secure: public_url.scheme() == "https",
-        site_root: config.site_root.display().to_string(),
-        names: names.clone(),
-    };
-    // A callback is kept by whatever name it comes in, and health is asked by whoever finds the address.
-    let mut router = axum::Router::new()
-        .merge(api::applications(applications.clone()))
-        .merge(live.router())
-        .layer(from_fn_with_state(names, security::own_name))
-        .merge(health::router(aws.clone(), machines.clone()))
-        .merge(callbacks::router(callbacks.clone()))
-        .merge(api::fallback());
-    if config.valuation_service_url.is_none() {
-        router = router.merge(mock_valuer::router(functions.mock_valuer.clone()));
+        };
+        tasks.spawn(supervised("reconciler", RESTART, {
+            let reconciler = reconciler.clone();
+            move || reconciler.clone().run()
+        }));
+        tasks.spawn(supervised("register", RESTART, {
+            let applications = applications.clone();
+            move || applications.clone().keep_register()
+        }));
+        let live = Live::new(applications.clone(), changes.clone(), closing);
+        tasks.spawn(supervised("live", RESTART, {
+            let live = live.clone();
+            move || live.clone().run()
+        }));
+
+        let desk = LoanDesk {
+            about: About {
+                data_lives: match config.backend {
+                    Backend::Embedded => "Embedded".to_owned(),
+                    Backend::Aws => format!("AWS {}", aws.region),
+                },
+                valuation_timeout: config.valuation_timeout,
+                manual_valuation_timeout: config.manual_valuation_timeout,
+                policy: Policy { approve_up_to: config.approve_up_to_percent, refer_up_to: config.refer_up_to_percent },
+            },
+            applications: applications.clone(),
+            paused: paused.clone(),
+            callbacks: callbacks.clone(),
+            work_items: functions.work_items.clone(),
+            workflows,
+            reconciler,
+        };
+        let names = OwnNames::new(public_url);
+        let pages = web::Pages {
+            desk: Arc::new(desk),
+            sessions: Sessions::new(aws.clone()),
+            secure: public_url.scheme() == "https",
+            site_root: config.site_root.display().to_string(),
+            names: names.clone(),
+        };
+        // A callback is kept by whatever name it comes in, and health is asked by whoever finds the address.
+        let mut router = axum::Router::new()
+            .merge(api::applications(applications.clone()))
+            .merge(live.router())
+            .layer(from_fn_with_state(names, security::own_name))
+            .merge(health::router(aws.clone(), machines.clone()))
+            .merge(callbacks::router(callbacks.clone()))
+            .merge(api::fallback());
+        if config.valuation_service_url.is_none() {
+            router = router.merge(mock_valuer::router(functions.mock_valuer.clone()));
+        }
+        web::around(web::machines(router).fallback_service(pages.router()))
     }
-    web::around(web::machines(router).fallback_service(pages.router()))
 }
 
 async fn delete_expired(embedded: Arc<Embedded>) {

@@ -32,6 +32,7 @@ use crate::{
     problem::Problem,
     security::{self, OwnNames},
     sessions::Sessions,
+    supervision,
     unanswered::{self, Rendering},
 };
 
@@ -184,8 +185,6 @@ pub fn around(router: Router) -> Router {
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
-    let what =
-        panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
-    tracing::error!(what = what.as_deref().unwrap_or("unknown"), "a request panicked");
+    tracing::error!(what = supervision::what(&*panic), "a request panicked");
     Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }

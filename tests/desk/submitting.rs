@@ -266,6 +266,9 @@ async fn what_another_site_makes_a_browser_send_is_refused() {
     let form = [("reference", "app-ref"), ("property", "999"), ("postcode", "PO1 1CE")];
     let request = desk.request(Method::POST, "/desk/submit-application").form(&form);
     let refused = desk.send(request.header("origin", "https://elsewhere.example")).await;
+    assert_eq!(refused.status, 403);
+    let request = desk.request(Method::POST, "/api/applications").json(&seed("app-ref", "999"));
+    let refused = desk.send(request.header("origin", "https://elsewhere.example")).await;
     let (status, kind, _) = refused.problem();
     assert_eq!((status, kind.as_str()), (403, "cross-site"));
     assert_eq!(desk.references().await, [""; 0]);
