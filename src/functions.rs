@@ -1,5 +1,5 @@
-//! The functions that the workflows call by `lambda:invoke`. In this process they are called directly; on AWS the same
-//! binary serves each as a Lambda function.
+//! The functions that the workflows call by `lambda:invoke`. The Step Functions inside this process calls them directly;
+//! nothing serves them as Lambda functions yet.
 
 use app::domain::LoanApplication;
 use asl_engine::FunctionError;

@@ -1,7 +1,7 @@
 //! Applications: submitted once, found again by anything on them, and where each stands.
 //!
 //! The table is the desk's own index. The workflow itself writes each outcome into it (see `infra/`), so a list is one
-//! query and Step Functions is never asked row by row.
+//! query and asks Step Functions nothing. (The reconciler asks it, slowly, about each open application.)
 
 mod cursor;
 mod list;
