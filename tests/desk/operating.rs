@@ -2,7 +2,11 @@
 
 use std::process::{Command, Output};
 
-use crate::support::{Browser, Setup, seed};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sfn::types::StateMachineType;
+use serde_json::{Value, json};
+
+use crate::support::{Browser, Setup, eventually, seed};
 
 fn loan_desk(arguments: &[&str]) -> Output {
     let output = Command::new(env!("CARGO_BIN_EXE_loan-desk")).args(arguments).output();
@@ -202,4 +206,44 @@ async fn a_workflow_of_ones_own_is_run_and_what_cannot_be_run_is_refused_by_name
         said.contains("the state machine loan-processing was refused") && said.contains("valuationTimeoutSeconds.$"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn a_desk_that_others_can_reach_says_at_the_start_that_nobody_signs_in() {
+    let words = "the desk has no sign-in";
+    assert!(!Setup::new().start().await.log().contains(words));
+    let desk = Setup::new().with("--listen", "0.0.0.0:0").start().await;
+    assert!(desk.log().contains(words), "{}", desk.log());
+    assert_eq!(Browser::new(&desk).open("/").await.status, 200);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_request_to_the_aws_endpoint_that_is_under_way_when_the_desk_is_asked_to_end_is_answered() {
+    let desk = Setup::new().start().await;
+    let definition = json!({"StartAt": "Mark", "States": {
+        "Mark": {
+            "Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Next": "Wait",
+            "Parameters": {"TableName": "loan-desk-settings", "Item": {"name": {"S": "under-way"}, "value": {"S": "yes"}}},
+        },
+        "Wait": {"Type": "Wait", "Seconds": 1, "End": true},
+    }});
+    let create = desk.step_functions().create_state_machine().name("slow").r#type(StateMachineType::Express);
+    let create = create.role_arn("arn:aws:iam::000000000000:role/test").definition(definition.to_string());
+    let machine = create.send().await.expect("it is created").state_machine_arn;
+    // Without the SDK, which would put `sync-` before the host's name.
+    let request = desk.http.post(desk.aws_url()).header("x-amz-target", "AWSStepFunctions.StartSyncExecution");
+    let answer = tokio::spawn(request.json(&json!({ "stateMachineArn": machine, "input": "{}" })).send());
+    let dynamodb = aws_sdk_dynamodb::Client::new(&desk.aws());
+    eventually("it is under way", async || {
+        let mark = dynamodb.get_item().table_name("loan-desk-settings");
+        let mark = mark.key("name", AttributeValue::S("under-way".to_owned())).send().await.expect("a table");
+        mark.item
+    })
+    .await;
+    let (status, log) = desk.terminate().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!log.contains("some requests were cut off"), "{log}");
+    let answer: Value = answer.await.unwrap().expect("it is answered").json().await.expect("JSON");
+    assert_eq!(answer["status"], "SUCCEEDED", "{answer}");
 }

@@ -121,6 +121,21 @@ async fn a_desk_answers_to_its_own_names_only_but_keeps_every_callback() {
 }
 
 #[tokio::test]
+async fn the_mock_valuer_calls_nobody_but_the_desk() {
+    let desk = Setup::new().start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let elsewhere = format!("http://{}/api/valuations", listener.local_addr().expect("an address"));
+    let property = json!({"nameOrNumber": "Early callback", "postcode": "PO1 1CE"});
+    let ask = |callback: &str| json!({"property": property, "callbackUrl": callback});
+    let path = "/mock-valuer/valuation-requests";
+    let (status, kind, detail) = desk.post(path, &ask(&elsewhere)).await.problem();
+    assert_eq!((status, kind.as_str()), (422, "callback-url"));
+    assert!(detail.contains(&format!("begins with {}/api/valuations", desk.url)), "{detail}");
+    assert_eq!(desk.post(path, &ask(&format!("{}/api/valuations", desk.url))).await.status, 201);
+    assert_eq!(desk.kept_callbacks().await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_machine_is_told_what_of_its_request_could_not_be_read() {
     let desk = Setup::new().start().await;
     let (status, kind, detail) = desk.get("/api/applications?search=a&search=b").await.problem();
