@@ -263,15 +263,11 @@ pub async fn find(aws: &Aws) -> Result<StateMachines, DeployError> {
     let tables = table_names(aws).await.map_err(failed("the list of tables"))?;
     let machines = state_machines(aws).await.map_err(failed("the list of state machines"))?;
     let arn_of = |name: &str| machines.iter().find(|(known, _)| known == name).map(|(_, arn)| arn.clone());
-    let mut missing = Vec::new();
-    for table in tables::ALL {
-        if !tables.iter().any(|name| name == table.name) {
-            missing.push(format!("table {}", table.name));
-            continue;
-        }
-        let indexes = missing_indexes(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
-        missing.extend(indexes.iter().map(|index| format!("index {} of table {}", index.name, table.name)));
-    }
+    let mut missing: Vec<String> = tables::ALL
+        .iter()
+        .filter(|table| !tables.iter().any(|name| name == table.name))
+        .map(|table| format!("table {}", table.name))
+        .collect();
     match arn_of(LOAN_PROCESSING) {
         Some(loan_processing) if missing.is_empty() => {
             complete_tables(aws).await?;
