@@ -14,7 +14,7 @@ use crate::{
     callbacks::Callbacks,
     paused::{PausedTask, PausedTasks, State},
     timestamp,
-    workflow::Workflows,
+    workflow::{Workflows, without_tokens},
 };
 
 /// How often deadlines and unfinished steps are looked for: a query each, mostly empty.
@@ -271,6 +271,8 @@ impl<'a> Ended<'a> {
     /// Error and cause, as far as they were given.
     fn why(&self) -> Option<String> {
         let cause = self.cause.map(|cause| {
+            // Whatever runs in the workflow writes it, and may repeat what it was told.
+            let cause = without_tokens(cause);
             let cause = cause.trim().trim_end_matches('.');
             match cause.char_indices().nth(CAUSE) {
                 Some((end, _)) => format!("{}…", &cause[..end]),
