@@ -236,6 +236,8 @@ pub enum Command {
     /// Nobody waits for this task's answer or this map run's end any more: it timed out, or its branch was aborted.
     Abandon {
         task: TaskId,
+        /// The ARN of the activity whose workers have not taken it yet.
+        offered_to: Option<String>,
     },
     /// The execution is over.
     Finish(Outcome),
