@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long one step may take while other executions wait for the writer; what is left of it follows later.
-const PATIENCE: Duration = Duration::from_millis(20);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Whether the event still concerned its execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

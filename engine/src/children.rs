@@ -1,10 +1,12 @@
 //! The children of map runs: how they are started within a run's limits, and what their ends make of the run.
 
+use std::time::Instant;
+
 use rusqlite::Result;
 use uuid::Uuid;
 
 use crate::{
-    activation::{Follows, Loaded},
+    activation::{Follows, Loaded, PATIENCE},
     clock::millis,
     interpreter::{
         self, Children, Event, ExecutionState, MapRunOutcome, MapRunPlan, Payload, ResultWriting, TaskId, Work,
@@ -257,7 +259,11 @@ impl Transaction<'_> {
             map_runs::set_startable(self.connection, id, false)?;
             return Ok(Some(id));
         };
-        for _ in 0..SOME {
+        let begun = Instant::now();
+        for started in 0..SOME {
+            if started > 0 && begun.elapsed() > PATIENCE {
+                break;
+            }
             let run = map_runs::get(self.connection, id)?;
             let counts = map_runs::counts(self.connection, id)?;
             // The child before may have ended the run.
