@@ -108,7 +108,7 @@ fn variables_have_limits_too() {
 /// A distributed Map over so many items in batches of ten, whose ItemSelector copies a megabyte for each.
 fn copying(items: usize) -> (Value, Value) {
     let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
-    let copies = vec!["$.long"; 10].join(",");
+    let copies = ["$.long"; 10].join(",");
     let states = json!({"Each": {
         "Type": "Map", "End": true, "ItemsPath": "$.items",
         "ItemSelector": {"n.$": format!("States.ArrayLength(States.Array({copies}))")},
