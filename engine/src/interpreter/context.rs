@@ -59,9 +59,10 @@ impl Run<'_> {
 
     fn context(&self, id: BranchId, state: &State, task: Option<TaskId>) -> Value {
         let (facts, branch) = (self.facts, self.branch(id));
+        let has_input = state.reads_execution_input && self.budget.copy(facts.input.value());
         let mut execution = json!({
             "Id": facts.execution_arn,
-            "Input": if state.reads_execution_input { facts.input.value() } else { &Value::Null },
+            "Input": if has_input { facts.input.value() } else { &Value::Null },
             "StartTime": timestamp(facts.started),
             "Name": facts.execution_name,
             "RoleArn": facts.role_arn,

@@ -24,7 +24,8 @@ const MAX_VISITS: usize = 2_000_000;
 const MAX_WORK: u64 = 2_000_000_000;
 /// What things cost, in nanoseconds, roughly and rather too much.
 const VISIT: u64 = 25;
-const COPIED_BYTE: u64 = 5;
+/// Of a value within a value; how long its text is hardly matters.
+const COPIED_VALUE: u64 = 200;
 const COMPARISON: u64 = 10;
 const MATCHED_BYTE: u64 = 50;
 
@@ -49,6 +50,11 @@ impl Budget {
     pub(super) fn spend(&self, nanoseconds: u64) -> bool {
         self.left.set(self.left.get().saturating_sub(nanoseconds));
         self.left.get() > 0
+    }
+
+    /// Pays for a copy of `value`. `false` when there is nothing left: no query gives anything any more.
+    pub(crate) fn copy(&self, value: &Value) -> bool {
+        Allowance::within(self).copy(value).is_ok()
     }
 
     /// Pays for work by the time it takes.
@@ -114,7 +120,9 @@ impl<'b> Allowance<'b> {
     pub fn copy<'v>(&self, value: &'v Value) -> Result<&'v Value, QueryError> {
         let mut left = self.size.get();
         let mut pending = vec![value];
+        let mut values = 0_u64;
         while let Some(value) = pending.pop() {
+            values += 1;
             let size = match value {
                 Value::String(text) => text.len() + 2,
                 Value::Array(items) => {
@@ -129,9 +137,9 @@ impl<'b> Allowance<'b> {
             };
             left = left.checked_sub(size).ok_or_else(too_large)?;
         }
-        let copied = (self.size.get() - left) as u64;
+        let bytes = (self.size.get() - left) as u64;
         self.size.set(left);
-        if self.budget.spend(copied.saturating_mul(COPIED_BYTE)) { Ok(value) } else { Err(too_much_work()) }
+        if self.budget.spend(values * COPIED_VALUE + bytes / 8) { Ok(value) } else { Err(too_much_work()) }
     }
 
     /// Fails when all visits, or the work of all fields, are used up: what has been found is not all there is.
