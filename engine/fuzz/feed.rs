@@ -10,7 +10,7 @@ use asl_engine::{
     FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions,
     definition::Definition,
     query::{
-        Scope,
+        Budget, Scope,
         intrinsic::Call,
         path::{Path, ReferencePath},
     },
@@ -56,7 +56,15 @@ fn query(input: &[u8]) -> Option<(&str, Value)> {
 fn with(document: &Value, look: impl FnOnce(&Scope<'_>)) {
     let context = json!({"Execution": {"Name": "run"}});
     let variables = Map::from_iter([("list".to_owned(), json!([1, [2, {"x": true}], "three"]))]);
-    look(&Scope { input: document, context: &context, variables: &variables, result: None, error_output: None });
+    let budget = Budget::new();
+    look(&Scope {
+        input: document,
+        context: &context,
+        variables: &variables,
+        result: None,
+        error_output: None,
+        budget: &budget,
+    });
 }
 
 /// Requests, one a line: an operation, a space, its body. Each is answered, by an answer or by a refusal, and never by

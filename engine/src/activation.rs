@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long one step may take while other executions wait for the writer; what is left of it follows later.
-const PATIENCE: Duration = Duration::from_millis(20);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Whether the event still concerned its execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +169,7 @@ impl Transaction<'_> {
             Command::ClearTimer { timer } => timers::clear(self.connection, id, timer)?,
             Command::StartMapRun { run, plan } => self.start_map_run(id, run, &plan, follows)?,
             Command::RedriveMapRun { run } => self.redrive_map_run(id, run, follows)?,
-            Command::Abandon { task } => self.abandon(id, task, follows)?,
+            Command::Abandon { task, offered_to } => self.abandon(id, task, offered_to.as_deref(), follows)?,
             // The caller ends executions.
             Command::Finish(_) => {}
         }
@@ -184,9 +184,18 @@ impl Transaction<'_> {
     }
 
     /// Nobody waits for the task any more.
-    fn abandon(&mut self, id: ExecutionId, task: TaskId, follows: &mut Follows) -> Result<()> {
+    fn abandon(
+        &mut self,
+        id: ExecutionId,
+        task: TaskId,
+        offered_to: Option<&str>,
+        follows: &mut Follows,
+    ) -> Result<()> {
         calls::remove(self.connection, id, task)?;
-        activities::withdraw(self.connection, id, task)?;
+        // A deletion takes back what its activity has offered.
+        if let Some(activity) = offered_to.map(|arn| self.activity(arn)).transpose()?.flatten() {
+            activities::withdraw(self.connection, activity.id, id, task)?;
+        }
         if let Some(child) = calls::stop_waiting(self.connection, id, task)? {
             follows.push_back((child, Event::Stop { error: None, cause: None }));
         }

@@ -1,10 +1,12 @@
 //! The children of map runs: how they are started within a run's limits, and what their ends make of the run.
 
+use std::time::Instant;
+
 use rusqlite::Result;
 use uuid::Uuid;
 
 use crate::{
-    activation::{Follows, Loaded},
+    activation::{Follows, Loaded, PATIENCE},
     clock::millis,
     interpreter::{
         self, Children, Event, ExecutionState, MapRunOutcome, MapRunPlan, Payload, ResultWriting, TaskId, Work,
@@ -23,6 +25,8 @@ use crate::{
 const MOST_AT_ONCE: i64 = 1_000;
 /// Children that one change starts; other changes get in between.
 const SOME: i64 = 32;
+/// Children that one change brings in line with their run, or forgets with it.
+const SOME_IN_LINE: usize = 1_000;
 /// AWS's limits on an output and on an input, in bytes.
 const MOST_OUTPUT: usize = 262_144;
 const MOST_INPUT: usize = 262_144;
@@ -40,6 +44,11 @@ impl MapRun {
     /// Its ResultWriter.
     pub fn writing(&self) -> Option<ResultWriting> {
         self.result_writing.as_ref().and_then(|writing| serde_json::from_str(writing).ok())
+    }
+
+    /// Whether its results are to be written somewhere.
+    fn is_written(&self) -> bool {
+        self.writing().is_some_and(|writing| writing.destination.is_some())
     }
 
     /// How many children may run at once.
@@ -90,12 +99,7 @@ impl Transaction<'_> {
     ) -> Result<()> {
         let Some(run) = map_runs::by_task(self.connection, execution, task)? else { return Ok(()) };
         map_runs::redrive(self.connection, run.id, millis(self.now))?;
-        for status in [Status::Failed, Status::TimedOut, Status::Aborted] {
-            for child in executions::children(self.connection, run.id, status, i64::MAX)? {
-                self.set_child_status(child, Status::PendingRedrive)?;
-            }
-        }
-        self.look_after(&map_runs::get(self.connection, run.id)?, follows)
+        self.bring_in_line(&map_runs::get(self.connection, run.id)?, follows)
     }
 
     /// Nobody waits for the run any more. Whatever else the task may be is no run.
@@ -114,12 +118,15 @@ impl Transaction<'_> {
 
     /// Ends the run if it is over, and otherwise has children started if there is room for any.
     pub(crate) fn look_after(&mut self, run: &MapRun, follows: &mut Follows) -> Result<()> {
+        if map_runs::is_out_of_line(self.connection, run.id)? {
+            return Ok(());
+        }
         let counts = map_runs::counts(self.connection, run.id)?;
         if run.has_failed(counts.failed_items()) {
-            if run.writing().is_some_and(|writing| writing.destination.is_some()) {
+            if run.is_written() {
                 // Its end is told once what there is has been written.
                 self.end_run(run, RunStatus::Failed, None, follows)?;
-                return self.call(run.execution, run.task, Work::WriteResults { failed: true });
+                return self.write_failed(run);
             }
             return self.end_run(run, RunStatus::Failed, Some(MapRunOutcome::too_many_failed()), follows);
         }
@@ -131,6 +138,14 @@ impl Transaction<'_> {
         let startable = left && running < run.concurrency();
         self.effects.map_runs |= startable;
         map_runs::set_startable(self.connection, run.id, startable)
+    }
+
+    /// Has the results of a run written that has failed, once all its children are in line with that.
+    fn write_failed(&mut self, run: &MapRun) -> Result<()> {
+        if map_runs::is_out_of_line(self.connection, run.id)? {
+            return Ok(());
+        }
+        self.call(run.execution, run.task, Work::WriteResults { failed: true })
     }
 
     fn all_are_over(&mut self, run: &MapRun, follows: &mut Follows) -> Result<()> {
@@ -184,19 +199,36 @@ impl Transaction<'_> {
         follows: &mut Follows,
     ) -> Result<()> {
         map_runs::end(self.connection, run.id, status, millis(self.now))?;
-        if run.express && status == RunStatus::Succeeded {
-            map_runs::remove_children(self.connection, run.id)?;
-        }
-        for child in executions::children(self.connection, run.id, Status::PendingRedrive, i64::MAX)? {
-            self.set_child_status(child, Status::Aborted)?;
-        }
+        // There are never more than may run at once.
         for child in executions::children(self.connection, run.id, Status::Running, i64::MAX)? {
             follows.push_back((child, Event::Stop { error: None, cause: None }));
         }
         if let Some(outcome) = outcome {
             follows.push_back((run.execution, Event::MapRunEnded { run: run.task, outcome }));
         }
-        Ok(())
+        self.bring_in_line(&map_runs::get(self.connection, run.id)?, follows)
+    }
+
+    /// Brings some of the children that don't run in line with their run, which has just ended or been redriven: there
+    /// may be very many. While some are left the run starts none, and the rest of them follows, after a crash too.
+    fn bring_in_line(&mut self, run: &MapRun, follows: &mut Follows) -> Result<()> {
+        let (connection, id) = (self.connection, run.id);
+        let failed = [Status::Failed, Status::TimedOut, Status::Aborted];
+        let done = match run.status {
+            RunStatus::Running => {
+                map_runs::move_children(connection, id, &failed, Status::PendingRedrive, SOME_IN_LINE)?
+            }
+            // AWS keeps nothing of these either.
+            RunStatus::Succeeded if run.express => map_runs::remove_children(connection, id, SOME_IN_LINE)?,
+            RunStatus::Succeeded => 0,
+            RunStatus::Failed | RunStatus::Aborted => {
+                map_runs::move_children(connection, id, &[Status::PendingRedrive], Status::Aborted, SOME_IN_LINE)?
+            }
+        };
+        let in_line = done < SOME_IN_LINE;
+        map_runs::set_in_line(connection, id, in_line)?;
+        self.effects.map_runs |= !in_line;
+        if in_line && run.status == RunStatus::Running { self.look_after(run, follows) } else { Ok(()) }
     }
 
     fn set_child_status(&mut self, id: ExecutionId, status: Status) -> Result<()> {
@@ -209,16 +241,29 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Starts some children of a run that has room for them, the one after `served` if there are several. Gives that
-    /// run; None when no run has room.
+    /// Starts some children of a run that has room for them, or brings some in line; of the run after `served` if there
+    /// are several. Gives that run; None when there is none.
     pub(crate) fn start_some_children(&mut self, served: i64) -> Result<Option<i64>> {
         let Some(id) = map_runs::startable(self.connection, served)? else { return Ok(None) };
         let run = map_runs::get(self.connection, id)?;
+        if map_runs::is_out_of_line(self.connection, id)? {
+            let mut follows = Follows::new();
+            self.bring_in_line(&run, &mut follows)?;
+            self.follow(follows)?;
+            if run.status == RunStatus::Failed && run.is_written() && self.load(run.execution)?.is_some() {
+                self.write_failed(&run)?;
+            }
+            return Ok(Some(id));
+        }
         let Some((parent, mut state)) = self.load(run.execution)? else {
             map_runs::set_startable(self.connection, id, false)?;
             return Ok(Some(id));
         };
-        for _ in 0..SOME {
+        let begun = Instant::now();
+        for started in 0..SOME {
+            if started > 0 && begun.elapsed() > PATIENCE {
+                break;
+            }
             let run = map_runs::get(self.connection, id)?;
             let counts = map_runs::counts(self.connection, id)?;
             // The child before may have ended the run.
@@ -293,3 +338,6 @@ impl Transaction<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

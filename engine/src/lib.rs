@@ -69,6 +69,8 @@ mod engine;
 pub mod history;
 mod integrations;
 pub mod interpreter;
+mod mix;
+mod names;
 mod operations;
 mod protocol;
 pub mod query;
@@ -117,8 +119,8 @@ impl StepFunctions {
     /// calls that were not answered.
     ///
     /// # Errors
-    /// When the file can't be opened, is in use, is damaged, belongs to something else or to a newer version. It is
-    /// left as it was.
+    /// When the file can't be opened, is in use, is damaged, belongs to something else, or was written by a newer version
+    /// or by one too old to be brought up to this one. It is left as it was.
     pub async fn open(
         database: &Path,
         options: Options,

@@ -8,6 +8,7 @@ use crate::{
     clock::from_millis,
     definition::Transformation,
     interpreter::{Payload, timestamp},
+    names::pascal_case,
     operations::description,
     store::{
         ExecutionId,
@@ -102,9 +103,7 @@ fn as_exported(described: Map<String, Value>) -> Value {
                 Value::Object(details) if name.ends_with("Details") => as_exported(details),
                 other => other,
             };
-            let mut letters = name.chars();
-            let name = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-            (name, value)
+            (pascal_case(&name), value)
         })
         .collect();
     members.sort_by(|(one, _), (other, _)| one.cmp(other));

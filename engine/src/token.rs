@@ -1,6 +1,6 @@
 //! Task tokens: who holds one may answer the task.
 //!
-//! Nothing is stored for a token. It names its task and carries a signature made with a key that is kept in the
+//! Nothing is stored to recognise a token by. It names its task and carries a signature made with a key that is kept in the
 //! database, so it can't be guessed, and one that was answered long ago is still told from one that never was.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::{interpreter::TaskId, store::ExecutionId};
+use crate::{interpreter::TaskId, mix::mixed, store::ExecutionId};
 
 const VERSION: u8 = 1;
 /// version, execution, task
@@ -85,13 +85,9 @@ impl Signer {
         Ok((ExecutionId(number(1)), TaskId(number(9))))
     }
 
-    /// What an execution draws its random choices from: its own, and always the same. Its jitter and the ids of its map
-    /// runs are no secrets, so a good mix of numbers will do (the finaliser of SplitMix64).
+    /// What an execution draws its random choices from: its own, and always the same.
     pub(crate) fn seed(&self, execution: ExecutionId) -> u64 {
-        let mut mixed = self.salt.wrapping_add((execution.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        mixed(self.salt, execution.0.cast_unsigned())
     }
 
     /// An opaque `nextToken`: where the page after this one begins, good for the same request only.

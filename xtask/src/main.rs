@@ -24,8 +24,8 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   serve [--release] [-- FLAGS]  build the desk and run it at http://127.0.0.1:3000; FLAGS go to `loan-desk serve`
-  test [STEP...] [-- FLAGS]     run every check and test, or just the named: format, licences, lint, rust, browser;
-                                FLAGS go to Playwright: `test browser -- submitting --headed`
+  test [STEP...] [-- FLAGS]     run every check and test, or just the named: format, licences, lint, engine, rust,
+                                browser; FLAGS go to Playwright: `test browser -- submitting --headed`
   build                         build what is deployed: the optimised server, wasm and static files
   bench [--desk] [--engine]     measure the optimised desk (wasm, pages, memory) and the engine (cycles, paused executions)
   bench --crash [-- FLAGS]      kill a loaded engine 50 times; FLAGS go to the load, as with --engine: -- --help lists them

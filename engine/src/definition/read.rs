@@ -58,7 +58,8 @@ pub(super) fn read_state<'d>(
         output_path,
         assign,
         output,
-        reads_context: reads_context(value, language),
+        reads_context: reads(value, "", &|_, text| reads_context(text, language)),
+        reads_execution_input: reads(value, "", &|field, text| reads_execution_input(field, text, language)),
         body: body?,
     })
 }
@@ -360,22 +361,58 @@ fn read_parallel<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>)
     Some(Parallel { branches, arguments, result_selector, result_path, retry, catch, then: then? })
 }
 
-/// Whether a state's own fields, those of states within it aside, may look at the context object. Errs on the side of
-/// yes.
-fn reads_context(value: &Value, language: QueryLanguage) -> bool {
+/// Whether any text in a state's own fields, those of states within it aside, reads something.
+fn reads(value: &Value, field: &str, is_read: &dyn Fn(&str, &str) -> bool) -> bool {
     match value {
-        Value::String(text) => match language {
-            QueryLanguage::JsonPath => text.contains("$$"),
-            QueryLanguage::Jsonata => text.match_indices("$states").any(|(at, name)| {
-                let rest = &text[at + name.len()..];
-                ![".input", ".result", ".errorOutput"].iter().any(|other| rest.starts_with(other))
-            }),
-        },
-        Value::Array(items) => items.iter().any(|item| reads_context(item, language)),
+        Value::String(text) => is_read(field, text),
+        Value::Array(items) => items.iter().any(|item| reads(item, field, is_read)),
         Value::Object(fields) => fields
             .iter()
             .filter(|(name, _)| !matches!(name.as_str(), "Branches" | "Iterator" | "ItemProcessor"))
-            .any(|(_, field)| reads_context(field, language)),
+            .any(|(name, value)| reads(value, name, is_read)),
         _ => false,
+    }
+}
+
+/// Whether a text may look at the context object. Errs on the side of yes.
+fn reads_context(text: &str, language: QueryLanguage) -> bool {
+    match language {
+        QueryLanguage::JsonPath => text.contains("$$"),
+        QueryLanguage::Jsonata => text.match_indices("$states").any(|(at, name)| {
+            let rest = &text[at + name.len()..];
+            ![".input", ".result", ".errorOutput"].iter().any(|other| rest.starts_with(other))
+        }),
+    }
+}
+
+/// What begins the way to anything in the context object but the execution's input.
+const OTHER_CONTEXT: [&str; 8] = [
+    ".Map",
+    ".State",
+    ".Task",
+    ".Execution.Id",
+    ".Execution.Name",
+    ".Execution.StartTime",
+    ".Execution.RoleArn",
+    ".Execution.Redrive",
+];
+
+/// Whether a text may look at the execution's input in the context object. Errs on the side of yes: filters and
+/// JSONata's parents lead anywhere, and what a reference path does not find is shown with all that there is.
+fn reads_execution_input(field: &str, text: &str, language: QueryLanguage) -> bool {
+    let others = |rest: &str| OTHER_CONTEXT.iter().any(|other| rest.starts_with(other));
+    match language {
+        QueryLanguage::JsonPath => {
+            let leads_anywhere = field.ends_with("Path") || text.contains('?');
+            text.match_indices("$$").any(|(at, root)| leads_anywhere || !others(&text[at + root.len()..]))
+        }
+        QueryLanguage::Jsonata => {
+            let leads_anywhere = text.trim_matches(['{', '%', '}']).contains('%');
+            text.match_indices("$states").any(|(at, root)| {
+                let rest = &text[at + root.len()..];
+                let elsewhere = [".input", ".result", ".errorOutput"].iter().any(|other| rest.starts_with(other));
+                leads_anywhere || !elsewhere && !rest.strip_prefix(".context").is_some_and(others)
+            })
+        }
     }
 }

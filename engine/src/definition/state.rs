@@ -22,6 +22,8 @@ pub struct State {
     pub output: Option<Template>,
     /// Whether anything in it may look at the context object, which is not put together otherwise.
     pub reads_context: bool,
+    /// Whether it may look at the execution's input there, which can be large.
+    pub reads_execution_input: bool,
     pub body: Body,
 }
 

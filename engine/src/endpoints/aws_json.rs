@@ -50,9 +50,3 @@ pub(super) fn said(reply: &Reply) -> Said {
     let code = reply.header("x-amzn-query-error").and_then(|header| header.split(';').next()).map(str::to_owned);
     Said { exception, code, message: text("message").or_else(|| text("Message")).map(str::to_owned) }
 }
-
-/// `SendMessage` of `sendMessage`.
-pub(super) fn operation(action: &str) -> String {
-    let mut letters = action.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}

@@ -7,7 +7,7 @@ use super::{
     aws_json,
     service::{Kind, Service, make_text},
 };
-use crate::{ServiceAnswer, ServiceError, clock::from_millis, interpreter::timestamp};
+use crate::{ServiceAnswer, ServiceError, clock::from_millis, interpreter::timestamp, names::pascal_case};
 
 pub(super) static KIND: Kind = Kind {
     name: "EventBridge",
@@ -45,7 +45,7 @@ pub(super) async fn call(
             *time = seconds(time);
         }
     }
-    let target = format!("AWSEvents.{}", aws_json::operation(action));
+    let target = format!("AWSEvents.{}", pascal_case(action));
     let mut answer = aws_json::call(service, "1.1", &target, &parameters).await?;
     make_times_readable(&mut answer.output);
     Ok(answer)

@@ -5,11 +5,10 @@ use roxmltree::Document;
 use serde_json::{Map, Value, json};
 
 use super::{
-    aws_json::operation,
     service::{Call, Kind, Service, encoded, make_text},
     xml,
 };
-use crate::{ServiceAnswer, ServiceError};
+use crate::{ServiceAnswer, ServiceError, names::pascal_case};
 
 pub(super) static KIND: Kind = Kind {
     name: "SNS",
@@ -61,7 +60,7 @@ pub(super) async fn call(
     for entry in parameters.get_mut("PublishBatchRequestEntries").and_then(Value::as_array_mut).into_iter().flatten() {
         make_text(entry, "Message");
     }
-    let operation = operation(action);
+    let operation = pascal_case(action);
     let mut form = format!("Action={operation}&Version=2010-03-31");
     write(&mut form, "", &parameters);
     let call = Call {

@@ -6,7 +6,7 @@ use super::{
     aws_json,
     service::{Kind, Service, make_text},
 };
-use crate::{ServiceAnswer, ServiceError};
+use crate::{ServiceAnswer, ServiceError, names::pascal_case};
 
 pub(super) static KIND: Kind = Kind {
     name: "SQS",
@@ -70,5 +70,5 @@ pub(super) async fn call(
     {
         parameters.insert("tags".into(), tags);
     }
-    aws_json::call(service, "1.0", &format!("AmazonSQS.{}", aws_json::operation(action)), &parameters).await
+    aws_json::call(service, "1.0", &format!("AmazonSQS.{}", pascal_case(action)), &parameters).await
 }

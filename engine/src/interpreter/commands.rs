@@ -7,16 +7,16 @@ use time::{Duration, OffsetDateTime};
 use super::{
     Command, Outcome, TaskId, TimerId,
     run::Run,
-    state::{Pending, Phase},
+    state::{BranchId, Pending, Phase},
 };
 
 impl Run<'_> {
     /// Ends the execution and everything that is still under way in it.
     pub fn finish(&mut self, outcome: Outcome) {
-        let mut branches = std::mem::take(&mut self.state.branches);
-        for branch in branches.values() {
-            self.let_go(&branch.phase);
+        for id in self.state.branches.keys().copied().collect::<Vec<_>>() {
+            self.let_go(id);
         }
+        let mut branches = std::mem::take(&mut self.state.branches);
         if !matches!(outcome, Outcome::Succeeded { .. }) {
             branches.extend(std::mem::take(&mut self.aborted));
             self.state.branches = self.redrivable(branches);
@@ -41,16 +41,14 @@ impl Run<'_> {
     }
 
     /// Clears the timers of what a branch was doing, and abandons its task.
-    pub fn let_go(&mut self, phase: &Phase) {
-        match phase {
-            Phase::Waiting { timer } | Phase::BackingOff { timer } => {
-                self.command(Command::ClearTimer { timer: *timer })
-            }
+    pub fn let_go(&mut self, id: BranchId) {
+        match self.branch(id).phase.clone() {
+            Phase::Waiting { timer } | Phase::BackingOff { timer } => self.command(Command::ClearTimer { timer }),
             Phase::Task(pending) => {
-                self.clear_timers(pending, None);
-                self.command(Command::Abandon { task: pending.task });
+                self.clear_timers(&pending, None);
+                self.abandon(id, &pending);
             }
-            Phase::MapRun { run, .. } => self.command(Command::Abandon { task: *run }),
+            Phase::MapRun { run, .. } => self.command(Command::Abandon { task: run, offered_to: None }),
             Phase::Ready | Phase::Settled | Phase::Parallel { .. } | Phase::Map(_) => {}
         }
     }
@@ -98,7 +96,7 @@ impl Asked {
     fn taken_back(command: &Command) -> Option<Self> {
         match command {
             Command::ClearTimer { timer } => Some(Self::Timer(*timer)),
-            Command::Abandon { task } => Some(Self::Task(*task)),
+            Command::Abandon { task, .. } => Some(Self::Task(*task)),
             _ => None,
         }
     }

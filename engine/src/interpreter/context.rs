@@ -12,18 +12,20 @@ use super::{
 };
 use crate::{
     definition::{Body, State},
-    query::Scope,
+    query::{Budget, Scope},
 };
 
 /// The context object and the variables, as one branch sees them in its current state.
 pub(super) struct View<'s> {
     context: Value,
     variables: Cow<'s, Map<String, Value>>,
+    budget: &'s Budget,
 }
 
 impl View<'_> {
     pub fn scope<'v>(&'v self, input: &'v Value) -> Scope<'v> {
-        Scope { input, context: &self.context, variables: &self.variables, result: None, error_output: None }
+        let (context, variables, budget) = (&self.context, &*self.variables, self.budget);
+        Scope { input, context, variables, result: None, error_output: None, budget }
     }
 }
 
@@ -31,7 +33,7 @@ impl Run<'_> {
     /// `task` is the one whose token the context holds.
     pub fn view(&self, id: BranchId, state: &State, task: Option<TaskId>) -> View<'_> {
         let context = if state.reads_context { self.context(id, state, task) } else { Value::Null };
-        View { context, variables: self.variables(id) }
+        View { context, variables: self.variables(id), budget: &self.budget }
     }
 
     /// The raw input of a branch's current state.
@@ -57,9 +59,10 @@ impl Run<'_> {
 
     fn context(&self, id: BranchId, state: &State, task: Option<TaskId>) -> Value {
         let (facts, branch) = (self.facts, self.branch(id));
+        let has_input = state.reads_execution_input && self.budget.copy(facts.input.value());
         let mut execution = json!({
             "Id": facts.execution_arn,
-            "Input": facts.input.value(),
+            "Input": if has_input { facts.input.value() } else { &Value::Null },
             "StartTime": timestamp(facts.started),
             "Name": facts.execution_name,
             "RoleArn": facts.role_arn,

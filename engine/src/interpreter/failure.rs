@@ -10,6 +10,7 @@ use super::{
 use crate::{
     definition::{Body, Catcher, QueryLanguage, State, Transition, matches_error},
     history::{self, EvaluationFailed, EventKind},
+    mix::mixed,
     query::QueryError,
 };
 
@@ -213,11 +214,7 @@ impl Run<'_> {
 
     /// A random number; the same one whenever this very step is taken again. `nonce` tells draws apart.
     pub fn draw(&self, nonce: i64) -> u64 {
-        // SplitMix64: a good spread is all that jitter needs.
-        let mut z = self.facts.seed.wrapping_add(nonce.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        mixed(self.facts.seed, nonce.cast_unsigned())
     }
 }
 

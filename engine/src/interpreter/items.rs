@@ -187,20 +187,20 @@ impl Run<'_> {
         let items = items.unwrap_or_else(|| self.input(id));
         let item = items.value().get(index).cloned().unwrap_or_default();
         match &map.item_selector {
-            Some(selector) => self.selected(id, state, selector, index, item),
+            Some(selector) => self.selected(id, state, selector, &self.effective_input(id, state)?, (index, item)),
             None => Ok(Payload::from(item)),
         }
     }
 
+    /// `input` is the state's effective one.
     pub fn selected(
         &self,
         id: BranchId,
         state: &State,
         selector: &Template,
-        index: usize,
-        item: Value,
+        input: &Payload,
+        (index, item): (usize, Value),
     ) -> Result<Payload, QueryError> {
-        let input = self.effective_input(id, state)?;
         let view = self.view_of_item(id, state, index, item);
         selector.evaluate(&view.scope(input.value()), "ItemSelector").map(Payload::from)
     }
@@ -266,11 +266,13 @@ impl Run<'_> {
             Some(batcher) => batcher,
             none => none.insert(self.batcher(id, state, batching, portions.most_batched)?),
         };
+        // Of all items: it may be large.
+        let input = self.effective_input(id, state)?;
         let mut full = Vec::new();
         for item in items {
             let item = match &map.item_selector {
                 None => item,
-                Some(selector) => self.selected(id, state, selector, portions.items, item.value().clone())?,
+                Some(selector) => self.selected(id, state, selector, &input, (portions.items, item.value().clone()))?,
             };
             portions.items += 1;
             full.extend(batcher.add(&item)?);

@@ -135,7 +135,10 @@ pub fn child_input(
     let state = parent.current(id);
     let Body::Map(map) = &state.body else { return Ok(item) };
     match &map.item_selector {
-        Some(selector) if map.batching.is_none() => parent.selected(id, state, selector, index, item.value().clone()),
+        Some(selector) if map.batching.is_none() => {
+            let input = parent.effective_input(id, state)?;
+            parent.selected(id, state, selector, &input, (index, item.value().clone()))
+        }
         _ => Ok(item),
     }
 }

@@ -1,7 +1,9 @@
 //! The pure interpreter: (definition, state, event) in, (history events, commands) out.
 //!
-//! It does no I/O, reads no clock and rolls no dice: time and everything random come in from outside, so that a test
-//! can play any execution without sleeping and the same inputs always give the same history.
+//! It does no I/O: the time, and the seed of jitter and ids, come in from outside, so that a test can play any execution
+//! without sleeping and the same inputs give the same history. What is random or reads the clock by definition asks the
+//! system all the same (`States.UUID`, `$now` and their like, see [`query`](crate::query)), and so does JSONata's limit
+//! on time.
 
 mod commands;
 mod context;
@@ -95,7 +97,8 @@ pub fn advance(
 
 /// What an execution is, as far as it never changes while it runs.
 ///
-/// Everything random comes from here too: the same facts and events always give the same history.
+/// Jitter and the ids of map runs are drawn from here too: the same facts and events give the same history, but for the
+/// functions that are random by definition.
 pub struct ExecutionFacts<'a> {
     pub execution_arn: &'a str,
     pub execution_name: &'a str,
@@ -236,6 +239,8 @@ pub enum Command {
     /// Nobody waits for this task's answer or this map run's end any more: it timed out, or its branch was aborted.
     Abandon {
         task: TaskId,
+        /// The ARN of the activity whose workers have not taken it yet.
+        offered_to: Option<String>,
     },
     /// The execution is over.
     Finish(Outcome),

@@ -97,7 +97,7 @@ impl Run<'_> {
         let kind = self.current(child).body.kind();
         let branch = self.branch(child);
         let (phase, previous, parent, index) = (branch.phase.clone(), branch.previous, branch.parent, branch.index);
-        self.let_go(&phase);
+        self.let_go(child);
         let previous = match phase {
             Phase::MapRun { .. } => self.record(previous, EventKind::MapRunAborted),
             _ => previous,

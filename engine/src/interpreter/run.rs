@@ -10,6 +10,7 @@ use super::{
 use crate::{
     definition::{Body, Definition, State},
     history::{self, EventKind},
+    query::Budget,
 };
 
 /// How many times branches may move on within one step, so that a long run of states leaves room for other executions.
@@ -26,6 +27,8 @@ pub(super) struct Run<'a> {
     pub aborted: Vec<(BranchId, Branch)>,
     /// The history has no room for another event but the last.
     pub full: bool,
+    /// What the step may compute.
+    pub budget: Budget,
 }
 
 pub(super) fn advance(
@@ -52,7 +55,16 @@ impl<'a> Run<'a> {
         state: &'a mut ExecutionState,
         now: OffsetDateTime,
     ) -> Self {
-        Run { definition, facts, state, now, step: Step::default(), aborted: Vec::new(), full: false }
+        Run {
+            definition,
+            facts,
+            state,
+            now,
+            step: Step::default(),
+            aborted: Vec::new(),
+            full: false,
+            budget: Budget::new(),
+        }
     }
 
     fn take(&mut self, event: Event) -> Result<(), NotPending> {

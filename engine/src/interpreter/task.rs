@@ -269,7 +269,7 @@ impl Run<'_> {
     pub fn task_timed_out(&mut self, id: BranchId, timer: TimerId, by_heartbeat: bool) {
         let Phase::Task(pending) = self.branch(id).phase.clone() else { return };
         self.settle(id, &pending, Some(timer));
-        self.command(Command::Abandon { task: pending.task });
+        self.abandon(id, &pending);
         let failure = Failure::timeout(by_heartbeat);
         let details = failure.details();
         let event = match (&self.current(id).body, self.reference_of(id)) {
@@ -281,6 +281,18 @@ impl Run<'_> {
         };
         self.tell(id, event);
         self.fail_state(id, failure);
+    }
+
+    /// Nobody waits for a branch's current task any more.
+    pub fn abandon(&mut self, id: BranchId, pending: &Pending) {
+        let offered_to = match &self.current(id).body {
+            Body::Task(task) if !pending.under_way => match &task.resource {
+                Resource::Activity { arn } => Some(arn.clone()),
+                Resource::Lambda { .. } | Resource::Service { .. } => None,
+            },
+            _ => None,
+        };
+        self.command(Command::Abandon { task: pending.task, offered_to });
     }
 
     /// How events name the integrated service of a branch's current task.

@@ -105,11 +105,7 @@ pub(super) async fn list_activities(engine: &Engine, fields: &mut Fields) -> Res
                     "creationDate": epoch_seconds(activity.created),
                 })
             });
-            let mut answer = json!({"activities": listed.collect::<Vec<_>>()});
-            if let Some(next) = next {
-                answer["nextToken"] = next.into();
-            }
-            Ok(Body::json(&answer))
+            Ok(Page::body("activities", listed, next))
         })
         .await
 }

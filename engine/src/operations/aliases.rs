@@ -297,11 +297,7 @@ pub(super) async fn list(engine: &Engine, fields: &mut Fields) -> Result<Body, F
                     "creationDate": epoch_seconds(alias.created),
                 })
             });
-            let mut answer = json!({"stateMachineAliases": listed.collect::<Vec<_>>()});
-            if let Some(next) = next {
-                answer["nextToken"] = next.into();
-            }
-            Ok(Body::json(&answer))
+            Ok(Page::body("stateMachineAliases", listed, next))
         })
         .await
 }

@@ -60,11 +60,7 @@ pub(super) async fn list(engine: &Engine, fields: &mut Fields) -> Result<Body, F
                 }
                 item
             });
-            let mut answer = json!({"mapRuns": listed.collect::<Vec<_>>()});
-            if let Some(next) = next {
-                answer["nextToken"] = next.into();
-            }
-            Ok(Body::json(&answer))
+            Ok(Page::body("mapRuns", listed, next))
         })
         .await
 }

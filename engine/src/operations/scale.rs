@@ -230,6 +230,24 @@ async fn what_a_deleted_activity_offered_is_forgotten_and_does_not_come_back_wit
     tokio::time::timeout(Duration::from_secs(30), forgotten).await.expect("what it offered is forgotten in time");
 }
 
+#[tokio::test]
+async fn stopping_a_task_takes_no_longer_because_there_are_more_activities() {
+    let mut steps = Vec::new();
+    for activities in [1, 300] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut counted, _, machine) = Counted::open(&folder.path().join("db")).await;
+        for number in 0..activities {
+            counted.ask("CreateActivity", &json!({"name": format!("other-{number}")})).await;
+        }
+        // The first time statements are compiled.
+        counted.start_many(&machine, 1, true).await;
+        counted.ask("StartExecution", &json!({"stateMachineArn": machine, "name": "a"})).await;
+        counted.count("", "StopExecution", execution("a")).await;
+        steps.push(counted.seen["StopExecution "]);
+    }
+    assert!(steps[1] <= steps[0] + 50, "{} to {} steps", steps[0], steps[1]);
+}
+
 fn offers(database: &Path) -> i64 {
     let database = Connection::open(database).unwrap();
     database.query_row("SELECT count(*) FROM offer", [], |row| row.get(0)).unwrap()

@@ -379,11 +379,7 @@ pub(super) async fn list_state_machines(engine: &Engine, fields: &mut Fields) ->
                     "creationDate": epoch_seconds(machine.created),
                 })
             });
-            let mut answer = json!({"stateMachines": listed.collect::<Vec<_>>()});
-            if let Some(next) = next {
-                answer["nextToken"] = next.into();
-            }
-            Ok(Body::json(&answer))
+            Ok(Page::body("stateMachines", listed, next))
         })
         .await
 }

@@ -170,11 +170,7 @@ pub(super) async fn list(engine: &Engine, fields: &mut Fields) -> Result<Body, F
                     "creationDate": epoch_seconds(version.created),
                 })
             });
-            let mut answer = json!({"stateMachineVersions": listed.collect::<Vec<_>>()});
-            if let Some(next) = next {
-                answer["nextToken"] = next.into();
-            }
-            Ok(Body::json(&answer))
+            Ok(Page::body("stateMachineVersions", listed, next))
         })
         .await
 }

@@ -1,6 +1,8 @@
 //! Paging: how many, and from where on.
 
-use super::{Fault, Fields, Text};
+use serde_json::{Value, json};
+
+use super::{Body, Fault, Fields, Text};
 use crate::token::Signer;
 
 /// The part of a list that a request asks for.
@@ -50,5 +52,14 @@ impl Page {
         }
         items.truncate(self.size());
         items.last().map(|last| signer.page_token(request, place(last)))
+    }
+
+    /// The answer: a member with the items of the page, and the token for the next one.
+    pub fn body(member: &str, items: impl Iterator<Item = Value>, next: Option<String>) -> Body {
+        let mut answer = json!({ member: items.collect::<Vec<_>>() });
+        if let Some(next) = next {
+            answer["nextToken"] = next.into();
+        }
+        Body::json(&answer)
     }
 }

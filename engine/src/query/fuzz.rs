@@ -83,6 +83,7 @@ fn no_text_makes_a_query_panic() {
     .with("list", json!([1, [2, {"x": true}], "three"]));
     let scope = world.scope();
     for _ in 0..rounds {
+        world.budget.renew();
         for text in PATHS {
             let text = changed(text, &mut random);
             if let Ok(path) = Path::parse(&text) {

@@ -1,6 +1,9 @@
 //! What keeps a definition or an input from growing values that nothing can hold.
 
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -17,30 +20,109 @@ const MAX_SIZE: usize = 16_000_000;
 /// How many places one field's paths may visit.
 const MAX_VISITS: usize = 2_000_000;
 
-/// What the computation of one field may still use. Shared by all that is computed for it.
+/// How much may be computed in one go, in nanoseconds. Nothing else is written meanwhile.
+const MAX_WORK: u64 = 2_000_000_000;
+/// What things cost, in nanoseconds, roughly and rather too much.
+const VISIT: u64 = 25;
+/// Of a value within a value; how long its text is hardly matters.
+const COPIED_VALUE: u64 = 200;
+const COMPARISON: u64 = 10;
+const MATCHED_BYTE: u64 = 50;
+
+/// What all that is computed in one go may still use: the fields of every state that an execution comes through in one
+/// step, the items of a Map, the iterations that begin.
+///
+/// Work is counted, so that a busy machine fails nothing that a free one can do. JSONata's can't be counted: its time
+/// is taken.
 #[derive(Debug)]
-pub(super) struct Allowance {
-    size: Cell<usize>,
-    visits: Cell<usize>,
+pub struct Budget {
+    /// In nanoseconds.
+    left: Cell<u64>,
 }
 
-impl Allowance {
+impl Budget {
+    #[must_use]
     pub fn new() -> Self {
-        Self { size: Cell::new(MAX_SIZE), visits: Cell::new(MAX_VISITS) }
+        Self { left: Cell::new(MAX_WORK) }
+    }
+
+    /// Pays for work. `false` when there is nothing left.
+    pub(super) fn spend(&self, nanoseconds: u64) -> bool {
+        self.left.set(self.left.get().saturating_sub(nanoseconds));
+        self.left.get() > 0
+    }
+
+    /// Pays for a copy of `value`. `false` when there is nothing left: no query gives anything any more.
+    pub(crate) fn copy(&self, value: &Value) -> bool {
+        Allowance::within(self).copy(value).is_ok()
+    }
+
+    /// Pays for work by the time it takes.
+    pub(super) fn time<T>(&self, work: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = work();
+        self.spend(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        done
+    }
+
+    pub(super) fn left(&self) -> Duration {
+        Duration::from_nanos(self.left.get())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set(&self, left: Duration) {
+        self.left.set(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn renew(&self) {
+        self.left.set(MAX_WORK);
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What the computation of one field may still use. Shared by all that is computed for it.
+#[derive(Debug)]
+pub(super) struct Allowance<'b> {
+    size: Cell<usize>,
+    visits: Cell<usize>,
+    budget: &'b Budget,
+}
+
+impl<'b> Allowance<'b> {
+    pub fn within(budget: &'b Budget) -> Self {
+        Self { size: Cell::new(MAX_SIZE), visits: Cell::new(MAX_VISITS), budget }
     }
 
     /// Pays for one place visited. `false` when there is nothing left.
     pub fn visit(&self) -> bool {
         let left = self.visits.get();
         self.visits.set(left.saturating_sub(1));
-        left > 0
+        left > 0 && self.budget.spend(VISIT)
+    }
+
+    /// Pays for comparing so many pairs of values. `false` when there is nothing left.
+    pub fn compare(&self, pairs: usize) -> bool {
+        self.budget.spend((pairs as u64).saturating_mul(COMPARISON))
+    }
+
+    /// Pays for matching a text of so many bytes with a regular expression. `false` when there is nothing left.
+    pub fn match_text(&self, bytes: usize) -> bool {
+        self.budget.spend((bytes as u64).saturating_mul(MATCHED_BYTE))
     }
 
     /// Pays for a copy of `value`, before it is made.
     pub fn copy<'v>(&self, value: &'v Value) -> Result<&'v Value, QueryError> {
         let mut left = self.size.get();
         let mut pending = vec![value];
+        let mut values = 0_u64;
         while let Some(value) = pending.pop() {
+            values += 1;
             let size = match value {
                 Value::String(text) => text.len() + 2,
                 Value::Array(items) => {
@@ -55,17 +137,25 @@ impl Allowance {
             };
             left = left.checked_sub(size).ok_or_else(too_large)?;
         }
+        let bytes = (self.size.get() - left) as u64;
         self.size.set(left);
-        Ok(value)
+        if self.budget.spend(values * COPIED_VALUE + bytes / 8) { Ok(value) } else { Err(too_much_work()) }
     }
 
-    /// Fails when all visits are used up: what has been found is not all there is.
+    /// Fails when all visits, or the work of all fields, are used up: what has been found is not all there is.
     pub fn check(&self) -> Result<(), QueryError> {
+        if self.budget.left().is_zero() {
+            return Err(too_much_work());
+        }
         if self.visits.get() == 0 {
             return Err(QueryError::runtime(format!("The path visits more than {MAX_VISITS} places.")));
         }
         Ok(())
     }
+}
+
+fn too_much_work() -> QueryError {
+    QueryError::runtime("What is computed in one go takes too much work: spread it over several states or executions.")
 }
 
 fn too_large() -> QueryError {

@@ -4,8 +4,8 @@
 //! interpreter records what they gave, as it records every result.
 //!
 //! All of it is fed by strangers, so all of it is bounded: nesting when parsing, depth of what is produced
-//! ([`MAX_DEPTH`]), size and the number of places visited, time and memory of JSONata,
-//! linear-time regular expressions.
+//! ([`MAX_DEPTH`]), size and the number of places visited, time and memory of JSONata, linear-time regular expressions,
+//! and all that is computed in one go ([`Budget`]).
 
 pub mod choice;
 #[cfg(test)]
@@ -18,7 +18,7 @@ pub mod template;
 pub mod timestamp;
 
 use limits::{Allowance, bounded};
-pub use limits::{MAX_DEPTH, deeper_than};
+pub use limits::{Budget, MAX_DEPTH, deeper_than};
 use serde_json::{Map, Value};
 
 /// What a query may see.
@@ -33,6 +33,8 @@ pub struct Scope<'a> {
     pub result: Option<&'a Value>,
     /// `$states.errorOutput` in JSONata, where there is one.
     pub error_output: Option<&'a Value>,
+    /// What it may cost.
+    pub budget: &'a Budget,
 }
 
 /// Why a query gave no value: the error and cause as AWS reports them.
@@ -68,11 +70,13 @@ pub(crate) mod testing {
         pub input: Value,
         pub context: Value,
         pub variables: Map<String, Value>,
+        pub budget: Budget,
     }
 
     impl World {
         pub fn of(input: Value) -> Self {
-            Self { input, context: serde_json::json!({"Execution": {"Name": "run"}}), variables: Map::new() }
+            let context = serde_json::json!({"Execution": {"Name": "run"}});
+            Self { input, context, variables: Map::new(), budget: Budget::new() }
         }
 
         pub fn with(mut self, name: &str, value: Value) -> Self {
@@ -87,6 +91,7 @@ pub(crate) mod testing {
                 variables: &self.variables,
                 result: None,
                 error_output: None,
+                budget: &self.budget,
             }
         }
     }

@@ -56,7 +56,7 @@ impl Query {
     /// "The JSONPath '…' specified for the field '…' could not be found" where a path finds nothing; those of
     /// [`Call::evaluate`].
     pub fn evaluate_for(&self, scope: &Scope, name: &str) -> Result<Value, QueryError> {
-        self.evaluate_within(scope, name, &Allowance::new())
+        self.evaluate_within(scope, name, &Allowance::within(scope.budget))
     }
 
     fn evaluate_within(&self, scope: &Scope, name: &str, allowance: &Allowance) -> Result<Value, QueryError> {
@@ -125,7 +125,7 @@ impl Template {
     /// # Errors
     /// `States.Runtime` where a path finds nothing; those of [`Call::evaluate`].
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
-        self.0.evaluate(scope, &Allowance::new()).and_then(bounded)
+        self.0.evaluate(scope, &Allowance::within(scope.budget)).and_then(bounded)
     }
 
     /// Every query in it, to check what it refers to.

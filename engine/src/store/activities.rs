@@ -79,11 +79,11 @@ pub(crate) fn offer(connection: &Connection, activity: i64, offer: &Offer) -> Re
         .map(drop)
 }
 
-/// Takes an offer back, where the task is one that was offered and not taken.
-pub(crate) fn withdraw(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<()> {
+/// Takes an offer back, if no worker has taken it.
+pub(crate) fn withdraw(connection: &Connection, activity: i64, execution: ExecutionId, task: TaskId) -> Result<()> {
     connection
-        .prepare_cached("DELETE FROM offer WHERE activity IN (SELECT id FROM activity) AND execution = ? AND task = ?")?
-        .execute((execution, task.0))
+        .prepare_cached("DELETE FROM offer WHERE activity = ? AND execution = ? AND task = ?")?
+        .execute((activity, execution, task.0))
         .map(drop)
 }
 

@@ -212,7 +212,7 @@ pub(crate) fn list(connection: &Connection, execution: ExecutionId, before: i64,
         .collect()
 }
 
-/// One that can start a child: the one after `after`, or the first.
+/// One that can start a child, or whose children are to be brought in line: the one after `after`, or the first.
 pub(crate) fn startable(connection: &Connection, after: i64) -> Result<Option<i64>> {
     let mut next =
         connection.prepare_cached("SELECT id FROM map_run WHERE startable AND id > ? ORDER BY id LIMIT 1")?;
@@ -224,6 +224,24 @@ pub(crate) fn startable(connection: &Connection, after: i64) -> Result<Option<i6
 }
 
 pub(crate) fn set_startable(connection: &Connection, id: i64, startable: bool) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE map_run SET startable = ?1 WHERE id = ?2 AND startable <> ?1")?
+        .execute((startable, id))
+        .map(drop)
+}
+
+/// In the place of `startable`: children are to be brought in line with the run first.
+const OUT_OF_LINE: i64 = 2;
+
+pub(crate) fn is_out_of_line(connection: &Connection, id: i64) -> Result<bool> {
+    connection
+        .prepare_cached("SELECT startable = ? FROM map_run WHERE id = ?")?
+        .query_row((OUT_OF_LINE, id), |row| row.get(0))
+}
+
+/// Whether all its children that don't run are in line with the run. Whether it can start some is to be found out then.
+pub(crate) fn set_in_line(connection: &Connection, id: i64, in_line: bool) -> Result<()> {
+    let startable = if in_line { 0 } else { OUT_OF_LINE };
     connection
         .prepare_cached("UPDATE map_run SET startable = ?1 WHERE id = ?2 AND startable <> ?1")?
         .execute((startable, id))
@@ -320,6 +338,33 @@ pub(crate) fn count(connection: &Connection, child: ChildOf, from: Option<Status
     change.execute((child.map_run, to, 1, child.items)).map(drop)
 }
 
+/// Puts some children that are in one of these statuses into another; how many.
+pub(crate) fn move_children(
+    connection: &Connection,
+    id: i64,
+    from: &[Status],
+    to: Status,
+    most: usize,
+) -> Result<usize> {
+    let mut put = connection.prepare_cached(
+        "UPDATE execution SET status = ?1 WHERE id IN
+             (SELECT id FROM execution WHERE map_run = ?2 AND status = ?3 ORDER BY id LIMIT ?4) RETURNING place, items",
+    )?;
+    let mut moved = 0;
+    for status in from {
+        let children: Vec<ChildOf> = put
+            .query_map((to, id, *status, most - moved), |row| {
+                Ok(ChildOf { map_run: id, place: row.get(0)?, items: row.get(1)? })
+            })?
+            .collect::<Result<_>>()?;
+        for child in &children {
+            count(connection, *child, Some(*status), to)?;
+        }
+        moved += children.len();
+    }
+    Ok(moved)
+}
+
 /// How many bytes the outputs of a run's children have, as the elements of a list.
 pub(crate) fn output_size(connection: &Connection, id: i64) -> Result<i64> {
     connection
@@ -359,9 +404,13 @@ pub(crate) fn pending(connection: &Connection, id: i64, from: i64, most: i64) ->
         .collect()
 }
 
-/// Forgets the EXPRESS children of a run that has succeeded: AWS keeps nothing of these either.
-pub(crate) fn remove_children(connection: &Connection, id: i64) -> Result<()> {
-    connection.prepare_cached("DELETE FROM execution WHERE map_run = ?")?.execute([id]).map(drop)
+/// Forgets some of a run's children; how many.
+pub(crate) fn remove_children(connection: &Connection, id: i64, most: usize) -> Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM execution WHERE id IN (SELECT id FROM execution WHERE map_run = ? ORDER BY id LIMIT ?)",
+        )?
+        .execute((id, most))
 }
 
 /// Forgets the runs of an execution. Their children are rows of their own.

@@ -150,7 +150,8 @@ CREATE TABLE map_run (
     next INTEGER NOT NULL DEFAULT 0,
     redrive_count INTEGER NOT NULL DEFAULT 0,
     redriven INTEGER,
-    -- Whether a child can be started now.
+    -- 1 when a child can be started now; 2 when children are to be brought in line with the run first, which has ended
+    -- or been redriven; 0 when there is nothing to do.
     startable INTEGER NOT NULL DEFAULT 0,
     -- Where its results are written to and how, as JSON.
     result_writing TEXT,

@@ -9,6 +9,7 @@ use crate::{
     clock::from_millis,
     engine::Engine,
     interpreter::{Event, Pattern, Payload, TaskId, timestamp},
+    names::{pascal_case, with_first},
     operations::{self, StartRequest},
     protocol::Fault,
     store::{
@@ -105,7 +106,7 @@ fn refusal(fault: &Fault) -> (String, String) {
 
 /// `aws-sdk:sfn:*`: any operation, with its members' names in Pascal case.
 pub(super) async fn call_ourselves(engine: &Engine, action: &str, parameters: Value) -> Result<Payload, Failure> {
-    let operation = with_first(action, char::to_ascii_uppercase);
+    let operation = pascal_case(action);
     let body = renamed(as_text(parameters), char::to_ascii_lowercase).to_string();
     match Box::pin(operations::answer(engine, &operation, body.as_bytes())).await {
         Ok(body) => {
@@ -163,11 +164,6 @@ fn renamed(value: Value, change: fn(&char) -> char) -> Value {
         Value::Array(items) => Value::Array(items.into_iter().map(|item| renamed(item, change)).collect()),
         other => other,
     }
-}
-
-fn with_first(name: &str, change: fn(&char) -> char) -> String {
-    let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| std::iter::once(change(&first)).chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::{
     FunctionError, Invocation, InvocationType, Refusal, ServiceAnswer, ServiceError,
     engine::Engine,
     interpreter::{Payload, Work},
+    names::pascal_case,
 };
 
 /// AWS's limits on an error and a cause, in characters.
@@ -221,10 +222,7 @@ pub(super) fn sdk_name(service: &str) -> String {
     match service {
         "dynamodb" => "DynamoDb".to_owned(),
         "eventbridge" => "EventBridge".to_owned(),
-        other => {
-            let mut letters = other.chars();
-            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-        }
+        other => pascal_case(other),
     }
 }
 

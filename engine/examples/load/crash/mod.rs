@@ -43,7 +43,7 @@ pub struct Report {
     pub stopped: usize,
     pub events_seen: usize,
     pub timers: usize,
-    /// Of a timer, against when it was due or, if the server was down then, ready again.
+    /// Of a timer: for how long after it was due the server was ready and had not fired it.
     pub latest_timer: Duration,
     pub slowest_start: Duration,
     /// What the server has lost, doubled or forgotten. Empty when it is as it should be.
@@ -128,7 +128,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{} timers fired, the latest {:.0} ms after it was due or the server ready; ready after {:.0} ms at most",
+            "{} timers fired, the latest after {:.0} ms in which it was due and the server ready; ready after {:.0} ms at most",
             self.timers,
             self.latest_timer.as_secs_f64() * 1e3,
             self.slowest_start.as_secs_f64() * 1e3

@@ -68,10 +68,9 @@ impl Model {
         }
     }
 
-    /// When a timer that is due then can fire at the earliest.
-    pub fn up_at(&self, due: f64) -> f64 {
-        let life = self.lives.iter().find(|(_, killed)| due < *killed);
-        life.map_or(due, |(ready, _)| due.max(*ready))
+    /// For how long of that time the server was ready, in seconds: a timer that it had no time to fire is not late.
+    pub fn uptime(&self, from: f64, until: f64) -> f64 {
+        self.lives.iter().map(|(ready, killed)| (until.min(*killed) - from.max(*ready)).max(0.0)).sum()
     }
 
     pub fn execution(&mut self, key: &Key) -> &mut Execution {

@@ -179,7 +179,7 @@ impl Judge<'_> {
         };
         let input: Value = serde_json::from_str(is.described["input"].as_str().unwrap_or_default()).unwrap_or_default();
         let due = began + input["seconds"].as_f64().unwrap_or_default();
-        let late = ended - self.model.up_at(due);
+        let late = self.model.uptime(due, ended);
         // The event's times are cut to milliseconds.
         if ended < due - 0.002 || late > LATE {
             found.violations.push(format!("{key:?}: its timer was due at {due:.3} and fired at {ended:.3}"));

@@ -165,3 +165,32 @@ fn a_function_takes_no_bare_number_as_its_payload() {
         assert_eq!(Play::start(&machine(&states), &json!({ "n": payload })).calls.len(), 1);
     }
 }
+
+#[test]
+fn the_executions_input_is_in_the_context_object_wherever_it_is_looked_for() {
+    let input = json!({"a": 1, "list": [1]});
+    for path in [
+        "$$.Execution.Input.a",
+        "$$.Execution['Input'].a",
+        "$$['Execution'].Input.a",
+        "$$..Input.a",
+        "$$.*.Input.a",
+        "$$.Execution.*.a",
+        "$$.State[?(@.Name == 'One' && $.Execution.Input.a == 1)].Name.length()",
+    ] {
+        let states = json!({"One": {"Type": "Pass", "Parameters": {"found.$": path}, "End": true}});
+        let found = Play::start(&machine(&states), &input).output()["found"].to_string();
+        assert!(found.contains('1'), "{path}: {found}");
+    }
+    for expression in [
+        "$states.context.Execution.Input.a",
+        "$states.context.Execution.*.a",
+        "($c := $states.context; $c.Execution.Input.a)",
+        "$states.context.State.(%.Execution.Input.a)",
+        "$states.**.Input.a",
+    ] {
+        let output = format!("{{% {expression} %}}");
+        let states = json!({"One": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": output, "End": true}});
+        assert_eq!(Play::start(&machine(&states), &input).output(), json!(1), "{expression}");
+    }
+}

@@ -104,3 +104,36 @@ fn variables_have_limits_too() {
     let play = Play::start(&machine(&Value::Object(states)), &json!(large));
     assert_eq!(play.error().0, Some("States.DataLimitExceeded"));
 }
+
+/// A distributed Map over so many items in batches of ten, whose ItemSelector copies much for each.
+fn copying(items: usize) -> (Value, Value) {
+    let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let copies = ["$.long"; 10].join(",");
+    let states = json!({"Each": {
+        "Type": "Map", "End": true, "ItemsPath": "$.items",
+        "ItemSelector": {"n.$": format!("States.ArrayLength(States.Array({copies}))")},
+        "ItemBatcher": {"MaxItemsPerBatch": 10},
+        "ItemProcessor": {"ProcessorConfig": config, "StartAt": "One", "States": {"One": {"Type": "Succeed"}}},
+    }});
+    (machine(&states), json!({"items": vec![0; items], "long": vec![0; 10_000]}))
+}
+
+#[test]
+fn what_one_step_computes_is_limited_however_many_items_it_is_made_of() {
+    let (definition, input) = copying(1_000);
+    let error = Play::start(&definition, &input).error().0.map(str::to_owned);
+    assert_eq!(error.as_deref(), Some("States.Runtime"));
+
+    let (definition, input) = copying(20);
+    let mut play = Play::start(&definition, &input);
+    let plan = play.end_map_run(MapRunOutcome::Succeeded { output: Payload::from_text("[]") });
+    assert!(matches!(plan.children, Children::Batches(batches) if batches.len() == 2));
+}
+
+#[test]
+fn the_executions_input_in_the_context_object_is_paid_for_each_time() {
+    let (mut definition, input) = copying(3_000);
+    definition["States"]["Each"]["ItemSelector"] = json!({"n.$": "$$.Execution.Input.items[0]"});
+    let error = Play::start(&definition, &input).error().0.map(str::to_owned);
+    assert_eq!(error.as_deref(), Some("States.Runtime"));
+}

@@ -97,7 +97,7 @@ impl Play {
                 Command::RedriveMapRun { run } => self.map_runs.push((run, None)),
                 Command::SetTimer { timer, due } => assert!(self.timers.insert(timer, due).is_none()),
                 Command::ClearTimer { timer } => assert!(self.timers.remove(&timer).is_some()),
-                Command::Abandon { task } => {
+                Command::Abandon { task, .. } => {
                     self.calls.retain(|(call, _)| *call != task);
                     self.map_runs.retain(|(run, _)| *run != task);
                     self.abandoned.push(task);

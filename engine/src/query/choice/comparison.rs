@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::super::path::Path;
-use super::super::{QueryError, Scope, timestamp};
+use super::super::{Allowance, QueryError, Scope, timestamp};
 use super::RuleError;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -72,13 +72,16 @@ impl Comparison {
 
     pub fn matches(&self, scope: &Scope) -> Result<bool, QueryError> {
         if let Test::IsPresent(present) = self.test {
-            return Ok(self.variable.is_present(scope) == present);
+            return Ok(self.variable.is_found(scope)? == present);
         }
         let value = value_of(&self.variable, scope)?;
         Ok(match &self.test {
             Test::IsPresent(_) => false,
             Test::Is(kind, is) => kind.is_of(&value) == *is,
-            Test::Like(pattern) => value.as_str().is_some_and(|text| like(pattern, text)),
+            Test::Like(pattern) => match value.as_str() {
+                Some(text) => like(pattern, text, &Allowance::within(scope.budget))?,
+                None => false,
+            },
             Test::Order(kind, relation, operand) => {
                 let operand = match operand {
                     Operand::Literal(value) => value.clone(),
@@ -205,11 +208,14 @@ impl Pattern {
 
 /// Whether the pattern covers the whole text. Goes back to the last star only, so its time is bounded by the product
 /// of both lengths.
-fn like(pattern: &[Pattern], text: &str) -> bool {
+fn like(pattern: &[Pattern], text: &str, allowance: &Allowance) -> Result<bool, QueryError> {
     let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
+        if !allowance.compare(1) {
+            break;
+        }
         match pattern.get(p) {
             Some(Pattern::Any) => {
                 star = Some((p, t));
@@ -225,11 +231,12 @@ fn like(pattern: &[Pattern], text: &str) -> bool {
                     p = at + 1;
                     t = from + 1;
                 }
-                None => return false,
+                None => return Ok(false),
             },
         }
     }
-    pattern[p..].iter().all(|rest| *rest == Pattern::Any)
+    allowance.check()?;
+    Ok(pattern[p..].iter().all(|rest| *rest == Pattern::Any))
 }
 
 fn instant(value: &Value) -> Option<OffsetDateTime> {

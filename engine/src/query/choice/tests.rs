@@ -103,3 +103,12 @@ fn a_condition_is_jsonata_that_gives_true_or_false() {
     assert_eq!(error.location.as_deref(), Some("Choices[1]/Condition"));
     assert!(error.cause.ends_with("Expected 'boolean', but was 'string' for value: \"yes\""), "{}", error.cause);
 }
+
+#[test]
+fn a_pattern_is_matched_within_a_budget() {
+    let rule = Rule::parse(&json!({"Variable": "$", "StringMatches": format!("*{}b", "a".repeat(20_000))})).unwrap();
+    let world = World::of(json!("a".repeat(100_000)));
+    world.budget.set(std::time::Duration::from_millis(5));
+    let error = rule.matches(&world.scope()).unwrap_err();
+    assert!(error.cause.contains("too much work"), "{}", error.cause);
+}

@@ -71,7 +71,7 @@ impl Call {
     /// `States.Runtime`, whatever goes wrong: `States.IntrinsicFailure` is reserved for future use on AWS. The cause
     /// shows the call as it stands in the definition.
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
-        self.evaluate_within(scope, &Allowance::new())
+        self.evaluate_within(scope, &Allowance::within(scope.budget))
     }
 
     pub(super) fn evaluate_within(&self, scope: &Scope, allowance: &Allowance) -> Result<Value, QueryError> {

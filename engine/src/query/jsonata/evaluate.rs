@@ -22,17 +22,26 @@ const MAX_ITEMS: usize = 873_782;
 
 /// The value of an expression, or the end of the sentence that says why there is none.
 pub(super) fn evaluate(ast: &AstNode, source: &str, scope: &Scope) -> Result<Value, String> {
-    let result = run(ast, source, scope, TIMEOUT).and_then(|value| guard::weigh(&value).map(|_| value));
+    let result = within_budget(ast, source, scope, TIMEOUT).and_then(|value| guard::weigh(&value).map(|_| value));
     match result {
         Ok(JValue::Undefined) => Err("returned nothing (undefined).".into()),
         Ok(value) => to_json(&value, MAX_DEPTH),
         Err(error) => {
-            let mut rerun =
-                |part: &AstNode| run(part, source, scope, RERUN_TIMEOUT).map_err(|error| error.message().to_owned());
+            let mut rerun = |part: &AstNode| {
+                within_budget(part, source, scope, RERUN_TIMEOUT).map_err(|error| error.message().to_owned())
+            };
             let why = messages::of_evaluation(ast, error.message(), &mut rerun);
             Err(format!("threw an error during evaluation{why}"))
         }
     }
+}
+
+fn within_budget(ast: &AstNode, source: &str, scope: &Scope, timeout: u64) -> Result<JValue, EvaluatorError> {
+    let left = u64::try_from(scope.budget.left().as_millis()).unwrap_or(u64::MAX);
+    if left == 0 {
+        return Err(EvaluatorError::EvaluationError(messages::TIME.to_owned()));
+    }
+    scope.budget.time(|| run(ast, source, scope, timeout.min(left)))
 }
 
 fn run(ast: &AstNode, source: &str, scope: &Scope, timeout: u64) -> Result<JValue, EvaluatorError> {
@@ -58,18 +67,32 @@ fn bind(context: &mut Context, source: &str, scope: &Scope) {
             context.bind(name.clone(), JValue::from(value.clone()));
         }
     }
-    if source.contains("$states") {
-        let mut states = Map::new();
-        states.insert("input".into(), scope.input.clone());
-        states.insert("context".into(), scope.context.clone());
-        if let Some(result) = scope.result {
-            states.insert("result".into(), result.clone());
-        }
-        if let Some(error) = scope.error_output {
-            states.insert("errorOutput".into(), error.clone());
-        }
-        context.bind("states".into(), JValue::from(Value::Object(states)));
+    if !source.contains("$states") {
+        return;
     }
+    let members = [
+        ("input", Some(scope.input)),
+        ("context", Some(scope.context)),
+        ("result", scope.result),
+        ("errorOutput", scope.error_output),
+    ];
+    let seen = |name: &str| members_of_states(source).any(|member| member.is_none_or(|member| member == name));
+    let states: Map<String, Value> = members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.filter(|_| seen(name))?.clone())))
+        .collect();
+    context.bind("states".into(), JValue::from(Value::Object(states)));
+}
+
+/// For each `$states` in an expression the member that is read of it; None where that can't be told from the text, as
+/// a parent (`%`) can be anything.
+fn members_of_states(source: &str) -> impl Iterator<Item = Option<&'static str>> {
+    let leads_anywhere = source.contains('%');
+    source.match_indices("$states").map(move |(at, name)| {
+        let member = source[at + name.len()..].strip_prefix('.').filter(|_| !leads_anywhere)?;
+        let length = member.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(member.len());
+        ["input", "context", "result", "errorOutput"].into_iter().find(|known| *known == &member[..length])
+    })
 }
 
 /// A result as JSON: whole numbers without a fraction, what is undefined left out. JSON has no functions.

@@ -202,7 +202,7 @@ impl Template {
     /// # Errors
     /// Those of [`Expression::evaluate`].
     pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, QueryError> {
-        let value = self.evaluate_at(scope, field, &Allowance::new())?;
+        let value = self.evaluate_at(scope, field, &Allowance::within(scope.budget))?;
         super::bounded(value).map_err(|error| QueryError {
             error: "States.QueryEvaluationError",
             location: Some(field.into()),

@@ -269,3 +269,34 @@ fn guards_change_nothing_else() {
         assert_eq!(value(source, input.clone()), expected, "{source}");
     }
 }
+
+#[test]
+fn all_expressions_together_have_one_budget_of_time() {
+    let world = World::of(json!({}));
+    let expression = Expression::parse("{% $sum([1..1000].($ * 2)) %}").unwrap();
+    let left = || world.budget.left();
+    let before = left();
+    expression.evaluate(&world.scope(), "Output").unwrap();
+    assert!(left() < before);
+    world.budget.set(std::time::Duration::ZERO);
+    let error = expression.evaluate(&world.scope(), "Output").unwrap_err();
+    assert!(error.cause.ends_with(super::messages::TIME), "{}", error.cause);
+}
+
+#[test]
+fn every_member_of_states_is_there_however_it_is_spelt() {
+    let world = World::of(json!({"a": {"b": 1}}));
+    for source in [
+        "$states.input.a.b",
+        "$states . input.a.b",
+        "$states.'input'.a.b",
+        "($s := $states; $s.input.a.b)",
+        "$lookup($states, 'in' & 'put').a.b",
+        "$states.*.a.b",
+        "$states.context.(%.input.a.b)",
+        "$states.context.Execution.Name = 'run' ? $states.input.a.b : 0",
+    ] {
+        let value = Expression::parse(&format!("{{% {source} %}}")).unwrap().evaluate(&world.scope(), "Output");
+        assert_eq!(value, Ok(json!(1)), "{source}");
+    }
+}

@@ -55,7 +55,7 @@ struct Walk<'a, 'v> {
     path: &'a [Step],
     document: &'a Value,
     root: &'a str,
-    allowance: &'a Allowance,
+    allowance: &'a Allowance<'a>,
     found: Vec<Cow<'v, Value>>,
     /// Whether the last step was an index past the end of a list.
     past_end: bool,

@@ -1,6 +1,6 @@
 //! Filters: `[?(@.price < 10 && @.category in ['fiction'])]`.
 
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
@@ -131,19 +131,21 @@ impl Filter {
             Self::Not(filter) => !filter.accepts(item, document, allowance),
             Self::Exists(operand) => match operand.value(item, document, allowance) {
                 // An indefinite path is there when it finds anything.
-                Some(Value::Array(found)) if !operand.is_definite() => !found.is_empty(),
+                Some(found) if !operand.is_definite() => found.as_array().is_none_or(|found| !found.is_empty()),
                 found => found.is_some(),
             },
             Self::Compare(left, operator, right) => {
                 if let Operator::Matches = operator {
                     return match (left, right) {
                         (left, Operand::Pattern(pattern)) | (Operand::Pattern(pattern), left) => {
-                            matches(pattern, left.value(item, document, allowance))
+                            let value = left.value(item, document, allowance);
+                            value.is_some_and(|value| matches(pattern, &value, allowance))
                         }
                         _ => false,
                     };
                 }
-                compare(left.value(item, document, allowance), *operator, right.value(item, document, allowance))
+                let values = (left.value(item, document, allowance), right.value(item, document, allowance));
+                compare(values, *operator, allowance)
             }
         }
     }
@@ -226,11 +228,11 @@ impl Operand {
     }
 
     /// The operand's value, if there is one.
-    fn value(&self, item: &Value, document: &Value, allowance: &Allowance) -> Option<Value> {
+    fn value(&self, item: &Value, document: &Value, allowance: &Allowance) -> Option<Cow<'_, Value>> {
         match self {
-            Self::Literal(value) => Some(value.clone()),
-            Self::Current(path) => evaluate(path, item, document, "@", allowance).ok(),
-            Self::Document(path) => evaluate(path, document, document, "$", allowance).ok(),
+            Self::Literal(value) => Some(Cow::Borrowed(value)),
+            Self::Current(path) => evaluate(path, item, document, "@", allowance).ok().map(Cow::Owned),
+            Self::Document(path) => evaluate(path, document, document, "$", allowance).ok().map(Cow::Owned),
             Self::Pattern(_) => None,
         }
     }
@@ -243,43 +245,56 @@ impl Operand {
     }
 }
 
-fn matches(pattern: &Regex, value: Option<Value>) -> bool {
+fn matches(pattern: &Regex, value: &Value, allowance: &Allowance) -> bool {
     match value {
-        Some(Value::Array(items)) => items.iter().any(|item| matches(pattern, Some(item.clone()))),
-        Some(Value::String(text)) => pattern.is_match(&text),
-        Some(scalar @ (Value::Number(_) | Value::Bool(_))) => pattern.is_match(&scalar.to_string()),
+        Value::Array(items) => items.iter().any(|item| matches(pattern, item, allowance)),
+        Value::String(text) => allowance.match_text(text.len()) && pattern.is_match(text),
+        Value::Number(_) | Value::Bool(_) => allowance.match_text(1) && pattern.is_match(&value.to_string()),
         _ => false,
     }
 }
 
-fn compare(left: Option<Value>, operator: Operator, right: Option<Value>) -> bool {
-    let (Some(left), Some(right)) = (left, right) else {
+type Operands<'v> = (Option<Cow<'v, Value>>, Option<Cow<'v, Value>>);
+
+fn compare(operands: Operands<'_>, operator: Operator, allowance: &Allowance) -> bool {
+    let (Some(left), Some(right)) = operands else {
         // What is not there equals nothing, and is in no list.
         return matches!(operator, Operator::NotEqual | Operator::NotIdentical | Operator::NotIn | Operator::NoneOf);
     };
-    let same_type = || std::mem::discriminant(&left) == std::mem::discriminant(&right);
+    let (left, right) = (&*left, &*right);
+    let items = |value: &Value| value.as_array().map_or(1, Vec::len);
+    let pairs = match operator {
+        Operator::SubsetOf | Operator::AllOf | Operator::AnyOf | Operator::NoneOf => {
+            items(left).saturating_mul(items(right))
+        }
+        _ => items(left).max(items(right)),
+    };
+    if !allowance.compare(pairs) {
+        return false;
+    }
+    let same_type = || std::mem::discriminant(left) == std::mem::discriminant(right);
     match operator {
-        Operator::Equal => equal(&left, &right),
-        Operator::NotEqual => !equal(&left, &right),
-        Operator::Identical => same_type() && equal(&left, &right),
-        Operator::NotIdentical => !(same_type() && equal(&left, &right)),
-        Operator::Less => order(&left, &right).is_some_and(Ordering::is_lt),
-        Operator::LessOrEqual => order(&left, &right).is_some_and(Ordering::is_le),
-        Operator::Greater => order(&left, &right).is_some_and(Ordering::is_gt),
-        Operator::GreaterOrEqual => order(&left, &right).is_some_and(Ordering::is_ge),
-        Operator::In => right.as_array().is_some_and(|list| list.iter().any(|item| equal(&left, item))),
-        Operator::NotIn => !right.as_array().is_some_and(|list| list.iter().any(|item| equal(&left, item))),
-        Operator::SubsetOf => within(&left, &right),
-        Operator::AllOf => within(&right, &left),
-        Operator::AnyOf => overlap(&left, &right),
-        Operator::NoneOf => !overlap(&left, &right),
-        Operator::Contains => match (&left, &right) {
+        Operator::Equal => equal(left, right),
+        Operator::NotEqual => !equal(left, right),
+        Operator::Identical => same_type() && equal(left, right),
+        Operator::NotIdentical => !(same_type() && equal(left, right)),
+        Operator::Less => order(left, right).is_some_and(Ordering::is_lt),
+        Operator::LessOrEqual => order(left, right).is_some_and(Ordering::is_le),
+        Operator::Greater => order(left, right).is_some_and(Ordering::is_gt),
+        Operator::GreaterOrEqual => order(left, right).is_some_and(Ordering::is_ge),
+        Operator::In => right.as_array().is_some_and(|list| list.iter().any(|item| equal(left, item))),
+        Operator::NotIn => !right.as_array().is_some_and(|list| list.iter().any(|item| equal(left, item))),
+        Operator::SubsetOf => within(left, right),
+        Operator::AllOf => within(right, left),
+        Operator::AnyOf => overlap(left, right),
+        Operator::NoneOf => !overlap(left, right),
+        Operator::Contains => match (left, right) {
             (Value::Array(list), item) => list.iter().any(|one| equal(one, item)),
             (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
             _ => false,
         },
-        Operator::Size => length(&left).is_some_and(|length| right.as_u64() == Some(length as u64)),
-        Operator::Empty => length(&left).is_some_and(|length| right.as_bool() == Some(length == 0)),
+        Operator::Size => length(left).is_some_and(|length| right.as_u64() == Some(length as u64)),
+        Operator::Empty => length(left).is_some_and(|length| right.as_bool() == Some(length == 0)),
         Operator::Matches => false,
     }
 }

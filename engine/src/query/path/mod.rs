@@ -95,7 +95,7 @@ impl Path {
     /// `States.Runtime` with "Invalid path '$.a' : No results for path: $['a']", the text of InputPath, OutputPath and
     /// their like.
     pub fn get(&self, scope: &Scope) -> Result<Value, QueryError> {
-        self.find(scope, &Allowance::new()).map_err(|miss| match miss {
+        self.find(scope, &Allowance::within(scope.budget)).map_err(|miss| match miss {
             Miss::NotFound(why) | Miss::NoItem(why) => {
                 QueryError::runtime(format!("Invalid path '{}' : {why}", self.source))
             }
@@ -126,11 +126,21 @@ impl Path {
         })
     }
 
-    /// Whether there is a value, be it null.
+    /// Whether there is a value, be it null; not where looking for it is too much.
     pub fn is_present(&self, scope: &Scope) -> bool {
-        match self.find(scope, &Allowance::new()) {
-            Ok(Value::Array(found)) if !self.is_definite() => !found.is_empty(),
-            found => found.is_ok(),
+        self.is_found(scope).unwrap_or(false)
+    }
+
+    /// Whether there is a value, be it null.
+    ///
+    /// # Errors
+    /// Where looking for it is too much.
+    pub(super) fn is_found(&self, scope: &Scope) -> Result<bool, QueryError> {
+        match self.find(scope, &Allowance::within(scope.budget)) {
+            Ok(Value::Array(found)) if !self.is_definite() => Ok(!found.is_empty()),
+            Ok(_) => Ok(true),
+            Err(Miss::NotFound(_) | Miss::NoItem(_)) => Ok(false),
+            Err(Miss::TooMuch(error)) => Err(error),
         }
     }
 

@@ -182,3 +182,16 @@ fn what_a_path_copies_is_bounded() {
     let error = Path::parse("$..*..*").unwrap().get(&world.scope()).unwrap_err();
     assert_eq!(error.error, "States.DataLimitExceeded");
 }
+
+#[test]
+fn a_filter_pays_for_the_list_it_looks_into() {
+    let list: Vec<String> = (0..20_000).map(|n| n.to_string()).collect();
+    let world = World::of(json!(vec![json!({"x": -1}); 20_000]));
+    let path = Path::parse(&format!("$[?(@.x in [{}])]", list.join(","))).unwrap();
+    world.budget.set(std::time::Duration::from_millis(5));
+    let error = path.get(&world.scope()).unwrap_err();
+    assert!(error.cause.contains("too much work"), "{}", error.cause);
+    world.budget.renew();
+    let path = Path::parse("$[?(@.x in [1, 2, -1])]").unwrap();
+    assert_eq!(path.get(&world.scope()).map(|found| found.as_array().map(Vec::len)), Ok(Some(20_000)));
+}

@@ -1,0 +1,133 @@
+//! Runs of more children than one change brings in line.
+
+use std::{path::Path, sync::Arc};
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::{Event, ExecutionId, SOME_IN_LINE, Status, executions, map_runs};
+use crate::{
+    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions, SystemClock,
+    store::{AfterCommit, Effects, Store},
+};
+
+struct Nothing;
+
+#[async_trait::async_trait]
+impl Integrations for Nothing {
+    async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError> {
+        Err(FunctionError::NotFound(invocation.function))
+    }
+
+    async fn call_service(&self, _: &str, action: &str, _: serde_json::Value) -> Result<ServiceAnswer, ServiceError> {
+        Err(ServiceError { error: action.into(), message: String::new(), refusal: None })
+    }
+}
+
+impl AfterCommit for Nothing {
+    fn perform(&self, _: Effects) {}
+}
+
+const MORE: usize = SOME_IN_LINE + 100;
+
+fn options() -> Options {
+    Options { account_id: "000000000000".into(), region: "eu-west-2".into() }
+}
+
+async fn open(database: &Path) -> StepFunctions {
+    StepFunctions::open(database, options(), Arc::new(Nothing)).await.unwrap()
+}
+
+async fn until_over(database: &Path) {
+    let connection = Connection::open(database).unwrap();
+    let over = async {
+        let running = "SELECT count(*) FROM execution WHERE status IN (0, 5)";
+        while connection.query_row(running, [], |row| row.get::<_, i64>(0)).unwrap() > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), over).await.expect("all of it ends in time");
+}
+
+/// A run of which every child has failed, and nobody at work on it: a store alone.
+async fn failed_run(database: &Path) -> Store {
+    let processor = json!({
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "Bad", "States": {"Bad": {"Type": "Fail"}},
+    });
+    let each = json!({"Type": "Map", "ItemProcessor": processor, "ToleratedFailureCount": MORE - 1, "End": true});
+    let definition = json!({"StartAt": "Each", "States": {"Each": each}}).to_string();
+    let engine = open(database).await;
+    let machine = json!({"name": "m", "definition": definition, "roleArn": "arn:aws:iam::000000000000:role/m"});
+    assert_eq!(engine.handle("CreateStateMachine", machine.to_string().as_bytes()).await.status, 200);
+    let machine = "arn:aws:states:eu-west-2:000000000000:stateMachine:m";
+    let start = json!({"stateMachineArn": machine, "input": json!(vec![0; MORE]).to_string()});
+    assert_eq!(engine.handle("StartExecution", start.to_string().as_bytes()).await.status, 200);
+    until_over(database).await;
+    engine.shutdown().await;
+    Store::open(database, options(), Arc::new(SystemClock), Arc::new(Nothing)).unwrap()
+}
+
+const PARENT: ExecutionId = ExecutionId(1);
+const RUN: i64 = 1;
+
+async fn count(store: &Store, status: Status) -> usize {
+    let counts = store.read(|connection| Ok(map_runs::counts(connection, RUN)?)).await.unwrap();
+    usize::try_from(counts.children(status)).unwrap()
+}
+
+async fn redrive(store: &Store) {
+    let redrive = |transaction: &mut super::Transaction<'_>| {
+        executions::redrive(transaction.connection, PARENT, 0, None)?;
+        let _ = transaction.deliver(PARENT, Event::Redrive)?;
+        Ok(())
+    };
+    store.write(redrive).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_redrive_takes_some_children_at_a_time_and_goes_on_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("db");
+    let store = failed_run(&database).await;
+    redrive(&store).await;
+    assert_eq!(
+        (count(&store, Status::PendingRedrive).await, count(&store, Status::Failed).await),
+        (SOME_IN_LINE, MORE - SOME_IN_LINE)
+    );
+    store.close();
+
+    let engine = open(&database).await;
+    until_over(&database).await;
+    engine.shutdown().await;
+    let connection = Connection::open(&database).unwrap();
+    let again: usize = connection
+        .query_row("SELECT count(*) FROM execution WHERE map_run = 1 AND redrive_count = 1", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(again, MORE, "each has been tried again, and once");
+}
+
+#[tokio::test]
+async fn a_stop_takes_back_some_redrives_at_a_time_and_goes_on_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("db");
+    let store = failed_run(&database).await;
+    redrive(&store).await;
+    store.write(|transaction| Ok(transaction.start_some_children(0)?)).await.unwrap();
+    assert_eq!(count(&store, Status::PendingRedrive).await, MORE);
+    let stop = |transaction: &mut super::Transaction<'_>| {
+        Ok(transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())?)
+    };
+    store.write(stop).await.unwrap();
+    assert_eq!(
+        (count(&store, Status::Aborted).await, count(&store, Status::PendingRedrive).await),
+        (SOME_IN_LINE, MORE - SOME_IN_LINE)
+    );
+    store.close();
+
+    let engine = open(&database).await;
+    until_over(&database).await;
+    engine.shutdown().await;
+    let store = Store::open(&database, options(), Arc::new(SystemClock), Arc::new(Nothing)).unwrap();
+    assert_eq!(count(&store, Status::Aborted).await, MORE);
+}
