@@ -103,7 +103,11 @@ fn tell_work_item(task: &PausedTask, story: &mut Vec<StoryEntry>) {
     story.push(asked(task, "Manual valuation asked for, due by"));
     match &task.state {
         State::Answering(answer) | State::Answered(answer) => {
-            story.push(entry(answer.at, StoryKind::Answered, person_said(answer)));
+            let kind = match answer.says {
+                Says::Success { .. } => StoryKind::Answered,
+                Says::Failure { .. } => StoryKind::Failed,
+            };
+            story.push(entry(answer.at, kind, person_said(answer)));
         }
         State::TooLate(answer) => {
             let text = format!("{}. It came too late: kept, not used", person_said(answer));
