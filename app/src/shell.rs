@@ -27,6 +27,10 @@ const FETCHED_AHEAD: &str = r#"{"prefetch":[{"where":{"and":[{"href_matches":"/*
 /// browser reports the transition as broken off.
 const TRANSITIONS: &str = "@media (prefers-reduced-motion: no-preference) { @view-transition { navigation: auto; } }";
 
+/// Of [`TRANSITIONS`], by which the policy below allows it: not by the nonce, which is another one in a page that is
+/// fetched once more to see what has changed.
+const TRANSITIONS_HASH: &str = "sha256-HZ4rB03Xrq48TXRrshZ0A/rzCbrI8O6Hcrjxi45i7Q8=";
+
 /// The whole document. Expects in context: `Arc<dyn Desk>`, and what `leptos_axum` puts there (the request's parts,
 /// with the tower-sessions `Session` among its extensions, the answer's options and the nonce).
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -52,7 +56,7 @@ fn document<V: IntoView>(options: LeptosOptions, body: impl FnOnce() -> V) -> im
         <html lang="en-GB" data-theme=Theme::current().key()>
             <head>
                 <meta charset="utf-8"/>
-                <style nonce=use_nonce()>{TRANSITIONS}</style>
+                <style>{TRANSITIONS}</style>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href="/pkg/loan-desk.css"/>
@@ -67,12 +71,12 @@ fn document<V: IntoView>(options: LeptosOptions, body: impl FnOnce() -> V) -> im
     }
 }
 
-/// What a page may load and run: this site's own files, and scripts and styles that carry this answer's nonce.
+/// What a page may load and run: this site's own files, scripts that carry this answer's nonce, and [`TRANSITIONS`].
 fn send_content_security_policy() {
     let Some(nonce) = use_nonce() else { return };
     let policy = format!(
         "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
-         style-src 'self' 'nonce-{nonce}'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+         style-src 'self' '{TRANSITIONS_HASH}'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
     request::add_header(header::CONTENT_SECURITY_POLICY, &policy);
 }
