@@ -125,10 +125,8 @@ fn a_switch_may_be_set_in_the_usual_words() {
 #[test]
 fn an_aws_that_is_not_configured_says_what_is_missing_and_nothing_else() {
     let setup = Setup::new().without("--aws-endpoint").with("--backend", "aws");
-    let setup = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]
-        .into_iter()
-        .fold(setup, |setup, name| setup.variable(name, "/there/is/none"))
-        .variable("AWS_EC2_METADATA_DISABLED", "true");
+    let home = tempfile::tempdir().unwrap();
+    let setup = setup.variable("HOME", home.path().display().to_string()).variable("AWS_EC2_METADATA_DISABLED", "true");
     let with_region = setup.clone().variable("AWS_REGION", "eu-west-2");
     let with_all = with_region.clone().variable("AWS_ACCESS_KEY_ID", "any").variable("AWS_SECRET_ACCESS_KEY", "any");
     let unreachable = with_all.variable("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
