@@ -298,6 +298,18 @@ mod tests {
     }
 
     #[test]
+    fn that_a_person_could_not_value_a_property_is_told_as_a_failure() {
+        let says = Says::Failure { error: "CannotBeValued".into(), cause: "It was demolished".into() };
+        let at = datetime!(2026-11-22 14:40 UTC);
+        let answer = Answer { says, by: Some("Ann".into()), callback: None, at };
+        let task = PausedTask { on: WaitingOn::Staff, ..request(State::Answered(answer)) };
+        let told = tell(&record(ApplicationStatus::WaitingForManualValuation), &[task], &[]);
+        let entry = told.iter().find(|entry| entry.at == at).unwrap();
+        assert_eq!(entry.text, "Ann could not value the property: It was demolished");
+        assert_eq!(entry.kind, StoryKind::Failed);
+    }
+
+    #[test]
     fn durations_are_told_in_their_two_largest_units() {
         for (seconds, told) in [
             (30, "30 seconds"),

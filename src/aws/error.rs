@@ -68,7 +68,9 @@ where
     }
 }
 
-/// What was first to fail, `Connection refused (os error 111)`.
+/// What was first to fail, in one line: `Connection refused (os error 111)`.
 pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error).to_string()
+    let first = std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error).to_string();
+    let words: Vec<_> = first.split_whitespace().collect();
+    words.join(" ").trim_end_matches('.').to_owned()
 }
