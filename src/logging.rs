@@ -34,13 +34,12 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
 /// language has it, it would silence all others.
 fn read(filter: &str) -> Result<EnvFilter, String> {
     const RIGHT: &str = "write off, error, warn, info, debug or trace, and more of one part like info,loan_desk=debug";
-    let is_word = |directive: &&str| !directive.is_empty() && !directive.contains(['=', '[']);
-    if let Some(word) =
-        filter.split(',').map(str::trim).filter(is_word).find(|word| word.parse::<LevelFilter>().is_err())
-    {
+    let directives: Vec<_> = filter.split(',').map(str::trim).collect();
+    let is_word = |directive: &&&str| !directive.is_empty() && !directive.contains(['=', '[']);
+    if let Some(word) = directives.iter().filter(is_word).find(|word| word.parse::<LevelFilter>().is_err()) {
         return Err(format!("`{word}` is no level; {RIGHT}"));
     }
-    EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| format!("{error}; {RIGHT}"))
+    EnvFilter::try_new(format!("{QUIET},{}", directives.join(","))).map_err(|error| format!("{error}; {RIGHT}"))
 }
 
 /// Not what the SDK says at its most talkative: whole answers of AWS, with the task tokens in them. And not what the
