@@ -137,6 +137,7 @@ fn guarded(router: Router, body_limit: usize) -> Router {
         .layer(from_fn(security::same_site))
         .layer(RequestBodyLimitLayer::new(body_limit))
         .layer(CatchPanicLayer::custom(panicked))
+}
 
 /// Says what it means when the site's files are not where they should be: every page works, and looks broken.
 fn look_for_site(site_root: &Path) {
