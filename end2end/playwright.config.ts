@@ -19,7 +19,7 @@ export default defineConfig({
     // A viewer elsewhere than the server: shows a time that was not turned into the viewer's zone.
     timezoneId: 'America/New_York',
     locale: 'en-GB',
-    // Playwright looks at a page before its style sheet is there, which makes Chromium report a transition that it skips.
+    // Nothing is looked at while it moves.
     contextOptions: { reducedMotion: 'reduce' },
     trace: 'retain-on-failure',
     launchOptions: {

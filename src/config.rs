@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use asl_engine::endpoints::{Endpoint, EndpointUrls};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    builder::BoolishValueParser,
+};
 use url::Url;
 
 /// A desk for loan applications whose workflows wait for people.
@@ -20,11 +23,27 @@ pub enum Command {
     Serve(Box<Config>),
 }
 
+impl Cli {
+    /// What the command line and the environment say; ends the process with the reason when that cannot be.
+    ///
+    /// A variable that is set to nothing counts as not set: in a file of variables that is how one is left out.
+    pub fn read() -> Self {
+        let unset = |arg: Arg| if is_set_to_nothing(&arg) { arg.env(None::<&str>) } else { arg };
+        let of_command = |command: ClapCommand| command.mut_args(unset);
+        let mut command = Self::command().mut_subcommands(of_command);
+        Self::from_arg_matches(&command.get_matches_mut()).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+}
+
+fn is_set_to_nothing(arg: &Arg) -> bool {
+    arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
+}
+
 /// The configuration of `loan-desk serve`.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
     /// Address and port of the pages and the machine interface.
-    #[arg(long, env = "LOAN_DESK_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000")]
+    #[arg(long, env = "LOAN_DESK_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000", value_parser = address)]
     pub listen: SocketAddr,
 
     /// Folder of the embedded backend's databases; created when missing.
@@ -37,11 +56,11 @@ pub struct Config {
 
     /// Open the embedded Step Functions and DynamoDB here, for the AWS CLI and SDKs. Off by default: it asks for no
     /// credentials.
-    #[arg(long, env = "LOAN_DESK_AWS_ENDPOINT", value_name = "ADDR")]
+    #[arg(long, env = "LOAN_DESK_AWS_ENDPOINT", value_name = "ADDR", value_parser = address)]
     pub aws_endpoint: Option<SocketAddr>,
 
     /// Allow --aws-endpoint on an address that others can reach.
-    #[arg(long, env = "LOAN_DESK_AWS_ENDPOINT_ALLOW_REMOTE")]
+    #[arg(long, env = "LOAN_DESK_AWS_ENDPOINT_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     pub aws_endpoint_allow_remote: bool,
 
     #[command(flatten)]
@@ -60,11 +79,11 @@ pub struct Config {
     pub public_url: Option<Url>,
 
     /// How long the valuation service has to call back.
-    #[arg(long, env = "LOAN_DESK_VALUATION_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = seconds)]
+    #[arg(long, env = "LOAN_DESK_VALUATION_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = seconds, allow_hyphen_values = true)]
     pub valuation_timeout: Duration,
 
     /// How long staff have to value a property by hand.
-    #[arg(long, env = "LOAN_DESK_MANUAL_VALUATION_TIMEOUT", value_name = "DURATION", default_value = "5d", value_parser = seconds)]
+    #[arg(long, env = "LOAN_DESK_MANUAL_VALUATION_TIMEOUT", value_name = "DURATION", default_value = "5d", value_parser = seconds, allow_hyphen_values = true)]
     pub manual_valuation_timeout: Duration,
 
     /// Where valuations are asked for. Default: the mock valuer inside this desk.
@@ -72,19 +91,19 @@ pub struct Config {
     pub valuation_service_url: Option<Url>,
 
     /// How long the mock valuer takes to answer.
-    #[arg(long, env = "LOAN_DESK_MOCK_VALUER_DELAY", value_name = "DURATION", default_value = "6s", value_parser = seconds)]
+    #[arg(long, env = "LOAN_DESK_MOCK_VALUER_DELAY", value_name = "DURATION", default_value = "6s", value_parser = seconds, allow_hyphen_values = true)]
     pub mock_valuer_delay: Duration,
 
     /// How long the mock valuer takes for a property called "Late callback".
-    #[arg(long, env = "LOAN_DESK_MOCK_VALUER_LATE_DELAY", value_name = "DURATION", default_value = "45s", value_parser = seconds)]
+    #[arg(long, env = "LOAN_DESK_MOCK_VALUER_LATE_DELAY", value_name = "DURATION", default_value = "45s", value_parser = seconds, allow_hyphen_values = true)]
     pub mock_valuer_late_delay: Duration,
 
     /// Loan-to-value, in per cent, up to which an application is approved.
-    #[arg(long, env = "LOAN_DESK_APPROVE_UP_TO_PERCENT", value_name = "PERCENT", default_value = "75", value_parser = percent)]
+    #[arg(long, env = "LOAN_DESK_APPROVE_UP_TO_PERCENT", value_name = "PERCENT", default_value = "75", value_parser = percent, allow_hyphen_values = true)]
     pub approve_up_to_percent: f64,
 
     /// Loan-to-value, in per cent, up to which it is referred to an underwriter; above it is declined.
-    #[arg(long, env = "LOAN_DESK_REFER_UP_TO_PERCENT", value_name = "PERCENT", default_value = "90", value_parser = percent)]
+    #[arg(long, env = "LOAN_DESK_REFER_UP_TO_PERCENT", value_name = "PERCENT", default_value = "90", value_parser = percent, allow_hyphen_values = true)]
     pub refer_up_to_percent: f64,
 
     /// Folder with loan-processing.asl.json and mock-valuation.asl.json. Default: the two that were compiled in.
@@ -206,13 +225,36 @@ impl Config {
     }
 }
 
+/// `127.0.0.1:3000`, or this machine by its name, `localhost:3000`.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.replacen("localhost:", "127.0.0.1:", 1);
+    text.parse().map_err(|e| format!("{e}; write address and port, like 127.0.0.1:3000, localhost:3000 or [::1]:3000"))
+}
+
 /// A duration as people write it, in whole seconds: Amazon States Language knows no fractions of one.
 fn seconds(text: &str) -> Result<Duration, String> {
     /// `TimeoutSeconds` may be no longer.
     const LONGEST: Duration = Duration::from_secs(99_999_999);
+    const RIGHT: &str = "a duration is whole seconds, from 1s to 99999999s";
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("it has no unit; write {text}s for seconds, {text}m for minutes or {text}d for days"));
+    }
+    if text.strip_prefix('-').is_some_and(|rest| humantime::parse_duration(rest).is_ok()) {
+        return Err(format!("it is negative; {RIGHT}"));
+    }
     let duration = humantime::parse_duration(text).map_err(|e| format!("{e}; write it like 30s, 5m or 5d"))?;
-    if duration < Duration::from_secs(1) || duration > LONGEST || duration.subsec_nanos() != 0 {
-        return Err("a duration is whole seconds, from 1s to 99999999s".to_owned());
+    if duration.is_zero() {
+        return Err(format!("it is no time at all; {RIGHT}"));
+    }
+    if duration < Duration::from_secs(1) {
+        return Err(format!("it is shorter than a second; {RIGHT}"));
+    }
+    if duration > LONGEST {
+        return Err(format!("it is longer than a workflow can wait; {RIGHT}"));
+    }
+    if duration.subsec_nanos() != 0 {
+        return Err(format!("it has a fraction of a second; {RIGHT}"));
     }
     Ok(duration)
 }
@@ -281,8 +323,27 @@ mod tests {
     #[test]
     fn durations_are_whole_seconds_of_at_least_one() {
         assert_eq!(parse(&["--valuation-timeout", "1m 5s"]).unwrap().valuation_timeout, Duration::from_secs(65));
-        for wrong in ["0s", "500ms", "1500ms", "soon", "10y"] {
-            assert!(parse(&["--valuation-timeout", wrong]).is_err(), "{wrong}");
+        for (wrong, why) in [
+            ("0s", "it is no time at all"),
+            ("500ms", "it is shorter than a second"),
+            ("1500ms", "it has a fraction of a second"),
+            ("soon", "write it like 30s"),
+            ("10y", "it is longer than a workflow can wait"),
+            ("30", "it has no unit; write 30s for seconds"),
+            ("-5s", "it is negative"),
+            ("", "write it like 30s"),
+        ] {
+            let refused = parse(&["--valuation-timeout", wrong]).unwrap_err();
+            assert!(refused.contains(why), "{wrong}: {refused}");
+        }
+    }
+
+    #[test]
+    fn this_machine_may_be_named() {
+        assert_eq!(parse(&["--listen", "localhost:3001"]).unwrap().listen.to_string(), "127.0.0.1:3001");
+        for wrong in ["localhost", "desk.example:3000", "3000", ":3000"] {
+            let refused = parse(&["--listen", wrong]).unwrap_err();
+            assert!(refused.contains("write address and port, like 127.0.0.1:3000"), "{wrong}: {refused}");
         }
     }
 

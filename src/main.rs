@@ -8,6 +8,7 @@ mod config;
 mod definitions;
 mod deploy;
 mod desk;
+mod export;
 mod figures;
 mod functions;
 mod health;
@@ -37,13 +38,11 @@ mod workflow;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// Threads for what blocks: all of it waits for one of two databases, which do one thing at a time.
 const BLOCKING_THREADS: usize = 8;
 
 fn main() -> ExitCode {
-    let config::Command::Serve(config) = config::Cli::parse().command;
+    let config::Command::Serve(config) = config::Cli::read().command;
     match run(*config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use app::desk::{About, Policy};
+use app::desk::{About, Desk, Policy};
 use asl_engine::{Options, endpoints::Endpoints};
 use axum::middleware::from_fn_with_state;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -11,13 +11,14 @@ use url::Url;
 use crate::{
     api,
     applications::Applications,
-    aws::{self, Aws, AwsError, Embedded, OpenError},
+    aws::{self, Aws, AwsError, ConfigurationError, Embedded, OpenError},
     callbacks::{self, Callbacks},
     config::{Backend, Config},
     deploy::{self, DeployError, StateMachines},
     desk::LoanDesk,
+    export,
     functions::Functions,
-    health,
+    health::{self, Health},
     integrations::DeskIntegrations,
     live::{Changes, Live},
     mock_valuer::{self, MockValuer},
@@ -52,6 +53,10 @@ pub enum StartError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    #[error("AWS, region {region}{}: {source}", endpoint.as_ref().map(|url| format!(", at {url}")).unwrap_or_default())]
+    Find { region: String, endpoint: Option<String>, source: DeployError },
     #[error("cannot prepare the desk: {0}")]
     Aws(#[from] AwsError),
     #[error("cannot start: {0}")]
@@ -102,8 +107,10 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
             (aws, machines, functions, Some(embedded))
         }
         Backend::Aws => {
-            let aws = Aws::ordinary().await;
-            let machines = deploy::find(&aws).await?;
+            let aws = Aws::ordinary().await?;
+            let found = deploy::find(&aws).await;
+            let (region, endpoint) = (aws.region.clone(), aws.endpoint.clone());
+            let machines = found.map_err(|source| StartError::Find { region, endpoint, source })?;
             let functions = functions(&aws, &machines, &config, &public_url, addr, &changes).await?;
             (aws, machines, functions, None)
         }
@@ -274,7 +281,7 @@ impl Opening<'_> {
             move || live.clone().run()
         }));
 
-        let desk = LoanDesk {
+        let desk: Arc<dyn Desk> = Arc::new(LoanDesk {
             about: About {
                 data_lives: match config.backend {
                     Backend::Embedded => "Embedded".to_owned(),
@@ -290,21 +297,27 @@ impl Opening<'_> {
             work_items: functions.work_items.clone(),
             workflows,
             reconciler,
-        };
+        });
         let names = OwnNames::new(public_url);
         let pages = web::Pages {
-            desk: Arc::new(desk),
+            desk: desk.clone(),
             sessions: Sessions::new(aws.clone()),
             secure: public_url.scheme() == "https",
             site_root: config.site_root.display().to_string(),
             names: names.clone(),
         };
+        let health = Health {
+            aws: aws.clone(),
+            machines: machines.clone(),
+            data_dir: (config.backend == Backend::Embedded).then(|| config.data_dir.clone()),
+        };
         // A callback is kept by whatever name it comes in, and health is asked by whoever finds the address.
         let mut router = axum::Router::new()
             .merge(api::applications(applications.clone()))
             .merge(live.router())
+            .merge(export::router(desk))
             .layer(from_fn_with_state(names, security::own_name))
-            .merge(health::router(aws.clone(), machines.clone()))
+            .merge(health::router(health))
             .merge(callbacks::router(callbacks.clone()))
             .merge(api::fallback());
         if config.valuation_service_url.is_none() {

@@ -103,7 +103,11 @@ fn tell_work_item(task: &PausedTask, story: &mut Vec<StoryEntry>) {
     story.push(asked(task, "Manual valuation asked for, due by"));
     match &task.state {
         State::Answering(answer) | State::Answered(answer) => {
-            story.push(entry(answer.at, StoryKind::Answered, person_said(answer)));
+            let kind = match answer.says {
+                Says::Success { .. } => StoryKind::Answered,
+                Says::Failure { .. } => StoryKind::Failed,
+            };
+            story.push(entry(answer.at, kind, person_said(answer)));
         }
         State::TooLate(answer) => {
             let text = format!("{}. It came too late: kept, not used", person_said(answer));
@@ -291,6 +295,18 @@ mod tests {
                 "The valuation service timed out, and nobody valued the property by hand in time.",
             ]
         );
+    }
+
+    #[test]
+    fn that_a_person_could_not_value_a_property_is_told_as_a_failure() {
+        let says = Says::Failure { error: "CannotBeValued".into(), cause: "It was demolished".into() };
+        let at = datetime!(2026-11-22 14:40 UTC);
+        let answer = Answer { says, by: Some("Ann".into()), callback: None, at };
+        let task = PausedTask { on: WaitingOn::Staff, ..request(State::Answered(answer)) };
+        let told = tell(&record(ApplicationStatus::WaitingForManualValuation), &[task], &[]);
+        let entry = told.iter().find(|entry| entry.at == at).unwrap();
+        assert_eq!(entry.text, "Ann could not value the property: It was demolished");
+        assert_eq!(entry.kind, StoryKind::Failed);
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub struct Pages {
 
 impl Pages {
     pub fn router(self) -> Router {
+        look_for_site(Path::new(&self.site_root));
         let options = LeptosOptions::builder().output_name("loan-desk").site_root(&*self.site_root).build();
         let context = {
             let desk = self.desk.clone();
@@ -136,6 +137,17 @@ fn guarded(router: Router, body_limit: usize) -> Router {
         .layer(from_fn(security::same_site))
         .layer(RequestBodyLimitLayer::new(body_limit))
         .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// Says what it means when the site's files are not where they should be: every page works, and looks broken.
+fn look_for_site(site_root: &Path) {
+    let missing = ["pkg/loan-desk.css", "pkg/loan-desk.js", "pkg/loan-desk.wasm"];
+    if let Some(missing) = missing.into_iter().map(|file| site_root.join(file)).find(|file| !file.is_file()) {
+        tracing::warn!(
+            missing = %missing.display(),
+            "pages will have no style and no script; name the folder that `cargo xtask build` made: --site-root DIR"
+        );
+    }
 }
 
 /// Files of the site; what is no file goes on to the pages.

@@ -20,7 +20,16 @@ use crate::{
 };
 
 /// A page whose link is about to be followed is fetched already. `/desk` is where forms go and `/api` is for machines.
-const FETCHED_AHEAD: &str = r#"{"prefetch":[{"where":{"and":[{"href_matches":"/*"},{"not":{"href_matches":"/desk/*"}},{"not":{"href_matches":"/api/*"}}]},"eagerness":"moderate"}]}"#;
+const FETCHED_AHEAD: &str = r#"{"prefetch":[{"where":{"and":[{"href_matches":"/*"},{"not":{"href_matches":"/desk/*"}},{"not":{"href_matches":"/api/*"}},{"not":{"selector_matches":"[download]"}}]},"eagerness":"moderate"}]}"#;
+
+/// From page to page without a flash, for those who do not mind motion. It stands in the page itself: a browser must know
+/// it before it shows anything of the page, and looks no further for it; in a style sheet it comes too late, and the
+/// browser reports the transition as broken off.
+const TRANSITIONS: &str = "@media (prefers-reduced-motion: no-preference) { @view-transition { navigation: auto; } }";
+
+/// Of [`TRANSITIONS`], by which the policy below allows it: not by the nonce, which is another one in a page that is
+/// fetched once more to see what has changed.
+const TRANSITIONS_HASH: &str = "sha256-HZ4rB03Xrq48TXRrshZ0A/rzCbrI8O6Hcrjxi45i7Q8=";
 
 /// The whole document. Expects in context: `Arc<dyn Desk>`, and what `leptos_axum` puts there (the request's parts,
 /// with the tower-sessions `Session` among its extensions, the answer's options and the nonce).
@@ -47,6 +56,7 @@ fn document<V: IntoView>(options: LeptosOptions, body: impl FnOnce() -> V) -> im
         <html lang="en-GB" data-theme=Theme::current().key()>
             <head>
                 <meta charset="utf-8"/>
+                <style>{TRANSITIONS}</style>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href="/pkg/loan-desk.css"/>
@@ -61,12 +71,12 @@ fn document<V: IntoView>(options: LeptosOptions, body: impl FnOnce() -> V) -> im
     }
 }
 
-/// What a page may load and run: this site's own files, and scripts that carry this answer's nonce.
+/// What a page may load and run: this site's own files, scripts that carry this answer's nonce, and [`TRANSITIONS`].
 fn send_content_security_policy() {
     let Some(nonce) = use_nonce() else { return };
     let policy = format!(
-        "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; object-src 'none'; \
-         base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
+         style-src 'self' '{TRANSITIONS_HASH}'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
     request::add_header(header::CONTENT_SECURITY_POLICY, &policy);
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { newReference, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
@@ -104,4 +105,17 @@ test('the list shows what was submitted elsewhere without being loaded again', {
     await expect(row).toContainText('Waiting for valuation', patience)
     await expect(row).toContainText('Valued', patience)
   })
+})
+
+test('the list that a filter shows can be had as a file', async ({ page, request }) => {
+  const topic = newReference('spreadsheet')
+  const reference = await submit(request, topic, 'No callback', { applicant: 'Zoë, of course' })
+  await page.goto(`/applications?q=${topic}`)
+  const coming = page.waitForEvent('download')
+  await page.getByRole('link', { name: 'Download as CSV' }).click()
+  const download = await coming
+  expect(download.suggestedFilename()).toMatch(/^applications-\d{4}-\d\d-\d\d\.csv$/)
+  const lines = (await readFile(await download.path(), 'utf8')).trim().split('\r\n')
+  expect(lines).toHaveLength(2)
+  expect(lines[1]).toContain(`${reference},"Zoë, of course",No callback,PO1 1CE`)
 })

@@ -154,3 +154,26 @@ test('the second of two people is told that the first has answered, and sees wha
   await eventually((patience) => expect(status(page)).toHaveText('Approved', patience))
   await expect(page.getByRole('region', { name: 'Valuation' })).toContainText('£500,000')
 })
+
+test('a form that somebody else has answered meanwhile can not be sent any more, and keeps what was typed', {
+  tag: '@with-script',
+}, async ({ page, context, request, eventually }) => {
+  const reference = await submit(request, 'overtaken', 'Failed response')
+  await open(page, reference)
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  await page.reload()
+  await openManualValuation(page, reference)
+  await page.getByLabel('Comment').fill('Half a sentence')
+  const other = await context.newPage()
+  await other.goto(page.url())
+  await giveValue(other, '500000', 'Grace Hopper')
+  await expect(other).toHaveURL('/waiting')
+
+  const button = page.getByRole('button', { name: 'Record answer' })
+  await eventually((patience) => expect(page.getByText('Grace Hopper answered this on')).toBeVisible(patience))
+  await expect(button).toBeDisabled()
+  await expect(page.getByText('Nothing can be recorded here any more.')).toBeVisible()
+  await expect(page.getByLabel('Comment')).toHaveValue('Half a sentence')
+  await page.getByLabel('Your name').press('Enter')
+  await expect(page.getByRole('heading', { level: 1, name: `Manual valuation for ${reference}` })).toBeVisible()
+})

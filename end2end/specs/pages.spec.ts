@@ -1,6 +1,6 @@
 // Every page, as it looks to different people: accessible, and no wider than the screen.
 import type { Page } from '@playwright/test'
-import { open, status, submit } from '../support/applications.ts'
+import { newReference, open, status, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
 const widths = [
@@ -74,4 +74,46 @@ for (const address of ['/no-such-page', '/applications/no-such-application', '/m
     await expect(page.getByRole('heading', { level: 1, name: 'Page not found' })).toBeVisible()
     await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible()
   })
+}
+
+test('the list of applications fits the smallest screens, and what can be hit is large enough', async ({ page, request }) => {
+  const longest = `${newReference('longest')}-`.padEnd(80, 'X')
+  const answer = await request.post('/api/applications', {
+    data: {
+      applicationReference: longest,
+      property: { nameOrNumber: 'Failed response', postcode: 'PO1 1CE' },
+      applicant: 'Augusta Ada King, Countess of Lovelace',
+      loanAmount: '250000',
+    },
+  })
+  expect(answer.status()).toBe(201)
+  for (const width of [320, 375, 700, 1280]) {
+    await page.setViewportSize({ width, height: 800 })
+    await page.goto(`/applications?q=${longest}`)
+    await fits(page)
+    const scrolls = await page.locator('.scroll').evaluate((scroll) => scroll.scrollWidth - scroll.clientWidth)
+    expect(scrolls, `no column is cut off at ${width}`).toBeLessThanOrEqual(0)
+    const menu = page.getByText('Sort by', { exact: true })
+    if (width > 1100) await expect(menu).toBeHidden()
+    else await menu.click()
+    await tall(page)
+  }
+  // Sorted by a column that this screen does not show.
+  await page.setViewportSize({ width: 375, height: 800 })
+  await page.goto('/applications')
+  await page.getByText('Sort by', { exact: true }).click()
+  await page.getByRole('navigation', { name: 'Sort by' }).getByRole('link', { name: 'Amount' }).click()
+  await expect(page).toHaveURL(/sort=-amount/)
+  for (const address of ['/waiting', `/applications/${longest}?tab=workflow`]) {
+    await page.goto(address)
+    await tall(page)
+  }
+})
+
+/** Whatever stands for itself and can be hit is at least 24 px high; a link within a sentence need not be. */
+async function tall(page: Page) {
+  for (const target of await page.locator('main :is(a, summary, button):not(p a, dd a, svg a):visible').all()) {
+    const box = await target.boundingBox()
+    expect(box?.height, await target.innerText()).toBeGreaterThanOrEqual(24)
+  }
 }

@@ -74,3 +74,20 @@ test('no page shows a task token', async ({ page, request, desk, eventually }) =
     for (const token of tokens) expect(text.includes(token), `${address} shows a task token`).toBe(false)
   }
 })
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`the name of a frame that is current can be read when it is ${colorScheme}`, async ({ page, request }) => {
+    await page.emulateMedia({ colorScheme })
+    const reference = await submit(request, 'frame', 'No callback')
+    await page.goto(`/applications/${reference}?tab=workflow`)
+    const current = page.getByRole('link', { name: 'RequestValuation (Task): here now' })
+    // As a Parallel or a Map state would be drawn around what is in it: without a fill, on the page itself.
+    const colours = await current.evaluate((state) => {
+      state.classList.add('frame')
+      const style = (selector: string) => getComputedStyle(state.querySelector(selector)!)
+      return { fill: style('rect').fill, stroke: style('rect').stroke, name: style('text').fill }
+    })
+    expect(colours.fill).toBe('none')
+    expect(colours.name, 'as its frame, which is made to be seen on the page').toBe(colours.stroke)
+  })
+}

@@ -1,7 +1,13 @@
 //! The AWS inside this process: an HTTP connector for the SDK behind which there is no network, but DynamoDB and Step
 //! Functions on two SQLite files.
 
-use std::{fmt, io, path::Path, sync::Arc};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
 
 use asl_engine::{Integrations, Options, StepFunctions};
 use aws_sdk_sfn::config::{HttpClient, RuntimeComponents, SharedHttpClient};
@@ -60,6 +66,8 @@ pub enum OpenError {
     Folder { folder: String, source: io::Error },
     #[error("the path of the data folder {0} is not valid Unicode")]
     NotUnicode(String),
+    #[error("cannot open {0}: it is not a database of the desk's; move it away, or use another data folder")]
+    Foreign(String),
     #[error("cannot open {file}: {message}")]
     DynamoDb { file: String, message: String },
     #[error(transparent)]
@@ -91,6 +99,9 @@ impl Embedded {
             .map_err(|source| OpenError::Folder { folder: data_dir.display().to_string(), source })?;
         let file = data_dir.join("dynamodb.sqlite");
         let path = file.to_str().ok_or_else(|| OpenError::NotUnicode(data_dir.display().to_string()))?;
+        if is_something_else(&file) {
+            return Err(OpenError::Foreign(path.to_owned()));
+        }
         let dynamodb = Database::new(path)
             .map_err(|error| OpenError::DynamoDb { file: path.to_owned(), message: error.to_string() })?;
         Ok(Arc::new(Self { dynamodb, step_functions: SetOnce::new() }))
@@ -150,6 +161,14 @@ impl Embedded {
     pub fn http_client(self: &Arc<Self>) -> SharedHttpClient {
         SharedHttpClient::new(InProcess(self.clone()))
     }
+}
+
+/// Whether a file is there that is no SQLite database. What cannot be read is SQLite's to refuse.
+fn is_something_else(file: &Path) -> bool {
+    const HEAD: &[u8] = b"SQLite format 3\0";
+    let mut head = Vec::new();
+    let read = File::open(file).and_then(|file| file.take(HEAD.len() as u64).read_to_end(&mut head));
+    read.is_ok() && !head.is_empty() && head != HEAD
 }
 
 #[derive(Debug, Clone)]

@@ -52,18 +52,25 @@ impl fmt::Display for AwsError {
 impl<E, R> From<SdkError<E, R>> for AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: fmt::Debug,
+    R: fmt::Debug + 'static,
 {
     fn from(error: SdkError<E, R>) -> Self {
         let code = error.code().map(str::to_owned);
         let message = match (error.message(), &error) {
             (Some(message), _) => message.to_owned(),
             (None, SdkError::ServiceError(service)) => service.err().to_string(),
-            (None, SdkError::DispatchFailure(_)) => "cannot be reached".to_owned(),
+            (None, SdkError::DispatchFailure(_)) => format!("cannot be reached ({})", innermost(&error)),
             (None, SdkError::TimeoutError(_)) => "did not answer in time".to_owned(),
             (None, SdkError::ConstructionFailure(_)) => "the call could not be made".to_owned(),
             (None, _) => "the answer could not be read".to_owned(),
         };
         Self { code, message }
     }
+}
+
+/// What was first to fail, in one line: `Connection refused (os error 111)`.
+pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let first = std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error).to_string();
+    let words: Vec<_> = first.split_whitespace().collect();
+    words.join(" ").trim_end_matches('.').to_owned()
 }

@@ -10,7 +10,8 @@ mod error;
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_sfn::config::StalledStreamProtectionConfig;
+use aws_sdk_sfn::config::{ProvideCredentials, StalledStreamProtectionConfig};
+use aws_smithy_types::retry::ReconnectMode;
 
 pub use embedded::{Answer, Embedded, OpenError, Target};
 pub use endpoint::router as endpoint;
@@ -23,17 +24,38 @@ pub struct Aws {
     pub step_functions: aws_sdk_sfn::Client,
     /// The region that the clients speak to, `eu-west-2`.
     pub region: String,
+    /// Where the clients were told to find AWS; `None` for where AWS has its own region.
+    pub endpoint: Option<String>,
+}
+
+/// What the SDK's own configuration must name and does not.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    #[error(
+        "--backend aws: no region is set; set AWS_REGION, like eu-west-2, or AWS_PROFILE to a profile that names one"
+    )]
+    NoRegion,
+    #[error(
+        "--backend aws, region {region}: no credentials are found ({why}); set AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role gives them"
+    )]
+    NoCredentials { region: String, why: String },
 }
 
 impl Aws {
     /// AWS as the SDK's own configuration names it: environment, profile, instance role.
-    pub async fn ordinary() -> Self {
+    pub async fn ordinary() -> Result<Self, ConfigurationError> {
         let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
-        Self {
+        let region = config.region().ok_or(ConfigurationError::NoRegion)?.to_string();
+        let lacking = |why: String| ConfigurationError::NoCredentials { region: region.clone(), why };
+        let credentials = config.credentials_provider().ok_or_else(|| lacking("none are configured".to_owned()))?;
+        credentials.provide_credentials().await.map_err(|error| lacking(error::innermost(&error)))?;
+        Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             step_functions: aws_sdk_sfn::Client::new(&config),
-            region: config.region().map(ToString::to_string).unwrap_or_else(|| "(no region)".to_owned()),
-        }
+            endpoint: config.endpoint_url().map(str::to_owned),
+            region,
+        })
     }
 
     /// The AWS inside this process. No socket, no signatures; an error is final, so nothing is tried again.
@@ -43,7 +65,8 @@ impl Aws {
             .region(Region::new(region.to_owned()))
             .endpoint_url("http://embedded.invalid")
             .http_client(embedded.http_client())
-            .retry_config(RetryConfig::disabled())
+            // There is no connection to be closed after an error either.
+            .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
             .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
@@ -53,6 +76,7 @@ impl Aws {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             step_functions: aws_sdk_sfn::Client::from_conf(step_functions),
             region: region.to_owned(),
+            endpoint: None,
         }
     }
 }

@@ -37,7 +37,8 @@ pub enum Malformed {
     #[error("valuationReference must be text of 1 to 256 characters")]
     Reference,
     #[error(
-        "propertyValue must be an amount of pounds above 0, a number or a decimal string, with at most two decimals"
+        "propertyValue must be an amount of pounds above 0 and below 1000000000, a number or a decimal string, with at \
+         most two decimals"
     )]
     Value,
     #[error("failed must be true or false")]
@@ -144,6 +145,7 @@ mod tests {
             (r#"{"valuationReference": "a", "propertyValue": 0}"#, Malformed::Value),
             (r#"{"valuationReference": "a", "propertyValue": -1}"#, Malformed::Value),
             (r#"{"valuationReference": "a", "propertyValue": 1.005}"#, Malformed::Value),
+            (r#"{"valuationReference": "a", "propertyValue": 1000000000}"#, Malformed::Value),
             (r#"{"valuationReference": "a", "propertyValue": "much"}"#, Malformed::Value),
             (r#"{"valuationReference": "a", "propertyValue": "£666,000"}"#, Malformed::Value),
             (r#"{"valuationReference": "a", "propertyValue": "666 000"}"#, Malformed::Value),

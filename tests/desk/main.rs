@@ -6,6 +6,7 @@
 mod callbacks;
 mod crashes;
 mod endpoints;
+mod export;
 mod figures;
 mod manual_valuations;
 mod many;

@@ -58,10 +58,13 @@ fn a_flag_that_is_wrong_says_what_would_be_right() {
     for (arguments, right) in [
         (["--valuation-timeout", "soon"], "write it like 30s, 5m or 5d"),
         (["--valuation-timeout", "500ms"], "whole seconds, from 1s to 99999999s"),
+        (["--valuation-timeout", "30"], "it has no unit; write 30s for seconds, 30m for minutes"),
+        (["--valuation-timeout", "-5s"], "it is negative; a duration is whole seconds"),
         (["--public-url", "desk.example"], "like https://desk.example"),
         (["--backend", "azure"], "[possible values: embedded, aws]"),
         (["--valuation-timout", "5s"], "a similar argument exists: '--valuation-timeout'"),
         (["--listen", "localhost"], "invalid socket address"),
+        (["--listen", "localhost"], "like 127.0.0.1:3000, localhost:3000"),
         (["--region", "London"], "a region is named like eu-west-2"),
         (["--sqs-endpoint", "https://sqs.example"], "over http; write it like http://127.0.0.1:3001"),
     ] {
@@ -74,6 +77,7 @@ fn a_flag_that_is_wrong_says_what_would_be_right() {
         (["--aws-endpoint", "0.0.0.0:4566"], "use a loopback address like 127.0.0.1:4566, or add"),
         (["--approve-up-to-percent", "95"], "must not be above --refer-up-to-percent 90"),
         (["--log", "loan_desk=loud"], "--log loan_desk=loud: "),
+        (["--log", "bogus"], "`bogus` is no level; write off, error, warn, info, debug or trace"),
     ] {
         let output = loan_desk(&[&["serve"], arguments.as_slice()].concat());
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
@@ -95,6 +99,94 @@ async fn environment_variables_set_what_flags_set_and_a_flag_comes_first() {
     let output = Setup::new().variable("LOAN_DESK_VALUATION_TIMEOUT", "soon").command().output().expect("it runs");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("write it like 30s"), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn an_environment_variable_that_is_empty_counts_as_not_set() {
+    let setup =
+        ["LOG", "BACKEND", "VALUATION_TIMEOUT", "PUBLIC_URL", "REGION", "AWS_ENDPOINT_ALLOW_REMOTE", "WORKFLOW_DIR"]
+            .into_iter()
+            .fold(Setup::new(), |setup, name| setup.variable(&format!("LOAN_DESK_{name}"), ""));
+    let desk = setup.start().await;
+    let page = Browser::new(&desk).open("/applications/new").await.words();
+    assert!(page.contains("has 30 seconds to answer"), "{page}");
+}
+
+#[test]
+fn a_switch_may_be_set_in_the_usual_words() {
+    for (value, refused) in [("1", false), ("yes", false), ("true", false), ("0", true), ("no", true)] {
+        let setup = Setup::new().with("--aws-endpoint", "0.0.0.0:0").with("--workflow-dir", "/there/is/none");
+        let setup = setup.variable("LOAN_DESK_AWS_ENDPOINT_ALLOW_REMOTE", value);
+        let said = text(&setup.command().output().expect("it runs").stderr);
+        assert_eq!(said.contains("could be reached by others"), refused, "{value}: {said}");
+    }
+}
+
+#[test]
+fn an_aws_that_is_not_configured_says_what_is_missing_and_nothing_else() {
+    let setup = Setup::new().without("--aws-endpoint").with("--backend", "aws");
+    let home = tempfile::tempdir().unwrap();
+    let setup = setup.variable("HOME", home.path().display().to_string()).variable("AWS_EC2_METADATA_DISABLED", "true");
+    let with_region = setup.clone().variable("AWS_REGION", "eu-west-2");
+    let with_all = with_region.clone().variable("AWS_ACCESS_KEY_ID", "any").variable("AWS_SECRET_ACCESS_KEY", "any");
+    let unreachable = with_all.variable("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    for (setup, missing) in [
+        (setup, "no region is set; set AWS_REGION"),
+        (with_region, "region eu-west-2: no credentials are found"),
+        (
+            unreachable,
+            "region eu-west-2, at http://127.0.0.1:1: cannot prepare the list of tables: cannot be reached (",
+        ),
+    ] {
+        let output = setup.command().output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        assert!(said.contains(missing), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_desk_that_does_not_find_its_style_and_script_says_so_and_goes_on() {
+    let desk = Setup::new().start().await;
+    let site = tempfile::tempdir().unwrap();
+    let warning = "pages will have no style and no script; name the folder that `cargo xtask build` made";
+    assert!(desk.log().contains(warning), "{}", desk.log());
+    std::fs::create_dir(site.path().join("pkg")).unwrap();
+    for name in ["loan-desk.css", "loan-desk.js", "loan-desk.wasm"] {
+        std::fs::write(site.path().join("pkg").join(name), "").unwrap();
+    }
+    let desk = Setup::new().with("--site-root", site.path().display().to_string()).start().await;
+    assert!(!desk.log().contains(warning), "{}", desk.log());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_desk_whose_disk_is_full_is_not_ready_until_there_is_room() {
+    let Some(setup) = Setup::new().on_a_small_disk() else {
+        eprintln!("skipped: this system does not let us make a small filesystem");
+        return;
+    };
+    let desk = setup.start().await;
+    assert_eq!(desk.get("/readyz").await.status, 200);
+    let ballast = desk.data_dir().join("ballast");
+    std::fs::write(&ballast, vec![0; 32 << 20]).expect_err("the disk is smaller");
+
+    let ready = desk.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["type"]), (503, &"urn:loan-desk:problem:no-room".into()));
+    assert_eq!(desk.get("/healthz").await.status, 200);
+    // The databases have a little room in files of their own.
+    let mut taken = 0;
+    while desk.post("/api/applications", &seed(&format!("app-{taken}"), "No callback")).await.status != 503 {
+        taken += 1;
+        assert!(taken < 1_000, "the disk is never full");
+    }
+    assert!(!desk.log().contains("unable to mark the connection"), "{}", desk.log());
+
+    std::fs::remove_file(&ballast).unwrap();
+    assert_eq!(desk.get("/readyz").await.status, 200);
+    desk.submit(&seed("there-is-room", "999")).await;
+    desk.until("there-is-room", "Valued").await;
 }
 
 #[tokio::test]
@@ -150,6 +242,7 @@ async fn a_second_desk_on_the_same_data_folder_is_refused_and_the_first_goes_on(
     let said = text(&output.stderr);
     let last = said.lines().last().unwrap_or_default();
     assert!(last.contains("another process has it open; stop that one, or use another data folder"), "{said}");
+    assert!(said.contains("another process has it open; waiting 2s for it to close"), "{said}");
     desk.submit(&seed("app-ref", "999")).await;
     desk.until("app-ref", "Valued").await;
 }
@@ -176,6 +269,7 @@ async fn a_data_folder_that_holds_something_else_is_refused_and_left_as_it_is() 
         assert_eq!(output.status.code(), Some(1), "{name}");
         let said = text(&output.stderr);
         assert!(said.contains(&format!("cannot open {}", data.join(name).display())), "{said}");
+        assert!(said.contains("move it away, or use another data folder"), "{said}");
         assert_eq!(std::fs::read_to_string(data.join(name)).unwrap(), letters, "{name}");
     }
 }
@@ -197,6 +291,14 @@ async fn a_workflow_of_ones_own_is_run_and_what_cannot_be_run_is_refused_by_name
     let page = Browser::new(&desk).open("/applications/app-ref?tab=workflow").await.words();
     assert!(page.contains("Valued by us"), "{page}");
     drop(desk);
+
+    std::fs::write(&file, definition.replace("${ValuationTimeoutSeconds}", "${Patience}")).unwrap();
+    let output = setup.command().output().expect("it runs");
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("names ${Patience}, which is nothing that the desk fills in") && !said.contains("ERROR"),
+        "{said}"
+    );
 
     std::fs::write(&file, definition.replace("States.StringToJson", "States.StringToXml")).unwrap();
     let output = setup.command().output().expect("it runs");

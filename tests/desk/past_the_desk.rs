@@ -1,5 +1,6 @@
 //! What is done in Step Functions directly: the desk sees it, says it as it was, and waits for nothing that is over.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 
 use crate::support::{Browser, Desk, Setup, Valuer, eventually, seed};
@@ -154,4 +155,29 @@ async fn a_workflow_that_does_more_after_the_valuation_waits_for_the_valuer_no_m
     let page = Browser::new(&desk).open("/applications/app-ref").await.words();
     assert!(page.contains("The valuation service valued the property at £666,000"), "{page}");
     assert!(!page.contains("Waiting for"), "{page}");
+}
+
+#[tokio::test]
+async fn an_execution_that_is_not_kept_any_more_is_told_as_that() {
+    let (desk, valuer, execution) = waiting_desk().await;
+    valuer.known_to(&desk, "999").await.fails(&desk).await;
+    desk.until("app-ref", "Waiting for manual valuation").await;
+    desk.step_functions().stop_execution().execution_arn(&execution).send().await.expect("it runs");
+    Browser::new(&desk).open("/applications/app-ref?tab=workflow").await;
+    desk.until("app-ref", "Stopped").await;
+    // As after 90 days on AWS: the desk's own entry outlasts its execution.
+    let forgotten = execution.replace(":app-ref", ":forgotten");
+    aws_sdk_dynamodb::Client::new(&desk.aws())
+        .update_item()
+        .table_name("loan-desk-applications")
+        .key("applicationReference", AttributeValue::S("app-ref".into()))
+        .update_expression("SET executionArn = :arn")
+        .expression_attribute_values(":arn", AttributeValue::S(forgotten))
+        .send()
+        .await
+        .expect("the table is there");
+    let page = Browser::new(&desk).open("/applications/app-ref?tab=workflow").await.words();
+    assert!(page.contains("Its workflow is not kept any more"), "{page}");
+    let story = Browser::new(&desk).open("/applications/app-ref").await.words();
+    assert!(story.contains("It ended without a value."), "{story}");
 }

@@ -10,6 +10,18 @@ use crate::{
     domain::{Money, percent_in_words},
 };
 
+/// The columns with their heads and, by their classes, how wide a screen must be to show them.
+const COLUMNS: [(Column, &str, &str); 8] = [
+    (Column::Reference, "Reference", ""),
+    (Column::Applicant, "Applicant", "wide"),
+    (Column::Property, "Property", "wide-enough"),
+    (Column::Amount, "Amount", "number wide"),
+    (Column::LoanToValue, "LTV", "number wide wider"),
+    (Column::Status, "Status", ""),
+    (Column::Deadline, "Deadline", "wide"),
+    (Column::Updated, "Updated", "wide wider"),
+];
+
 /// Where the heads of the columns lead: the address of the same list in another order.
 #[derive(Clone)]
 pub struct SortLinks {
@@ -25,24 +37,14 @@ pub fn ApplicationTable(
     #[prop(optional)]
     sort: Option<SortLinks>,
 ) -> impl IntoView {
-    let head = |column: Column, text: &'static str, class: &'static str| {
-        view! { <Head column text class sort=sort.clone()/> }
-    };
+    let heads = COLUMNS.map(|(column, text, class)| view! { <Head column text class sort=sort.clone()/> });
     view! {
+        {sort.map(|sort| view! { <SortMenu sort/> })}
         <div class="scroll">
             <table class="table rows-are-links">
                 <caption class="visually-hidden">{caption}</caption>
                 <thead>
-                    <tr>
-                        {head(Column::Reference, "Reference", "")}
-                        {head(Column::Applicant, "Applicant", "wide")}
-                        {head(Column::Property, "Property", "wide-enough")}
-                        {head(Column::Amount, "Amount", "number wide")}
-                        {head(Column::LoanToValue, "LTV", "number wide wider")}
-                        {head(Column::Status, "Status", "")}
-                        {head(Column::Deadline, "Deadline", "wide")}
-                        {head(Column::Updated, "Updated", "wide wider")}
-                    </tr>
+                    <tr>{heads.collect_view()}</tr>
                 </thead>
                 <tbody>{rows.into_iter().map(|row| view! { <Row row/> }).collect_view()}</tbody>
             </table>
@@ -65,6 +67,34 @@ fn Head(column: Column, text: &'static str, class: &'static str, sort: Option<So
         <th scope="col" class=class aria-sort=sorted>
             <a class="sort" href=address(current.next(column))>{text}{glyph.map(|glyph| view! { <Icon glyph/> })}</a>
         </th>
+    }
+    .into_any()
+}
+
+/// The same links for screens that are too narrow for every column.
+#[component]
+fn SortMenu(sort: SortLinks) -> impl IntoView {
+    let SortLinks { current, address } = sort;
+    let links = COLUMNS.map(|(column, text, _)| {
+        let way = match current {
+            Sort::By(by, Direction::Ascending) if by == column => Some(("ascending", Glyph::ArrowUp)),
+            Sort::By(by, Direction::Descending) if by == column => Some(("descending", Glyph::ArrowDown)),
+            _ => None,
+        };
+        let way_shown = way.map(|(words, glyph)| {
+            view! { " "<Icon glyph/><span class="visually-hidden">{words}</span> }
+        });
+        view! {
+            <li>
+                <a class="chip" href=address(current.next(column)) aria-current=way.map(|_| "true")>{text}{way_shown}</a>
+            </li>
+        }
+    });
+    view! {
+        <details class="sort-menu" id="sort-menu">
+            <summary>"Sort by"</summary>
+            <nav aria-label="Sort by"><ul class="chips">{links.collect_view()}</ul></nav>
+        </details>
     }
     .into_any()
 }

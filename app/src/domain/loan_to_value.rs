@@ -1,6 +1,6 @@
 //! Loan-to-value: what share of a property's value is asked for.
 
-use super::Money;
+use super::{Money, money::with_commas};
 
 /// In per cent, rounded up to two decimals as the workflow does it, so that a share above a limit never looks like one
 /// within it. `None` for a property of no value.
@@ -9,10 +9,12 @@ pub fn loan_to_value(loan: Money, value: Money) -> Option<f64> {
     (!value.is_zero()).then(|| (loan.pence() as f64 * 10_000.0 / value.pence() as f64).ceil() / 100.0)
 }
 
-/// `75.0%`, and `75.01%` where one decimal would not tell all.
+/// `75.0%`, and `75.01%` where one decimal would not tell all; `10,000.0%`.
 pub fn percent_in_words(percent: f64) -> String {
     let hundredths = (percent * 100.0).round();
-    if hundredths % 10.0 == 0.0 { format!("{percent:.1}%") } else { format!("{percent:.2}%") }
+    let plain = if hundredths % 10.0 == 0.0 { format!("{percent:.1}") } else { format!("{percent:.2}") };
+    let (whole, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
+    format!("{}.{decimals}%", with_commas(whole))
 }
 
 #[cfg(test)]
@@ -36,5 +38,7 @@ mod tests {
         assert_eq!(percent_in_words(75.0), "75.0%");
         assert_eq!(percent_in_words(75.01), "75.01%");
         assert_eq!(percent_in_words(37.6), "37.6%");
+        assert_eq!(percent_in_words(999.99), "999.99%");
+        assert_eq!(percent_in_words(10_000.0), "10,000.0%");
     }
 }

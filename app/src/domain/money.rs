@@ -70,19 +70,24 @@ impl Money {
 /// `£250,000`, or `£250,000.50` where there are pence.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pounds = (self.pence / 100).to_string();
-        f.write_str("£")?;
-        for (i, digit) in pounds.chars().enumerate() {
-            if i > 0 && (pounds.len() - i).is_multiple_of(3) {
-                f.write_str(",")?;
-            }
-            write!(f, "{digit}")?;
-        }
+        write!(f, "£{}", with_commas(&(self.pence / 100).to_string()))?;
         match self.pence % 100 {
             0 => Ok(()),
             pence => write!(f, ".{pence:02}"),
         }
     }
+}
+
+/// A comma before every three digits, `1,000,000`.
+pub(super) fn with_commas(digits: &str) -> String {
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// Reads what a person types: `250000`, `£250,000`, `250 000.50`.

@@ -29,7 +29,21 @@ pub async fn page() -> Result<Option<String>, JsValue> {
             morph::morph(&region, &fresh, &mut changed)?;
         }
     }
+    close_forms();
     Ok(sentence(&changed))
+}
+
+/// A form that names what closes it can't be sent once that is on the page. What was typed stays to be read.
+fn close_forms() {
+    for form in all(&document(), "form[data-closed-by]") {
+        let closed_by = form.get_attribute("data-closed-by").unwrap_or_default();
+        if matches!(document().query_selector(&closed_by), Ok(Some(_))) {
+            // None of these fails for an element that is on the page.
+            let _ = form.class_list().add_1("closed");
+            all(&form, "button").iter().for_each(|button| drop(button.set_attribute("disabled", "")));
+            all(&form, "input, textarea").iter().for_each(|field| drop(field.set_attribute("readonly", "")));
+        }
+    }
 }
 
 /// Whether this page only says that something is not there or does not work.

@@ -68,6 +68,7 @@ fn Found(query: ApplicationQuery, page: ApplicationPage) -> impl IntoView {
         Sort::Newest => ("Applications, newest first", "Back to the newest", "Older applications"),
         Sort::By(..) => ("Applications, sorted by a column", "Back to the first", "More applications"),
     };
+    let csv = address_at("/applications.csv", &ApplicationQuery { sort: Sort::Newest, after: None, ..query.clone() });
     let sort = SortLinks { current: query.sort, address: Arc::new(move |sort| with(sort, None)) };
     view! {
         <Title text="Applications"/>
@@ -81,7 +82,11 @@ fn Found(query: ApplicationQuery, page: ApplicationPage) -> impl IntoView {
             {if page.rows.is_empty() {
                 view! { <NoneFound filtered/> }.into_any()
             } else {
-                view! { <ApplicationTable caption rows=page.rows sort/> }.into_any()
+                view! {
+                    <ApplicationTable caption rows=page.rows sort/>
+                    <p class="under"><a class="download" href=csv download>"Download as CSV"</a>", newest first"</p>
+                }
+                .into_any()
             }}
             {(first.is_some() || next.is_some())
                 .then(|| {
@@ -156,12 +161,16 @@ fn NoneFound(filtered: bool) -> impl IntoView {
 
 /// The address of this page in a given state.
 fn address(query: &ApplicationQuery) -> String {
+    address_at("/applications", query)
+}
+
+fn address_at(path: &str, query: &ApplicationQuery) -> String {
     let search = (!query.search.is_empty()).then(|| format!("q={}", request::escape(&query.search)));
     let status = query.status.map(|status| format!("status={}", status.key()));
     let sort = query.sort.key().map(|sort| format!("sort={sort}"));
     let after = query.after.as_deref().map(|after| format!("after={}", request::escape(after)));
     let query = [search, status, sort, after].into_iter().flatten().collect::<Vec<_>>().join("&");
-    if query.is_empty() { "/applications".to_owned() } else { format!("/applications?{query}") }
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
 #[cfg(test)]

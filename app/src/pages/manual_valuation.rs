@@ -193,7 +193,14 @@ fn AnswerForm(id: String, draft: Draft<ManualValuationForm>) -> impl IntoView {
         Choice { key: Outcome::CannotValue.key(), label: "No, it can't be valued".to_owned() },
     ];
     view! {
-        <form id="manual-valuation" class="form" action="/desk/answer-manual-valuation" method="post" novalidate>
+        <form
+            id="manual-valuation"
+            class="form"
+            action="/desk/answer-manual-valuation"
+            method="post"
+            novalidate
+            data-closed-by="#outcome-notice"
+        >
             <input type="hidden" name="id" value=id/>
             <Radios
                 name="outcome"
@@ -242,6 +249,7 @@ fn AnswerForm(id: String, draft: Draft<ManualValuationForm>) -> impl IntoView {
                 error=error("name")
             />
             <button class="button" type="submit">"Record answer"</button>
+            <p class="when-closed">"Nothing can be recorded here any more. What you typed is not sent; it stays to be read."</p>
         </form>
     }
     .into_any()

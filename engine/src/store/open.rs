@@ -133,10 +133,14 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     let storage = |error: std::io::Error| OpenError::Storage { path: path.display().to_string(), source: error.into() };
     let file = File::options().create(true).truncate(false).write(true).open(PathBuf::from(name)).map_err(storage)?;
     let begun = Instant::now();
+    let mut is_told = false;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::info!(path = %path.display(), "another process has it open; waiting {LOCK_PATIENCE:?} for it to close");
+                }
                 std::thread::sleep(Duration::from_millis(20));
             }
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.display().to_string() }),

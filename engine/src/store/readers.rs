@@ -44,6 +44,8 @@ impl Readers {
         .await;
         match answer {
             Ok(answer) => told(answer),
+            // The process ends.
+            Err(error) if error.is_cancelled() => Err(StorageError::Closed.into()),
             Err(error) => {
                 tracing::error!(%error, "a query panicked");
                 Err(StorageError::Internal.into())

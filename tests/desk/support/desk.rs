@@ -1,7 +1,8 @@
 //! A desk: started on free ports and a data folder of its own, killed, started again, and asked over HTTP.
 
 use std::{
-    process::{Command, ExitStatus},
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
     sync::Arc,
 };
 
@@ -31,6 +32,7 @@ pub struct Setup {
     data: Arc<TempDir>,
     flags: Vec<(String, String)>,
     variables: Vec<(String, String)>,
+    on_a_small_disk: bool,
 }
 
 impl Setup {
@@ -38,7 +40,7 @@ impl Setup {
     pub fn new() -> Self {
         let data = Arc::new(tempfile::tempdir().expect("a folder for the data"));
         let site = data.path().join("site");
-        Self { data, flags: Vec::new(), variables: Vec::new() }
+        Self { data, flags: Vec::new(), variables: Vec::new(), on_a_small_disk: false }
             .with("--listen", "127.0.0.1:0")
             .with("--site-root", site.display().to_string())
             .with("--log-format", "json")
@@ -74,6 +76,20 @@ impl Setup {
         self
     }
 
+    /// With its data folder on a filesystem of 24 MB that only the desk sees; `None` where the system lets nobody make
+    /// one.
+    pub fn on_a_small_disk(mut self) -> Option<Self> {
+        std::fs::create_dir_all(self.data_dir()).expect("a folder for the disk");
+        let mut attempt = on_a_small_disk(&Command::new("true"), &self.data_dir());
+        let possible = attempt.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        self.on_a_small_disk = true;
+        possible.then_some(self)
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.data.path().join("desk")
+    }
+
     /// `loan-desk serve` with this setup and nothing from the environment of whoever runs the tests.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_loan-desk"));
@@ -85,9 +101,9 @@ impl Setup {
         command.arg("serve").envs(self.variables.iter().cloned());
         command.args(self.flags.iter().flat_map(|(name, value)| [name, value]));
         if self.flags.iter().all(|(name, _)| name != "--data-dir") {
-            command.env("LOAN_DESK_DATA_DIR", self.data.path().join("desk"));
+            command.env("LOAN_DESK_DATA_DIR", self.data_dir());
         }
-        command
+        if self.on_a_small_disk { on_a_small_disk(&command, &self.data_dir()) } else { command }
     }
 
     /// Starts it and waits until it is open.
@@ -114,6 +130,21 @@ impl Setup {
         let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE);
         Desk { setup: self, process, url, aws_url, http: http.build().expect("an HTTP client") }
     }
+}
+
+/// A command with a small filesystem in the place of `folder`.
+fn on_a_small_disk(command: &Command, folder: &Path) -> Command {
+    let mut small = Command::new("unshare");
+    let mount = "mount -t tmpfs -o size=24m tmpfs \"$0\" && exec \"$@\"";
+    small.args(["--user", "--map-root-user", "--mount", "sh", "-c", mount]).arg(folder);
+    small.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => small.env(name, value),
+            None => small.env_remove(name),
+        };
+    }
+    small
 }
 
 /// A desk that is open.
@@ -264,6 +295,12 @@ impl Desk {
         let stream = self.request(Method::GET, "/events").timeout(PATIENCE).send().await.expect("a stream of events");
         assert_eq!(stream.headers()["content-type"], "text/event-stream");
         Events { stream, told: String::new() }
+    }
+
+    /// Its data folder as it sees it, whatever filesystem that is on.
+    pub fn data_dir(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.process.id()));
+        root.join(self.setup.data_dir().strip_prefix("/").expect("an absolute path"))
     }
 
     pub fn setup(&self) -> Setup {

@@ -29,6 +29,10 @@ impl Process {
         Self { child, lines, reader: Some(reader) }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn log(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
     }

@@ -20,7 +20,8 @@ pub fn FactsPanel(application: ApplicationView, policy: Policy) -> impl IntoView
                 <h2 id="valuation">"Valuation"</h2>
                 {match application.valuation {
                     Some(valuation) => view! { <ValuationFacts valuation/> }.into_any(),
-                    None => view! { <p class="quiet">"No value yet."</p> }.into_any(),
+                    None if row.status.is_open() => view! { <p class="quiet">"No value yet."</p> }.into_any(),
+                    None => view! { <p class="quiet">"It ended without a value."</p> }.into_any(),
                 }}
             </section>
             <section class="panel" aria-labelledby="facts">

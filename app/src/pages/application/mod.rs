@@ -13,7 +13,7 @@ use super::problem::or_problem;
 use crate::{
     components::{NoticeBanner, Status},
     desk::{ApplicationView, Desk, DeskError, WaitingOn},
-    domain::ApplicationReference,
+    domain::{ApplicationReference, ApplicationStatus},
     request,
 };
 
@@ -61,7 +61,7 @@ async fn load(desk: &dyn Desk, reference: &str, tab: Tab) -> Result<AnyView, Des
             Some(workflow) => view! { <Workflow workflow chosen=state/> }.into_any(),
             None => view! {
                 <div data-live="workflow">
-                    <p class="empty">"Its workflow has not begun yet."</p>
+                    <p class="empty">{no_workflow(application.row.status)}</p>
                 </div>
             }
             .into_any(),
@@ -72,6 +72,17 @@ async fn load(desk: &dyn Desk, reference: &str, tab: Tab) -> Result<AnyView, Des
         {body}
     }
     .into_any())
+}
+
+/// Why there is no execution to be shown.
+fn no_workflow(status: ApplicationStatus) -> &'static str {
+    match status {
+        ApplicationStatus::Submitted => "Its workflow has not begun yet.",
+        _ => {
+            "Its workflow is not kept any more: Step Functions forgets an execution some time after its end. What \
+             happened is told under Story."
+        }
+    }
 }
 
 #[component]

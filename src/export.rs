@@ -1,0 +1,172 @@
+//! `GET /applications.csv`: the applications that a filter shows, all of them, for a spreadsheet.
+
+use std::sync::Arc;
+
+use app::{
+    desk::{ApplicationPage, ApplicationQuery, ApplicationRow, Desk, DeskError, Sort, WaitingOn},
+    domain::{ApplicationStatus, Money},
+};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Query, State},
+    http::header,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures_util::stream;
+use serde::Deserialize;
+
+use crate::{problem::Problem, timestamp};
+
+const HEAD: [&str; 12] = [
+    "Reference",
+    "Applicant",
+    "Property",
+    "Postcode",
+    "Loan amount",
+    "Estimated value",
+    "Loan-to-value %",
+    "Status",
+    "Waiting on",
+    "Deadline",
+    "Submitted",
+    "Updated",
+];
+
+/// Tells spreadsheets that the file is UTF-8.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The filter, as the page has it in its own address.
+#[derive(Debug, Deserialize)]
+struct Filter {
+    #[serde(default)]
+    q: String,
+    status: Option<String>,
+}
+
+impl From<Filter> for ApplicationQuery {
+    fn from(filter: Filter) -> Self {
+        Self {
+            search: filter.q.trim().to_owned(),
+            status: filter.status.as_deref().and_then(ApplicationStatus::from_key),
+            sort: Sort::Newest,
+            after: None,
+        }
+    }
+}
+
+pub fn router(desk: Arc<dyn Desk>) -> Router {
+    Router::new().route("/applications.csv", get(export)).with_state(desk)
+}
+
+/// Newest first: that order goes on page by page, however many there are, and a spreadsheet has others.
+async fn export(State(desk): State<Arc<dyn Desk>>, Query(filter): Query<Filter>) -> Response {
+    let query = ApplicationQuery::from(filter);
+    // The first page comes before the answer begins, which can still say then that the data is out of reach.
+    let Ok(first) = desk.applications(&query).await else { return Problem::unavailable().into_response() };
+    let head = format!("{BYTE_ORDER_MARK}{}", record(HEAD.map(str::to_owned)));
+    let rows = stream::try_unfold(Some((head, first)), move |at| {
+        let (desk, query) = (desk.clone(), query.clone());
+        async move {
+            let Some((before, page)) = at else { return Ok::<_, DeskError>(None) };
+            let text = page.rows.iter().fold(before, |text, row| text + &record(fields(row)));
+            let next = next(desk.as_ref(), query, page).await?;
+            Ok(Some((text, next.map(|page| (String::new(), page)))))
+        }
+    });
+    let name = format!("attachment; filename=\"applications-{}.csv\"", timestamp::now().date());
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
+        (header::CONTENT_DISPOSITION, name),
+        (header::CACHE_CONTROL, "private, no-store".to_owned()),
+    ];
+    (headers, Body::from_stream(rows)).into_response()
+}
+
+async fn next(
+    desk: &dyn Desk,
+    query: ApplicationQuery,
+    page: ApplicationPage,
+) -> Result<Option<ApplicationPage>, DeskError> {
+    match page.next {
+        Some(after) => desk.applications(&ApplicationQuery { after: Some(after), ..query }).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn fields(row: &ApplicationRow) -> [String; 12] {
+    let application = &row.application;
+    let amount = |amount: Option<Money>| amount.map(Money::decimal).unwrap_or_default();
+    let waiting_on = row.waiting.as_ref().map(|item| match item.on {
+        WaitingOn::ValuationService => "Valuation service",
+        WaitingOn::Staff => "Staff",
+    });
+    [
+        application.application_reference.to_string(),
+        application.applicant.clone().unwrap_or_default(),
+        application.property.name_or_number.clone(),
+        application.property.postcode.to_string(),
+        amount(application.loan_amount),
+        amount(application.estimated_value),
+        row.loan_to_value.map(|percent| format!("{percent:.2}")).unwrap_or_default(),
+        row.status.to_string(),
+        waiting_on.unwrap_or_default().to_owned(),
+        row.waiting.as_ref().map(|item| timestamp::write(item.deadline)).unwrap_or_default(),
+        timestamp::write(row.submitted_at),
+        timestamp::write(row.updated_at),
+    ]
+}
+
+/// A line as RFC 4180 has it.
+fn record(fields: [String; 12]) -> String {
+    fields.map(|field| quoted(&harmless(field))).join(",") + "\r\n"
+}
+
+/// What a spreadsheet would take for a formula, and run, is marked as text with an apostrophe, as one would type it.
+fn harmless(field: String) -> String {
+    let begins_a_formula =
+        |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
+    if field.trim_start_matches(' ').starts_with(begins_a_formula) { format!("'{field}") } else { field }
+}
+
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\r', '\n']) || field.starts_with(' ') || field.ends_with(' ') {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> String {
+        let mut fields = [const { String::new() }; 12];
+        fields[0] = text.to_owned();
+        record(fields)
+    }
+
+    #[test]
+    fn commas_quotes_and_lines_stay_within_their_field() {
+        for (text, written) in [
+            ("Rose Cottage", "Rose Cottage"),
+            ("1, High Street", r#""1, High Street""#),
+            (r#"The "Old" Inn"#, r#""The ""Old"" Inn""#),
+            ("two\nlines", "\"two\nlines\""),
+            ("Zoë 李", "Zoë 李"),
+        ] {
+            assert_eq!(line(text), format!("{written},,,,,,,,,,,\r\n"));
+        }
+    }
+
+    #[test]
+    fn what_a_spreadsheet_would_run_is_text() {
+        for formula in ["=1+2", "+44 20", "-2", "@SUM(A1)", "  =1", "\t=1", "＝1"] {
+            assert!(line(formula).trim_start_matches('"').starts_with('\''), "{formula}");
+        }
+        assert_eq!(line(r#"=HYPERLINK("http://x",A1)"#), "\"'=HYPERLINK(\"\"http://x\"\",A1)\",,,,,,,,,,,\r\n");
+        assert_eq!(line("a=b"), "a=b,,,,,,,,,,,\r\n");
+    }
+}

@@ -1,0 +1,38 @@
+//! The list of applications as a file for a spreadsheet.
+
+use serde_json::json;
+
+use crate::support::{Setup, seed};
+
+#[tokio::test]
+async fn the_file_has_every_application_that_the_filter_shows() {
+    let desk = Setup::new().start().await;
+    let mut submitted = Vec::new();
+    for i in 0..53 {
+        let reference = format!("listed-{i}");
+        desk.submit(&seed(&reference, "No callback")).await;
+        submitted.insert(0, reference);
+    }
+    let mut odd = seed("odd", "=HYPERLINK(\"x\"), 1");
+    odd["applicant"] = json!("Zoë");
+    odd["loanAmount"] = json!("250000");
+    desk.submit(&odd).await;
+    desk.until("odd", "Approved").await;
+
+    let answer = desk.get("/applications.csv?q=listed").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8; header=present");
+    assert!(
+        answer.headers["content-disposition"].to_str().unwrap().starts_with("attachment; filename=\"applications-")
+    );
+    assert!(answer.body.starts_with("\u{feff}Reference,Applicant,Property,Postcode,"), "{}", answer.body);
+    let references: Vec<_> = answer.body.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(references, submitted);
+
+    let approved = desk.get("/applications.csv?status=approved&sort=amount").await.body;
+    let lines: Vec<_> = approved.split("\r\n").collect();
+    let odd = r#"odd,Zoë,"'=HYPERLINK(""x""), 1",PO1 1CE,250000.00,,37.54,Approved,,,"#;
+    assert!(lines.len() == 3 && lines[1].starts_with(odd) && lines[2].is_empty(), "{approved}");
+    let none = desk.get("/applications.csv?q=there-is-no-such-thing").await.body;
+    assert_eq!(none.lines().count(), 1, "{none}");
+}
