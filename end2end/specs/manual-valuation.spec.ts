@@ -141,6 +141,8 @@ test('the second of two people is told that the first has answered, and sees wha
   await page.reload()
   await openManualValuation(page, reference)
   const second = await context.newPage()
+  // It has not heard of the first answer when the second one is sent.
+  await second.route('**/events', (route) => route.abort())
   await second.goto(page.url())
   await giveValue(page, '500000', 'Grace Hopper')
   await expect(page).toHaveURL('/waiting')
