@@ -18,7 +18,7 @@ use crate::{
     callbacks::{self, Callbacks},
     figures,
     paused::{Answer, Answered, PausedTask, PausedTasks},
-    reconcile::{Ended, Reconciler},
+    reconcile::Reconciler,
     story, timestamp,
     work_items::{self, StaffValuation, WorkItems},
     workflow::Workflows,
@@ -87,7 +87,7 @@ impl Desk for LoanDesk {
             return Ok(None);
         };
         // Having asked anyway: an execution that was stopped is seen here first.
-        self.reconciler.correct(&record, Ended::of(&described)).await.map_err(unavailable)?;
+        self.reconciler.learn(&record, &described).await.map_err(unavailable)?;
         Ok(Some(view))
     }
 

@@ -178,12 +178,17 @@ impl Reconciler {
             Err(error) if error.is("ExecutionDoesNotExist") => return Ok(()),
             described => described?,
         };
+        self.learn(record, &described).await
+    }
+
+    /// Corrects what the desk thought of an application by what Step Functions says of its execution.
+    pub async fn learn(&self, record: &Record, described: &DescribeExecutionOutput) -> Result<(), AwsError> {
         if let Some(redriven) =
             described.redrive_date.and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok())
         {
             self.abandon_before(record, redriven).await?;
         }
-        self.correct(record, Ended::of(&described)).await
+        self.correct(record, Ended::of(described)).await
     }
 
     /// Whoever was asked before an execution was redriven can't answer it: its tasks began anew, with other tokens.
@@ -198,7 +203,7 @@ impl Reconciler {
     }
 
     /// Corrects an application that waits although its execution has ended.
-    pub async fn correct(&self, record: &Record, ended: Option<Ended<'_>>) -> Result<(), AwsError> {
+    async fn correct(&self, record: &Record, ended: Option<Ended<'_>>) -> Result<(), AwsError> {
         let Some(ended) = ended.filter(|_| record.status.is_open()) else { return Ok(()) };
         // An execution writes its outcome as its last step but one, so an ended one has been read a moment too early.
         let Some(record) = self.applications.get(&record.application.application_reference).await? else {
@@ -231,7 +236,7 @@ fn is_old(at: Option<OffsetDateTime>, now: OffsetDateTime) -> bool {
 
 /// How an execution ended.
 #[derive(Debug, Clone, Copy)]
-pub struct Ended<'a> {
+struct Ended<'a> {
     status: &'a ExecutionStatus,
     error: Option<&'a str>,
     cause: Option<&'a str>,
@@ -242,7 +247,7 @@ const CAUSE: usize = 300;
 
 impl<'a> Ended<'a> {
     /// None when it has not ended.
-    pub fn of(described: &'a DescribeExecutionOutput) -> Option<Self> {
+    fn of(described: &'a DescribeExecutionOutput) -> Option<Self> {
         described.stop_date?;
         let (error, cause) = (described.error.as_deref(), described.cause.as_deref());
         Some(Self { status: &described.status, error, cause })
@@ -302,10 +307,10 @@ mod tests {
         assert_eq!((status, remark.as_str()), (ApplicationStatus::Stopped, "Its workflow was stopped by an operator."));
         let (_, remark) = ended(&ExecutionStatus::Aborted, Some("Operator"), Some("Sent twice."));
         assert_eq!(remark, "Its workflow was stopped by an operator (Operator: Sent twice).");
-        let trace = "x".repeat(400);
+        let trace = "at it ".repeat(100);
         let (status, remark) = ended(&ExecutionStatus::Failed, Some("States.Runtime"), Some(&trace));
         assert_eq!(status, ApplicationStatus::NeedsAttention);
-        assert_eq!(remark, format!("Its workflow failed: States.Runtime: {}….", "x".repeat(300)));
+        assert_eq!(remark, format!("Its workflow failed: States.Runtime: {}….", "at it ".repeat(50)));
         assert_eq!(ended(&ExecutionStatus::Failed, None, None).1, "Its workflow failed: no error was given.");
     }
 

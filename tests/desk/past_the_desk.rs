@@ -122,7 +122,8 @@ async fn who_was_asked_before_a_redrive_waits_no_more() {
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     step_functions.redrive_execution().execution_arn(&execution).send().await.expect("it was stopped");
     eventually("asked again", async || (desk.task_tokens(&execution).await.len() == 3).then_some(())).await;
-    let desk = desk.kill_and_start_again().await;
+    // The workflow's page looks at the execution itself.
+    Browser::new(&desk).open("/applications/app-ref?tab=workflow").await;
     eventually("one waits", async || {
         let page = Browser::new(&desk).open("/waiting").await;
         (page.html.matches("Value it").count() == 1).then_some(())
