@@ -45,7 +45,7 @@ test('when the valuer never calls back, a person gives the value and the workflo
 
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Approved', patience))
-  await expect(page.getByRole('region', { name: 'Loan-to-value' })).toContainText('50.0%')
+  await expect(page.getByRole('region', { name: 'Loan-to-value' })).toContainText('50.00%')
   const valuation = page.getByRole('region', { name: 'Valuation' })
   await expect(valuation).toContainText('£500,000')
   await expect(valuation).toContainText('Grace Hopper')

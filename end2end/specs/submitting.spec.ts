@@ -24,7 +24,7 @@ test('an application travels from the form to a finished valuation', async ({ pa
 for (const { amount, decision, loanToValue } of [
   { amount: '400,000', decision: 'Approved', loanToValue: '60.07%' },
   { amount: '£550000', decision: 'Referred to an underwriter', loanToValue: '82.59%' },
-  { amount: '650 000', decision: 'Declined', loanToValue: '97.6%' },
+  { amount: '650 000', decision: 'Declined', loanToValue: '97.60%' },
 ]) {
   test(`a loan of ${amount} on £666,000 is decided: ${decision}`, async ({ page, eventually }) => {
     const reference = newReference('decided')

@@ -146,7 +146,7 @@ pub fn money(amount: Option<Money>) -> String {
     amount.map_or_else(|| "–".to_owned(), |amount| amount.to_string())
 }
 
-/// `75.8%`, or a dash.
+/// `75.80%`, or a dash.
 pub fn percent(percent: Option<f64>) -> String {
     percent.map_or_else(|| "–".to_owned(), percent_in_words)
 }

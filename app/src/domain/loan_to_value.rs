@@ -9,10 +9,9 @@ pub fn loan_to_value(loan: Money, value: Money) -> Option<f64> {
     (!value.is_zero()).then(|| (loan.pence() as f64 * 10_000.0 / value.pence() as f64).ceil() / 100.0)
 }
 
-/// `75.0%`, and `75.01%` where one decimal would not tell all; `10,000.0%`.
+/// `75.01%`, `10,000.00%`: always with both decimals, so that they stand below each other in a list.
 pub fn percent_in_words(percent: f64) -> String {
-    let hundredths = (percent * 100.0).round();
-    let plain = if hundredths % 10.0 == 0.0 { format!("{percent:.1}") } else { format!("{percent:.2}") };
+    let plain = format!("{percent:.2}");
     let (whole, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
     format!("{}.{decimals}%", with_commas(whole))
 }
@@ -34,11 +33,10 @@ mod tests {
     }
 
     #[test]
-    fn a_second_decimal_is_shown_only_where_there_is_one() {
-        assert_eq!(percent_in_words(75.0), "75.0%");
+    fn a_share_is_told_with_both_decimals() {
+        assert_eq!(percent_in_words(75.0), "75.00%");
         assert_eq!(percent_in_words(75.01), "75.01%");
-        assert_eq!(percent_in_words(37.6), "37.6%");
         assert_eq!(percent_in_words(999.99), "999.99%");
-        assert_eq!(percent_in_words(10_000.0), "10,000.0%");
+        assert_eq!(percent_in_words(10_000.0), "10,000.00%");
     }
 }
