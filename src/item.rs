@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 use serde::{Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
@@ -25,6 +25,19 @@ pub fn time(at: OffsetDateTime) -> AttributeValue {
 /// The limit of a query that shows whether there is more than `at_most`.
 pub fn one_more_than(at_most: usize) -> i32 {
     i32::try_from(at_most).map_or(i32::MAX, |at_most| at_most.saturating_add(1))
+}
+
+/// Everything that a query finds, page after page.
+pub async fn read_all<T>(
+    query: QueryFluentBuilder,
+    read: impl Fn(&Item) -> Result<T, AwsError>,
+) -> Result<Vec<T>, AwsError> {
+    let mut items = query.into_paginator().items().send();
+    let mut all = Vec::new();
+    while let Some(item) = items.next().await {
+        all.push(read(&item?)?);
+    }
+    Ok(all)
 }
 
 /// A nested document, kept as its JSON text.

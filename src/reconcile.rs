@@ -168,7 +168,7 @@ impl Reconciler {
         after: &mut Option<Cursor>,
     ) -> Result<Option<Vec<Record>>, AwsError> {
         let records = self.applications.at(status, timestamp::now() - UNFINISHED, BATCH, after.as_ref()).await?;
-        *after = records.last().map(Cursor::after).or(after.take());
+        *after = records.last().map(Cursor::after);
         Ok(Some(records).filter(|records| !records.is_empty()))
     }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     aws::AwsError,
     figures::Lifespan,
-    item::{Read, one_more_than, text, time},
+    item::{Read, one_more_than, read_all, text, time},
     timestamp,
 };
 
@@ -120,24 +120,12 @@ impl Applications {
 
     /// References and times of the applications that changed at or after `since`, oldest change first.
     pub async fn changed_since(&self, since: OffsetDateTime) -> Result<Vec<(String, String)>, AwsError> {
-        let mut items = self
-            .aws
-            .dynamodb
-            .query()
-            .table_name(TABLE.name)
-            .index_name(TABLE.indexes[2].name)
+        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(TABLE.indexes[2].name);
+        let query = query
             .key_condition_expression("kind = :kind AND updatedAt >= :since")
             .expression_attribute_values(":kind", text(KIND))
-            .expression_attribute_values(":since", time(since))
-            .into_paginator()
-            .items()
-            .send();
-        let mut changed = Vec::new();
-        while let Some(item) = items.next().await {
-            let item = item?;
-            changed.push((item.require(TABLE.key)?.to_owned(), item.require("updatedAt")?.to_owned()));
-        }
-        Ok(changed)
+            .expression_attribute_values(":since", time(since));
+        read_all(query, |item| Ok((item.require(TABLE.key)?.to_owned(), item.require("updatedAt")?.to_owned()))).await
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use super::{Applications, Record, TABLE, property, record};
 use crate::{
     aws::AwsError,
-    item::{Item, Read, text},
+    item::{Item, Read, read_all, text},
     live::Seen,
 };
 
@@ -195,22 +195,13 @@ impl Applications {
     async fn open(&self) -> Result<HashMap<String, ApplicationStatus>, AwsError> {
         let mut open = HashMap::new();
         for status in ApplicationStatus::ALL.into_iter().filter(|status| status.is_open()) {
-            let mut items = self
-                .aws
-                .dynamodb
-                .query()
-                .table_name(TABLE.name)
-                .index_name(TABLE.indexes[1].name)
+            let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(TABLE.indexes[1].name);
+            let query = query
                 .key_condition_expression("#status = :status")
                 .projection_expression("applicationReference")
                 .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":status", text(status.key()))
-                .into_paginator()
-                .items()
-                .send();
-            while let Some(item) = items.next().await {
-                open.insert(item?.require(TABLE.key)?.to_owned(), status);
-            }
+                .expression_attribute_values(":status", text(status.key()));
+            open.extend(read_all(query, |item| Ok((item.require(TABLE.key)?.to_owned(), status))).await?);
         }
         Ok(open)
     }

@@ -59,42 +59,24 @@ impl Callbacks {
 
     pub(super) async fn park(&self, reference: &str, callback: &str) -> Result<(), AwsError> {
         let forgotten = timestamp::now().unix_timestamp() + PATIENCE;
-        let parked = self
-            .aws
-            .dynamodb
-            .update_item()
-            .table_name(TABLE.name)
-            .key(TABLE.key, text(reference))
-            .update_expression("SET expiresAt = :expiresAt ADD parked :callback")
-            .condition_expression(format!("attribute_not_exists(requestId) AND {ROOM}"))
-            .expression_attribute_values(":most", number(PARKED))
-            .expression_attribute_values(":expiresAt", number(forgotten))
-            .expression_attribute_values(":callback", AttributeValue::Ss(vec![callback.to_owned()]))
-            .send()
-            .await
-            .map_err(AwsError::from);
-        match parked {
-            // Its request is known, but may still be told; then nothing expires.
-            Err(error) if error.is_condition() => {
-                let parked = self
-                    .aws
-                    .dynamodb
-                    .update_item()
-                    .table_name(TABLE.name)
-                    .key(TABLE.key, text(reference))
-                    .update_expression("ADD parked :callback")
-                    .condition_expression(format!("attribute_exists(requestId) AND {ROOM}"))
-                    .expression_attribute_values(":most", number(PARKED))
-                    .expression_attribute_values(":callback", AttributeValue::Ss(vec![callback.to_owned()]))
-                    .send()
-                    .await
-                    .map_err(AwsError::from);
-                match parked {
-                    Err(error) if !error.is_condition() => Err(error),
-                    _ => Ok(()),
-                }
+        let add = |update: &str, when: &str| {
+            let row = self.aws.dynamodb.update_item().table_name(TABLE.name).key(TABLE.key, text(reference));
+            row.update_expression(update)
+                .condition_expression(format!("{when} AND {ROOM}"))
+                .expression_attribute_values(":most", number(PARKED))
+                .expression_attribute_values(":callback", AttributeValue::Ss(vec![callback.to_owned()]))
+        };
+        let unknown = add("SET expiresAt = :expiresAt ADD parked :callback", "attribute_not_exists(requestId)")
+            .expression_attribute_values(":expiresAt", number(forgotten));
+        // Its request is known, but may still be told; then nothing expires.
+        let known = add("ADD parked :callback", "attribute_exists(requestId)");
+        for update in [unknown, known] {
+            match update.send().await.map_err(AwsError::from) {
+                Err(error) if error.is_condition() => {}
+                other => return other.map(drop),
             }
-            other => other.map(|_| ()),
         }
+        // There is no room.
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::{Callback, Callbacks, Outcome, TABLE};
 use crate::{
     aws::AwsError,
-    item::{Item, Read, text, time},
+    item::{Item, Read, read_all, text, time},
     paused::PausedTaskId,
     signing::SignedRequest,
 };
@@ -44,44 +44,22 @@ impl Callbacks {
 
     /// All that concern one application, oldest first.
     pub async fn of_application(&self, reference: &str) -> Result<Vec<Callback>, AwsError> {
-        let mut items = self
-            .aws
-            .dynamodb
-            .query()
-            .table_name(TABLE.name)
-            .index_name(TABLE.indexes[0].name)
+        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(TABLE.indexes[0].name);
+        let query = query
             .key_condition_expression("applicationReference = :reference")
-            .expression_attribute_values(":reference", text(reference))
-            .into_paginator()
-            .items()
-            .send();
-        let mut callbacks = Vec::new();
-        while let Some(item) = items.next().await {
-            callbacks.push(read(&item?)?);
-        }
-        Ok(callbacks)
+            .expression_attribute_values(":reference", text(reference));
+        read_all(query, read).await
     }
 
     /// Ids of those received between two times that were left unsettled when a desk stopped.
     pub async fn unsettled(&self, since: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<String>, AwsError> {
-        let mut items = self
-            .aws
-            .dynamodb
-            .query()
-            .table_name(TABLE.name)
-            .index_name(TABLE.indexes[1].name)
+        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(TABLE.indexes[1].name);
+        let query = query
             .key_condition_expression("outcome = :outcome AND receivedAt BETWEEN :since AND :until")
             .expression_attribute_values(":outcome", text(Outcome::Received.key()))
             .expression_attribute_values(":since", time(since))
-            .expression_attribute_values(":until", time(until))
-            .into_paginator()
-            .items()
-            .send();
-        let mut ids = Vec::new();
-        while let Some(item) = items.next().await {
-            ids.push(item?.require(TABLE.key)?.to_owned());
-        }
-        Ok(ids)
+            .expression_attribute_values(":until", time(until));
+        read_all(query, |item| Ok(item.require(TABLE.key)?.to_owned())).await
     }
 }
 

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use super::{Answer, PausedTask, PausedTaskId, State, TABLE, TaskToken};
 use crate::{
     aws::{Aws, AwsError},
-    item::{Item, Read, json, one_more_than, text, time},
+    item::{Item, Read, json, one_more_than, read_all, text, time},
     timestamp,
 };
 
@@ -96,22 +96,11 @@ impl PausedTasks {
 
     /// All of one application, oldest first.
     pub async fn of_application(&self, reference: &str) -> Result<Vec<PausedTask>, AwsError> {
-        let mut pages = self
-            .aws
-            .dynamodb
-            .query()
-            .table_name(TABLE.name)
-            .index_name("by-application")
+        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name("by-application");
+        let query = query
             .key_condition_expression("applicationReference = :reference")
-            .expression_attribute_values(":reference", text(reference))
-            .into_paginator()
-            .items()
-            .send();
-        let mut tasks = Vec::new();
-        while let Some(item) = pages.next().await {
-            tasks.push(read(&item?)?);
-        }
-        Ok(tasks)
+            .expression_attribute_values(":reference", text(reference));
+        read_all(query, read).await
     }
 
     /// At most so many of those that wait for an answer, on anybody or on some, soonest deadline first; and where the
@@ -162,15 +151,17 @@ impl PausedTasks {
 
     /// What nobody has answered and whose deadline has passed at `now`.
     pub async fn overdue(&self, now: OffsetDateTime) -> Result<Vec<PausedTask>, AwsError> {
-        let mut tasks = self.queued(Queue::Open, Some(now)).await?;
-        tasks.extend(self.queued(Queue::Requesting, Some(now)).await?);
-        Ok(tasks)
+        self.unanswered_until(Some(now)).await
     }
 
     /// What waits for an answer, or for the valuation service to take the request.
     pub async fn unanswered(&self) -> Result<Vec<PausedTask>, AwsError> {
-        let mut tasks = self.queued(Queue::Open, None).await?;
-        tasks.extend(self.queued(Queue::Requesting, None).await?);
+        self.unanswered_until(None).await
+    }
+
+    async fn unanswered_until(&self, until: Option<OffsetDateTime>) -> Result<Vec<PausedTask>, AwsError> {
+        let mut tasks = self.queued(Queue::Open, until).await?;
+        tasks.extend(self.queued(Queue::Requesting, until).await?);
         Ok(tasks)
     }
 
@@ -189,10 +180,10 @@ impl PausedTasks {
     /// The valuation service has taken the request and told its reference: from now on the task waits for its callback.
     pub async fn requested(&self, id: &PausedTaskId, valuation_reference: &str) -> Result<(), AwsError> {
         let changed = self
-            .change(id, &["requesting"], |update| {
+            .change(id, &[State::REQUESTING], |update| {
                 update
                     .update_expression("SET #state = :state, queue = :queue, valuationReference = :reference")
-                    .expression_attribute_values(":state", text("open"))
+                    .expression_attribute_values(":state", text(State::OPEN))
                     .expression_attribute_values(":queue", text(Queue::Open.key()))
                     .expression_attribute_values(":reference", text(valuation_reference))
             })
@@ -210,21 +201,15 @@ impl PausedTasks {
 
     /// Nobody will answer this task any more. One that is being answered, or is over, stays as it is.
     pub async fn close(&self, id: &PausedTaskId, state: State) -> Result<(), AwsError> {
-        self.change(id, &["requesting", "open"], |update| {
-            update
-                .update_expression("SET #state = :state REMOVE queue")
-                .expression_attribute_values(":state", text(state.key()))
-        })
-        .await?;
-        Ok(())
+        self.settle(id, state.key(), &[State::REQUESTING, State::OPEN]).await
     }
 
     /// Reserves the task for this answer.
     pub(super) async fn claim(&self, id: &PausedTaskId, answer: &Answer) -> Result<Changed, AwsError> {
-        self.change(id, &["open"], |update| {
+        self.change(id, &[State::OPEN], |update| {
             update
                 .update_expression("SET #state = :state, queue = :queue, answer = :answer")
-                .expression_attribute_values(":state", text("answering"))
+                .expression_attribute_values(":state", text(State::ANSWERING))
                 .expression_attribute_values(":queue", text(Queue::Answering.key()))
                 .expression_attribute_values(":answer", json(answer))
         })
@@ -234,14 +219,15 @@ impl PausedTasks {
     /// Step Functions has taken the answer.
     pub(super) async fn answered(&self, id: &PausedTaskId) -> Result<(), AwsError> {
         // Another desk that sent the same answer may have read a history that did not have it yet.
-        self.settle(id, "answered", &["answering", "too_late"]).await
+        self.settle(id, State::ANSWERED, &[State::ANSWERING, State::TOO_LATE]).await
     }
 
     /// Step Functions has refused the answer: the task was over.
     pub(super) async fn too_late(&self, id: &PausedTaskId) -> Result<(), AwsError> {
-        self.settle(id, "too_late", &["answering"]).await
+        self.settle(id, State::TOO_LATE, &[State::ANSWERING]).await
     }
 
+    /// A task that is in one of the states `from` is over; any other stays as it is.
     async fn settle(&self, id: &PausedTaskId, state: &str, from: &[&str]) -> Result<(), AwsError> {
         self.change(id, from, |update| {
             update
@@ -287,12 +273,7 @@ impl PausedTasks {
     }
 
     async fn queued(&self, queue: Queue, until: Option<OffsetDateTime>) -> Result<Vec<PausedTask>, AwsError> {
-        let mut items = self.query_queue(queue, until).into_paginator().items().send();
-        let mut tasks = Vec::new();
-        while let Some(item) = items.next().await {
-            tasks.push(read(&item?)?);
-        }
-        Ok(tasks)
+        read_all(self.query_queue(queue, until), read).await
     }
 
     fn query_queue(&self, queue: Queue, until: Option<OffsetDateTime>) -> QueryFluentBuilder {
@@ -335,17 +316,27 @@ fn waiting_on_key(on: WaitingOn) -> &'static str {
     }
 }
 
+/// The names that states are kept under.
 impl State {
+    const REQUESTING: &'static str = "requesting";
+    const OPEN: &'static str = "open";
+    const ANSWERING: &'static str = "answering";
+    const ANSWERED: &'static str = "answered";
+    const LAPSED: &'static str = "lapsed";
+    const TOO_LATE: &'static str = "too_late";
+    const ABANDONED: &'static str = "abandoned";
+    const FAILED: &'static str = "failed";
+
     fn key(&self) -> &'static str {
         match self {
-            Self::Requesting => "requesting",
-            Self::Open => "open",
-            Self::Answering(_) => "answering",
-            Self::Answered(_) => "answered",
-            Self::Lapsed => "lapsed",
-            Self::TooLate(_) => "too_late",
-            Self::Abandoned => "abandoned",
-            Self::Failed => "failed",
+            Self::Requesting => Self::REQUESTING,
+            Self::Open => Self::OPEN,
+            Self::Answering(_) => Self::ANSWERING,
+            Self::Answered(_) => Self::ANSWERED,
+            Self::Lapsed => Self::LAPSED,
+            Self::TooLate(_) => Self::TOO_LATE,
+            Self::Abandoned => Self::ABANDONED,
+            Self::Failed => Self::FAILED,
         }
     }
 }
@@ -374,14 +365,14 @@ fn write(task: &PausedTask, token: &TaskToken, queue: Queue) -> Item {
 
 pub(super) fn read(item: &Item) -> Result<PausedTask, AwsError> {
     let state = match item.require("state")? {
-        "requesting" => State::Requesting,
-        "open" => State::Open,
-        "answering" => State::Answering(item.require_json("answer")?),
-        "answered" => State::Answered(item.require_json("answer")?),
-        "lapsed" => State::Lapsed,
-        "too_late" => State::TooLate(item.require_json("answer")?),
-        "abandoned" => State::Abandoned,
-        "failed" => State::Failed,
+        State::REQUESTING => State::Requesting,
+        State::OPEN => State::Open,
+        State::ANSWERING => State::Answering(item.require_json("answer")?),
+        State::ANSWERED => State::Answered(item.require_json("answer")?),
+        State::LAPSED => State::Lapsed,
+        State::TOO_LATE => State::TooLate(item.require_json("answer")?),
+        State::ABANDONED => State::Abandoned,
+        State::FAILED => State::Failed,
         _ => return Err(AwsError::corrupt("attribute state")),
     };
     Ok(PausedTask {
