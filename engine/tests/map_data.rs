@@ -14,34 +14,11 @@ use asl_engine::{
 };
 use bucket::Bucket;
 use serde_json::{Value, json};
-use support::{Desk, ROLE};
+use support::{Desk, ROLE, each, pass};
 
 async fn open(folder: &Path, bucket: &Bucket) -> Desk {
     let urls = EndpointUrls { s3: bucket.url.parse().ok(), ..EndpointUrls::default() };
     Desk::open_with(folder, Arc::new(SystemClock), Arc::new(Endpoints::new(urls, "eu-west-2"))).await
-}
-
-/// A distributed Map whose children run these states, with more fields.
-fn each(states: &Value, more: &Value) -> Value {
-    let first = states.as_object().unwrap().keys().next().unwrap();
-    let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
-    let mut map = json!({
-        "Type": "Map", "Label": "each", "End": true,
-        "ItemProcessor": {"ProcessorConfig": config, "StartAt": first, "States": states},
-    });
-    for (field, value) in more.as_object().unwrap() {
-        map[field] = value.clone();
-    }
-    let catches = map.get("Catch").is_some();
-    let mut states = json!({ "Each": map });
-    if catches {
-        states["Caught"] = json!({"Type": "Pass", "End": true});
-    }
-    json!({"StartAt": "Each", "States": states})
-}
-
-fn pass() -> Value {
-    json!({"One": {"Type": "Pass", "End": true}})
 }
 
 /// Fails for an item that says so.

@@ -5,25 +5,7 @@ mod support;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Desk, ManualClock};
-
-/// A distributed Map whose children run these states, beginning with the first.
-fn each(states: &Value, more: &Value) -> Value {
-    let first = states.as_object().unwrap().keys().next().unwrap();
-    let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
-    let mut map = json!({
-        "Type": "Map", "Label": "each", "End": true,
-        "ItemProcessor": {"ProcessorConfig": config, "StartAt": first, "States": states},
-    });
-    for (field, value) in more.as_object().unwrap() {
-        map[field] = value.clone();
-    }
-    json!({"StartAt": "Each", "States": {"Each": map}})
-}
-
-fn pass() -> Value {
-    json!({"One": {"Type": "Pass", "End": true}})
-}
+use support::{Desk, ManualClock, each, pass};
 
 fn ask() -> Value {
     json!({"Ask": {

@@ -227,3 +227,27 @@ pub fn callback_machine() -> Value {
         }
     })
 }
+
+/// A distributed Map whose children run these states, beginning with the first, with more fields. What it
+/// catches leads to `Caught`.
+pub fn each(states: &Value, more: &Value) -> Value {
+    let first = states.as_object().unwrap().keys().next().unwrap();
+    let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let mut map = json!({
+        "Type": "Map", "Label": "each", "End": true,
+        "ItemProcessor": {"ProcessorConfig": config, "StartAt": first, "States": states},
+    });
+    for (field, value) in more.as_object().unwrap() {
+        map[field] = value.clone();
+    }
+    let catches = map.get("Catch").is_some();
+    let mut states = json!({ "Each": map });
+    if catches {
+        states["Caught"] = json!({"Type": "Pass", "End": true});
+    }
+    json!({"StartAt": "Each", "States": states})
+}
+
+pub fn pass() -> Value {
+    json!({"One": {"Type": "Pass", "End": true}})
+}
