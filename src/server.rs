@@ -97,7 +97,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
                 endpoints: Endpoints::new(config.endpoints.clone().into(), &config.region),
                 changes: changes.clone(),
             };
-            let options = Options { account_id: config.account_id.clone(), region: config.region.clone() };
+            let options = Options::new(&config.account_id, &config.region);
             embedded.start_step_functions(&config.data_dir, options, Arc::new(integrations)).await?;
             deploy::deploy_state_machines(&aws, &config).await?;
             tasks.spawn(supervised("expiry", RESTART, {

@@ -7,7 +7,7 @@
 //!
 //! What Task states call besides Step Functions itself is where the `--…-endpoint`s say.
 
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use asl_engine::{
     Answer, Options, StepFunctions,
@@ -37,6 +37,9 @@ pub struct Settings {
     /// As it stands in ARNs, twelve digits
     #[arg(long, env = "ASL_ENGINE_ACCOUNT", default_value = "000000000000")]
     account: String,
+    /// Days after its end that an execution is kept, with its history. 0 keeps all of them for ever
+    #[arg(long, env = "ASL_ENGINE_RETENTION_DAYS", value_name = "DAYS", default_value_t = 90)]
+    retention_days: u32,
     /// Where Lambda functions are invoked, say by `sam local start-lambda`
     #[arg(long, env = "ASL_ENGINE_LAMBDA_ENDPOINT", value_name = "URL")]
     lambda_endpoint: Option<Endpoint>,
@@ -54,6 +57,12 @@ pub struct Settings {
     s3_endpoint: Option<Endpoint>,
 }
 
+impl Settings {
+    fn retention(&self) -> Option<Duration> {
+        (self.retention_days > 0).then(|| Duration::from_secs(u64::from(self.retention_days) * 24 * 60 * 60))
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     tracing_subscriber::fmt()
@@ -67,6 +76,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Serves until it is asked to stop.
 pub async fn serve(settings: Settings) -> Result<(), Failure> {
     let database = settings.data_dir.join("step-functions.sqlite");
+    let retention = settings.retention();
     let urls = EndpointUrls {
         lambda: settings.lambda_endpoint,
         sqs: settings.sqs_endpoint,
@@ -75,7 +85,7 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
         s3: settings.s3_endpoint,
     };
     let endpoints = Endpoints::new(urls, &settings.region);
-    let options = Options { account_id: settings.account, region: settings.region };
+    let options = Options::new(&settings.account, &settings.region).with_retention(retention);
     let engine = StepFunctions::open(&database, options, Arc::new(endpoints)).await?;
     let service = {
         let engine = engine.clone();

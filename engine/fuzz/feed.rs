@@ -89,7 +89,7 @@ impl Embedded {
     fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the engine");
         let runtime = Runtime::new().expect("a runtime");
-        let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+        let options = Options::new("000000000000", "eu-west-2");
         let database = folder.path().join("step-functions.sqlite");
         let opened = runtime.block_on(StepFunctions::open(&database, options, Arc::new(Nothing)));
         let engine = opened.expect("a new database opens");

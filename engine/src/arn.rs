@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn here() -> Options {
-        Options { account_id: "000000000000".into(), region: "eu-west-2".into() }
+        Options::new("000000000000", "eu-west-2")
     }
 
     #[test]

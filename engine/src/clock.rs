@@ -1,6 +1,9 @@
 //! Where the engine takes the time from.
 
-use std::time::Duration;
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -11,9 +14,16 @@ pub trait Clock: Send + Sync + 'static {
     /// The time of day, in UTC.
     fn now(&self) -> OffsetDateTime;
 
-    /// Returns at `deadline` or earlier: the caller looks at the time again. Returning early lets an
-    /// implementation notice that the time of day was set while it slept.
+    /// Returns at `deadline` or earlier; the caller then reads the time again. Returning early lets an implementation
+    /// notice that the time of day was set while it slept.
     async fn sleep_until(&self, deadline: OffsetDateTime);
+
+    /// The time since an arbitrary moment. It never goes backwards, even when the time of day is set. Durations such as
+    /// the length of a transaction are measured with it.
+    fn monotonic(&self) -> Duration {
+        static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        ORIGIN.elapsed()
+    }
 }
 
 /// The machine's own clock.

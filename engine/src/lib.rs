@@ -31,7 +31,7 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let folder = tempfile::tempdir()?;
-//! let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+//! let options = Options::new("000000000000", "eu-west-2");
 //! let engine = StepFunctions::open(&folder.path().join("executions.sqlite"), options, Arc::new(Greetings)).await?;
 //!
 //! let ask = async |operation: &str, request: Value| -> Result<Value, serde_json::Error> {
@@ -80,7 +80,7 @@ mod store;
 mod tasks;
 mod token;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 pub use clock::{Clock, SystemClock};
 pub use integrations::{
@@ -91,12 +91,35 @@ pub use store::OpenError;
 
 use crate::engine::Engine;
 
-/// Who and where this Step Functions is, as its ARNs say.
+/// The account and region of an engine, and how long it keeps closed executions.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Options {
-    /// Twelve digits.
+    /// The account in every ARN: twelve digits.
     pub account_id: String,
+    /// The region in every ARN.
     pub region: String,
+    /// How long an execution is kept after it has ended. `None` keeps every execution forever.
+    pub retention: Option<Duration>,
+}
+
+impl Options {
+    /// How long AWS keeps closed executions: 90 days. See "Quotas related to state machine executions" in the
+    /// developer guide.
+    pub const DEFAULT_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+    /// Options with the retention of AWS.
+    pub fn new(account_id: impl Into<String>, region: impl Into<String>) -> Self {
+        Self { account_id: account_id.into(), region: region.into(), retention: Some(Self::DEFAULT_RETENTION) }
+    }
+
+    /// Sets how long an execution is kept after it has ended. Then the execution, its history and its map runs are
+    /// deleted, and its name is free again. `None` keeps every execution forever.
+    #[must_use]
+    pub fn with_retention(mut self, retention: Option<Duration>) -> Self {
+        self.retention = retention;
+        self
+    }
 }
 
 /// The embedded Step Functions. Cheap to clone; all clones are one, which closes when the last of them is dropped.

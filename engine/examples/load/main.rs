@@ -198,7 +198,7 @@ async fn measure_in(bench: &Bench, folder: &Path) -> Result<(), Failure> {
             let mut done = None;
             on_all_processors(async {
                 let database = folder.join("step-functions.sqlite");
-                let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+                let options = Options::new("000000000000", "eu-west-2");
                 let engine = StepFunctions::open(&database, options, Arc::new(Nothing)).await?;
                 let target = client::Server::Inside(engine.clone());
                 cycles::run(&target, clients, cycles / 10, "warm-up").await?;

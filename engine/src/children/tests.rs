@@ -31,7 +31,7 @@ impl AfterCommit for Nothing {
 const MORE: usize = SOME_IN_LINE + 100;
 
 fn options() -> Options {
-    Options { account_id: "000000000000".into(), region: "eu-west-2".into() }
+    Options::new("000000000000", "eu-west-2")
 }
 
 async fn open(database: &Path) -> StepFunctions {

@@ -45,7 +45,7 @@ impl Counted {
     /// With an activity, and a state machine that waits for its workers; their ARNs.
     async fn open(database: &Path) -> (Self, Value, Value) {
         let counter = steps::counter(database);
-        let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+        let options = Options::new("000000000000", "eu-west-2");
         let engine = StepFunctions::open(database, options, Arc::new(Nothing)).await.unwrap();
         let counted = Self { engine, counter, seen: BTreeMap::new() };
         let activity = counted.ask("CreateActivity", &json!({"name": "work"})).await["activityArn"].clone();

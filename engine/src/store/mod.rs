@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn open(folder: &tempfile::TempDir) -> Arc<Store> {
-        let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+        let options = Options::new("000000000000", "eu-west-2");
         Arc::new(Store::open(&folder.path().join("db"), options, Arc::new(SystemClock), Arc::new(Nobody)).unwrap())
     }
 

@@ -229,7 +229,7 @@ mod tests {
         let path = folder.path().join("db");
         let opened = open(&path).unwrap();
         let at = |account_id: &str, region: &str| {
-            let options = Options { account_id: account_id.into(), region: region.into() };
+            let options = Options::new(account_id, region);
             belongs(&opened.connection, &path, &options).map_err(|error| error.to_string())
         };
         assert_eq!(at("000000000000", "eu-west-2"), Ok(()));

@@ -101,7 +101,7 @@ impl Clock for ManualClock {
 }
 
 async fn open(folder: &Path, clock: Arc<dyn Clock>, integrations: Arc<dyn Integrations>) -> StepFunctions {
-    let options = Options { account_id: "000000000000".into(), region: "eu-west-2".into() };
+    let options = Options::new("000000000000", "eu-west-2");
     let database = folder.join("step-functions.sqlite");
     StepFunctions::open_with_clock(&database, options, integrations, clock).await.expect("opens")
 }
