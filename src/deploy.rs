@@ -111,7 +111,7 @@ async fn at_rest(aws: &Aws, table: &Table) -> Result<TableDescription, AwsError>
         if active && described.table_status().is_none_or(|status| *status == TableStatus::Active) {
             return Ok(described);
         }
-        tokio::time::sleep(INDEX_POLL).await;
+        aws.clock.sleep(INDEX_POLL).await;
     }
 }
 
@@ -299,7 +299,7 @@ pub async fn reach(aws: &Aws, machines: &StateMachines) -> Result<(), AwsError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{aws::Embedded, callbacks, item::text, sessions};
+    use crate::{aws::Embedded, callbacks, clock::Clock, item::text, sessions};
 
     async fn time_to_live(aws: &Aws, table: &Table) -> Option<TimeToLiveStatus> {
         let described = aws.dynamodb.describe_time_to_live().table_name(table.name).send().await.unwrap();
@@ -309,7 +309,7 @@ mod tests {
     #[tokio::test]
     async fn tables_that_an_older_or_interrupted_desk_left_incomplete_are_completed_with_what_is_in_them() {
         let folder = tempfile::tempdir().unwrap();
-        let aws = Aws::inside(&Embedded::open(folder.path()).unwrap(), "eu-west-2");
+        let aws = Aws::inside(&Embedded::open(folder.path(), Clock::system()).unwrap(), "eu-west-2");
         let older = Table { indexes: &callbacks::TABLE.indexes[..1], ..callbacks::TABLE };
         create_table(&aws, &older).await.unwrap();
         create_table(&aws, &sessions::TABLE).await.unwrap();

@@ -16,10 +16,11 @@ use crate::{
     applications::{Applications, Cursor, Record, SubmitError, Submitted},
     aws::AwsError,
     callbacks::{self, Callbacks},
+    clock::Clock,
     figures,
     paused::{Answer, Answered, PausedTask, PausedTasks},
     reconcile::Reconciler,
-    story, timestamp,
+    story,
     work_items::{self, StaffValuation, WorkItems},
     workflow::Workflows,
 };
@@ -28,6 +29,7 @@ use crate::{
 const PREVIOUS: usize = 5;
 
 pub struct LoanDesk {
+    pub clock: Clock,
     pub about: About,
     pub applications: Applications,
     pub paused: PausedTasks,
@@ -115,7 +117,7 @@ impl Desk for LoanDesk {
     }
 
     async fn figures(&self) -> Result<Figures, DeskError> {
-        let now = timestamp::now();
+        let now = self.clock.now();
         let lives = self.applications.lifespans().await.map_err(unavailable)?;
         Ok(figures::count(now, &lives))
     }
@@ -198,7 +200,7 @@ mod tests {
     use super::*;
 
     fn taken(taken: Value) -> Option<Valuation> {
-        valuation(&taken, crate::timestamp::now())
+        valuation(&taken, time::macros::datetime!(2026-11-22 10:00 UTC))
     }
 
     #[test]

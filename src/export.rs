@@ -17,7 +17,7 @@ use axum::{
 use futures_util::stream;
 use serde::Deserialize;
 
-use crate::{problem::Problem, timestamp};
+use crate::{clock::Clock, problem::Problem, timestamp};
 
 const HEAD: [&str; 12] = [
     "Reference",
@@ -56,12 +56,12 @@ impl From<Filter> for ApplicationQuery {
     }
 }
 
-pub fn router(desk: Arc<dyn Desk>) -> Router {
-    Router::new().route("/applications.csv", get(export)).with_state(desk)
+pub fn router(desk: Arc<dyn Desk>, clock: Clock) -> Router {
+    Router::new().route("/applications.csv", get(export)).with_state((desk, clock))
 }
 
 /// Newest first: that order goes on page by page, however many there are, and a spreadsheet has others.
-async fn export(State(desk): State<Arc<dyn Desk>>, Query(filter): Query<Filter>) -> Response {
+async fn export(State((desk, clock)): State<(Arc<dyn Desk>, Clock)>, Query(filter): Query<Filter>) -> Response {
     let query = ApplicationQuery::from(filter);
     // The first page comes before the answer begins, which can still say then that the data is out of reach.
     let Ok(first) = desk.applications(&query).await else { return Problem::unavailable().into_response() };
@@ -75,7 +75,7 @@ async fn export(State(desk): State<Arc<dyn Desk>>, Query(filter): Query<Filter>)
             Ok(Some((text, next.map(|page| (String::new(), page)))))
         }
     });
-    let name = format!("attachment; filename=\"applications-{}.csv\"", timestamp::now().date());
+    let name = format!("attachment; filename=\"applications-{}.csv\"", clock.now().date());
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
         (header::CONTENT_DISPOSITION, name),

@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 
-use crate::{applications::Applications, timestamp};
+use crate::{applications::Applications, clock::Clock, timestamp};
 
 /// How long a change made elsewhere may take to be told.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -53,6 +53,7 @@ type Changed = Arc<[String]>;
 
 #[derive(Clone)]
 pub struct Live {
+    clock: Clock,
     applications: Applications,
     told: broadcast::Sender<Changed>,
     changes: Changes,
@@ -61,8 +62,8 @@ pub struct Live {
 }
 
 impl Live {
-    pub fn new(applications: Applications, changes: Changes, closing: watch::Receiver<bool>) -> Self {
-        Self { applications, told: broadcast::Sender::new(BACKLOG), changes, closing }
+    pub fn new(clock: Clock, applications: Applications, changes: Changes, closing: watch::Receiver<bool>) -> Self {
+        Self { clock, applications, told: broadcast::Sender::new(BACKLOG), changes, closing }
     }
 
     pub fn router(self) -> Router {
@@ -71,17 +72,17 @@ impl Live {
 
     /// Finds out what changed, while somebody listens.
     pub async fn run(self) {
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(self.clock.now());
         loop {
             if self.told.receiver_count() == 0 {
-                seen = Seen::default();
+                seen = Seen::new(self.clock.now());
                 // Whoever begins to listen nudges.
                 self.changes.0.notified().await;
                 continue;
             }
             match self.applications.changed_since(seen.since()).await {
                 Ok(changed) => {
-                    let news = seen.news(changed);
+                    let news = seen.news(changed, self.clock.now());
                     if !news.is_empty() {
                         // Nobody may be listening any more.
                         let _ = self.told.send(news.into());
@@ -105,22 +106,21 @@ pub struct Seen {
     told: HashSet<(String, String)>,
 }
 
-impl Default for Seen {
-    fn default() -> Self {
-        Self { newest: timestamp::now(), told: HashSet::new() }
-    }
-}
-
 impl Seen {
+    /// Nothing has been told yet, and nothing before `now` will be.
+    pub fn new(now: OffsetDateTime) -> Self {
+        Self { newest: now, told: HashSet::new() }
+    }
+
     /// From when on changes have to be looked at.
     pub fn since(&self) -> OffsetDateTime {
         self.newest - OVERLAP
     }
 
-    /// Of the changes since [`Seen::since`], the applications whose change has not been told.
-    pub fn news(&mut self, changed: Vec<(String, String)>) -> Vec<String> {
+    /// Of the changes since [`Seen::since`], the applications whose change has not been told. `latest` is the time
+    /// now.
+    pub fn news(&mut self, changed: Vec<(String, String)>, latest: OffsetDateTime) -> Vec<String> {
         let mut news = Vec::new();
-        let latest = timestamp::now();
         let now: HashSet<(String, String)> = changed.into_iter().collect();
         for change in now.difference(&self.told) {
             news.push(change.0.clone());
@@ -138,7 +138,7 @@ impl Seen {
 async fn events(State(live): State<Live>) -> impl IntoResponse {
     let told = live.told.subscribe();
     live.changes.nudge();
-    let just_before = live.applications.changed_since(timestamp::now() - BEFORE).await.unwrap_or_else(|error| {
+    let just_before = live.applications.changed_since(live.clock.now() - BEFORE).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "cannot tell what changed just before");
         Vec::new()
     });
@@ -169,6 +169,8 @@ fn message(changed: &Changed) -> String {
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
 
     fn change(reference: &str, at: OffsetDateTime) -> (String, String) {
@@ -177,21 +179,21 @@ mod tests {
 
     #[test]
     fn a_change_is_told_once_even_when_it_turns_up_behind_a_newer_one() {
-        let mut seen = Seen::default();
-        let now = timestamp::now();
+        let now = datetime!(2026-11-22 10:00 UTC);
+        let mut seen = Seen::new(now);
         let (first, second) = (now + Duration::from_secs(1), now + Duration::from_secs(2));
-        assert_eq!(seen.news(vec![change("b", second)]), ["b"]);
+        assert_eq!(seen.news(vec![change("b", second)], second), ["b"]);
         let again = vec![change("a", first), change("b", second)];
-        assert_eq!(seen.news(again.clone()), ["a"]);
-        assert!(seen.news(again).is_empty());
+        assert_eq!(seen.news(again.clone(), second), ["a"]);
+        assert!(seen.news(again, second).is_empty());
         assert!(seen.since() < first);
     }
 
     #[test]
     fn a_second_change_of_the_same_application_is_news() {
-        let mut seen = Seen::default();
-        let now = timestamp::now();
-        assert_eq!(seen.news(vec![change("a", now)]), ["a"]);
-        assert_eq!(seen.news(vec![change("a", now + Duration::from_secs(1))]), ["a"]);
+        let now = datetime!(2026-11-22 10:00 UTC);
+        let mut seen = Seen::new(now);
+        assert_eq!(seen.news(vec![change("a", now)], now), ["a"]);
+        assert_eq!(seen.news(vec![change("a", now + Duration::from_secs(1))], now), ["a"]);
     }
 }

@@ -4,6 +4,7 @@ mod api;
 mod applications;
 mod aws;
 mod callbacks;
+mod clock;
 mod config;
 mod definitions;
 mod deploy;

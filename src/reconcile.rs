@@ -6,14 +6,13 @@ use std::time::Duration;
 use app::domain::ApplicationStatus;
 use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
 use time::OffsetDateTime;
-use tokio::time::MissedTickBehavior;
 
 use crate::{
     applications::{Applications, Cursor, Record},
     aws::AwsError,
     callbacks::Callbacks,
+    clock::Clock,
     paused::{PausedTask, PausedTasks, State},
-    timestamp,
     workflow::{Workflows, without_tokens},
 };
 
@@ -38,6 +37,7 @@ const BATCH: i32 = 100;
 
 #[derive(Clone)]
 pub struct Reconciler {
+    pub clock: Clock,
     pub applications: Applications,
     pub paused: PausedTasks,
     pub callbacks: Callbacks,
@@ -49,21 +49,16 @@ pub struct Reconciler {
 impl Reconciler {
     /// Goes on for as long as the desk is open.
     pub async fn run(self) {
-        let mut step = tokio::time::interval(STEP);
-        let mut sweep = tokio::time::interval(SWEEP);
-        for interval in [&mut step, &mut sweep] {
-            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        }
         let stepping = async {
             loop {
-                step.tick().await;
                 self.finish_steps().await;
+                self.clock.sleep(STEP).await;
             }
         };
         let sweeping = async {
             loop {
-                sweep.tick().await;
                 self.sweep().await;
+                self.clock.sleep(SWEEP).await;
             }
         };
         tokio::join!(stepping, sweeping);
@@ -80,7 +75,7 @@ impl Reconciler {
 
     async fn send_again(&self) -> Result<(), AwsError> {
         for task in self.paused.unsent().await? {
-            if is_old(answered_at(&task.state), timestamp::now()) {
+            if is_old(answered_at(&task.state), self.clock.now()) {
                 tracing::info!(task = %task.id, "sending an answer again");
                 report("sending an answer again", self.paused.send_again(&task).await.map(drop));
             }
@@ -89,7 +84,7 @@ impl Reconciler {
     }
 
     async fn close_overdue(&self) -> Result<(), AwsError> {
-        for task in self.paused.overdue(timestamp::now() - GRACE).await? {
+        for task in self.paused.overdue(self.clock.now() - GRACE).await? {
             report("closing what is overdue", self.close(&task, State::Lapsed).await);
         }
         Ok(())
@@ -102,7 +97,7 @@ impl Reconciler {
     }
 
     async fn settle_callbacks(&self) -> Result<(), AwsError> {
-        let now = timestamp::now();
+        let now = self.clock.now();
         for id in self.callbacks.unsettled(now - CALLBACKS, now - UNFINISHED).await? {
             report("settling a callback", self.settle(&id).await);
         }
@@ -138,7 +133,7 @@ impl Reconciler {
             while let Some(records) = self.batch(status, &mut after).await? {
                 for record in &records {
                     report("comparing an application with its execution", self.compare(record).await);
-                    tokio::time::sleep(self.pace).await;
+                    self.clock.sleep(self.pace).await;
                 }
             }
         }
@@ -167,7 +162,7 @@ impl Reconciler {
         status: ApplicationStatus,
         after: &mut Option<Cursor>,
     ) -> Result<Option<Vec<Record>>, AwsError> {
-        let records = self.applications.at(status, timestamp::now() - UNFINISHED, BATCH, after.as_ref()).await?;
+        let records = self.applications.at(status, self.clock.now() - UNFINISHED, BATCH, after.as_ref()).await?;
         *after = records.last().map(Cursor::after);
         Ok(Some(records).filter(|records| !records.is_empty()))
     }
@@ -316,7 +311,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_sent_again_only_when_whoever_was_sending_it_must_have_stopped() {
-        let now = timestamp::now();
+        let now = time::macros::datetime!(2026-11-22 10:00 UTC);
         assert!(!is_old(Some(now - Duration::from_secs(1)), now));
         assert!(is_old(Some(now - Duration::from_secs(6)), now));
     }

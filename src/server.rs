@@ -13,6 +13,7 @@ use crate::{
     applications::Applications,
     aws::{self, Aws, AwsError, ConfigurationError, Embedded, OpenError},
     callbacks::{self, Callbacks},
+    clock::Clock,
     config::{Backend, Config},
     deploy::{self, DeployError, StateMachines},
     desk::LoanDesk,
@@ -81,7 +82,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         Backend::Embedded => {
             let embedded = {
                 let data_dir = config.data_dir.clone();
-                tokio::task::spawn_blocking(move || Embedded::open(&data_dir))
+                tokio::task::spawn_blocking(move || Embedded::open(&data_dir, Clock::system()))
                     .await
                     .map_err(std::io::Error::other)??
             };
@@ -100,14 +101,14 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
             let options = Options::new(&config.account_id, &config.region);
             embedded.start_step_functions(&config.data_dir, options, Arc::new(integrations)).await?;
             deploy::deploy_state_machines(&aws, &config).await?;
-            tasks.spawn(supervised("expiry", RESTART, {
+            tasks.spawn(supervised("expiry", aws.clock.clone(), RESTART, {
                 let embedded = embedded.clone();
                 move || delete_expired(embedded.clone())
             }));
             (aws, machines, functions, Some(embedded))
         }
         Backend::Aws => {
-            let aws = Aws::ordinary().await?;
+            let aws = Aws::ordinary(Clock::system()).await?;
             let found = deploy::find(&aws).await;
             let (region, endpoint) = (aws.region.clone(), aws.endpoint.clone());
             let machines = found.map_err(|source| StartError::Find { region, endpoint, source })?;
@@ -220,6 +221,7 @@ async fn functions(
     });
     Ok(Functions {
         valuation_requests: ValuationRequests {
+            clock: aws.clock.clone(),
             paused: paused.clone(),
             applications: applications.clone(),
             callbacks,
@@ -227,7 +229,7 @@ async fn functions(
             http: http.clone(),
             service_url,
         },
-        work_items: WorkItems { paused, applications },
+        work_items: WorkItems { clock: aws.clock.clone(), paused, applications },
         mock_valuer: MockValuer {
             aws: aws.clone(),
             settings,
@@ -258,6 +260,7 @@ impl Opening<'_> {
         let ValuationRequests { paused, applications, callbacks, .. } = &functions.valuation_requests;
         let workflows = Workflows { aws: aws.clone() };
         let reconciler = Reconciler {
+            clock: aws.clock.clone(),
             applications: applications.clone(),
             paused: paused.clone(),
             callbacks: callbacks.clone(),
@@ -267,21 +270,22 @@ impl Opening<'_> {
                 Backend::Aws => Duration::from_millis(200),
             },
         };
-        tasks.spawn(supervised("reconciler", RESTART, {
+        tasks.spawn(supervised("reconciler", aws.clock.clone(), RESTART, {
             let reconciler = reconciler.clone();
             move || reconciler.clone().run()
         }));
-        tasks.spawn(supervised("register", RESTART, {
+        tasks.spawn(supervised("register", aws.clock.clone(), RESTART, {
             let applications = applications.clone();
             move || applications.clone().keep_register()
         }));
-        let live = Live::new(applications.clone(), changes.clone(), closing);
-        tasks.spawn(supervised("live", RESTART, {
+        let live = Live::new(aws.clock.clone(), applications.clone(), changes.clone(), closing);
+        tasks.spawn(supervised("live", aws.clock.clone(), RESTART, {
             let live = live.clone();
             move || live.clone().run()
         }));
 
         let desk: Arc<dyn Desk> = Arc::new(LoanDesk {
+            clock: aws.clock.clone(),
             about: About {
                 data_lives: match config.backend {
                     Backend::Embedded => "Embedded".to_owned(),
@@ -315,7 +319,7 @@ impl Opening<'_> {
         let mut router = axum::Router::new()
             .merge(api::applications(applications.clone()))
             .merge(live.router())
-            .merge(export::router(desk))
+            .merge(export::router(desk, aws.clock.clone()))
             .layer(from_fn_with_state(names, security::own_name))
             .merge(health::router(health))
             .merge(callbacks::router(callbacks.clone()))
@@ -329,7 +333,7 @@ impl Opening<'_> {
 
 async fn delete_expired(embedded: Arc<Embedded>) {
     loop {
-        tokio::time::sleep(EXPIRY).await;
+        embedded.clock().sleep(EXPIRY).await;
         match embedded.delete_expired().await {
             Ok(deleted) => tracing::debug!(deleted, "expired items deleted"),
             Err(error) => tracing::warn!(error, "expired items could not be deleted; will be tried again"),

@@ -76,7 +76,7 @@ impl SessionStore for Sessions {
         let expires = item.number("expiresAt").unwrap_or_default() as i64;
         let expiry_date = OffsetDateTime::from_unix_timestamp(expires).map_err(corrupt)?;
         // What has expired may still be there: the table deletes it in its own time.
-        if expiry_date <= OffsetDateTime::now_utc() {
+        if expiry_date <= self.aws.clock.now() {
             return Ok(None);
         }
         let data = item.text("data").unwrap_or_default();

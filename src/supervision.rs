@@ -4,12 +4,19 @@ use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
 
+use crate::clock::Clock;
+
 /// Runs a task, and runs it again `rest` after it has panicked. What it leaves behind is in the tables, so nothing of it
 /// can be half done in memory.
-pub async fn supervised<F: Future<Output = ()>>(name: &'static str, rest: Duration, task: impl Fn() -> F) {
+pub async fn supervised<F: Future<Output = ()>>(
+    name: &'static str,
+    clock: Clock,
+    rest: Duration,
+    task: impl Fn() -> F,
+) {
     while let Err(panic) = AssertUnwindSafe(async { task().await }).catch_unwind().await {
         tracing::error!(task = name, what = what(&*panic), "a task panicked; it begins anew");
-        tokio::time::sleep(rest).await;
+        clock.sleep(rest).await;
     }
 }
 
@@ -38,7 +45,7 @@ mod tests {
                 _ => {}
             }
         };
-        supervised("test", Duration::ZERO, task).await;
+        supervised("test", Clock::system(), Duration::ZERO, task).await;
         assert_eq!(runs.load(Ordering::SeqCst), 3);
     }
 

@@ -11,10 +11,10 @@ use url::Url;
 use crate::{
     applications::Applications,
     callbacks::{self, Callbacks},
+    clock::Clock,
     functions::{self, ExecutionPayload, FunctionFailure},
     paused::{Opened, PausedTask, PausedTaskId, PausedTasks, State, TaskToken},
     signing::CallbackUrls,
-    timestamp,
 };
 
 /// How long the valuation service may take to say that it has got the request.
@@ -25,6 +25,7 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 
 #[derive(Clone)]
 pub struct ValuationRequests {
+    pub clock: Clock,
     pub paused: PausedTasks,
     pub applications: Applications,
     pub callbacks: Callbacks,
@@ -62,7 +63,7 @@ impl ValuationRequests {
                 before.application.application_reference
             )));
         }
-        let now = timestamp::now();
+        let now = self.clock.now();
         let task = PausedTask {
             id: PausedTaskId::of(&payload.task_token),
             on: WaitingOn::ValuationService,

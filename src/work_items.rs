@@ -15,9 +15,10 @@ use crate::{
     applications::Applications,
     aws::AwsError,
     callbacks,
+    clock::Clock,
     functions::{self, ExecutionPayload, FunctionFailure},
     paused::{Answer, Answered, Failure, Opened, PausedTask, PausedTaskId, PausedTasks, Says, State, TaskToken},
-    story, timestamp,
+    story,
 };
 
 /// The error that a refusal to value ends the task with; the workflow declines the application then.
@@ -28,6 +29,7 @@ pub const TIMED_OUT: &str = "ValuationServiceTimedOut";
 
 #[derive(Clone)]
 pub struct WorkItems {
+    pub clock: Clock,
     pub paused: PausedTasks,
     pub applications: Applications,
 }
@@ -76,7 +78,7 @@ impl WorkItems {
     /// Puts an application on the desk of whoever values by hand.
     pub async fn add(&self, payload: Value) -> Result<Value, FunctionFailure> {
         let payload: Payload = functions::read(payload)?;
-        let now = timestamp::now();
+        let now = self.clock.now();
         let reference = payload.loan_application.application_reference.clone();
         let ended_as = if payload.failure.error == TIMED_OUT { State::Lapsed } else { State::Abandoned };
         let valuation_reference = self.close_requests(reference.as_str(), payload.execution.arn(), ended_as).await?;
@@ -148,7 +150,7 @@ impl WorkItems {
                 Says::Failure { error: CANNOT_BE_VALUED.to_owned(), cause: reason.clone() }
             }
         };
-        let answer = Answer { says, by: Some(by.to_owned()), callback: None, at: timestamp::now() };
+        let answer = Answer { says, by: Some(by.to_owned()), callback: None, at: self.clock.now() };
         let answered = self.paused.answer(&task.id, answer).await?;
         if let Answered::Resumed(task) = &answered {
             self.applications.goes_on(task).await;

@@ -21,7 +21,6 @@ use crate::{
     live::Changes,
     paused::PausedTask,
     tables::{Index, Shows, Table},
-    timestamp,
 };
 
 pub use cursor::Cursor;
@@ -79,7 +78,7 @@ impl Applications {
     /// Step Functions directly) is entered; a newer execution of the same reference takes the entry over, and an older
     /// one leaves it alone.
     pub async fn waits_for(&self, task: &PausedTask, execution: &Execution) -> Result<(), AwsError> {
-        let now = timestamp::now();
+        let now = self.aws.clock.now();
         let status = match task.on {
             app::desk::WaitingOn::ValuationService => ApplicationStatus::WaitingForValuation,
             app::desk::WaitingOn::Staff => ApplicationStatus::WaitingForManualValuation,
@@ -132,7 +131,7 @@ impl Applications {
             .expression_attribute_values(":status", text(ApplicationStatus::InProgress.key()))
             .expression_attribute_values(":service", text(ApplicationStatus::WaitingForValuation.key()))
             .expression_attribute_values(":staff", text(ApplicationStatus::WaitingForManualValuation.key()))
-            .expression_attribute_values(":now", time(timestamp::now()))
+            .expression_attribute_values(":now", time(self.aws.clock.now()))
             .expression_attribute_values(":arn", text(&task.execution_arn))
             .expression_attribute_values(":id", text(task.id.as_str()));
         if let Err(error) = self.write_if(update).await {
@@ -165,14 +164,14 @@ impl Applications {
             .expression_attribute_values(":status", text(status.key()))
             .expression_attribute_values(":before", text(record.status.key()))
             .expression_attribute_values(":arn", text(&record.execution_arn))
-            .expression_attribute_values(":now", time(timestamp::now()))
+            .expression_attribute_values(":now", time(self.aws.clock.now()))
             .condition_expression("executionArn = :arn AND #status = :before");
         self.write_if(update).await
     }
 
     async fn touch_if_mine(&self, update: UpdateItemFluentBuilder, execution_arn: &str) -> Result<(), AwsError> {
         let update = update
-            .expression_attribute_values(":now", time(timestamp::now()))
+            .expression_attribute_values(":now", time(self.aws.clock.now()))
             .expression_attribute_values(":arn", text(execution_arn))
             .condition_expression("executionArn = :arn");
         self.write_if(update).await

@@ -8,11 +8,12 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use app::domain::{ApplicationReference, ApplicationStatus};
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use time::OffsetDateTime;
 use tokio::sync::Mutex;
 
 use super::{Applications, Record, TABLE, property, record};
@@ -44,7 +45,7 @@ pub(super) struct Register {
     entries: HashMap<String, Entry>,
     seen: Seen,
     /// When the open ones were compared last.
-    compared: Instant,
+    compared: OffsetDateTime,
 }
 
 #[derive(Debug)]
@@ -65,8 +66,8 @@ pub(super) struct Names {
 
 impl Register {
     /// Empty, and ready to learn what changes from now on.
-    fn new() -> Self {
-        Self { entries: HashMap::new(), seen: Seen::default(), compared: Instant::now() }
+    fn new(now: OffsetDateTime) -> Self {
+        Self { entries: HashMap::new(), seen: Seen::new(now), compared: now }
     }
 
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
@@ -141,7 +142,7 @@ impl Applications {
                     RETRY
                 }
             };
-            tokio::time::sleep(wait).await;
+            self.aws.clock.sleep(wait).await;
         }
     }
 
@@ -154,7 +155,7 @@ impl Applications {
     /// All applications, and those among them that are not in the index by property.
     async fn read_all(&self) -> Result<(Register, Vec<ApplicationReference>), AwsError> {
         // What changes while it is read counts as not seen yet.
-        let (mut register, mut without_property) = (Register::new(), Vec::new());
+        let (mut register, mut without_property) = (Register::new(self.aws.clock.now()), Vec::new());
         let scan = self.aws.dynamodb.scan().table_name(TABLE.name).consistent_read(true);
         let mut items = scan.into_paginator().items().send();
         while let Some(item) = items.next().await {
@@ -169,10 +170,10 @@ impl Applications {
 
     /// Reads what changed since the last look. When that fails, or is broken off, the register stays as it was.
     async fn catch_up(&self, register: &mut Register) -> Result<(), AwsError> {
-        let now = Instant::now();
-        let is_time_to_compare = now.duration_since(register.compared) >= COMPARE;
+        let now = self.aws.clock.now();
+        let is_time_to_compare = now - register.compared >= COMPARE;
         let mut seen = register.seen.clone();
-        let news = seen.news(self.changed_since(seen.since()).await?);
+        let news = seen.news(self.changed_since(seen.since()).await?, now);
         let mut references: HashSet<String> = news.into_iter().collect();
         if is_time_to_compare {
             references.extend(register.differing(&self.open().await?));
@@ -222,7 +223,7 @@ impl Applications {
                 if asked.is_empty() {
                     break;
                 }
-                tokio::time::sleep(BACK_OFF).await;
+                self.aws.clock.sleep(BACK_OFF).await;
             }
         }
         Ok(items)

@@ -7,7 +7,6 @@ use super::{Applications, KIND, Record, TABLE, property, record};
 use crate::{
     aws::AwsError,
     item::{Item, json, text, time},
-    timestamp,
 };
 
 /// What [`Applications::submit`] found.
@@ -52,7 +51,7 @@ impl Applications {
     }
 
     async fn store(&self, application: &LoanApplication, by: Option<&str>) -> Result<(), AwsError> {
-        let now = timestamp::now();
+        let now = self.aws.clock.now();
         let mut item = Item::from([
             (TABLE.key.to_owned(), text(application.application_reference.as_str())),
             ("kind".to_owned(), text(KIND)),

@@ -26,6 +26,7 @@ use serde_json::json;
 use tokio::sync::SetOnce;
 
 use super::dynamodb;
+use crate::clock::Clock;
 
 /// An answer in the AWS JSON 1.0 protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +77,7 @@ pub enum OpenError {
 
 /// DynamoDB and Step Functions inside this process.
 pub struct Embedded {
+    clock: Clock,
     dynamodb: Database,
     /// Set a little later than the rest: Step Functions calls functions, which call DynamoDB and Step Functions. A call
     /// that comes before waits.
@@ -94,7 +96,7 @@ impl Embedded {
     ///
     /// Every answered write is on disk: dynoxide keeps SQLite's journal as a write-ahead log with SQLite's own default
     /// of `synchronous = FULL`, so that each commit is synced before it returns.
-    pub fn open(data_dir: &Path) -> Result<Arc<Self>, OpenError> {
+    pub fn open(data_dir: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
         std::fs::create_dir_all(data_dir)
             .map_err(|source| OpenError::Folder { folder: data_dir.display().to_string(), source })?;
         let file = data_dir.join("dynamodb.sqlite");
@@ -104,7 +106,7 @@ impl Embedded {
         }
         let dynamodb = Database::new(path)
             .map_err(|error| OpenError::DynamoDb { file: path.to_owned(), message: error.to_string() })?;
-        Ok(Arc::new(Self { dynamodb, step_functions: SetOnce::new() }))
+        Ok(Arc::new(Self { clock, dynamodb, step_functions: SetOnce::new() }))
     }
 
     /// Opens Step Functions in `data_dir`. What came due while it was closed fires now, so everything that
@@ -115,11 +117,17 @@ impl Embedded {
         options: Options,
         integrations: Arc<dyn Integrations>,
     ) -> Result<(), OpenError> {
-        let engine = StepFunctions::open(&data_dir.join("step-functions.sqlite"), options, integrations).await?;
+        let file = data_dir.join("step-functions.sqlite");
+        let engine = StepFunctions::open_with_clock(&file, options, integrations, self.clock.shared()).await?;
         if self.step_functions.set(engine).is_err() {
             tracing::error!("Step Functions was opened twice; the second one is ignored");
         }
         Ok(())
+    }
+
+    /// The clock that Step Functions goes by. (DynamoDB asks the time only to delete what has expired.)
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Lets what is under way commit, then closes.

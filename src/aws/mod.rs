@@ -17,11 +17,14 @@ pub use embedded::{Answer, Embedded, OpenError, Target};
 pub use endpoint::router as endpoint;
 pub use error::AwsError;
 
-/// The two services, as the SDK's clients. Cheap to clone.
+use crate::clock::Clock;
+
+/// The two services, as the SDK's clients, and the clock that the desk goes by. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub step_functions: aws_sdk_sfn::Client,
+    pub clock: Clock,
     /// The region that the clients speak to, `eu-west-2`.
     pub region: String,
     /// Where the clients were told to find AWS; `None` for where AWS has its own region.
@@ -44,7 +47,7 @@ pub enum ConfigurationError {
 
 impl Aws {
     /// AWS as the SDK's own configuration names it: environment, profile, instance role.
-    pub async fn ordinary() -> Result<Self, ConfigurationError> {
+    pub async fn ordinary(clock: Clock) -> Result<Self, ConfigurationError> {
         let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
         let region = config.region().ok_or(ConfigurationError::NoRegion)?.to_string();
         let lacking = |why: String| ConfigurationError::NoCredentials { region: region.clone(), why };
@@ -53,6 +56,7 @@ impl Aws {
         Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             step_functions: aws_sdk_sfn::Client::new(&config),
+            clock,
             endpoint: config.endpoint_url().map(str::to_owned),
             region,
         })
@@ -75,6 +79,7 @@ impl Aws {
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             step_functions: aws_sdk_sfn::Client::from_conf(step_functions),
+            clock: embedded.clock().clone(),
             region: region.to_owned(),
             endpoint: None,
         }

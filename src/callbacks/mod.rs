@@ -17,7 +17,6 @@ use crate::{
     random,
     signing::{CallbackUrls, SignedRequest},
     tables::{Index, Shows, Table},
-    timestamp,
 };
 
 pub use endpoint::router;
@@ -72,7 +71,7 @@ impl Callbacks {
     pub async fn receive(&self, parameter: Option<&str>, body: String, outcome: Outcome) -> Result<Callback, AwsError> {
         let callback = Callback {
             id: random::id(),
-            received_at: timestamp::now(),
+            received_at: self.aws.clock.now(),
             body,
             request: self.urls.check(parameter),
             outcome,

@@ -8,7 +8,7 @@ use crate::{
     aws::AwsError,
     item::{Item, Read, number, text},
     paused::PausedTaskId,
-    tables, timestamp,
+    tables,
 };
 
 pub const TABLE: tables::Table = tables::Table {
@@ -58,7 +58,7 @@ impl Callbacks {
     }
 
     pub(super) async fn park(&self, reference: &str, callback: &str) -> Result<(), AwsError> {
-        let forgotten = timestamp::now().unix_timestamp() + PATIENCE;
+        let forgotten = self.aws.clock.now().unix_timestamp() + PATIENCE;
         let add = |update: &str, when: &str| {
             let row = self.aws.dynamodb.update_item().table_name(TABLE.name).key(TABLE.key, text(reference));
             row.update_expression(update)
