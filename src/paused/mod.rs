@@ -27,9 +27,14 @@ pub const TABLE: Table = Table {
         // Sparse: a task leaves it when it is over.
         Index { name: "queue", partition: "queue", sort: "deadline", shows: Shows::Also(PUBLIC) },
         Index { name: "by-application", partition: "applicationReference", sort: "since", shows: Shows::Also(PUBLIC) },
+        // All tasks, the last changed last: read models follow it.
+        Index { name: "changed", partition: "feed", sort: "updatedAt", shows: Shows::KeysOnly },
     ],
     time_to_live: None,
 };
+
+/// The one value of `feed`: the partition of the index that holds all tasks.
+pub const FEED: &str = "task";
 
 /// Everything but the token.
 const PUBLIC: &[&str] = &[

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::{
 };
 use time::OffsetDateTime;
 
-use super::{Answer, PausedTask, PausedTaskId, State, TABLE, TaskToken};
+use super::{Answer, FEED, PausedTask, PausedTaskId, State, TABLE, TaskToken};
 use crate::{
     aws::{Aws, AwsError},
     item::{Item, Read, json, one_more_than, read_all, text, time},
@@ -74,7 +74,7 @@ impl PausedTasks {
             .dynamodb
             .put_item()
             .table_name(TABLE.name)
-            .set_item(Some(write(task, token, queue)))
+            .set_item(Some(write(task, token, queue, self.aws.clock.now())))
             .condition_expression("attribute_not_exists(id)")
             .send()
             .await
@@ -182,7 +182,9 @@ impl PausedTasks {
         let changed = self
             .change(id, &[State::REQUESTING], |update| {
                 update
-                    .update_expression("SET #state = :state, queue = :queue, valuationReference = :reference")
+                    .update_expression(
+                        "SET #state = :state, queue = :queue, valuationReference = :reference, updatedAt = :now",
+                    )
                     .expression_attribute_values(":state", text(State::OPEN))
                     .expression_attribute_values(":queue", text(Queue::Open.key()))
                     .expression_attribute_values(":reference", text(valuation_reference))
@@ -191,7 +193,7 @@ impl PausedTasks {
         if matches!(changed, Changed::No(_)) {
             // It lapsed while the service was being asked. Its callback will be late, and must find it.
             self.update(id)
-                .update_expression("SET valuationReference = :reference")
+                .update_expression("SET valuationReference = :reference, updatedAt = :now")
                 .expression_attribute_values(":reference", text(valuation_reference))
                 .send()
                 .await?;
@@ -208,7 +210,7 @@ impl PausedTasks {
     pub(super) async fn claim(&self, id: &PausedTaskId, answer: &Answer) -> Result<Changed, AwsError> {
         self.change(id, &[State::OPEN], |update| {
             update
-                .update_expression("SET #state = :state, queue = :queue, answer = :answer")
+                .update_expression("SET #state = :state, queue = :queue, answer = :answer, updatedAt = :now")
                 .expression_attribute_values(":state", text(State::ANSWERING))
                 .expression_attribute_values(":queue", text(Queue::Answering.key()))
                 .expression_attribute_values(":answer", json(answer))
@@ -231,15 +233,21 @@ impl PausedTasks {
     async fn settle(&self, id: &PausedTaskId, state: &str, from: &[&str]) -> Result<(), AwsError> {
         self.change(id, from, |update| {
             update
-                .update_expression("SET #state = :state REMOVE queue")
+                .update_expression("SET #state = :state, updatedAt = :now REMOVE queue")
                 .expression_attribute_values(":state", text(state))
         })
         .await?;
         Ok(())
     }
 
+    /// An update whose expression sets `updatedAt = :now`, so that read models find the change.
     fn update(&self, id: &PausedTaskId) -> UpdateItemFluentBuilder {
-        self.aws.dynamodb.update_item().table_name(TABLE.name).key("id", text(id.as_str()))
+        self.aws
+            .dynamodb
+            .update_item()
+            .table_name(TABLE.name)
+            .key("id", text(id.as_str()))
+            .expression_attribute_values(":now", time(self.aws.clock.now()))
     }
 
     /// Changes a task that is in one of the states `from`.
@@ -341,10 +349,12 @@ impl State {
     }
 }
 
-fn write(task: &PausedTask, token: &TaskToken, queue: Queue) -> Item {
+fn write(task: &PausedTask, token: &TaskToken, queue: Queue, now: OffsetDateTime) -> Item {
     let mut item = Item::from([
         ("id".into(), text(task.id.as_str())),
         ("token".into(), text(token.reveal())),
+        ("feed".into(), text(FEED)),
+        ("updatedAt".into(), time(now)),
         ("queue".into(), text(queue.key())),
         ("state".into(), text(task.state.key())),
         ("waitingOn".into(), text(waiting_on_key(task.on))),
