@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     applications::Applications,
-    callbacks::{self, Callbacks},
+    callbacks::{self, Callbacks, ReferenceError},
     clock::Clock,
     functions::{self, ExecutionPayload, FunctionFailure},
     paused::{Opened, PausedTask, PausedTaskId, PausedTasks, State, TaskToken},
@@ -94,7 +94,14 @@ impl ValuationRequests {
                 self.ask_or_give_up(&task).await?
             }
         };
-        self.callbacks.reference_known(&reference, &task).await?;
+        match self.callbacks.reference_known(&reference, &task).await {
+            Err(ReferenceError::Reused) => {
+                self.give_up(&task).await?;
+                return Err(FunctionFailure::ValuationServiceRefused(ReferenceError::Reused.to_string()));
+            }
+            Err(ReferenceError::Aws(error)) => return Err(error.into()),
+            Ok(()) => {}
+        }
         self.applications.has_valuation_reference(&task, &reference).await?;
         tracing::info!(application = %task.application_reference, valuation = reference, "valuation requested");
         Ok(json!({ "valuationReference": reference }))
@@ -103,10 +110,15 @@ impl ValuationRequests {
     async fn ask_or_give_up(&self, task: &PausedTask) -> Result<String, FunctionFailure> {
         let asked = self.ask(task).await;
         if asked.is_err() {
-            self.paused.close(&task.id, State::Failed).await?;
-            self.applications.touch(task).await?;
+            self.give_up(task).await?;
         }
         asked
+    }
+
+    async fn give_up(&self, task: &PausedTask) -> Result<(), FunctionFailure> {
+        self.paused.close(&task.id, State::Failed).await?;
+        self.applications.touch(task).await?;
+        Ok(())
     }
 
     async fn ask(&self, task: &PausedTask) -> Result<String, FunctionFailure> {

@@ -19,6 +19,8 @@ pub enum UrlSays<'a> {
 pub enum Verdict {
     /// It answers the request.
     Answer,
+    /// The request was answered with this very callback before.
+    Used,
     /// It came before the service had told its reference.
     Park,
     Unknown,
@@ -33,6 +35,7 @@ impl Verdict {
     pub fn outcome(self) -> Outcome {
         match self {
             Self::Answer => Outcome::Received,
+            Self::Used => Outcome::Accepted,
             Self::Park => Outcome::Parked,
             Self::Unknown => Outcome::Unknown,
             Self::Duplicate => Outcome::Duplicate,
@@ -44,8 +47,10 @@ impl Verdict {
 }
 
 /// Matches by the signed request or, for a valuer who calls back at the bare address, by the reference alone.
-/// `being_requested`: whether some request is waiting to be told its reference.
+/// `callback`: the id that this callback is kept under. `being_requested`: whether some request is waiting to be told its
+/// reference.
 pub fn decide(
+    callback: &str,
     url: UrlSays<'_>,
     by_reference: Option<&PausedTask>,
     response: &ValuationResponse,
@@ -55,25 +60,28 @@ pub fn decide(
         (UrlSays::Forged, _) => Verdict::Refuse,
         (UrlSays::NoSuchRequest, _) => Verdict::Unknown,
         (UrlSays::Request(request), other) => match &request.valuation_reference {
-            Some(reference) if *reference == response.valuation_reference => answers(request, response),
+            Some(reference) if *reference == response.valuation_reference => answers(callback, request, response),
             // Signed for one request, with the reference of another.
             Some(_) if other.is_some() => Verdict::Conflicting,
             Some(_) => Verdict::Unknown,
             None if request.state == State::Requesting => Verdict::Park,
             None => Verdict::Late,
         },
-        (UrlSays::Nothing, Some(request)) => answers(request, response),
+        (UrlSays::Nothing, Some(request)) => answers(callback, request, response),
         (UrlSays::Nothing, None) if being_requested => Verdict::Park,
         (UrlSays::Nothing, None) => Verdict::Unknown,
     }
 }
 
-fn answers(request: &PausedTask, response: &ValuationResponse) -> Verdict {
+fn answers(callback: &str, request: &PausedTask, response: &ValuationResponse) -> Verdict {
     let same = |answer: &Answer| answer.says == response.says();
+    let is_this = |answer: &Answer| answer.callback.as_deref() == Some(callback);
     match &request.state {
         State::Requesting => Verdict::Park,
         // An answer that is being sent may be one that a desk was stopped over: sending it again finishes it.
         State::Open | State::Answering(_) => Verdict::Answer,
+        // Settled again: a desk stopped before it had recorded the outcome.
+        State::Answered(answer) if is_this(answer) => Verdict::Used,
         State::Answered(answer) if same(answer) => Verdict::Duplicate,
         State::Answered(_) => Verdict::Conflicting,
         State::Lapsed | State::TooLate(_) | State::Abandoned | State::Failed => Verdict::Late,
@@ -125,60 +133,81 @@ mod tests {
     #[test]
     fn a_callback_answers_the_request_it_was_signed_for_or_whose_reference_it_names() {
         let open = request("r", Some("ref"), State::Open);
-        assert_eq!(decide(UrlSays::Request(&open), Some(&open), &response("ref", 1), false), Verdict::Answer);
-        assert_eq!(decide(UrlSays::Nothing, Some(&open), &response("ref", 1), false), Verdict::Answer);
+        assert_eq!(decide("other", UrlSays::Request(&open), Some(&open), &response("ref", 1), false), Verdict::Answer);
+        assert_eq!(decide("other", UrlSays::Nothing, Some(&open), &response("ref", 1), false), Verdict::Answer);
     }
 
     #[test]
     fn one_that_comes_before_its_reference_is_parked() {
         let asking = request("r", None, State::Requesting);
-        assert_eq!(decide(UrlSays::Request(&asking), None, &response("ref", 1), false), Verdict::Park);
-        assert_eq!(decide(UrlSays::Nothing, None, &response("ref", 1), true), Verdict::Park);
+        assert_eq!(decide("other", UrlSays::Request(&asking), None, &response("ref", 1), false), Verdict::Park);
+        assert_eq!(decide("other", UrlSays::Nothing, None, &response("ref", 1), true), Verdict::Park);
     }
 
     #[test]
     fn a_reference_that_nobody_knows_is_unknown_even_when_the_url_is_signed() {
         let open = request("r", Some("ref"), State::Open);
-        assert_eq!(decide(UrlSays::Request(&open), None, &response("unknown-ref", 1), false), Verdict::Unknown);
-        assert_eq!(decide(UrlSays::Nothing, None, &response("unknown-ref", 1), false), Verdict::Unknown);
-        assert_eq!(decide(UrlSays::NoSuchRequest, None, &response("ref", 1), false), Verdict::Unknown);
+        assert_eq!(
+            decide("other", UrlSays::Request(&open), None, &response("unknown-ref", 1), false),
+            Verdict::Unknown
+        );
+        assert_eq!(decide("other", UrlSays::Nothing, None, &response("unknown-ref", 1), false), Verdict::Unknown);
+        assert_eq!(decide("other", UrlSays::NoSuchRequest, None, &response("ref", 1), false), Verdict::Unknown);
     }
 
     #[test]
     fn the_same_answer_again_is_a_duplicate_and_another_conflicts() {
         let answered = request("r", Some("ref"), State::Answered(answer(1)));
         for url in [UrlSays::Nothing, UrlSays::Request(&answered)] {
-            assert_eq!(decide(url, Some(&answered), &response("ref", 1), false), Verdict::Duplicate);
-            assert_eq!(decide(url, Some(&answered), &response("ref", 2), false), Verdict::Conflicting);
+            assert_eq!(decide("other", url, Some(&answered), &response("ref", 1), false), Verdict::Duplicate);
+            assert_eq!(decide("other", url, Some(&answered), &response("ref", 2), false), Verdict::Conflicting);
         }
+    }
+
+    #[test]
+    fn a_callback_that_was_used_is_never_taken_for_a_duplicate_of_itself() {
+        let answered = request("r", Some("ref"), State::Answered(answer(1)));
+        for url in [UrlSays::Nothing, UrlSays::Request(&answered)] {
+            assert_eq!(decide("c", url, Some(&answered), &response("ref", 1), false), Verdict::Used);
+        }
+        assert_eq!(Verdict::Used.outcome(), Outcome::Accepted);
     }
 
     #[test]
     fn the_url_of_one_request_with_the_reference_of_another_conflicts() {
         let mine = request("r", Some("ref"), State::Open);
         let other = request("s", Some("ref-2"), State::Open);
-        assert_eq!(decide(UrlSays::Request(&mine), Some(&other), &response("ref-2", 1), false), Verdict::Conflicting);
+        assert_eq!(
+            decide("other", UrlSays::Request(&mine), Some(&other), &response("ref-2", 1), false),
+            Verdict::Conflicting
+        );
     }
 
     #[test]
     fn an_answer_that_was_cut_off_is_sent_again() {
         let cut_off = request("r", Some("ref"), State::Answering(answer(1)));
-        assert_eq!(decide(UrlSays::Request(&cut_off), Some(&cut_off), &response("ref", 1), false), Verdict::Answer);
+        assert_eq!(
+            decide("other", UrlSays::Request(&cut_off), Some(&cut_off), &response("ref", 1), false),
+            Verdict::Answer
+        );
     }
 
     #[test]
     fn after_the_deadline_it_is_late() {
         for state in [State::Lapsed, State::TooLate(answer(1)), State::Abandoned, State::Failed] {
             let over = request("r", Some("ref"), state.clone());
-            assert_eq!(decide(UrlSays::Request(&over), Some(&over), &response("ref", 1), false), Verdict::Late);
+            assert_eq!(
+                decide("other", UrlSays::Request(&over), Some(&over), &response("ref", 1), false),
+                Verdict::Late
+            );
             let never_told = request("r", None, state);
-            assert_eq!(decide(UrlSays::Request(&never_told), None, &response("ref", 1), false), Verdict::Late);
+            assert_eq!(decide("other", UrlSays::Request(&never_told), None, &response("ref", 1), false), Verdict::Late);
         }
     }
 
     #[test]
     fn a_forged_url_is_refused_whatever_it_says() {
         let open = request("r", Some("ref"), State::Open);
-        assert_eq!(decide(UrlSays::Forged, Some(&open), &response("ref", 1), false), Verdict::Refuse);
+        assert_eq!(decide("other", UrlSays::Forged, Some(&open), &response("ref", 1), false), Verdict::Refuse);
     }
 }

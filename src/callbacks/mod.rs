@@ -22,7 +22,7 @@ use crate::{
 pub use endpoint::router;
 pub use matching::{UrlSays, Verdict};
 pub use outcome::Outcome;
-pub use references::TABLE as REFERENCES;
+pub use references::{ReferenceError, TABLE as REFERENCES};
 pub use response::{Malformed, Valuation, ValuationResponse, is_reference, pounds};
 
 pub const TABLE: Table = Table {
@@ -104,8 +104,9 @@ impl Callbacks {
         if let Some(task) = task {
             if callback.outcome == Outcome::Accepted {
                 self.applications.goes_on(&task).await;
-            } else {
-                self.applications.touch(&task).await?;
+            } else if let Err(error) = self.applications.touch(&task).await {
+                // The outcome is stored. Open pages learn of it later.
+                tracing::warn!(callback = callback.id, %error, "cannot tell open pages of a callback");
             }
         }
         Ok(callback)
@@ -167,12 +168,16 @@ impl Callbacks {
         };
         let being_requested =
             url == UrlSays::Nothing && by_reference.is_none() && self.paused.any_being_requested().await?;
-        let verdict = matching::decide(url, by_reference.as_ref(), response, being_requested);
+        let verdict = matching::decide(&callback.id, url, by_reference.as_ref(), response, being_requested);
         Ok((verdict, signed.or(by_reference)))
     }
 
     /// The valuation service has told its reference of a request. Callbacks that came before are settled now.
-    pub async fn reference_known(&self, valuation_reference: &str, task: &PausedTask) -> Result<(), AwsError> {
+    ///
+    /// # Errors
+    /// [`ReferenceError::Reused`] when the service gave another request the same reference before: a callback that names
+    /// it could then be about either.
+    pub async fn reference_known(&self, valuation_reference: &str, task: &PausedTask) -> Result<(), ReferenceError> {
         self.keep_reference(valuation_reference, &task.id).await?;
         self.paused.requested(&task.id, valuation_reference).await?;
         for id in self.parked(valuation_reference).await? {

@@ -28,6 +28,15 @@ const ROOM: &str = "(attribute_not_exists(parked) OR size(parked) < :most)";
 /// How long a callback may wait for its reference to be told: 30 days, in seconds. (The callback itself is kept.)
 const PATIENCE: i64 = 30 * 24 * 3600;
 
+/// Why a reference cannot be given to a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceError {
+    #[error("the valuation service answered with a valuationReference that belongs to another request")]
+    Reused,
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
 impl Callbacks {
     pub(super) async fn request_of(&self, reference: &str) -> Result<Option<PausedTaskId>, AwsError> {
         Ok(self.entry(reference).await?.text("requestId").map(PausedTaskId::from_key))
@@ -44,17 +53,24 @@ impl Callbacks {
         Ok(answer.consistent_read(true).send().await?.item.unwrap_or_default())
     }
 
-    pub(super) async fn keep_reference(&self, reference: &str, request: &PausedTaskId) -> Result<(), AwsError> {
-        self.aws
+    /// Gives a reference to one request, for ever.
+    pub(super) async fn keep_reference(&self, reference: &str, request: &PausedTaskId) -> Result<(), ReferenceError> {
+        let kept = self
+            .aws
             .dynamodb
             .update_item()
             .table_name(TABLE.name)
             .key(TABLE.key, text(reference))
             .update_expression("SET requestId = :request REMOVE expiresAt")
+            .condition_expression("attribute_not_exists(requestId) OR requestId = :request")
             .expression_attribute_values(":request", text(request.as_str()))
             .send()
-            .await?;
-        Ok(())
+            .await
+            .map_err(AwsError::from);
+        match kept {
+            Err(error) if error.is_condition() => Err(ReferenceError::Reused),
+            other => Ok(other.map(drop)?),
+        }
     }
 
     pub(super) async fn park(&self, reference: &str, callback: &str) -> Result<(), AwsError> {

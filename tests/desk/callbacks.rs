@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Desk, Setup, Valuer, kinds, seed};
+use crate::support::{Browser, Desk, SAME_REFERENCE, Setup, Valuer, kinds, seed};
 
 async fn desk_and_valuer(setup: Setup) -> (Desk, Valuer) {
     let valuer = Valuer::open().await;
@@ -206,4 +206,22 @@ async fn of_many_callbacks_at_once_one_is_used() {
     assert_eq!(outcomes.iter().filter(|outcome| *outcome == "conflicting").count(), 9, "{outcomes:?}");
     let events = desk.history(submitted["executionArn"].as_str().unwrap()).await;
     assert_eq!(kinds(&events).iter().filter(|kind| **kind == "ExecutionSucceeded").count(), 1);
+}
+
+#[tokio::test]
+async fn a_reference_that_the_valuer_gives_out_twice_is_refused_for_the_second_request() {
+    let (desk, valuer) = desk_and_valuer(Setup::new()).await;
+    desk.submit(&seed("first", "999")).await;
+    let first = valuer.known_to(&desk, "999").await;
+    let second = desk.submit(&seed("second", SAME_REFERENCE)).await;
+    desk.until("second", "Waiting for manual valuation").await;
+    let events = desk.history(second["executionArn"].as_str().unwrap()).await;
+    let failed = events.iter().find_map(|event| event.task_failed_event_details.as_ref()).expect("a task that failed");
+    assert_eq!(failed.error.as_deref(), Some("ValuationServiceRefused"));
+    let cause = failed.cause.as_deref().unwrap_or_default();
+    assert!(cause.contains("a valuationReference that belongs to another request"), "{cause}");
+
+    assert_eq!(first.answer(&desk, 250_000).await.status, 200);
+    assert_eq!(desk.until("first", "Valued").await["valuation"]["propertyValue"], 250_000);
+    assert_eq!(desk.application("second").await["status"], "Waiting for manual valuation");
 }

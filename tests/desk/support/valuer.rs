@@ -71,6 +71,9 @@ impl Valuer {
 /// The name of a property whose request is taken but never answered.
 pub const SILENT: &str = "Silent";
 
+/// The name of a property whose request gets the reference that the request before it got.
+pub const SAME_REFERENCE: &str = "Same reference";
+
 async fn take(State(requests): State<Requests>, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
     let is_silent = body["property"]["nameOrNumber"] == SILENT;
     let reference = keep(&requests, body);
@@ -82,8 +85,9 @@ async fn take(State(requests): State<Requests>, Json(body): Json<Value>) -> (Sta
 
 fn keep(requests: &Requests, body: Value) -> String {
     let mut requests = requests.lock().unwrap();
-    // Of one length, so that none is found where another is searched for.
-    let reference = format!("V-{:04}", requests.len() + 1);
+    // All of one length, so that searching for one finds no other.
+    let is_repeated = body["property"]["nameOrNumber"] == SAME_REFERENCE;
+    let reference = format!("V-{:04}", requests.len() + usize::from(!is_repeated));
     requests.push(Request { body, reference: reference.clone() });
     reference
 }
