@@ -1,4 +1,81 @@
-//! The browser's half of the loan desk: wakes the islands of the page it is loaded into.
+//! The loan desk.
+//!
+//! With the feature `ssr` this is the server: everything it keeps it keeps in AWS, and on a laptop AWS is inside it (see
+//! [`aws`]). The binary is a thin shell around it, so that tests can open a desk inside their own process. With the
+//! feature `hydrate` it is what the browser loads: it wakes the islands of the page, and contains none of the server.
+
+#[cfg(feature = "ssr")]
+mod api;
+#[cfg(feature = "ssr")]
+mod applications;
+#[cfg(feature = "ssr")]
+pub mod aws;
+#[cfg(feature = "ssr")]
+mod callbacks;
+#[cfg(feature = "ssr")]
+pub mod clock;
+#[cfg(feature = "ssr")]
+pub mod config;
+#[cfg(feature = "ssr")]
+mod definitions;
+#[cfg(feature = "ssr")]
+mod deploy;
+#[cfg(feature = "ssr")]
+mod desk;
+#[cfg(feature = "ssr")]
+mod export;
+#[cfg(feature = "ssr")]
+mod figures;
+#[cfg(feature = "ssr")]
+mod functions;
+#[cfg(feature = "ssr")]
+mod health;
+#[cfg(feature = "ssr")]
+mod integrations;
+#[cfg(feature = "ssr")]
+mod item;
+#[cfg(feature = "ssr")]
+mod live;
+#[cfg(feature = "ssr")]
+pub mod logging;
+#[cfg(feature = "ssr")]
+mod mock_valuer;
+#[cfg(feature = "ssr")]
+mod paused;
+#[cfg(feature = "ssr")]
+mod problem;
+#[cfg(feature = "ssr")]
+mod random;
+#[cfg(feature = "ssr")]
+mod reconcile;
+#[cfg(feature = "ssr")]
+mod security;
+#[cfg(feature = "ssr")]
+pub mod server;
+#[cfg(feature = "ssr")]
+mod sessions;
+#[cfg(feature = "ssr")]
+mod settings;
+#[cfg(feature = "ssr")]
+mod signing;
+#[cfg(feature = "ssr")]
+mod story;
+#[cfg(feature = "ssr")]
+mod supervision;
+#[cfg(feature = "ssr")]
+mod tables;
+#[cfg(feature = "ssr")]
+mod timestamp;
+#[cfg(feature = "ssr")]
+mod unanswered;
+#[cfg(feature = "ssr")]
+mod valuation_request;
+#[cfg(feature = "ssr")]
+mod web;
+#[cfg(feature = "ssr")]
+mod work_items;
+#[cfg(feature = "ssr")]
+mod workflow;
 
 // The islands are reached by name from the page, never from here: without this they would be stripped.
 use app as _;
