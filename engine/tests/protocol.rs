@@ -455,3 +455,22 @@ async fn a_test_tells_how_the_data_goes_through_a_state() {
     assert_eq!(tested["output"], r#"{"error":{"Error":"E","Cause":"C"}}"#);
     assert_eq!(tested["inspectionData"]["errorDetails"], json!({"catchIndex": 0}));
 }
+
+#[tokio::test]
+async fn an_update_whose_version_is_refused_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path(), ManualClock::new()).await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let publish = |number: usize| {
+        let role = format!("{ROLE}-{number}");
+        json!({"stateMachineArn": machine, "roleArn": role, "publish": true})
+    };
+    // A state machine can have 1,000 versions.
+    for number in 0..1_000 {
+        desk.ask("UpdateStateMachine", publish(number)).await;
+    }
+    let before = desk.ask("DescribeStateMachine", json!({"stateMachineArn": machine})).await;
+    let (code, _) = desk.refusal("UpdateStateMachine", publish(1_000)).await;
+    assert_eq!(code, "ServiceQuotaExceededException");
+    assert_eq!(desk.ask("DescribeStateMachine", json!({"stateMachineArn": machine})).await, before);
+}

@@ -112,8 +112,8 @@ impl Store {
 
     /// Runs a change in a transaction that is on disk before this returns.
     ///
-    /// The change may be run more than once, each time on a transaction that has nothing of the time before. It
-    /// refuses before it writes: what a refused change has written stays.
+    /// What a change has written is undone when it refuses or fails. The change may be run more than once; each time the
+    /// database holds nothing of the run before.
     pub async fn write<T: Send + 'static>(
         &self,
         change: impl Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send + 'static,
@@ -161,22 +161,63 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, mpsc};
+    use std::{
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicU64, Ordering},
+            mpsc,
+        },
+        time::Duration,
+    };
 
     use rusqlite::Connection;
+    use time::OffsetDateTime;
 
     use super::*;
-    use crate::SystemClock;
+    use crate::{Clock, SystemClock};
 
-    struct Nobody;
+    /// Notes the effects of each commit.
+    #[derive(Default)]
+    struct Commits(Mutex<Vec<Effects>>);
 
-    impl AfterCommit for Nobody {
-        fn perform(&self, _: Effects) {}
+    impl AfterCommit for Commits {
+        fn perform(&self, effects: Effects) {
+            self.0.lock().unwrap().push(effects);
+        }
+    }
+
+    /// A clock that stands still until a test moves it.
+    #[derive(Default)]
+    struct StoppedClock(AtomicU64);
+
+    impl StoppedClock {
+        fn advance(&self, by: Duration) {
+            self.0.fetch_add(u64::try_from(by.as_nanos()).unwrap(), Ordering::Relaxed);
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl Clock for StoppedClock {
+        fn now(&self) -> OffsetDateTime {
+            OffsetDateTime::UNIX_EPOCH
+        }
+
+        async fn sleep_until(&self, _: OffsetDateTime) {
+            std::future::pending().await
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_nanos(self.0.load(Ordering::Relaxed))
+        }
     }
 
     fn open(folder: &tempfile::TempDir) -> Arc<Store> {
+        open_with(folder, Arc::new(SystemClock), Arc::default())
+    }
+
+    fn open_with(folder: &tempfile::TempDir, clock: Arc<dyn Clock>, commits: Arc<Commits>) -> Arc<Store> {
         let options = Options::new("000000000000", "eu-west-2");
-        Arc::new(Store::open(&folder.path().join("db"), options, Arc::new(SystemClock), Arc::new(Nobody)).unwrap())
+        Arc::new(Store::open(&folder.path().join("db"), options, clock, commits).unwrap())
     }
 
     fn tag(connection: &Connection, key: &str) -> rusqlite::Result<()> {
@@ -188,7 +229,16 @@ mod tests {
         all.into_iter().map(|(key, _)| key).collect()
     }
 
-    type Change = fn(&mut Transaction<'_>) -> Result<(), Stop>;
+    type Change = Box<dyn Fn(&mut Transaction<'_>) -> Result<(), Stop> + Send>;
+
+    fn change(change: impl Fn(&mut Transaction<'_>) -> Result<(), Stop> + Send + 'static) -> Change {
+        Box::new(change)
+    }
+
+    /// A change that writes a tag.
+    fn writes(key: &'static str) -> Change {
+        change(move |transaction| Ok(tag(transaction.connection, key)?))
+    }
 
     /// Runs the changes in one batch: they gather while the writer is held up.
     async fn together(store: &Arc<Store>, changes: Vec<Change>) -> Vec<Result<(), Fault>> {
@@ -232,12 +282,12 @@ mod tests {
         let answers = together(
             &store,
             vec![
-                |transaction| Ok(tag(transaction.connection, "before")?),
-                |transaction| {
+                writes("before"),
+                change(|transaction| {
                     tag(transaction.connection, "half done")?;
                     panic!("a test's panic")
-                },
-                |transaction| Ok(tag(transaction.connection, "after")?),
+                }),
+                writes("after"),
             ],
         )
         .await;
@@ -249,13 +299,94 @@ mod tests {
     async fn a_refusal_is_told_and_spoils_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder);
-        let answers = together(
-            &store,
-            vec![|_| Err(Fault::TaskTimedOut.into()), |transaction| Ok(tag(transaction.connection, "a")?)],
-        )
-        .await;
+        let answers = together(&store, vec![change(|_| Err(Fault::TaskTimedOut.into())), writes("a")]).await;
         assert_eq!(answers, [Err(Fault::TaskTimedOut), Ok(())]);
         assert_eq!(keys(&store).await, ["a"]);
+    }
+
+    #[tokio::test]
+    async fn a_refused_change_leaves_neither_rows_nor_effects() {
+        let folder = tempfile::tempdir().unwrap();
+        let commits = Arc::new(Commits::default());
+        let store = open_with(&folder, Arc::new(SystemClock), commits.clone());
+        let answers = together(
+            &store,
+            vec![
+                change(|transaction| {
+                    transaction.effects.offers.push("kept".into());
+                    Ok(tag(transaction.connection, "kept")?)
+                }),
+                change(|transaction| {
+                    tag(transaction.connection, "undone")?;
+                    transaction.effects.offers.push("undone".into());
+                    transaction.effects.deleting = true;
+                    Err(Fault::TaskTimedOut.into())
+                }),
+            ],
+        )
+        .await;
+        assert_eq!(answers, [Ok(()), Err(Fault::TaskTimedOut)]);
+        assert_eq!(keys(&store).await, ["kept"]);
+        let commits = commits.0.lock().unwrap();
+        let offers: Vec<_> = commits.iter().flat_map(|effects| effects.offers.clone()).collect();
+        assert_eq!(offers, ["kept"]);
+        assert!(!commits.iter().any(|effects| effects.deleting));
+    }
+
+    #[tokio::test]
+    async fn a_failing_change_does_not_run_the_others_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let runs = Arc::new(AtomicU64::new(0));
+        let counted = |key: &'static str| {
+            let runs = runs.clone();
+            change(move |transaction| {
+                runs.fetch_add(1, Ordering::Relaxed);
+                Ok(tag(transaction.connection, key)?)
+            })
+        };
+        let failing =
+            change(|transaction| Ok(transaction.connection.execute_batch("INSERT INTO missing VALUES (1)")?));
+        let panicking = change(|_| panic!("a test's panic"));
+        let answers = together(&store, vec![counted("a"), failing, counted("b"), panicking, counted("c")]).await;
+        let internal = || Err(StorageError::Internal.into());
+        assert_eq!(answers, [Ok(()), internal(), Ok(()), internal(), Ok(())]);
+        assert_eq!(keys(&store).await, ["a", "b", "c"]);
+        assert_eq!(runs.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_loses_the_whole_transaction_does_not_fail_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let losing = change(|transaction| {
+            // What SQLite does by itself after some failures of the disk.
+            transaction.connection.execute_batch("ROLLBACK")?;
+            Err(Stop::Broken(rusqlite::Error::InvalidQuery))
+        });
+        let answers = together(&store, vec![writes("a"), losing, writes("b")]).await;
+        assert_eq!(answers, [Ok(()), Err(StorageError::Internal.into()), Ok(())]);
+        assert_eq!(keys(&store).await, ["a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_commits_when_20_ms_have_passed_since_its_first_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, commits) = (Arc::new(StoppedClock::default()), Arc::new(Commits::default()));
+        let store = open_with(&folder, clock.clone(), commits.clone());
+        let takes = |key: &'static str, milliseconds| {
+            let clock = clock.clone();
+            change(move |transaction| {
+                clock.advance(Duration::from_millis(milliseconds));
+                transaction.effects.offers.push(key.into());
+                Ok(tag(transaction.connection, key)?)
+            })
+        };
+        let changes = vec![takes("a", 12), takes("b", 12), takes("c", 1), takes("d", 1)];
+        assert_eq!(together(&store, changes).await, [Ok(()), Ok(()), Ok(()), Ok(())]);
+        let commits = commits.0.lock().unwrap();
+        let committed: Vec<_> = commits.iter().map(|effects| effects.offers.concat()).collect();
+        assert_eq!(committed, ["ab", "cd"]);
     }
 
     #[tokio::test]

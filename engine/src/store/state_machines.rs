@@ -163,6 +163,8 @@ pub(crate) struct Revisions {
     /// With the turn when it was last used.
     known: HashMap<i64, (u64, Arc<Runnable>)>,
     turn: u64,
+    /// Those that the change which runs now has read. If it is undone, its revisions may never have been.
+    read_by_change: Vec<i64>,
 }
 
 /// Parsed definitions in memory at most.
@@ -192,7 +194,20 @@ impl Revisions {
             self.known.remove(&oldest);
         }
         self.known.insert(id, (self.turn, runnable.clone()));
+        self.read_by_change.push(id);
         Ok(runnable)
+    }
+
+    /// A change begins.
+    pub(super) fn begin(&mut self) {
+        self.read_by_change.clear();
+    }
+
+    /// The change was undone. A revision that it has created is gone, and the next one gets its number.
+    pub(super) fn roll_back(&mut self) {
+        for id in self.read_by_change.drain(..) {
+            self.known.remove(&id);
+        }
     }
 
     /// The state machine of that name is gone; its number may come again.

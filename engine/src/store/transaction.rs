@@ -83,6 +83,19 @@ pub(crate) struct Effects {
     pub map_runs: bool,
 }
 
+impl Effects {
+    /// Adds what another change of the same transaction leads to.
+    pub(super) fn add(&mut self, other: Self) {
+        let Self { calls, earliest_timer, offers, ended, deleting, map_runs } = other;
+        self.calls.extend(calls);
+        self.earliest_timer = self.earliest_timer.into_iter().chain(earliest_timer).min();
+        self.offers.extend(offers);
+        self.ended.extend(ended);
+        self.deleting |= deleting;
+        self.map_runs |= map_runs;
+    }
+}
+
 /// How an EXPRESS execution ended: its rows are gone.
 #[derive(Debug, Clone)]
 pub(crate) struct Ended {

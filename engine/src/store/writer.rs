@@ -1,14 +1,15 @@
-//! The one writer: takes every change that waits, commits them together, then answers them.
+//! The one writer: runs the changes that wait, commits them together, then answers them.
 //!
-//! A commit costs one wait for the disk however much it carries, so while one is under way the next batch gathers.
-//! Nothing is answered before it is on disk. A change that breaks (the database fails, or it panics) takes the batch
-//! back; then each is run in a transaction of its own, so that it spoils no other.
+//! A commit costs one wait for the disk however much it carries, so the next batch gathers while one is under way.
+//! Nothing is answered before it is on disk. Each change runs in a savepoint of its own: a change that is refused,
+//! fails or panics leaves nothing behind and does not affect the others of its batch.
 
 use std::{
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -20,69 +21,87 @@ use super::{
 };
 use crate::protocol::Fault;
 
-/// Changes in one commit at most: bounds how long the first waits for the last.
+/// Changes in one commit at most.
 const BATCH: usize = 256;
-/// Changes that may wait; whoever comes then waits to get in line.
-const LINE: usize = 4096;
+/// A batch takes no further change once this much time has passed since its first one began, so no change waits much
+/// longer than this for its commit.
+const BATCH_TIME: Duration = Duration::from_millis(20);
+/// Changes that may wait in the queue; further callers wait until there is room.
+const QUEUE: usize = 4096;
 
 pub(super) struct Writer {
-    line: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A change and whoever waits for its answer.
+/// A change and the caller who waits for its answer.
 trait Job: Send {
     /// Whether there is any use in running it.
-    fn wanted(&self) -> bool;
-    /// Runs the change on an open transaction.
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()>;
-    /// Answers: with what the change gave, or with the reason why it is not on disk.
+    fn is_wanted(&self) -> bool;
+    /// Runs the change in the open transaction.
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran;
+    /// Answers: with the result of the change, or with the reason why it is not on disk.
     fn settle(self: Box<Self>, committed: Result<(), StorageError>);
+}
+
+/// How a change ended.
+enum Ran {
+    /// What it wrote is to be committed.
+    Done,
+    /// It refused. What it wrote is to be undone.
+    Refused,
+    /// The database failed. What it wrote is to be undone.
+    Failed(rusqlite::Error),
 }
 
 struct Change<T, F> {
     change: F,
-    given: Option<Result<T, Fault>>,
+    result: Option<Result<T, Fault>>,
     answer: oneshot::Sender<Result<T, Fault>>,
     only_if_awaited: bool,
 }
 
 impl<T: Send, F: Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send> Job for Change<T, F> {
-    fn wanted(&self) -> bool {
+    fn is_wanted(&self) -> bool {
         !(self.only_if_awaited && self.answer.is_closed())
     }
 
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()> {
-        self.given = Some(match (self.change)(transaction) {
-            Ok(given) => Ok(given),
-            Err(Stop::Refused(fault)) => Err(fault),
-            Err(Stop::Broken(error)) => return Err(error),
-        });
-        Ok(())
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran {
+        match (self.change)(transaction) {
+            Ok(result) => {
+                self.result = Some(Ok(result));
+                Ran::Done
+            }
+            Err(Stop::Refused(fault)) => {
+                self.result = Some(Err(fault));
+                Ran::Refused
+            }
+            Err(Stop::Broken(error)) => Ran::Failed(error),
+        }
     }
 
     fn settle(self: Box<Self>, committed: Result<(), StorageError>) {
-        let answer = match (committed, self.given) {
-            (Ok(()), Some(given)) => given,
+        let answer = match (committed, self.result) {
+            (Ok(()), Some(result)) => result,
             (Ok(()), None) => Err(StorageError::Internal.into()),
             (Err(error), _) => Err(error.into()),
         };
-        // Whoever asked may have gone; what was done stays done.
+        // The caller may have gone; the change stays done.
         let _ = self.answer.send(answer);
     }
 }
 
 impl Writer {
     pub fn start(connection: Connection, lock: File, world: World, after_commit: Arc<dyn AfterCommit>) -> Self {
-        let (line, jobs) = mpsc::channel(LINE);
+        let (queue, jobs) = mpsc::channel(QUEUE);
         let work = move || {
-            Scribe { connection, world, memory: Memory::default(), after_commit }.work(jobs);
+            WriterLoop { connection, world, memory: Memory::default(), after_commit }.work(jobs);
             drop(lock);
         };
         let thread = std::thread::Builder::new().name("step-functions-writer".into()).spawn(work);
-        // Without a thread there is no engine; the operating system is out of them.
+        // The engine cannot run without this thread; the operating system has none left.
         let thread = thread.expect("the system must be able to start a thread");
-        Self { line: Mutex::new(Some(line)), thread: Mutex::new(Some(thread)) }
+        Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) }
     }
 
     pub async fn write<T: Send + 'static>(
@@ -90,17 +109,17 @@ impl Writer {
         change: impl Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send + 'static,
         only_if_awaited: bool,
     ) -> Result<T, Fault> {
-        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StorageError::Closed)?;
-        let (answer, given) = oneshot::channel();
-        let job = Box::new(Change { change, given: None, answer, only_if_awaited });
-        line.send(job).await.map_err(|_| StorageError::Closed)?;
-        drop(line);
-        given.await.map_err(|_| StorageError::Closed)?
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StorageError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(Change { change, result: None, answer, only_if_awaited });
+        queue.send(job).await.map_err(|_| StorageError::Closed)?;
+        drop(queue);
+        answered.await.map_err(|_| StorageError::Closed)?
     }
 
-    /// Lets what waits commit and closes the database; takes at most a few commits' time.
+    /// Lets the waiting changes commit and closes the database. This takes at most a few commits' time.
     pub fn close(&self) {
-        drop(self.line.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()
@@ -117,27 +136,45 @@ impl Drop for Writer {
 }
 
 /// What lives on the writer's thread.
-struct Scribe {
+struct WriterLoop {
     connection: Connection,
     world: World,
     memory: Memory,
     after_commit: Arc<dyn AfterCommit>,
 }
 
-impl Scribe {
+/// Changes that have run in the open transaction.
+#[derive(Default)]
+struct Batch {
+    jobs: Vec<Box<dyn Job>>,
+    effects: Effects,
+}
+
+/// Why the open transaction was undone as a whole, and the changes that it had carried.
+struct Lost {
+    jobs: Vec<Box<dyn Job>>,
+    why: StorageError,
+    /// SQLite undid the transaction because one change failed. The others may succeed without it.
+    by_one_change: bool,
+}
+
+impl WriterLoop {
     fn work(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         while let Some(first) = jobs.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH
-                && let Ok(job) = jobs.try_recv()
-            {
-                batch.push(job);
-            }
-            batch.retain(|job| job.wanted());
-            match self.commit(&mut batch) {
-                Ok(effects) => self.settle(batch, effects),
-                Err(_) if batch.len() > 1 => batch.into_iter().for_each(|job| self.commit_alone(job)),
-                Err(error) => batch.into_iter().for_each(|job| job.settle(Err(error.clone()))),
+            let begun = self.world.clock.monotonic();
+            let clock = self.world.clock.clone();
+            let mut taken = 1;
+            let waiting = std::iter::from_fn(|| {
+                let is_open = taken < BATCH && clock.monotonic().saturating_sub(begun) < BATCH_TIME;
+                taken += 1;
+                is_open.then(|| jobs.try_recv().ok()).flatten()
+            });
+            let lost = match self.commit(std::iter::once(first).chain(waiting)) {
+                Err(lost) if lost.by_one_change => self.commit(lost.jobs.into_iter()).err(),
+                done => done.err(),
+            };
+            if let Some(Lost { jobs, why, .. }) = lost {
+                jobs.into_iter().for_each(|job| job.settle(Err(why.clone())));
             }
         }
         if let Err((_, error)) = self.connection.close() {
@@ -145,45 +182,73 @@ impl Scribe {
         }
     }
 
-    fn commit_alone(&mut self, job: Box<dyn Job>) {
-        let mut alone = vec![job];
-        match self.commit(&mut alone) {
-            Ok(effects) => self.settle(alone, effects),
-            Err(error) => alone.into_iter().for_each(|job| job.settle(Err(error.clone()))),
+    /// Runs the changes in one transaction, commits it and answers them.
+    fn commit(&mut self, jobs: impl Iterator<Item = Box<dyn Job>>) -> Result<(), Lost> {
+        let mut batch = Batch::default();
+        // The first statement that writes takes the lock: a batch of refusals costs no commit.
+        if let Err(error) = self.execute("BEGIN") {
+            let why = StorageError::report(&error);
+            return Err(Lost { jobs: jobs.collect(), why, by_one_change: false });
         }
-    }
-
-    fn settle(&self, batch: Vec<Box<dyn Job>>, effects: Effects) {
-        self.after_commit.perform(effects);
-        batch.into_iter().for_each(|job| job.settle(Ok(())));
-    }
-
-    /// Runs the changes and commits them; on any failure none of them has happened.
-    fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Effects, StorageError> {
-        // The first statement that writes takes the lock; a batch that only refuses costs no commit.
-        self.connection.execute_batch("BEGIN").map_err(|error| StorageError::report(&error))?;
-        let run = AssertUnwindSafe(|| {
-            let mut transaction = Transaction::new(&self.connection, &self.world, &mut self.memory);
-            for job in batch.iter_mut() {
-                job.run(&mut transaction)?;
+        let mut jobs = jobs.filter(|job| job.is_wanted());
+        for mut job in jobs.by_ref() {
+            match self.run(&mut *job, &mut batch.effects) {
+                Ok(()) => batch.jobs.push(job),
+                Err(why) => {
+                    job.settle(Err(why.clone()));
+                    if self.connection.is_autocommit() {
+                        self.memory.forget();
+                        batch.jobs.extend(jobs);
+                        return Err(Lost { jobs: batch.jobs, why, by_one_change: true });
+                    }
+                }
             }
-            Ok(transaction.into_effects())
-        });
-        let effects = match catch_unwind(run) {
-            Ok(Ok(effects)) => effects,
-            Ok(Err(error)) => return Err(self.roll_back(StorageError::report(&error))),
-            // The panic hook has logged it.
-            Err(_) => return Err(self.roll_back(StorageError::Internal)),
-        };
-        match self.connection.execute_batch("COMMIT") {
-            Ok(()) => Ok(effects),
-            Err(error) => Err(self.roll_back(StorageError::report(&error))),
         }
+        if let Err(error) = self.execute("COMMIT") {
+            let why = self.roll_back(StorageError::report(&error));
+            return Err(Lost { jobs: batch.jobs, why, by_one_change: false });
+        }
+        self.after_commit.perform(batch.effects);
+        batch.jobs.into_iter().for_each(|job| job.settle(Ok(())));
+        Ok(())
+    }
+
+    /// Runs one change in a savepoint and adds its effects to those of the batch. A change that is not done leaves
+    /// neither rows nor effects.
+    fn run(&mut self, job: &mut dyn Job, effects: &mut Effects) -> Result<(), StorageError> {
+        self.execute("SAVEPOINT change").map_err(|error| StorageError::report(&error))?;
+        self.memory.revisions.begin();
+        let change = AssertUnwindSafe(|| {
+            let mut transaction = Transaction::new(&self.connection, &self.world, &mut self.memory);
+            (job.run(&mut transaction), transaction.into_effects())
+        });
+        let failure = match catch_unwind(change) {
+            Ok((Ran::Done, its)) => {
+                self.execute("RELEASE change").map_err(|error| StorageError::report(&error))?;
+                effects.add(its);
+                return Ok(());
+            }
+            Ok((Ran::Refused, _)) => None,
+            Ok((Ran::Failed(error), _)) => Some(StorageError::report(&error)),
+            // The panic hook has logged it.
+            Err(_) => Some(StorageError::Internal),
+        };
+        self.memory.revisions.roll_back();
+        // After some errors SQLite has already undone the whole transaction.
+        if !self.connection.is_autocommit() {
+            let undone = self.execute("ROLLBACK TO change").and_then(|()| self.execute("RELEASE change"));
+            undone.map_err(|error| self.roll_back(StorageError::report(&error)))?;
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn execute(&self, statement: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(statement)?.execute([]).map(drop)
     }
 
     fn roll_back(&mut self, why: StorageError) -> StorageError {
         self.memory.forget();
-        // SQLite has rolled back by itself after some errors.
+        // After some errors SQLite has already undone the whole transaction.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
