@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use app::{
-    desk::{ApplicationPage, ApplicationQuery, ApplicationRow, Desk, DeskError, Sort, WaitingOn},
-    domain::{ApplicationStatus, Money},
+    desk::{Actor, ApplicationPage, ApplicationQuery, ApplicationRow, Desk, DeskError, Sort},
+    domain::{ApplicationStatus, Money, WaitingOn},
 };
 use axum::{
     Router,
     body::Body,
     extract::{Query, State},
-    http::header,
+    http::{header, request::Parts},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -61,17 +61,22 @@ pub fn router(desk: Arc<dyn Desk>, clock: Clock) -> Router {
 }
 
 /// Newest first: that order goes on page by page, however many there are, and a spreadsheet has others.
-async fn export(State((desk, clock)): State<(Arc<dyn Desk>, Clock)>, Query(filter): Query<Filter>) -> Response {
+async fn export(
+    State((desk, clock)): State<(Arc<dyn Desk>, Clock)>,
+    Query(filter): Query<Filter>,
+    request: Parts,
+) -> Response {
+    let by = app::actor(&request).await;
     let query = ApplicationQuery::from(filter);
     // The first page comes before the answer begins, which can still say then that the data is out of reach.
-    let Ok(first) = desk.applications(&query).await else { return Problem::unavailable().into_response() };
+    let Ok(first) = desk.applications(&by, &query).await else { return Problem::unavailable().into_response() };
     let head = format!("{BYTE_ORDER_MARK}{}", record(HEAD.map(str::to_owned)));
     let rows = stream::try_unfold(Some((head, first)), move |at| {
-        let (desk, query) = (desk.clone(), query.clone());
+        let (desk, by, query) = (desk.clone(), by.clone(), query.clone());
         async move {
             let Some((before, page)) = at else { return Ok::<_, DeskError>(None) };
             let text = page.rows.iter().fold(before, |text, row| text + &record(fields(row)));
-            let next = next(desk.as_ref(), query, page).await?;
+            let next = next(desk.as_ref(), &by, query, page).await?;
             Ok(Some((text, next.map(|page| (String::new(), page)))))
         }
     });
@@ -86,11 +91,12 @@ async fn export(State((desk, clock)): State<(Arc<dyn Desk>, Clock)>, Query(filte
 
 async fn next(
     desk: &dyn Desk,
+    by: &Actor,
     query: ApplicationQuery,
     page: ApplicationPage,
 ) -> Result<Option<ApplicationPage>, DeskError> {
     match page.next {
-        Some(after) => desk.applications(&ApplicationQuery { after: Some(after), ..query }).await.map(Some),
+        Some(after) => desk.applications(by, &ApplicationQuery { after: Some(after), ..query }).await.map(Some),
         None => Ok(None),
     }
 }

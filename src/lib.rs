@@ -41,6 +41,8 @@ pub mod logging;
 #[cfg(feature = "ssr")]
 mod mock_valuer;
 #[cfg(feature = "ssr")]
+pub mod opening;
+#[cfg(feature = "ssr")]
 mod paused;
 #[cfg(feature = "ssr")]
 mod problem;
@@ -49,9 +51,13 @@ mod random;
 #[cfg(feature = "ssr")]
 mod reconcile;
 #[cfg(feature = "ssr")]
+mod routes;
+#[cfg(feature = "ssr")]
 mod security;
 #[cfg(feature = "ssr")]
 pub mod server;
+#[cfg(feature = "ssr")]
+pub mod services;
 #[cfg(feature = "ssr")]
 mod sessions;
 #[cfg(feature = "ssr")]
@@ -68,6 +74,8 @@ mod tables;
 mod timestamp;
 #[cfg(feature = "ssr")]
 mod unanswered;
+#[cfg(feature = "ssr")]
+mod valuation;
 #[cfg(feature = "ssr")]
 mod valuation_request;
 #[cfg(feature = "ssr")]

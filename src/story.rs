@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use app::{
-    desk::{ManualValuationAnswer, StoryEntry, StoryKind, WaitingOn},
-    domain::{ApplicationStatus, Money, percent_in_words},
+    desk::{StoryEntry, StoryKind},
+    domain::{ApplicationStatus, ManualValuationAnswer, Money, WaitingOn, percent_in_words},
 };
 use time::OffsetDateTime;
 
 use crate::{
     applications::Record,
-    callbacks::{self, Callback, Outcome, Valuation, ValuationResponse},
+    callbacks::{Callback, Outcome, Valuation, ValuationResponse},
     paused::{Answer, Failure, PausedTask, Says, State},
     timestamp::day,
-    work_items,
+    valuation, work_items,
 };
 
 /// The story of one application, oldest first.
@@ -91,7 +91,7 @@ fn tell_request(task: &PausedTask, story: &mut Vec<StoryEntry>) {
 
 fn service_said(answer: &Answer) -> String {
     match &answer.says {
-        Says::Success { output } => match callbacks::pounds(&output["propertyValue"]) {
+        Says::Success { output } => match valuation::pounds(&output["propertyValue"]) {
             Some(value) => format!("The valuation service valued the property at {value}"),
             None => "The valuation service answered".to_owned(),
         },
@@ -141,23 +141,23 @@ fn tell_answer_past_the_desk(record: &Record, tasks: &[PausedTask]) -> Option<St
     if tasks.iter().any(brought) {
         return None;
     }
-    let value = callbacks::pounds(&record.valuation.as_ref()?["propertyValue"])?;
+    let value = valuation::pounds(&record.valuation.as_ref()?["propertyValue"])?;
     let text = format!("The property was valued at {value}, by an answer that did not come through this desk");
     Some(entry(record.decided_at?, StoryKind::Answered, text))
 }
 
-fn basis_words(basis: app::desk::ValuationBasis) -> &'static str {
+fn basis_words(basis: app::domain::ValuationBasis) -> &'static str {
     match basis {
-        app::desk::ValuationBasis::Desktop => "desktop",
-        app::desk::ValuationBasis::DriveBy => "drive-by",
-        app::desk::ValuationBasis::Physical => "physical inspection",
+        app::domain::ValuationBasis::Desktop => "desktop",
+        app::domain::ValuationBasis::DriveBy => "drive-by",
+        app::domain::ValuationBasis::Physical => "physical inspection",
     }
 }
 
 /// A callback that was not used. (One that was stands with its request.)
 fn tell_callback(callback: &Callback, tasks: &[PausedTask]) -> Option<StoryEntry> {
     let value = ValuationResponse::parse(&callback.body).ok().and_then(|response| match response.valuation {
-        Valuation::Value(value) => callbacks::pounds(&value),
+        Valuation::Value(value) => valuation::pounds(&value),
         Valuation::Failed => None,
     });
     let of_value = |value: Option<Money>| value.map(|value| format!(" of {value}")).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::{desk::WaitingOn, domain::LoanApplication};
+use app::domain::{LoanApplication, WaitingOn};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -74,14 +74,7 @@ impl Pages {
                 move || shell(options.clone())
             })
             .fallback(file_and_error_handler_with_context::<LeptosOptions, _>(context, shell))
-            .layer(
-                SessionManagerLayer::new(self.sessions)
-                    .with_name("visit")
-                    .with_http_only(true)
-                    .with_same_site(SameSite::Lax)
-                    .with_secure(self.secure)
-                    .with_expiry(Expiry::OnInactivity(VISIT)),
-            )
+            .layer(visits(self.sessions, self.secure))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(from_fn_with_state(rendering, unanswered::say_so))
             .with_state(options.clone());
@@ -89,6 +82,16 @@ impl Pages {
             .layer(from_fn_with_state(self.names, security::own_name))
             .layer(from_fn_with_state(options, refuse_as_page))
     }
+}
+
+/// Gives requests the visitor's session.
+pub fn visits(sessions: Sessions, secure: bool) -> SessionManagerLayer<Sessions> {
+    SessionManagerLayer::new(sessions)
+        .with_name("visit")
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_secure(secure)
+        .with_expiry(Expiry::OnInactivity(VISIT))
 }
 
 /// What is refused on its way to a page is answered by a page, in the desk's look.

@@ -1,24 +1,20 @@
 //! Manual valuations: the function behind the workflow's `ManualValuation`, and the answers that staff give.
 
 use app::{
-    desk::{
-        ManualValuationAnswer, ManualValuationState, ManualValuationView, PreviousValuation, StoryEntry,
-        ValuationBasis, WaitingOn,
-    },
-    domain::{LoanApplication, Money},
+    desk::{ManualValuationState, ManualValuationView, PreviousValuation, StoryEntry},
+    domain::{LoanApplication, ManualValuationAnswer, WaitingOn},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use time::Date;
 
 use crate::{
     applications::Applications,
     aws::AwsError,
-    callbacks,
     clock::Clock,
     functions::{self, ExecutionPayload, FunctionFailure},
     paused::{Answer, Answered, Failure, Opened, PausedTask, PausedTaskId, PausedTasks, Says, State, TaskToken},
     story,
+    valuation::{self, StaffValuation},
 };
 
 /// The error that a refusal to value ends the task with; the workflow declines the application then.
@@ -56,23 +52,6 @@ struct WhatFailed {
 struct Caught {
     error: Option<String>,
 }
-
-/// What a manual valuation is to the workflow: a valuation like the service's, and who made it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StaffValuation {
-    /// The service's, where it had given one before it failed.
-    valuation_reference: Option<String>,
-    /// In pounds: a whole number of them as a number, else a decimal string.
-    property_value: Value,
-    pub valued_by: String,
-    pub basis: ValuationBasis,
-    #[serde(with = "iso_date")]
-    pub valued_on: Date,
-    pub comment: String,
-}
-
-time::serde::format_description!(iso_date, Date, "[year]-[month]-[day]");
 
 impl WorkItems {
     /// Puts an application on the desk of whoever values by hand.
@@ -136,15 +115,15 @@ impl WorkItems {
     ) -> Result<Answered, AwsError> {
         let says = match answer {
             ManualValuationAnswer::Value { value, valued_on, basis, comment } => {
-                let valuation = StaffValuation {
+                let given = StaffValuation {
                     valuation_reference: task.valuation_reference.clone(),
-                    property_value: whole_or_decimal(*value),
+                    property_value: valuation::number_or_decimal(*value),
                     valued_by: by.to_owned(),
                     basis: *basis,
                     valued_on: *valued_on,
                     comment: comment.clone(),
                 };
-                Says::Success { output: serde_json::to_value(valuation).unwrap_or_default() }
+                Says::Success { output: serde_json::to_value(given).unwrap_or_default() }
             }
             ManualValuationAnswer::CannotValue { reason } => {
                 Says::Failure { error: CANNOT_BE_VALUED.to_owned(), cause: reason.clone() }
@@ -195,20 +174,16 @@ impl WorkItems {
     }
 }
 
-fn whole_or_decimal(value: Money) -> Value {
-    if value.pence().is_multiple_of(100) { json!(value.pence() / 100) } else { json!(value.decimal()) }
-}
-
 /// What a person said, out of what Step Functions was told.
 pub fn read_answer(says: &Says) -> Option<ManualValuationAnswer> {
     match says {
         Says::Success { output } => {
-            let valuation: StaffValuation = serde_json::from_value(output.clone()).ok()?;
+            let given = StaffValuation::deserialize(output).ok()?;
             Some(ManualValuationAnswer::Value {
-                value: callbacks::pounds(&valuation.property_value)?,
-                valued_on: valuation.valued_on,
-                basis: valuation.basis,
-                comment: valuation.comment,
+                value: valuation::pounds(&given.property_value)?,
+                valued_on: given.valued_on,
+                basis: given.basis,
+                comment: given.comment,
             })
         }
         Says::Failure { cause, .. } => Some(ManualValuationAnswer::CannotValue { reason: cause.clone() }),
@@ -217,13 +192,9 @@ pub fn read_answer(says: &Says) -> Option<ManualValuationAnswer> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use app::domain::ValuationBasis;
 
-    #[test]
-    fn whole_pounds_go_to_the_workflow_as_a_number_and_others_as_a_decimal() {
-        assert_eq!(whole_or_decimal(Money::from_pence(66_600_000).unwrap()), json!(666000));
-        assert_eq!(whole_or_decimal(Money::from_pence(66_600_050).unwrap()), json!("666000.50"));
-    }
+    use super::*;
 
     #[test]
     fn what_the_workflow_is_told_reads_back_as_the_answer() {

@@ -37,3 +37,5 @@ mod visit;
 pub use pages::{Refused, Unanswered};
 #[cfg(feature = "ssr")]
 pub use shell::{App, refused_shell, shell};
+#[cfg(feature = "ssr")]
+pub use visit::actor;

@@ -8,7 +8,10 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::desk::{Desk, DeskError, WaitingCount};
+use crate::{
+    desk::{Actor, Desk, DeskError, WaitingCount},
+    visit::Visit,
+};
 
 /// Sent by the browser's half when it fetches the page it stands on once more. What is shown only once, such as a
 /// notice, must be left for the person.
@@ -19,13 +22,23 @@ pub fn desk() -> Option<Arc<dyn Desk>> {
     use_context()
 }
 
+/// The desk, and who asks it: the person whose request is being answered. Must be called where the request's context is
+/// at hand, that is before anything is awaited. An error only while the router collects its addresses.
+pub fn desk_and_actor() -> impl Future<Output = Result<(Arc<dyn Desk>, Actor), DeskError>> + Send {
+    let (desk, visit) = (desk(), Visit::current());
+    async move { Ok((desk.ok_or(DeskError::Unavailable)?, visit.actor().await)) }
+}
+
 /// How many wait, counted when somebody first asks.
 type Waiting = Shared<Pin<Box<dyn Future<Output = Result<WaitingCount, DeskError>> + Send>>>;
 
 /// From here on every part of the page gets the same count by [`waiting_count`].
 pub fn count_waiting_once() {
-    let desk = desk();
-    let count = async move { desk.ok_or(DeskError::Unavailable)?.waiting_count().await };
+    let asked = desk_and_actor();
+    let count = async move {
+        let (desk, by) = asked.await?;
+        desk.waiting_count(&by).await
+    };
     let count: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(count);
     provide_context::<Waiting>(count.shared());
 }

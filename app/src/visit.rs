@@ -6,7 +6,11 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tower_sessions::Session;
 
-use crate::{desk::DeskError, forms::Draft, request};
+use crate::{
+    desk::{Actor, DeskError, Person},
+    forms::Draft,
+    request,
+};
 
 const NAME: &str = "name";
 const NOTICE: &str = "notice";
@@ -22,6 +26,11 @@ pub struct Notice {
 pub struct Link {
     pub href: String,
     pub text: String,
+}
+
+/// Who sends a request: the person whose session the server found among the request's extensions.
+pub async fn actor(request: &Parts) -> Actor {
+    Visit(request.extensions.get::<Session>().cloned()).actor().await
 }
 
 /// A visitor's session. Reading is forgiving: without a session there is simply nothing remembered.
@@ -41,6 +50,12 @@ impl Visit {
             log(&error);
             None
         })
+    }
+
+    /// Who this is to the desk.
+    pub async fn actor(&self) -> Actor {
+        let person = self.name().await.as_deref().and_then(Person::named);
+        person.map_or(Actor::Visitor, Actor::Person)
     }
 
     pub async fn remember_name(&self, name: &str) -> Result<(), DeskError> {

@@ -1,7 +1,9 @@
 //! `/api/applications`.
 
+use std::sync::Arc;
+
 use app::{
-    desk::Sort,
+    desk::{Actor, ApplicationQuery, ApplicationRow, Desk, DeskError, Sort, Submission},
     domain::{ApplicationReference, ApplicationStatus, LoanApplication},
 };
 use axum::{
@@ -15,22 +17,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::JsonBody;
-use crate::{
-    applications::{Applications, Cursor, Record, SubmitError, Submitted},
-    aws::AwsError,
-    problem::Problem,
-    timestamp,
-};
+use crate::{problem::Problem, timestamp, valuation};
 
 /// Characters of a name, of a person or of a property.
 const NAME_LIMIT: usize = 200;
 
-pub fn router(applications: Applications) -> Router {
+pub fn router(desk: Arc<dyn Desk>) -> Router {
     Router::new()
         .route("/api/applications", get(list).post(submit))
         .route("/api/applications/{reference}", get(read))
         .layer(DefaultBodyLimit::max(64 * 1024))
-        .with_state(applications)
+        .with_state(desk)
 }
 
 /// What the types of an application leave open.
@@ -70,32 +67,21 @@ pub fn check(application: &LoanApplication) -> Result<(), Wrong> {
 }
 
 async fn submit(
-    State(applications): State<Applications>,
+    State(desk): State<Arc<dyn Desk>>,
     JsonBody(application): JsonBody<LoanApplication>,
 ) -> Result<Response, Problem> {
     check(&application)
         .map_err(|wrong| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Not valid", wrong.to_string()))?;
-    let status = match applications.submit(&application, None).await {
-        Ok(Submitted::Now) => StatusCode::CREATED,
-        Ok(Submitted::Before) => StatusCode::OK,
-        Err(SubmitError::ReferenceTaken(reference)) => {
-            return Err(Problem::new(
-                StatusCode::CONFLICT,
-                "reference-taken",
-                "Reference taken",
-                format!(
-                    "An application with reference {reference} exists already, with other details. Submit under another \
-                     reference."
-                ),
-            ));
-        }
-        Err(SubmitError::Aws(error)) => return Err(unavailable(&error)),
+    let reference = application.application_reference.clone();
+    let status = match desk.submit(&Actor::Api, application).await? {
+        Submission::Started => StatusCode::CREATED,
+        Submission::AlreadyThere => StatusCode::OK,
     };
-    let record = applications.get(&application.application_reference).await.map_err(|error| unavailable(&error))?;
-    let record = record.ok_or_else(|| Problem::not_found("The application is gone again."))?;
-    let mut response = (status, Json(show(&record))).into_response();
+    let row = desk.application(&Actor::Api, &reference).await?;
+    let row = row.ok_or_else(|| Problem::not_found("The application is gone again."))?;
+    let mut response = (status, Json(show(&row))).into_response();
     // A reference is plain ASCII, so this is always a header.
-    if let Ok(location) = HeaderValue::from_str(&path(&record)) {
+    if let Ok(location) = HeaderValue::from_str(&path(&row)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
@@ -110,89 +96,86 @@ struct ListQuery {
     after: Option<String>,
 }
 
-async fn list(
-    State(applications): State<Applications>,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<Value>, Problem> {
-    let bad = |kind, detail: String| Problem::new(StatusCode::BAD_REQUEST, kind, "Not a valid query", detail);
+async fn list(State(desk): State<Arc<dyn Desk>>, Query(query): Query<ListQuery>) -> Result<Json<Value>, Problem> {
     let status = match query.status.as_str() {
         "" => None,
         key => Some(ApplicationStatus::from_key(key).ok_or_else(|| {
             let keys: Vec<_> = ApplicationStatus::ALL.iter().map(|status| status.key()).collect();
-            bad("unknown-status", format!("status must be one of {}.", keys.join(", ")))
+            let detail = format!("status must be one of {}.", keys.join(", "));
+            Problem::new(StatusCode::BAD_REQUEST, "unknown-status", "Not a valid query", detail)
         })?),
     };
-    let after = query.after.as_deref().map(Cursor::decode).transpose();
-    let after = after.map_err(|error| bad("bad-cursor", error.to_string()))?;
-    let page =
-        applications.list(&query.search, status, Sort::Newest, after).await.map_err(|error| unavailable(&error))?;
+    let query = ApplicationQuery { search: query.search, status, sort: Sort::Newest, after: query.after };
+    let page = desk.applications(&Actor::Api, &query).await?;
     Ok(Json(json!({
-        "applications": page.records.iter().map(show).collect::<Vec<_>>(),
-        "next": page.next.map(|cursor| cursor.encode()),
+        "applications": page.rows.iter().map(show).collect::<Vec<_>>(),
+        "next": page.next,
     })))
 }
 
-async fn read(State(applications): State<Applications>, Path(reference): Path<String>) -> Result<Json<Value>, Problem> {
+async fn read(State(desk): State<Arc<dyn Desk>>, Path(reference): Path<String>) -> Result<Json<Value>, Problem> {
     let none = || Problem::not_found(format!("There is no application with reference {reference}."));
     let parsed: ApplicationReference = reference.parse().map_err(|_| none())?;
-    let record = applications.get(&parsed).await.map_err(|error| unavailable(&error))?;
-    record.map(|record| Json(show(&record))).ok_or_else(none)
+    let row = desk.application(&Actor::Api, &parsed).await?;
+    row.map(|row| Json(show(&row))).ok_or_else(none)
 }
 
-fn unavailable(error: &AwsError) -> Problem {
-    tracing::error!(%error, "the machine interface cannot reach its data");
-    Problem::unavailable()
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::ReferenceTaken(reference) => Self::new(
+                StatusCode::CONFLICT,
+                "reference-taken",
+                "Reference taken",
+                format!(
+                    "An application with reference {reference} exists already, with other details. Submit under another \
+                     reference."
+                ),
+            ),
+            DeskError::NotAPage => {
+                let detail = "after must be the value of next in an earlier answer.";
+                Self::new(StatusCode::BAD_REQUEST, "bad-cursor", "Not a valid query", detail)
+            }
+            DeskError::NotFound => Self::not_found("There is no such item at this desk."),
+            DeskError::AlreadyAnswered { .. } | DeskError::TooLate => {
+                let detail = "This has been answered already, or the time to answer it has passed.";
+                Self::new(StatusCode::CONFLICT, "too-late", "Too late", detail)
+            }
+            DeskError::Unavailable => Self::unavailable(),
+        }
+    }
 }
 
-fn path(record: &Record) -> String {
-    format!("/api/applications/{}", record.application.application_reference)
+fn path(row: &ApplicationRow) -> String {
+    format!("/api/applications/{}", row.application.application_reference)
 }
 
 /// An application as machines read it: what was submitted, and where it stands in business words.
-fn show(record: &Record) -> Value {
-    let mut shown = serde_json::to_value(&record.application).unwrap_or_default();
+fn show(row: &ApplicationRow) -> Value {
+    let mut shown = serde_json::to_value(&row.application).unwrap_or_default();
     let Some(members) = shown.as_object_mut() else { return shown };
-    let decision = match record.status {
+    let decision = match row.status {
         ApplicationStatus::Approved | ApplicationStatus::Referred | ApplicationStatus::Declined => {
-            Some(record.status.key())
+            Some(row.status.key())
         }
         _ => None,
     };
-    members.insert("status".into(), json!(record.status.to_string()));
-    members.insert("statusKey".into(), json!(record.status.key()));
-    members.insert("executionArn".into(), json!(record.execution_arn));
-    members.insert("valuation".into(), json!(record.valuation.as_ref().map(valuation)));
-    members.insert("loanToValue".into(), json!(record.loan_to_value));
+    members.insert("status".into(), json!(row.status.to_string()));
+    members.insert("statusKey".into(), json!(row.status.key()));
+    members.insert("executionArn".into(), json!(row.execution_arn));
+    members.insert("valuation".into(), json!(row.valuation.as_ref().map(valuation::show)));
+    members.insert("loanToValue".into(), json!(row.loan_to_value));
     members.insert("decision".into(), json!(decision));
-    members.insert("remark".into(), json!(record.remark));
-    members.insert("submittedAt".into(), json!(timestamp::write(record.submitted_at)));
-    members.insert("updatedAt".into(), json!(timestamp::write(record.updated_at)));
-    members.insert("self".into(), json!(path(record)));
-    shown
-}
-
-/// A valuation as whoever valued gave it, its value in pounds; but no float, which would invite rounding.
-fn valuation(taken: &Value) -> Value {
-    let mut shown = taken.clone();
-    let is_float = taken["propertyValue"].as_number().is_some_and(serde_json::Number::is_f64);
-    if let Some(value) = crate::callbacks::pounds(&taken["propertyValue"]).filter(|_| is_float) {
-        shown["propertyValue"] = json!(value);
-    }
+    members.insert("remark".into(), json!(row.remark));
+    members.insert("submittedAt".into(), json!(timestamp::write(row.submitted_at)));
+    members.insert("updatedAt".into(), json!(timestamp::write(row.updated_at)));
+    members.insert("self".into(), json!(path(row)));
     shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_value_is_shown_as_it_was_given_and_never_as_a_float() {
-        for (given, shown) in
-            [(json!(666_000), json!(666_000)), (json!("1.50"), json!("1.50")), (json!(123456.7), json!("123456.70"))]
-        {
-            assert_eq!(valuation(&json!({ "propertyValue": given }))["propertyValue"], shown);
-        }
-    }
 
     #[test]
     fn what_no_form_has_checked_is_checked() {

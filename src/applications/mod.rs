@@ -80,8 +80,8 @@ impl Applications {
     pub async fn waits_for(&self, task: &PausedTask, execution: &Execution) -> Result<(), AwsError> {
         let now = self.aws.clock.now();
         let status = match task.on {
-            app::desk::WaitingOn::ValuationService => ApplicationStatus::WaitingForValuation,
-            app::desk::WaitingOn::Staff => ApplicationStatus::WaitingForManualValuation,
+            app::domain::WaitingOn::ValuationService => ApplicationStatus::WaitingForValuation,
+            app::domain::WaitingOn::Staff => ApplicationStatus::WaitingForManualValuation,
         };
         let set = "kind = :kind, application = :application, searchText = :searchText, propertyKey = :property, \
                    #status = :status, submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, \

@@ -1,8 +1,8 @@
 //! One application as the table keeps it.
 
 use app::{
-    desk::{ApplicationRow, WaitingItem, WaitingOn},
-    domain::{ApplicationStatus, LoanApplication},
+    desk::{ApplicationRow, WaitingItem},
+    domain::{ApplicationStatus, LoanApplication, Valuation, WaitingOn},
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -11,6 +11,7 @@ use crate::{
     aws::AwsError,
     figures::{End, Lifespan},
     item::{Item, Read},
+    valuation,
 };
 
 #[derive(Debug, Clone)]
@@ -47,8 +48,17 @@ impl Record {
             loan_to_value: self.loan_to_value,
             waiting: self.waiting(),
             submitted_at: self.submitted_at,
+            submitted_by: self.submitted_by.clone(),
             updated_at: self.updated_at,
+            execution_arn: self.execution_arn.clone(),
+            valuation: self.valuation(),
+            remark: self.remark.clone(),
         }
+    }
+
+    fn valuation(&self) -> Option<Valuation> {
+        let (taken, at) = self.taken()?;
+        valuation::read(taken, at)
     }
 
     /// What the workflow took as the valuation, and when.

@@ -90,7 +90,7 @@ fn answers(callback: &str, request: &PausedTask, response: &ValuationResponse) -
 
 #[cfg(test)]
 mod tests {
-    use app::desk::WaitingOn;
+    use app::domain::WaitingOn;
     use serde_json::json;
     use time::macros::datetime;
 

@@ -23,7 +23,7 @@ pub use endpoint::router;
 pub use matching::{UrlSays, Verdict};
 pub use outcome::Outcome;
 pub use references::{ReferenceError, TABLE as REFERENCES};
-pub use response::{Malformed, Valuation, ValuationResponse, is_reference, pounds};
+pub use response::{Malformed, Valuation, ValuationResponse, is_reference};
 
 pub const TABLE: Table = Table {
     name: "loan-desk-callbacks",

@@ -1,10 +1,9 @@
 //! What a valuation service may say.
 
-use app::domain::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::paused::Says;
+use crate::{paused::Says, valuation::pounds};
 
 /// Bytes of a callback's body that are kept and read.
 pub const LIMIT: usize = 16 * 1024;
@@ -99,16 +98,6 @@ impl ValuationResponse {
 /// Whether a valuation service may name a request so.
 pub fn is_reference(text: &str) -> bool {
     !text.trim().is_empty() && text.chars().count() <= REFERENCE_LIMIT
-}
-
-/// A property's value as a valuation service or the workflow writes it: pounds, as a number or a decimal string.
-pub fn pounds(value: &Value) -> Option<Money> {
-    let money: Money = match value {
-        Value::String(text) => Money::from_decimal(text).ok()?,
-        Value::Number(number) => Money::from_decimal(&number.to_string()).ok()?,
-        _ => return None,
-    };
-    if money.is_zero() { None } else { Some(money) }
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ mod store;
 mod token;
 
 use app::{
-    desk::{WaitingItem, WaitingOn},
-    domain::{ApplicationReference, LoanApplication},
+    desk::WaitingItem,
+    domain::{ApplicationReference, LoanApplication, WaitingOn},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! The table of paused tasks.
 
-use app::desk::{WaitingCount, WaitingOn};
+use app::{desk::WaitingCount, domain::WaitingOn};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{

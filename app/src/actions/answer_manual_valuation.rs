@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::{cannot_remember, whole_form};
 use crate::{
-    desk::{Desk, DeskError, ManualValuationAnswer, WaitingOn},
-    domain::uk_today,
+    desk::{Actor, Desk, DeskError},
+    domain::{ManualValuationAnswer, WaitingOn, uk_today},
     forms::{Draft, FieldError, ManualValuationForm},
     request,
     visit::{Link, Notice, Visit},
@@ -38,11 +38,11 @@ pub fn draft_name(id: &str) -> String {
 }
 
 async fn answer(id: &str, form: &ManualValuationForm, visit: &Visit) -> Result<Notice, Vec<FieldError>> {
-    let desk = request::desk().ok_or_else(|| whole_form(&DeskError::Unavailable))?;
-    let (by, answer) = form.read(uk_today())?;
-    visit.remember_name(&by.name).await.map_err(|error| whole_form(&error))?;
     let wrong = |error: DeskError| whole_form(&error);
-    let reference = desk.answer_manual_valuation(id, answer.clone(), by).await.map_err(wrong)?;
+    let (desk, _) = request::desk_and_actor().await.map_err(wrong)?;
+    let (by, answer) = form.read(uk_today())?;
+    visit.remember_name(by.name()).await.map_err(wrong)?;
+    let reference = desk.answer_manual_valuation(&by, id, answer.clone()).await.map_err(wrong)?;
     let text = match &answer {
         ManualValuationAnswer::Value { value, .. } => {
             format!("Valuation of {value} recorded for {reference}. Its workflow goes on.")
@@ -51,13 +51,13 @@ async fn answer(id: &str, form: &ManualValuationForm, visit: &Visit) -> Result<N
             format!("Recorded that the property of {reference} cannot be valued. Its workflow goes on.")
         }
     };
-    Ok(Notice { text, next: next_item(desk.as_ref(), id).await })
+    Ok(Notice { text, next: next_item(desk.as_ref(), &by.into(), id).await })
 }
 
 /// The most urgent item that staff can answer after this one.
-async fn next_item(desk: &dyn Desk, answered: &str) -> Option<Link> {
+async fn next_item(desk: &dyn Desk, by: &Actor, answered: &str) -> Option<Link> {
     // The one that was answered may still be there.
-    let waiting = desk.waiting(Some(WaitingOn::Staff), None, 2).await.ok()?;
+    let waiting = desk.waiting(by, Some(WaitingOn::Staff), None, 2).await.ok()?;
     let next = waiting.items.into_iter().find(|item| item.id != answered)?;
     Some(Link {
         href: format!("/manual-valuations/{}", request::escape(&next.id)),

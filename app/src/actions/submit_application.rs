@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{cannot_remember, whole_form};
 use crate::{
-    desk::{Actor, DeskError, Submission},
+    desk::{DeskError, Submission},
     forms::{Draft, FieldError, NewApplicationForm},
     request,
     visit::{Notice, Visit},
@@ -13,7 +13,7 @@ use crate::{
 #[server(prefix = "/desk", endpoint = "submit-application")]
 pub async fn submit_application(#[server(flatten)] form: NewApplicationForm) -> Result<(), ServerFnError> {
     let visit = Visit::current();
-    match submit(&form, &visit).await {
+    match submit(&form).await {
         Ok((path, notice)) => {
             // The application is safe; a notice that cannot be kept is not worth failing for.
             let _ = visit.leave_notice(&Notice { text: notice.to_owned(), next: None }).await;
@@ -28,12 +28,11 @@ pub async fn submit_application(#[server(flatten)] form: NewApplicationForm) -> 
     Ok(())
 }
 
-async fn submit(form: &NewApplicationForm, visit: &Visit) -> Result<(String, &'static str), Vec<FieldError>> {
-    let desk = request::desk().ok_or_else(|| whole_form(&DeskError::Unavailable))?;
+async fn submit(form: &NewApplicationForm) -> Result<(String, &'static str), Vec<FieldError>> {
+    let (desk, by) = request::desk_and_actor().await.map_err(|error| whole_form(&error))?;
     let application = form.read()?;
     let path = format!("/applications/{}", application.application_reference);
-    let by = visit.name().await.map(|name| Actor { name });
-    match desk.submit(application, by).await {
+    match desk.submit(&by, application).await {
         Ok(Submission::Started) => Ok((path, "Application submitted. A valuation is being requested.")),
         Ok(Submission::AlreadyThere) => {
             Ok((path, "This application had been submitted before. Nothing was started twice."))

@@ -6,8 +6,8 @@ use leptos::prelude::*;
 
 use super::{Deadline, Glyph, Icon, Status, TimeStyle, When, when::milliseconds};
 use crate::{
-    desk::{ApplicationRow, Column, Direction, Sort, WaitingOn},
-    domain::{Money, percent_in_words},
+    desk::{ApplicationRow, Column, Direction, Sort},
+    domain::{Money, WaitingOn, percent_in_words},
 };
 
 /// The columns with their heads and, by their classes, how wide a screen must be to show them.

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{desk::Policy, domain::percent_in_words};
+use crate::domain::{Policy, percent_in_words};
 
 /// Where a percentage stands between the policy's limits.
 #[component]

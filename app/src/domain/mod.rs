@@ -3,15 +3,21 @@
 mod application;
 mod loan_to_value;
 mod money;
+mod policy;
 mod postcode;
 mod reference;
 mod status;
 mod uk_time;
+mod valuation;
+mod waiting_on;
 
 pub use application::{LoanApplication, Property};
 pub use loan_to_value::{loan_to_value, percent_in_words};
 pub use money::{Money, MoneyError};
+pub use policy::Policy;
 pub use postcode::{Postcode, PostcodeError};
 pub use reference::{ApplicationReference, ReferenceError};
 pub use status::{ApplicationStatus, Tone};
 pub use uk_time::{in_uk, uk_clock, uk_day, uk_midnight, uk_today};
+pub use valuation::{ManualValuationAnswer, Valuation, ValuationBasis, ValuationSource};
+pub use waiting_on::WaitingOn;

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use time::{Date, macros::format_description};
 
 use super::{FieldError, Reader, new_application::positive, short_text};
-use crate::desk::{Actor, ManualValuationAnswer, ValuationBasis};
+use crate::{
+    desk::Person,
+    domain::{ManualValuationAnswer, ValuationBasis},
+};
 
 /// As it was typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +43,7 @@ impl Outcome {
 
 impl ManualValuationForm {
     /// What the form means, or what is wrong with it. `today` is the last day a valuation can be of.
-    pub fn read(&self, today: Date) -> Result<(Actor, ManualValuationAnswer), Vec<FieldError>> {
+    pub fn read(&self, today: Date) -> Result<(Person, ManualValuationAnswer), Vec<FieldError>> {
         let mut reader = Reader::default();
         let outcome = reader.required("outcome", &self.outcome, "choose whether the property can be valued", |key| {
             [Outcome::Value, Outcome::CannotValue]
@@ -55,9 +58,12 @@ impl ManualValuationForm {
                 .map(|reason| ManualValuationAnswer::CannotValue { reason }),
             None => None,
         };
-        let name = reader.required("name", &self.name, "enter your name", short_text(100));
-        match (name, answer) {
-            (Some(name), Some(answer)) if reader.errors.is_empty() => Ok((Actor { name }, answer)),
+        let by = reader.required("name", &self.name, "enter your name", |name| {
+            let name = short_text(100)(name)?;
+            Person::named(&name).ok_or_else(|| "enter your name".to_owned())
+        });
+        match (by, answer) {
+            (Some(by), Some(answer)) if reader.errors.is_empty() => Ok((by, answer)),
             _ => Err(reader.errors),
         }
     }
@@ -116,7 +122,7 @@ mod tests {
     #[test]
     fn a_value_is_read_with_who_gave_it() {
         let (by, answer) = valued().read(TODAY).unwrap();
-        assert_eq!(by.name, "Grace Hopper");
+        assert_eq!(by.name(), "Grace Hopper");
         assert_eq!(
             answer,
             ManualValuationAnswer::Value {

@@ -9,7 +9,7 @@ use leptos_router::hooks::use_query_map;
 use super::problem::or_problem;
 use crate::{
     components::{ApplicationTable, Glyph, Icon, NoticeBanner, SortLinks},
-    desk::{ApplicationPage, ApplicationQuery, Desk, DeskError, Sort},
+    desk::{Actor, ApplicationPage, ApplicationQuery, Desk, DeskError, Sort},
     domain::{ApplicationReference, ApplicationStatus},
     request,
 };
@@ -25,28 +25,48 @@ pub fn ApplicationsPage() -> impl IntoView {
     };
     // The search on top of every page asks to go straight to a single hit; the filter of this page does not.
     let go = params.get("go").is_some();
-    let desk = request::desk();
+    let asked = request::desk_and_actor();
     Suspend::new(async move {
-        let page = match desk {
-            Some(desk) if go => straight_to(desk.as_ref(), &query).await,
-            Some(desk) => desk.applications(&query).await.map(|page| view! { <Found query page/> }.into_any()),
-            None => Err(DeskError::Unavailable),
+        let page = async {
+            let (desk, by) = asked.await?;
+            if go {
+                straight_to(desk.as_ref(), &by, &query).await
+            } else {
+                let (query, page) = find(desk.as_ref(), &by, query).await?;
+                Ok(view! { <Found query page/> }.into_any())
+            }
         };
-        or_problem(page)
+        or_problem(page.await)
     })
 }
 
+/// The page that the query asks for; the first one when its address names a page that this desk never showed.
+async fn find(
+    desk: &dyn Desk,
+    by: &Actor,
+    query: ApplicationQuery,
+) -> Result<(ApplicationQuery, ApplicationPage), DeskError> {
+    match desk.applications(by, &query).await {
+        Err(DeskError::NotAPage) => {
+            let first = ApplicationQuery { after: None, ..query };
+            let page = desk.applications(by, &first).await?;
+            Ok((first, page))
+        }
+        page => page.map(|page| (query, page)),
+    }
+}
+
 /// Sends the browser to the application whose reference is searched for, or the only one found; else to all that were.
-async fn straight_to(desk: &dyn Desk, query: &ApplicationQuery) -> Result<AnyView, DeskError> {
+async fn straight_to(desk: &dyn Desk, by: &Actor, query: &ApplicationQuery) -> Result<AnyView, DeskError> {
     let exact = match query.search.parse::<ApplicationReference>() {
-        Ok(reference) => desk.application(&reference).await?.map(|application| application.row),
+        Ok(reference) => desk.application(by, &reference).await?,
         Err(_) => None,
     };
     let only = match exact {
         Some(row) => Some(row),
-        None => {
-            Some(desk.applications(query).await?.rows).filter(|rows| rows.len() == 1).and_then(|mut rows| rows.pop())
-        }
+        None => Some(desk.applications(by, query).await?.rows)
+            .filter(|rows| rows.len() == 1)
+            .and_then(|mut rows| rows.pop()),
     };
     let path = match only {
         Some(row) => format!("/applications/{}", row.application.application_reference),

@@ -12,11 +12,8 @@ use crate::{
         Choice, Deadline, ErrorSummary, Fact, Facts, Glyph, Icon, Radios, StoryList, TextArea, TextField, TimeStyle,
         When, day_in_words, money,
     },
-    desk::{
-        DeskError, ManualValuationAnswer, ManualValuationState, ManualValuationView, PreviousValuation, ValuationBasis,
-        ValuationSource,
-    },
-    domain::uk_today,
+    desk::{DeskError, ManualValuationState, ManualValuationView, PreviousValuation},
+    domain::{ManualValuationAnswer, ValuationBasis, ValuationSource, uk_today},
     forms::{Draft, ManualValuationForm, Outcome},
     request,
     visit::Visit,
@@ -25,13 +22,14 @@ use crate::{
 #[component]
 pub fn ManualValuationPage() -> impl IntoView {
     let id = use_params_map().get_untracked().get("id").unwrap_or_default();
-    let desk = request::desk();
+    let asked = request::desk_and_actor();
     let visit = Visit::current();
     Suspend::new(async move {
-        let valuation = match desk {
-            Some(desk) => desk.manual_valuation(&id).await.and_then(|view| view.ok_or(DeskError::NotFound)),
-            None => Err(DeskError::Unavailable),
+        let valuation = async {
+            let (desk, by) = asked.await?;
+            desk.manual_valuation(&by, &id).await?.ok_or(DeskError::NotFound)
         };
+        let valuation = valuation.await;
         let mut draft = visit.take_draft::<ManualValuationForm>(&draft_name(&id)).await.unwrap_or_default();
         if draft.typed.outcome.is_empty() && draft.errors.is_empty() {
             draft.typed.outcome = Outcome::Value.key().to_owned();

@@ -7,7 +7,8 @@ use leptos_router::hooks::use_query_map;
 use super::problem::or_problem;
 use crate::{
     components::{Deadline, Glyph, Icon, NoticeBanner, TimeStyle, When, version, waiting_on},
-    desk::{self, DeskError, WaitingItem, WaitingOn},
+    desk::{self, WaitingItem},
+    domain::WaitingOn,
     request,
 };
 
@@ -16,14 +17,14 @@ const ROWS: usize = 50;
 
 #[component]
 pub fn WaitingPage() -> impl IntoView {
-    let desk = request::desk();
+    let asked = request::desk_and_actor();
     let after = use_query_map().get_untracked().get("after").filter(|after| !after.is_empty());
     Suspend::new(async move {
-        let waiting = match desk {
-            Some(desk) => desk.waiting(None, after.as_deref(), ROWS).await,
-            None => Err(DeskError::Unavailable),
+        let waiting = async {
+            let (desk, by) = asked.await?;
+            desk.waiting(&by, None, after.as_deref(), ROWS).await
         };
-        or_problem(waiting.map(|page| view! { <Queue page is_first=after.is_none()/> }.into_any()))
+        or_problem(waiting.await.map(|page| view! { <Queue page is_first=after.is_none()/> }.into_any()))
     })
 }
 

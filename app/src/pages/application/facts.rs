@@ -4,13 +4,12 @@ use leptos::prelude::*;
 
 use crate::{
     components::{Fact, Facts, LoanToValueGauge, TimeStyle, When, day_in_words, money, percent},
-    desk::{ApplicationView, Policy, Valuation, ValuationSource},
-    domain::{LoanApplication, loan_to_value},
+    desk::ApplicationRow,
+    domain::{LoanApplication, Policy, Valuation, ValuationSource, loan_to_value},
 };
 
 #[component]
-pub fn FactsPanel(application: ApplicationView, policy: Policy) -> impl IntoView {
-    let row = application.row;
+pub fn FactsPanel(row: ApplicationRow, policy: Policy) -> impl IntoView {
     let asked = row.application.clone();
     let term = asked.term_years.map_or_else(|| "–".to_owned(), |years| format!("{years} years"));
     view! {
@@ -18,7 +17,7 @@ pub fn FactsPanel(application: ApplicationView, policy: Policy) -> impl IntoView
             <LoanToValue application=row.application loan_to_value=row.loan_to_value policy/>
             <section class="panel" aria-labelledby="valuation">
                 <h2 id="valuation">"Valuation"</h2>
-                {match application.valuation {
+                {match row.valuation {
                     Some(valuation) => view! { <ValuationFacts valuation/> }.into_any(),
                     None if row.status.is_open() => view! { <p class="quiet">"No value yet."</p> }.into_any(),
                     None => view! { <p class="quiet">"It ended without a value."</p> }.into_any(),
@@ -36,7 +35,7 @@ pub fn FactsPanel(application: ApplicationView, policy: Policy) -> impl IntoView
                     <Fact term="Term">{term}</Fact>
                     <Fact term="Submitted">
                         <When at=row.submitted_at style=TimeStyle::Minute/>
-                        {application.submitted_by.map(|name| format!(" by {name}"))}
+                        {row.submitted_by.map(|name| format!(" by {name}"))}
                     </Fact>
                     <Fact term="Updated"><When at=row.updated_at style=TimeStyle::Relative/></Fact>
                 </Facts>
@@ -78,7 +77,7 @@ fn ValuationFacts(valuation: Valuation) -> impl IntoView {
             <Fact term="Its reference"><code>{valuation_reference}</code></Fact>
         }
         .into_any(),
-        ValuationSource::Staff { name, basis, valued_on, comment } => view! {
+        ValuationSource::Staff { name, basis, valued_on, comment, .. } => view! {
             <Fact term="From">{name}</Fact>
             <Fact term="Based on">{basis.to_string()} ", " {day_in_words(valued_on)}</Fact>
             {(!comment.is_empty()).then(|| view! { <Fact term="Comment">{comment.clone()}</Fact> })}

@@ -12,8 +12,8 @@ use self::{facts::FactsPanel, story::Story, workflow::Workflow};
 use super::problem::or_problem;
 use crate::{
     components::{NoticeBanner, Status},
-    desk::{ApplicationView, Desk, DeskError, WaitingOn},
-    domain::{ApplicationReference, ApplicationStatus},
+    desk::{Actor, ApplicationRow, Desk, DeskError},
+    domain::{ApplicationReference, ApplicationStatus, WaitingOn},
     request,
 };
 
@@ -35,40 +35,47 @@ pub fn ApplicationPage() -> impl IntoView {
         Some("workflow") => Tab::Workflow { state: query.get("state") },
         _ => Tab::Story,
     };
-    let desk = request::desk();
+    let asked = request::desk_and_actor();
     Suspend::new(async move {
-        let page = match desk {
-            Some(desk) => load(desk.as_ref(), &reference, tab).await,
-            None => Err(DeskError::Unavailable),
+        let page = async {
+            let (desk, by) = asked.await?;
+            load(desk.as_ref(), &by, &reference, tab).await
         };
-        or_problem(page)
+        or_problem(page.await)
     })
 }
 
-async fn load(desk: &dyn Desk, reference: &str, tab: Tab) -> Result<AnyView, DeskError> {
+async fn load(desk: &dyn Desk, by: &Actor, reference: &str, tab: Tab) -> Result<AnyView, DeskError> {
     let reference: ApplicationReference = reference.parse().map_err(|_| DeskError::NotFound)?;
-    let application = desk.application(&reference).await?.ok_or(DeskError::NotFound)?;
     let is_workflow = matches!(tab, Tab::Workflow { .. });
-    let body = match tab {
-        Tab::Story => view! {
-            <div class="story-and-facts" data-live="story">
-                <Story entries=application.story.clone() waiting=application.row.waiting.clone()/>
-                <FactsPanel application=application.clone() policy=desk.about().policy/>
-            </div>
-        }
-        .into_any(),
-        Tab::Workflow { state } => match desk.workflow(&reference).await? {
-            Some(workflow) => view! { <Workflow workflow chosen=state/> }.into_any(),
-            None => view! {
-                <div data-live="workflow">
-                    <p class="empty">{no_workflow(application.row.status)}</p>
+    let (row, body) = match tab {
+        Tab::Story => {
+            let application = desk.application_with_story(by, &reference).await?.ok_or(DeskError::NotFound)?;
+            let (row, entries) = (application.row, application.story);
+            let body = view! {
+                <div class="story-and-facts" data-live="story">
+                    <Story entries waiting=row.waiting.clone()/>
+                    <FactsPanel row=row.clone() policy=desk.about().policy/>
                 </div>
-            }
-            .into_any(),
-        },
+            };
+            (row, body.into_any())
+        }
+        Tab::Workflow { state } => {
+            let row = desk.application(by, &reference).await?.ok_or(DeskError::NotFound)?;
+            let body = match desk.workflow(by, &reference).await? {
+                Some(workflow) => view! { <Workflow workflow chosen=state/> }.into_any(),
+                None => view! {
+                    <div data-live="workflow">
+                        <p class="empty">{no_workflow(row.status)}</p>
+                    </div>
+                }
+                .into_any(),
+            };
+            (row, body)
+        }
     };
     Ok(view! {
-        <Head application is_workflow/>
+        <Head row is_workflow/>
         {body}
     }
     .into_any())
@@ -86,8 +93,7 @@ fn no_workflow(status: ApplicationStatus) -> &'static str {
 }
 
 #[component]
-fn Head(application: ApplicationView, is_workflow: bool) -> impl IntoView {
-    let row = application.row;
+fn Head(row: ApplicationRow, is_workflow: bool) -> impl IntoView {
     let reference = row.application.application_reference.to_string();
     let property = &row.application.property;
     let whose = view! {
@@ -123,7 +129,7 @@ fn Head(application: ApplicationView, is_workflow: bool) -> impl IntoView {
         </div>
         <NoticeBanner/>
         <div data-live="remark">
-            {application.remark.map(|remark| view! { <p class="remark">{remark}</p> })}
+            {row.remark.map(|remark| view! { <p class="remark">{remark}</p> })}
         </div>
         <nav class="tabs" aria-label="Views of this application">
             {tab_link(format!("/applications/{reference}"), "Story", !is_workflow)}

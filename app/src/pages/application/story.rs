@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use crate::{
     components::{Deadline, Glyph, Icon, StoryList},
-    desk::{StoryEntry, WaitingItem, WaitingOn},
+    desk::{StoryEntry, WaitingItem},
+    domain::WaitingOn,
 };
 
 #[component]

@@ -10,8 +10,8 @@ use self::figures::FiguresPanel;
 use super::{problem::or_problem, waiting::WaitingTable};
 use crate::{
     components::{ApplicationTable, Glyph, Icon, NoticeBanner},
-    desk::{ApplicationRow, Desk, DeskError, Figures, WaitingCount, WaitingItem, WaitingOn},
-    domain::ApplicationStatus,
+    desk::{Actor, ApplicationRow, Desk, DeskError, Figures, WaitingCount, WaitingItem},
+    domain::{ApplicationStatus, WaitingOn},
     request,
 };
 
@@ -22,13 +22,13 @@ const NEWEST: usize = 5;
 
 #[component]
 pub fn TodayPage() -> impl IntoView {
-    let (desk, waiting) = (request::desk(), request::waiting_count());
+    let (asked, waiting) = (request::desk_and_actor(), request::waiting_count());
     Suspend::new(async move {
-        let day = match desk {
-            Some(desk) => Day::of(desk.as_ref(), waiting).await,
-            None => Err(DeskError::Unavailable),
+        let day = async {
+            let (desk, by) = asked.await?;
+            Day::of(desk.as_ref(), &by, waiting).await
         };
-        or_problem(day.map(|day| view! { <Today day/> }.into_any()))
+        or_problem(day.await.map(|day| view! { <Today day/> }.into_any()))
     })
 }
 
@@ -45,16 +45,17 @@ struct Day {
 impl Day {
     async fn of(
         desk: &dyn Desk,
+        by: &Actor,
         waiting: impl Future<Output = Result<WaitingCount, DeskError>>,
     ) -> Result<Self, DeskError> {
         let attention = Some(ApplicationStatus::NeedsAttention);
         let (to_answer, waiting, failed, newest, figures) = try_join5(
-            desk.waiting(Some(WaitingOn::Staff), None, MOST),
+            desk.waiting(by, Some(WaitingOn::Staff), None, MOST),
             waiting,
             // One more than is shown says that there are more.
-            desk.newest(attention, MOST + 1),
-            desk.newest(None, NEWEST),
-            desk.figures(),
+            desk.newest(by, attention, MOST + 1),
+            desk.newest(by, None, NEWEST),
+            desk.figures(by),
         )
         .await?;
         Ok(Self { to_answer: to_answer.items, waiting, failed, newest, figures })

@@ -1,0 +1,75 @@
+//! Submitting and finding applications.
+
+use time::OffsetDateTime;
+
+use super::{Actor, ApplicationQuery, DeskError, StoryEntry, WaitingItem};
+use crate::domain::{ApplicationReference, ApplicationStatus, LoanApplication, Valuation};
+
+#[async_trait::async_trait]
+pub trait ApplicationOperations {
+    /// Stores the application and starts its execution. Submitting the same application again is not an error.
+    async fn submit(&self, by: &Actor, application: LoanApplication) -> Result<Submission, DeskError>;
+
+    /// One page of a list. [`DeskError::NotAPage`] when [`ApplicationQuery::after`] is not the end of one.
+    async fn applications(&self, by: &Actor, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError>;
+
+    /// The newest applications, or the newest of those at `status`.
+    async fn newest(
+        &self,
+        by: &Actor,
+        status: Option<ApplicationStatus>,
+        at_most: usize,
+    ) -> Result<Vec<ApplicationRow>, DeskError>;
+
+    async fn application(
+        &self,
+        by: &Actor,
+        reference: &ApplicationReference,
+    ) -> Result<Option<ApplicationRow>, DeskError>;
+
+    /// An application together with its story, which takes more reading than the application alone.
+    async fn application_with_story(
+        &self,
+        by: &Actor,
+        reference: &ApplicationReference,
+    ) -> Result<Option<ApplicationView>, DeskError>;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submission {
+    Started,
+    /// The very same application had been submitted before.
+    AlreadyThere,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct ApplicationPage {
+    /// At most 50.
+    pub rows: Vec<ApplicationRow>,
+    /// For [`ApplicationQuery::after`]; `None` on the last page.
+    pub next: Option<String>,
+}
+
+/// An application and where it stands.
+#[derive(Debug, Clone)]
+pub struct ApplicationRow {
+    pub application: LoanApplication,
+    pub status: ApplicationStatus,
+    /// Per cent, two decimals.
+    pub loan_to_value: Option<f64>,
+    pub waiting: Option<WaitingItem>,
+    pub submitted_at: OffsetDateTime,
+    pub submitted_by: Option<String>,
+    pub updated_at: OffsetDateTime,
+    pub execution_arn: String,
+    pub valuation: Option<Valuation>,
+    /// Why it needs attention or was declined, in a sentence.
+    pub remark: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ApplicationView {
+    pub row: ApplicationRow,
+    /// What happened, oldest first.
+    pub story: Vec<StoryEntry>,
+}

@@ -1,0 +1,70 @@
+//! Valuing a property by hand.
+
+use app::{
+    desk::{
+        Actor, ApplicationOperations, DeskError, ManualValuationOperations, ManualValuationView, Person,
+        PreviousValuation,
+    },
+    domain::{ApplicationReference, ManualValuationAnswer},
+};
+use async_trait::async_trait;
+
+use super::{LoanDesk, unavailable};
+use crate::{
+    paused::{Answer, Answered, PausedTask},
+    valuation,
+    work_items::{self, WorkItems},
+};
+
+/// How many earlier valuations of a property are shown.
+const PREVIOUS: usize = 5;
+
+#[async_trait]
+impl ManualValuationOperations for LoanDesk {
+    async fn manual_valuation(&self, by: &Actor, id: &str) -> Result<Option<ManualValuationView>, DeskError> {
+        let Some(task) = self.work_items.get(id).await.map_err(unavailable)? else { return Ok(None) };
+        let (application, previous) = tokio::try_join!(
+            self.application_with_story(by, &task.application_reference),
+            self.previous_valuations(&task)
+        )?;
+        let story = application.map(|application| application.story).unwrap_or_default();
+        Ok(Some(WorkItems::view(&task, self.about.valuation_timeout, story, previous)))
+    }
+
+    async fn answer_manual_valuation(
+        &self,
+        by: &Person,
+        id: &str,
+        answer: ManualValuationAnswer,
+    ) -> Result<ApplicationReference, DeskError> {
+        let task = self.work_items.get(id).await.map_err(unavailable)?.ok_or(DeskError::NotFound)?;
+        match self.work_items.answer(&task, &answer, by.name()).await {
+            Ok(Answered::Resumed(task)) => Ok(task.application_reference),
+            Ok(Answered::Before(task, before)) if is_same(&before, by, &answer) => Ok(task.application_reference),
+            Ok(Answered::Before(_, before)) => {
+                Err(DeskError::AlreadyAnswered { by: before.by.unwrap_or_default(), at: before.at })
+            }
+            Ok(Answered::TooLate(_) | Answered::NotYet(_)) => Err(DeskError::TooLate),
+            Ok(Answered::NotFound) => Err(DeskError::NotFound),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+}
+
+impl LoanDesk {
+    /// What the property of a task was valued at for other applications, newest first.
+    async fn previous_valuations(&self, task: &PausedTask) -> Result<Vec<PreviousValuation>, DeskError> {
+        let valued = self.applications.valuations_of(&task.application.property).await.map_err(unavailable)?;
+        let others = valued.into_iter().filter(|valued| valued.application_reference != task.application_reference);
+        let previous = others.filter_map(|valued| {
+            let valuation = valuation::read(&valued.valuation, valued.at)?;
+            Some(PreviousValuation { application_reference: valued.application_reference, valuation })
+        });
+        Ok(previous.take(PREVIOUS).collect())
+    }
+}
+
+/// Whether the same person gave the same answer before.
+fn is_same(before: &Answer, by: &Person, answer: &ManualValuationAnswer) -> bool {
+    before.by.as_deref() == Some(by.name()) && work_items::read_answer(&before.says).as_ref() == Some(answer)
+}

@@ -1,0 +1,201 @@
+//! The desk's services, and the one place where they are put together.
+
+use std::{sync::Arc, time::Duration};
+
+use app::{
+    desk::{About, Desk},
+    domain::Policy,
+};
+use tokio::{sync::watch, task::JoinSet};
+use url::Url;
+
+use crate::{
+    applications::Applications,
+    aws::{Aws, AwsError},
+    callbacks::Callbacks,
+    clock::Clock,
+    config::{Backend, Config},
+    deploy::StateMachines,
+    desk::LoanDesk,
+    functions::Functions,
+    health::Health,
+    live::{Changes, Live},
+    mock_valuer::{self, MockValuer},
+    paused::PausedTasks,
+    reconcile::Reconciler,
+    sessions::Sessions,
+    settings::Settings,
+    signing::CallbackUrls,
+    supervision::supervised,
+    valuation_request::ValuationRequests,
+    work_items::WorkItems,
+    workflow::Workflows,
+};
+
+/// How long a background task that panicked rests before it starts again.
+const RESTART: Duration = Duration::from_secs(1);
+
+/// Where the desk is reached.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// By everybody else; the valuation service calls back here.
+    pub public_url: Url,
+    /// By this machine itself; the mock valuer is asked here.
+    pub own_url: Url,
+}
+
+/// Everything the desk consists of. Each field is cheap to clone and shares what it works on with the clones.
+#[derive(Clone)]
+pub struct Services {
+    /// What time it is.
+    pub clock: Clock,
+    /// Wakes the task that tells open pages what changed.
+    pub changes: Changes,
+    /// Applications: stored, started, found again.
+    pub applications: Applications,
+    /// Compares the desk's tables with Step Functions and corrects what an outage left behind.
+    pub reconciler: Reconciler,
+    /// Callbacks of the valuation service: received, matched, settled.
+    pub callbacks: Callbacks,
+    /// The functions that the workflows invoke.
+    pub functions: Functions,
+    /// The port that pages, CSV and API call.
+    pub desk: Arc<dyn Desk>,
+    /// The stream of changes that open pages listen to.
+    pub live: Live,
+    /// What is remembered of a browser between two requests.
+    pub sessions: Sessions,
+    /// Whether the desk can do its work.
+    pub health: Health,
+}
+
+/// Why the services could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("cannot prepare the desk: {0}")]
+    Aws(#[from] AwsError),
+    #[error("cannot make an HTTP client: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+impl Services {
+    /// Builds the services on an AWS whose tables are there. The state machines need not be: Step Functions inside this
+    /// process starts after the functions that it calls. `closing` turns true when the desk closes.
+    pub async fn build(
+        aws: &Aws,
+        machines: StateMachines,
+        config: &Config,
+        addresses: &Addresses,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Self, BuildError> {
+        let clock = aws.clock.clone();
+        let changes = Changes::default();
+        let settings = Settings::new(aws.clone());
+        let urls = CallbackUrls::load(&settings, &addresses.public_url).await?;
+        let paused = PausedTasks::new(aws.clone());
+        let applications = Applications::new(aws.clone(), machines.loan_processing.clone(), changes.clone());
+        let callbacks = Callbacks::new(aws.clone(), urls.clone(), paused.clone(), applications.clone());
+        let workflows = Workflows { aws: aws.clone() };
+        let reconciler = Reconciler {
+            clock: clock.clone(),
+            applications: applications.clone(),
+            paused: paused.clone(),
+            callbacks: callbacks.clone(),
+            workflows: workflows.clone(),
+            pace: match config.backend {
+                Backend::Embedded => Duration::from_millis(5),
+                Backend::Aws => Duration::from_millis(200),
+            },
+        };
+        let work_items = WorkItems { clock: clock.clone(), paused: paused.clone(), applications: applications.clone() };
+        let http = http_client()?;
+        let functions = Functions {
+            valuation_requests: ValuationRequests {
+                clock: clock.clone(),
+                paused: paused.clone(),
+                applications: applications.clone(),
+                callbacks: callbacks.clone(),
+                urls,
+                http: http.clone(),
+                service_url: valuation_service_url(config, &addresses.own_url),
+            },
+            work_items: work_items.clone(),
+            mock_valuer: MockValuer {
+                aws: aws.clone(),
+                settings,
+                http,
+                state_machine_arn: machines.mock_valuation.clone(),
+                delay: config.mock_valuer_delay,
+                late_delay: config.mock_valuer_late_delay,
+                public_url: addresses.public_url.clone(),
+            },
+        };
+        let desk = Arc::new(LoanDesk {
+            clock: clock.clone(),
+            about: about(aws, config),
+            applications: applications.clone(),
+            paused,
+            callbacks: callbacks.clone(),
+            work_items,
+            workflows,
+            reconciler: reconciler.clone(),
+        });
+        Ok(Self {
+            live: Live::new(clock.clone(), applications.clone(), changes.clone(), closing),
+            sessions: Sessions::new(aws.clone()),
+            health: Health {
+                aws: aws.clone(),
+                machines,
+                data_dir: (config.backend == Backend::Embedded).then(|| config.data_dir.clone()),
+            },
+            clock,
+            changes,
+            applications,
+            reconciler,
+            callbacks,
+            functions,
+            desk,
+        })
+    }
+
+    /// Starts what runs in the background for as long as the desk is open.
+    pub fn run_in_background(&self, tasks: &mut JoinSet<()>) {
+        let (reconciler, applications, live) = (self.reconciler.clone(), self.applications.clone(), self.live.clone());
+        let clock = || self.clock.clone();
+        tasks.spawn(supervised("reconciler", clock(), RESTART, move || reconciler.clone().run()));
+        tasks.spawn(supervised("register", clock(), RESTART, move || applications.clone().keep_register()));
+        tasks.spawn(supervised("live", clock(), RESTART, move || live.clone().run()));
+    }
+}
+
+fn about(aws: &Aws, config: &Config) -> About {
+    About {
+        data_lives: match config.backend {
+            Backend::Embedded => "Embedded".to_owned(),
+            Backend::Aws => format!("AWS {}", aws.region),
+        },
+        valuation_timeout: config.valuation_timeout,
+        manual_valuation_timeout: config.manual_valuation_timeout,
+        policy: Policy { approve_up_to: config.approve_up_to_percent, refer_up_to: config.refer_up_to_percent },
+    }
+}
+
+/// For calls to the valuation service, and the mock valuer's callbacks.
+fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    // The provider that the AWS SDK uses as well. An error means that it has been installed already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        // Most calls reach this machine. A proxy that the environment names for other programs would see the signed
+        // callback addresses, and could not reach back.
+        .no_proxy()
+        .build()
+}
+
+fn valuation_service_url(config: &Config, own_url: &Url) -> Url {
+    config.valuation_service_url.clone().unwrap_or_else(|| {
+        let mut url = own_url.clone();
+        url.set_path(mock_valuer::PATH);
+        url
+    })
+}
