@@ -87,7 +87,7 @@ pub use integrations::{
     Exchange, FunctionError, Integrations, Invocation, InvocationType, Invoked, Refusal, ServiceAnswer, ServiceError,
 };
 pub use protocol::Answer;
-pub use store::OpenError;
+pub use store::{BackupError, CheckError, OpenError};
 
 use crate::engine::Engine;
 
@@ -170,6 +170,30 @@ impl StepFunctions {
     /// `X-Amz-Target`. What the answer says is on disk when it comes.
     pub async fn handle(&self, operation: &str, body: &[u8]) -> Answer {
         Answer::of(operations::answer(&self.engine.0, operation, body).await)
+    }
+
+    /// Writes a copy of the database to `path`, as it is at one moment, while the engine goes on. The copy is checked
+    /// like [`StepFunctions::check`] does before it gets its name, and is on disk when this returns. To restore it, put
+    /// it in the place of the database file of an engine that is not running, without the `-wal` and `-shm` files of that.
+    ///
+    /// The copy holds the key that signs task tokens, and inputs and outputs as they are: guard it like the database. It
+    /// takes as much disk as the database without its free pages. Until it is made, the write-ahead log grows by what
+    /// is written meanwhile.
+    ///
+    /// # Errors
+    /// When there is a file at `path`, when the copy can't be written, and when it is damaged. Then there is no file at
+    /// `path`.
+    pub async fn backup(&self, path: &Path) -> Result<(), BackupError> {
+        self.engine.0.store.back_up(path).await
+    }
+
+    /// Reads the whole database and checks that it is whole (SQLite's `integrity_check`), while the engine goes on. This
+    /// takes about a second for 500 MB.
+    ///
+    /// # Errors
+    /// When the database is damaged or can't be read.
+    pub async fn check(&self) -> Result<(), CheckError> {
+        self.engine.0.store.check().await
     }
 
     /// Stops firing timers, lets running activations commit and closes the database. Calls under way are left; they

@@ -5,7 +5,9 @@
 //! connections of its own.
 
 pub(crate) mod activities;
+mod backup;
 pub(crate) mod calls;
+mod checkpoints;
 pub(crate) mod executions;
 pub(crate) mod history;
 pub(crate) mod map_runs;
@@ -17,10 +19,15 @@ pub(crate) mod steps;
 pub(crate) mod tags;
 pub(crate) mod timers;
 mod transaction;
+mod vacuum;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+pub use backup::{BackupError, CheckError};
 pub use open::OpenError;
 use rusqlite::Connection;
 pub(crate) use transaction::{AfterCommit, Call, Effects, Ended, Transaction};
@@ -88,6 +95,8 @@ impl StorageError {
 pub(crate) struct Store {
     writer: writer::Writer,
     readers: readers::Readers,
+    checkpoints: Arc<checkpoints::Checkpoints>,
+    path: PathBuf,
     signer: Signer,
     /// The number of this opening.
     run: i64,
@@ -101,13 +110,16 @@ impl Store {
         clock: Arc<dyn crate::clock::Clock>,
         after_commit: Arc<dyn AfterCommit>,
     ) -> Result<Self, OpenError> {
-        let opened = open::open(path)?;
-        open::belongs(&opened.connection, path, &options)?;
+        let opened = open::open(path, &options)?;
+        let checkpoints = checkpoints::Checkpoints::start(path)
+            .map_err(|error| OpenError::Storage { path: path.display().to_string(), source: error.into() })?;
+        let checkpoints = Arc::new(checkpoints);
         let signer = Signer::new(&opened.signing_key);
         let readers = readers::Readers::new(path);
         let world = transaction::World { options, signer: signer.clone(), clock, run: opened.run };
-        let writer = writer::Writer::start(opened.connection, opened.lock, world, after_commit);
-        Ok(Self { writer, readers, signer, run: opened.run })
+        let (connection, lock) = (opened.connection, opened.lock);
+        let writer = writer::Writer::start(connection, lock, world, after_commit, checkpoints.clone());
+        Ok(Self { writer, readers, checkpoints, path: path.to_owned(), signer, run: opened.run })
     }
 
     /// Runs a change in a transaction that is on disk before this returns.
@@ -151,11 +163,36 @@ impl Store {
         self.run
     }
 
+    /// Writes a copy of the database to `path` and checks it.
+    pub async fn back_up(&self, path: &Path) -> Result<(), BackupError> {
+        let (from, to) = (self.path.clone(), path.to_owned());
+        let closed = || BackupError::Closed { path: path.display().to_string() };
+        tokio::task::spawn_blocking(move || backup::back_up(&from, &to)).await.map_err(|_| closed())?
+    }
+
+    /// Reads the whole database and says whether it is whole.
+    pub async fn check(&self) -> Result<(), CheckError> {
+        match self.read(|connection| Ok(backup::check(connection)?)).await {
+            Ok(None) => Ok(()),
+            Ok(Some(what)) => Err(CheckError::Damaged { what }),
+            Err(Fault::Storage(StorageError::Closed)) => Err(CheckError::Closed),
+            Err(Fault::Storage(StorageError::Damaged)) => Err(CheckError::Damaged { what: "it cannot be read".into() }),
+            Err(fault) => Err(CheckError::Storage { source: fault.into() }),
+        }
+    }
+
     /// Lets the changes that wait commit, and closes the database.
     pub fn close(&self) {
         // The last connection to close moves the log into the database: that should be the writer's.
         self.readers.close();
+        self.checkpoints.close();
         self.writer.close();
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

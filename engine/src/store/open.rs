@@ -1,13 +1,15 @@
 //! Opening the file: what it must be, and making it when there is none.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::{File, OpenOptions, TryLockError},
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use super::vacuum;
 use crate::{Options, token::Signer};
 
 /// "ASLE": tells our files from other SQLite databases.
@@ -43,6 +45,8 @@ pub enum OpenError {
     Elsewhere { path: String, account_id: String, region: String },
     #[error("cannot open {path}: it is damaged ({what}); put back a copy of the data folder")]
     Damaged { path: String, what: String },
+    #[error("cannot open {path}: the file is read-only; give the user of this process the right to write it")]
+    ReadOnly { path: String },
 }
 
 pub(super) struct Opened {
@@ -53,22 +57,29 @@ pub(super) struct Opened {
     pub lock: File,
 }
 
-pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
+pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> {
     let shown = path.display().to_string();
     let storage = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Storage { path: shown.clone(), source };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| storage(error.into()))?;
+        create_private_folder(folder).map_err(|error| storage(error.into()))?;
     }
     let lock = lock(path)?;
+    create_private(path).map_err(|error| storage(error.into()))?;
+    warn_of_readers(path);
     let wrong = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign { path: shown.clone() },
         Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
             OpenError::Damaged { path: shown.clone(), what: error.to_string() }
         }
+        Some(rusqlite::ErrorCode::ReadOnly) => OpenError::ReadOnly { path: shown.clone() },
         _ => OpenError::Storage { path: shown.clone(), source: error.into() },
     };
 
+    // Everything that can be refused is refused before anything is written.
     let mut connection = Connection::open(path).map_err(wrong)?;
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(wrong)? {
+        return Err(OpenError::ReadOnly { path: shown });
+    }
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(wrong);
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     let tables: i64 =
@@ -80,19 +91,33 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
         (APPLICATION, found) if found > 0 => return Err(OpenError::Older { path: shown, found }),
         _ => return Err(OpenError::Foreign { path: shown }),
     }
+    if tables > 0
+        && version >= WITH_OWNER
+        && let Some((account_id, region)) = owner(&connection).map_err(wrong)?
+        && (&account_id, &region) != (&options.account_id, &options.region)
+    {
+        return Err(OpenError::Elsewhere { path: shown, account_id, region });
+    }
 
+    if tables == 0 {
+        // Only possible before anything else is written.
+        connection.pragma_update(None, "auto_vacuum", "incremental").map_err(wrong)?;
+    }
     configure(&connection).map_err(wrong)?;
     if tables == 0 {
         create(&mut connection).map_err(wrong)?;
     } else if version < VERSION {
         migrate(&mut connection).map_err(wrong)?;
     }
+    vacuum::prepare(&connection, path);
     #[cfg(test)]
     super::steps::count(&connection, path);
     let (signing_key, run) = connection
-        .query_row("UPDATE engine SET run = run + 1 RETURNING signing_key, run", [], |row| {
-            Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?))
-        })
+        .query_row(
+            "UPDATE engine SET run = run + 1, account_id = ?, region = ? RETURNING signing_key, run",
+            [&options.account_id, &options.region],
+            |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)),
+        )
         .map_err(|error| match error {
             rusqlite::Error::QueryReturnedNoRows => {
                 OpenError::Damaged { path: shown.clone(), what: "its signing key is missing".into() }
@@ -105,23 +130,78 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     Ok(Opened { connection, signing_key, run, lock })
 }
 
-/// The ARNs that have been given out hold account and region: with others nothing of what is stored would be found.
-pub(super) fn belongs(connection: &Connection, path: &Path, options: &Options) -> Result<(), OpenError> {
-    let shown = path.display().to_string();
-    let wrong = |error: rusqlite::Error| OpenError::Storage { path: shown.clone(), source: error.into() };
+/// The first schema that holds the account and the region.
+const WITH_OWNER: i32 = 3;
+
+/// The account and the region in the ARNs that were given out. With others, nothing that is stored would be found.
+/// `None` when the database has never been opened with any.
+fn owner(connection: &Connection) -> rusqlite::Result<Option<(String, String)>> {
+    let owner = connection.query_row("SELECT account_id, region FROM engine", [], |row| {
+        Ok(row.get::<_, Option<String>>(0)?.zip(row.get::<_, Option<String>>(1)?))
+    });
+    // A missing row is reported when its key is read.
+    Ok(owner.optional()?.flatten())
+}
+
+/// Whether the database has the mark of this engine.
+pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
     connection
-        .execute(
-            "UPDATE engine SET account_id = ?, region = ? WHERE account_id IS NULL",
-            [&options.account_id, &options.region],
-        )
-        .map_err(wrong)?;
-    let (account_id, region): (String, String) = connection
-        .query_row("SELECT account_id, region FROM engine", [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .map_err(wrong)?;
-    if (&account_id, &region) == (&options.account_id, &options.region) {
-        return Ok(());
+        .pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0))
+        .map(|application| application == APPLICATION)
+}
+
+/// Creates an empty file that only its owner may read, unless there is one: the database holds the key that signs
+/// task tokens. SQLite gives its other files the same permissions.
+pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
+    match private_file().create_new(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        created => created.map(drop),
     }
-    Err(OpenError::Elsewhere { path: shown, account_id, region })
+}
+
+fn private_file() -> OpenOptions {
+    let mut options = File::options();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Creates the folder, and those that hold it, for its owner only, unless it exists.
+fn create_private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Earlier versions created the file with the permissions of the process. They may be intended, so they stay.
+fn warn_of_readers(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(metadata) = std::fs::metadata(path) {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+        if mode & 0o077 != 0 {
+            tracing::warn!(
+                path = %path.display(),
+                "other users may read the database, which holds the key of task tokens; if they should not, run chmod 600"
+            );
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// Writes to disk which names the folder of `path` holds.
+pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        File::open(folder)?.sync_all()?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 /// How long to wait for one that is just closing.
@@ -131,7 +211,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let storage = |error: std::io::Error| OpenError::Storage { path: path.display().to_string(), source: error.into() };
-    let file = File::options().create(true).truncate(false).write(true).open(PathBuf::from(name)).map_err(storage)?;
+    let file = private_file().create(true).truncate(false).open(PathBuf::from(name)).map_err(storage)?;
     let begun = Instant::now();
     let mut is_told = false;
     loop {
@@ -149,21 +229,34 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Pages the write-ahead log may hold before they are moved into the database: 32 MB. Many commits change the same
-/// pages; moved seldom, each is moved once.
-const CHECKPOINT_PAGES: i64 = 8192;
-
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
-    // A commit returns when it is on disk, not when the kernel has it.
-    connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    // After a burst the log shrinks again, to 64 MB at most.
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    durable(connection)?;
+    // The log is moved into the database outside of commits: see `checkpoints`.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // After a burst the log shrinks again, to 32 MB at most.
+    connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
+}
+
+/// A commit returns when it is on disk, not when the kernel or the drive has it.
+fn durable(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", "full")?;
+    // On macOS, fsync leaves data in the cache of the drive. Elsewhere these do nothing.
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)
+}
+
+/// The connection that moves the write-ahead log into the database.
+pub(super) fn checkpointer(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    durable(&connection)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(connection)
 }
 
 fn create(connection: &mut Connection) -> rusqlite::Result<()> {
@@ -207,6 +300,14 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
 mod tests {
     use super::*;
 
+    fn options() -> Options {
+        Options::new("000000000000", "eu-west-2")
+    }
+
+    fn open(path: &Path) -> Result<Opened, OpenError> {
+        super::open(path, &options())
+    }
+
     fn refusal(path: &Path) -> String {
         open(path).err().expect("must be refused").to_string()
     }
@@ -224,20 +325,51 @@ mod tests {
     }
 
     #[test]
-    fn a_file_stays_with_the_account_and_region_that_its_arns_name() {
+    fn another_account_or_region_is_refused_before_anything_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("db");
-        let opened = open(&path).unwrap();
-        let at = |account_id: &str, region: &str| {
-            let options = Options::new(account_id, region);
-            belongs(&opened.connection, &path, &options).map_err(|error| error.to_string())
-        };
-        assert_eq!(at("000000000000", "eu-west-2"), Ok(()));
-        assert_eq!(at("000000000000", "eu-west-2"), Ok(()));
-        for (account_id, region) in [("000000000000", "us-east-1"), ("111111111111", "eu-west-2")] {
-            let refused = at(account_id, region).unwrap_err();
+        drop(open(&path).unwrap());
+        let before = std::fs::read(&path).unwrap();
+        for options in [Options::new("000000000000", "us-east-1"), Options::new("111111111111", "eu-west-2")] {
+            let refused = super::open(&path, &options).err().unwrap().to_string();
             assert!(refused.contains("it is of account 000000000000 in region eu-west-2"), "{refused}");
+            assert_eq!(std::fs::read(&path).unwrap(), before);
         }
+        assert_eq!(open(&path).unwrap().run, 2);
+    }
+
+    #[test]
+    fn a_commit_waits_for_the_disk_and_moves_no_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(&folder.path().join("db")).unwrap();
+        let checkpointer = checkpointer(&folder.path().join("db")).unwrap();
+        let pragma = |connection: &Connection, name: &str| {
+            connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap()
+        };
+        for connection in [&opened.connection, &checkpointer] {
+            assert_eq!(pragma(connection, "synchronous"), 2);
+            assert_eq!(pragma(connection, "fullfsync"), 1);
+            assert_eq!(pragma(connection, "checkpoint_fullfsync"), 1);
+            assert_eq!(pragma(connection, "wal_autocheckpoint"), 0);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_what_the_engine_creates() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/er/db");
+        let opened = open(&path).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for created in [folder.path().join("deep"), folder.path().join("deep/er")] {
+            assert_eq!(mode(&created), 0o700, "{}", created.display());
+        }
+        for name in ["db", "db-wal", "db-shm", "db.lock"] {
+            assert_eq!(mode(&path.with_file_name(name)), 0o600, "{name}");
+        }
+        drop(opened);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     AfterCommit, Effects, Stop, StorageError, Transaction,
+    checkpoints::{Checkpoints, Log},
     transaction::{Memory, World},
 };
 use crate::protocol::Fault;
@@ -92,10 +93,17 @@ impl<T: Send, F: Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send> Job for Cha
 }
 
 impl Writer {
-    pub fn start(connection: Connection, lock: File, world: World, after_commit: Arc<dyn AfterCommit>) -> Self {
+    pub fn start(
+        connection: Connection,
+        lock: File,
+        world: World,
+        after_commit: Arc<dyn AfterCommit>,
+        checkpoints: Arc<Checkpoints>,
+    ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let work = move || {
-            WriterLoop { connection, world, memory: Memory::default(), after_commit }.work(jobs);
+            let log = Log::watch(&connection, checkpoints);
+            WriterLoop { connection, world, memory: Memory::default(), after_commit, log }.work(jobs);
             drop(lock);
         };
         let thread = std::thread::Builder::new().name("step-functions-writer".into()).spawn(work);
@@ -141,6 +149,7 @@ struct WriterLoop {
     world: World,
     memory: Memory,
     after_commit: Arc<dyn AfterCommit>,
+    log: Log,
 }
 
 /// Changes that have run in the open transaction.
@@ -176,6 +185,8 @@ impl WriterLoop {
             if let Some(Lost { jobs, why, .. }) = lost {
                 jobs.into_iter().for_each(|job| job.settle(Err(why.clone())));
             }
+            // After the answers: nobody waits for this.
+            self.log.committed(&self.connection);
         }
         if let Err((_, error)) = self.connection.close() {
             tracing::error!(%error, "the database could not be closed");

@@ -1,0 +1,43 @@
+//! Gives free pages back to the file system, some at a time.
+//!
+//! A database that this version creates has `auto_vacuum=INCREMENTAL`, so its free pages can be given back in small
+//! steps. One that an earlier version has created gets it by one VACUUM when it is opened, which rewrites the file, so
+//! only files up to [`REWRITTEN`] bytes are. A larger one stays as it is: its free pages are used again, but the file does not
+//! become smaller. A backup of it has `auto_vacuum=INCREMENTAL` and can take its place.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Result};
+
+/// The size up to which a file of an earlier version is rewritten when it is opened: that takes a second or two.
+const REWRITTEN: u64 = 256 << 20;
+/// The value of `PRAGMA auto_vacuum` for INCREMENTAL.
+const INCREMENTAL: i64 = 2;
+
+/// Lets the database give back free pages from now on, if it is small. A failure changes nothing, so it is only logged.
+pub(super) fn prepare(connection: &Connection, path: &Path) {
+    let done = is_incremental(connection).and_then(|is_incremental| {
+        if is_incremental {
+            return Ok(());
+        }
+        let bytes = std::fs::metadata(path).map_or(u64::MAX, |metadata| metadata.len());
+        if bytes > REWRITTEN {
+            tracing::info!(
+                path = %path.display(),
+                bytes,
+                "the database was created by an earlier version and does not become smaller when executions are \
+                 deleted; their space is used again"
+            );
+            return Ok(());
+        }
+        connection.pragma_update(None, "auto_vacuum", "incremental")?;
+        connection.execute_batch("VACUUM")
+    });
+    if let Err(error) = done {
+        tracing::warn!(%error, path = %path.display(), "the database could not be rewritten; it goes on as it is");
+    }
+}
+
+fn is_incremental(connection: &Connection) -> Result<bool> {
+    Ok(connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? == INCREMENTAL)
+}
