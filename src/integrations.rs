@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use asl_engine::{
-    FunctionError, Integrations, Invocation, Invoked, Refusal, ServiceAnswer, ServiceError, endpoints::Endpoints,
+    FunctionError, Integrations, Invocation, Invoked, Refusal, ServiceAnswer, ServiceCall, ServiceError,
+    endpoints::Endpoints,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -35,17 +36,12 @@ impl Integrations for DeskIntegrations {
         }
     }
 
-    async fn call_service(
-        &self,
-        service: &str,
-        action: &str,
-        parameters: Value,
-    ) -> Result<ServiceAnswer, ServiceError> {
-        if service != "dynamodb" {
-            return self.endpoints.call_service(service, action, parameters).await;
+    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
+        if call.service != "dynamodb" {
+            return self.endpoints.call_service(call).await;
         }
-        let operation = capitalised(action);
-        let answer = self.embedded.answer(Target::DynamoDb(&operation), Bytes::from(parameters.to_string())).await;
+        let operation = capitalised(&call.action);
+        let answer = self.embedded.answer(Target::DynamoDb(&operation), Bytes::from(call.parameters.to_string())).await;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if answer.status == 200 {
             // The workflow's own writes are news, too.
@@ -54,12 +50,12 @@ impl Integrations for DeskIntegrations {
         }
         let code = body["__type"].as_str().unwrap_or_default().rsplit('#').next().unwrap_or_default();
         let message = body.get("message").or_else(|| body.get("Message")).and_then(Value::as_str).unwrap_or_default();
-        let refusal = Refusal { code: code.to_owned(), status: answer.status, request_id: random::id() };
-        Err(ServiceError { error: error_name(code), message: message.to_owned(), refusal: Some(refusal) })
+        let refusal = Refusal::new(code, answer.status, random::id());
+        Err(ServiceError::new(error_name(code), message).refused(refusal))
     }
 
-    async fn read_object(&self, parameters: Value) -> Result<ServiceAnswer, ServiceError> {
-        self.endpoints.read_object(parameters).await
+    async fn read_object(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
+        self.endpoints.read_object(call).await
     }
 
     fn unavailable(&self, service: &str, action: &str) -> Option<String> {

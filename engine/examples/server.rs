@@ -136,7 +136,7 @@ async fn answer(engine: &StepFunctions, request: Request) -> Response {
     };
     let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.strip_prefix("AWSStepFunctions.").unwrap_or(target);
-    let Answer { status, body } = engine.handle(operation, &body).await;
+    let Answer { status, body, .. } = engine.handle(operation, &body).await;
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use asl_engine::{
-    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions,
+    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError, StepFunctions,
     definition::Definition,
     query::{
         Budget, Scope,
@@ -120,7 +120,7 @@ impl Integrations for Nothing {
         Ok(invocation.payload.into())
     }
 
-    async fn call_service(&self, _: &str, _: &str, parameters: Value) -> Result<ServiceAnswer, ServiceError> {
-        Ok(parameters.into())
+    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
+        Ok(call.parameters.into())
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     definition::MachineId,
     interpreter::{self, Command, Event, ExecutionFacts, ExecutionState, Outcome, Payload, TaskId, Work},
     store::{
-        Call, Ended, ExecutionId, Transaction,
+        Call, CallContext, CallEffect, Ended, ExecutionId, Transaction,
         activities::{self, Activity, Offer},
         calls,
         executions::{self, End, Execution, Status},
@@ -134,7 +134,7 @@ impl Transaction<'_> {
             if let Command::Finish(outcome) = &command {
                 status = self.end(&loaded, outcome, follows)?;
             } else {
-                self.carry_out(id, command, follows)?;
+                self.carry_out(&loaded, command, follows)?;
             }
         }
         // One that failed may be redriven: where it stood is kept.
@@ -146,19 +146,20 @@ impl Transaction<'_> {
         Ok(Delivered::Yes)
     }
 
-    fn carry_out(&mut self, id: ExecutionId, command: Command, follows: &mut Follows) -> Result<()> {
+    fn carry_out(&mut self, loaded: &Loaded, command: Command, follows: &mut Follows) -> Result<()> {
+        let id = loaded.execution.id;
         match command {
-            Command::Perform { task, work: Work::Activity { activity_arn, input } } => {
+            Command::Perform { task, work: Work::Activity { activity_arn, input }, .. } => {
                 // There is one, or the interpreter would not ask for it.
                 let Some(activity) = self.activity(&activity_arn)? else { return Ok(()) };
                 let offer = Offer { execution: id, task, input: input.to_string() };
                 activities::offer(self.connection, activity.id, &offer)?;
                 self.effects.offers.push(activity.name);
             }
-            Command::Perform { task, work } => {
-                let call = Call { execution: id, task, work };
-                calls::insert(self.connection, self.run, &call)?;
-                self.effects.calls.push(call);
+            Command::Perform { task, attempt, due, work } => {
+                let execution_arn = Some(self.options.arn_of(&loaded.execution, &loaded.runnable.state_machine_name));
+                let context = CallContext { attempt, due: due.map(millis), ..CallContext::of(execution_arn) };
+                self.ask_for(Call { execution: id, task, work, context })?;
             }
             Command::SetTimer { timer, due } => {
                 let due = millis(due);
@@ -173,6 +174,13 @@ impl Transaction<'_> {
             // The caller ends executions.
             Command::Finish(_) => {}
         }
+        Ok(())
+    }
+
+    /// Has a call made once this is committed, and again after a crash until it is answered.
+    pub(crate) fn ask_for(&mut self, call: Call) -> Result<()> {
+        calls::insert(self.connection, self.run, &call)?;
+        self.effects.calls.push(CallEffect::Make(call));
         Ok(())
     }
 
@@ -191,7 +199,9 @@ impl Transaction<'_> {
         offered_to: Option<&str>,
         follows: &mut Follows,
     ) -> Result<()> {
-        calls::remove(self.connection, id, task)?;
+        if calls::remove(self.connection, id, task)? {
+            self.effects.calls.push(CallEffect::Cancel { execution: id, task: Some(task) });
+        }
         // A deletion takes back what its activity has offered.
         if let Some(activity) = offered_to.map(|arn| self.activity(arn)).transpose()?.flatten() {
             activities::withdraw(self.connection, activity.id, id, task)?;
@@ -207,7 +217,9 @@ impl Transaction<'_> {
         let id = execution.id;
         let end = End::of(outcome, millis(self.now));
         timers::clear_all(self.connection, id)?;
-        calls::remove_all(self.connection, id)?;
+        if calls::remove_all(self.connection, id)? {
+            self.effects.calls.push(CallEffect::Cancel { execution: id, task: None });
+        }
         for child in calls::stop_all_waiting(self.connection, id)? {
             follows.push_back((child, Event::Stop { error: None, cause: None }));
         }

@@ -14,10 +14,11 @@ use crate::{
     query::QueryError,
     results::Results,
     store::{
-        Call, ExecutionId, Transaction, calls,
+        Call, CallContext, ExecutionId, Transaction, calls,
         executions::{self, ChildOf, Execution, NewExecution, Status},
         history,
         map_runs::{self, MapRun, RunStatus},
+        state_machines,
     },
 };
 
@@ -84,10 +85,10 @@ impl Transaction<'_> {
 
     /// Has a call made at the edge, which answers here.
     fn call(&mut self, execution: ExecutionId, task: TaskId, work: Work) -> Result<()> {
-        let call = Call { execution, task, work };
-        calls::insert(self.connection, self.run, &call)?;
-        self.effects.calls.push(call);
-        Ok(())
+        let machine = executions::state_machine(self.connection, execution)?;
+        let machine = state_machines::name(self.connection, machine)?;
+        let arn = self.options.row_arn(&machine, &executions::name(self.connection, execution)?);
+        self.ask_for(Call { execution, task, work, context: CallContext::of(Some(arn)) })
     }
 
     /// Goes on with the children that have not succeeded: each is redriven when there is room for it.

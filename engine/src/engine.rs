@@ -41,7 +41,7 @@ impl AfterCommit for Reactions {
         if let Some(due) = effects.earliest_timer {
             self.alarm.set(due);
         }
-        effects.calls.into_iter().for_each(|call| self.calls.make(call));
+        effects.calls.into_iter().for_each(|call| self.calls.send(call));
         effects.offers.iter().for_each(|activity| self.workers.wake_one(activity));
         effects.ended.into_iter().for_each(|ended| self.endings.tell(ended));
         if effects.deleting {

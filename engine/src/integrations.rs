@@ -1,39 +1,45 @@
-//! What the engine asks of the world outside: functions and services that its Task states call.
+//! The functions and services that Task states call. The embedder implements [`Integrations`].
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use time::OffsetDateTime;
+use tokio::sync::watch;
 
-/// The world outside, given by whoever embeds the engine.
+/// The functions and services that Task states call.
 ///
-/// Calls are made at least once: one that was under way when the process died is made again after it starts.
+/// Calls are made at least once: a call that was under way when the process died is made again after the restart, with
+/// the same [`Attempt::idempotency_key`].
+///
+/// The engine drops the future of a call that nobody waits for any more; see [`Cancellation`].
 #[async_trait]
 pub trait Integrations: Send + Sync + 'static {
-    /// Runs the function that `lambda:invoke` or a Lambda ARN names. The answer is the function's own (the engine adds
-    /// AWS's envelope where there is one).
+    /// Runs the function that `lambda:invoke` or a Lambda ARN names. The answer is the function's own; the engine adds
+    /// AWS's envelope where there is one.
     async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError>;
 
-    /// Calls an AWS service's action, say `dynamodb` and `putItem`, with parameters in that service's JSON. `aws-sdk:`
-    /// does not stand before the service; only there EventBridge is `eventbridge`, otherwise it is `events`.
-    async fn call_service(&self, service: &str, action: &str, parameters: Value)
-    -> Result<ServiceAnswer, ServiceError>;
+    /// Calls an action of an AWS service with parameters in that service's JSON.
+    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError>;
 
-    /// Gets the object with a map run's items from S3, `Body` as text. Other than a Task's, it may be long: up to
-    /// 32 MiB are taken. By default the same as `getObject` of `s3`.
-    async fn read_object(&self, parameters: Value) -> Result<ServiceAnswer, ServiceError> {
-        self.call_service("s3", "getObject", parameters).await
+    /// Gets the object with the items of a map run from S3, with `Body` as text. Unlike the answer of a Task, the object
+    /// may have up to 32 MiB. By default this is `call_service` with `getObject` of `s3`.
+    async fn read_object(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
+        self.call_service(call).await
     }
 
-    /// Why no Task can call this action here, as half a sentence: "it needs --sqs-endpoint". A definition that has it
-    /// is then refused. `None`, which is the default, when it can be called. Never asked of `lambda:invoke`: which
-    /// functions there are is only known when they are called.
+    /// Why no Task can call this action here, as half a sentence such as "it needs --sqs-endpoint"; `None`, the default,
+    /// when it can be called. A definition with such a Task is refused. The engine never asks this about
+    /// `lambda:invoke`: a missing function is only noticed when it is called.
     fn unavailable(&self, service: &str, action: &str) -> Option<String> {
         let _ = (service, action);
         None
     }
 }
 
-/// How a function is to be run.
+/// A function to run.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Invocation {
     /// `FunctionName`, or the ARN that is the Task's Resource.
     pub function: String,
@@ -43,12 +49,13 @@ pub struct Invocation {
     pub invocation_type: InvocationType,
     /// In base64.
     pub client_context: Option<String>,
-    /// `LogType: Tail`: the end of the function's log is wanted too.
+    /// `LogType: Tail`: the caller also wants the end of the function's log.
     pub log_tail: bool,
+    pub attempt: Attempt,
 }
 
 impl Invocation {
-    /// Runs a function and waits for its answer.
+    /// An invocation that waits for the function's answer and belongs to no execution.
     pub fn new(function: impl Into<String>, payload: Value) -> Self {
         Self {
             function: function.into(),
@@ -57,6 +64,116 @@ impl Invocation {
             invocation_type: InvocationType::RequestResponse,
             client_context: None,
             log_tail: false,
+            attempt: Attempt::detached(),
+        }
+    }
+}
+
+/// An action of an AWS service to call.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ServiceCall {
+    /// For example `dynamodb`, without `aws-sdk:`. EventBridge is `events` in an optimised integration and
+    /// `eventbridge` in one of the SDK.
+    pub service: String,
+    /// For example `putItem`.
+    pub action: String,
+    pub parameters: Value,
+    pub attempt: Attempt,
+}
+
+impl ServiceCall {
+    /// A call that belongs to no execution.
+    pub fn new(service: impl Into<String>, action: impl Into<String>, parameters: Value) -> Self {
+        Self { service: service.into(), action: action.into(), parameters, attempt: Attempt::detached() }
+    }
+}
+
+/// The attempt at a task that a call is made for. Each Retry is an attempt of its own.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// `None` when TestState makes the call, or when an older release of the engine asked for it.
+    pub execution_arn: Option<String>,
+    /// 1 for the first attempt of the state, and one more for each Retry.
+    pub number: u32,
+    /// When the engine gives up: the task's TimeoutSeconds, or the longest that any call may take
+    /// ([`Attempt::LONGEST`]).
+    pub deadline: OffsetDateTime,
+    /// The same for each time that this attempt's call is made, and for no other call: a receiver that remembers the
+    /// keys it has seen does the work once. At most 300 characters of ASCII.
+    pub idempotency_key: String,
+    pub cancellation: Cancellation,
+}
+
+impl Attempt {
+    /// The longest that any call may take. Lambda allows 15 minutes; the rest is for a client's own timeout to come
+    /// first.
+    pub const LONGEST: Duration = Duration::from_secs(16 * 60);
+
+    /// A first attempt that belongs to no execution, begins now and is never cancelled.
+    #[must_use]
+    pub fn detached() -> Self {
+        Self {
+            execution_arn: None,
+            number: 1,
+            deadline: OffsetDateTime::now_utc() + Self::LONGEST,
+            idempotency_key: uuid::Uuid::new_v4().to_string(),
+            cancellation: Cancellation::never(),
+        }
+    }
+
+    /// The attempt as one of several calls that the engine makes for it, with an idempotency key of its own. The same
+    /// `part` gives the same key.
+    #[must_use]
+    pub(crate) fn part(&self, part: usize) -> Self {
+        Self { idempotency_key: format!("{}/{part}", self.idempotency_key), ..self.clone() }
+    }
+}
+
+/// Whether the engine still waits for a call's answer. It stops waiting when the task times out or its branch is
+/// aborted, and when the execution ends or is stopped.
+///
+/// A cancelled call has [`Cancellation::GRACE`] to come to an end, for example to write down what it has sent. Then its
+/// future is dropped. Work that the call has spawned elsewhere goes on, unless it watches this.
+#[derive(Debug, Clone)]
+pub struct Cancellation {
+    /// Closed when the call is cancelled. None when it never is.
+    waiting: Option<watch::Receiver<()>>,
+}
+
+/// Cancels a call when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Canceller {
+    _waiting: watch::Sender<()>,
+}
+
+impl Cancellation {
+    /// How long a cancelled call may go on.
+    pub const GRACE: Duration = Duration::from_secs(10);
+
+    /// A call that is never cancelled.
+    #[must_use]
+    pub fn never() -> Self {
+        Self { waiting: None }
+    }
+
+    pub(crate) fn new() -> (Canceller, Self) {
+        let (sender, receiver) = watch::channel(());
+        (Canceller { _waiting: sender }, Self { waiting: Some(receiver) })
+    }
+
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.has_changed().is_err())
+    }
+
+    /// Returns once the call is cancelled.
+    pub async fn cancelled(&self) {
+        match &self.waiting {
+            // Nothing is ever sent: this ends when the sender is dropped.
+            Some(waiting) => while waiting.clone().changed().await.is_ok() {},
+            None => std::future::pending().await,
         }
     }
 }
@@ -67,7 +184,7 @@ pub enum InvocationType {
     RequestResponse,
     /// The function runs later; nobody waits for its answer.
     Event,
-    /// The function does not run: only whether it could is asked.
+    /// The function does not run: the caller only asks whether it could.
     DryRun,
 }
 
@@ -82,16 +199,18 @@ impl InvocationType {
     }
 }
 
-/// What a function answered. Made of a JSON value where that is all there is.
+/// A function's answer. `Invoked::from(value)` is the answer of a function that returned `value`.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Invoked {
     /// `None` when nobody waited for it.
     pub payload: Option<Value>,
-    /// 200; 202 of an `Event`, 204 of a `DryRun`.
+    /// 200 for an answer, 202 for `Event`, 204 for `DryRun`.
     pub status: u16,
     pub executed_version: Option<String>,
     /// The end of the function's log, in base64.
     pub log_result: Option<String>,
+    /// `None` when there was no exchange over HTTP; the engine then makes one up.
     pub exchange: Option<Exchange>,
 }
 
@@ -102,10 +221,12 @@ impl From<Value> for Invoked {
     }
 }
 
-/// What a service answered. Made of a JSON value where that is all there is.
+/// A service's answer. `ServiceAnswer::from(value)` is an answer without an exchange over HTTP.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct ServiceAnswer {
     pub output: Value,
+    /// `None` when there was no exchange over HTTP; the engine then makes one up.
     pub exchange: Option<Exchange>,
 }
 
@@ -115,22 +236,30 @@ impl From<Value> for ServiceAnswer {
     }
 }
 
-/// An exchange over HTTP, as `SdkHttpMetadata` tells of it. Where there was none, the engine makes one up.
+/// An exchange over HTTP, as `SdkHttpMetadata` describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Exchange {
     pub request_id: String,
-    /// Bytes of the answer's body.
+    /// The length of the answer's body in bytes.
     pub length: usize,
+}
+
+impl Exchange {
+    pub fn new(request_id: impl Into<String>, length: usize) -> Self {
+        Self { request_id: request_id.into(), length }
+    }
 }
 
 /// Why a function gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FunctionError {
     /// The function itself failed: what AWS reports as `FunctionError: Unhandled`, with the payload
     /// `{"errorMessage", "errorType"}`.
     #[error("{error_type}: {message}")]
     Failed { error_type: String, message: String },
-    /// The same with the payload as it came, stack trace and all: it becomes the cause to the letter.
+    /// The function itself failed, with its payload as it came. The payload becomes the cause unchanged.
     #[error("the function failed")]
     Unhandled { payload: String },
     #[error("Function not found: {0}")]
@@ -143,19 +272,64 @@ pub enum FunctionError {
 /// Why a service did not do what it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}: {message}")]
+#[non_exhaustive]
 pub struct ServiceError {
-    /// `DynamoDB.ConditionalCheckFailedException`: what Catch and Retry match.
+    /// What Catch and Retry match, for example `DynamoDB.ConditionalCheckFailedException`.
     pub error: String,
     pub message: String,
     /// The service's own answer. `None` when none came, or when it does not look like a refusal.
     pub refusal: Option<Refusal>,
 }
 
-/// How a service said no.
+impl ServiceError {
+    /// A failure without an answer from the service.
+    pub fn new(error: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { error: error.into(), message: message.into(), refusal: None }
+    }
+
+    /// The failure that the service reported with `refusal`.
+    #[must_use]
+    pub fn refused(self, refusal: Refusal) -> Self {
+        Self { refusal: Some(refusal), ..self }
+    }
+}
+
+/// A service's answer that reports a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refusal {
-    /// The service's own name for the error, say `NotFound` of what is caught as `SNS.NotFoundException`.
+    /// The service's own name for the error. `NotFound` of SNS, for example, is caught as `SNS.NotFoundException`.
     pub code: String,
+    /// The HTTP status.
     pub status: u16,
     pub request_id: String,
+}
+
+impl Refusal {
+    pub fn new(code: impl Into<String>, status: u16, request_id: impl Into<String>) -> Self {
+        Self { code: code.into(), status, request_id: request_id.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_is_cancelled_when_its_canceller_is_dropped() {
+        let (canceller, cancellation) = Cancellation::new();
+        let copy = cancellation.clone();
+        assert!(!copy.is_cancelled());
+        drop(canceller);
+        copy.cancelled().await;
+        assert!(cancellation.is_cancelled());
+        assert!(!Cancellation::never().is_cancelled());
+    }
+
+    #[test]
+    fn the_parts_of_an_attempt_have_keys_of_their_own() {
+        let attempt = Attempt::detached();
+        assert_eq!(attempt.part(1).idempotency_key, attempt.part(1).idempotency_key);
+        assert_ne!(attempt.part(1).idempotency_key, attempt.part(2).idempotency_key);
+    }
 }

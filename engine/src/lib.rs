@@ -9,7 +9,8 @@
 //! use std::sync::Arc;
 //!
 //! use asl_engine::{
-//!     FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions,
+//!     FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError,
+//!     StepFunctions,
 //! };
 //! use serde_json::{Value, json};
 //!
@@ -22,9 +23,8 @@
 //!         Ok(json!(format!("Hello {name}")).into())
 //!     }
 //!
-//!     async fn call_service(&self, service: &str, _: &str, _: Value) -> Result<ServiceAnswer, ServiceError> {
-//!         let (error, message) = (format!("{service}.NotSupported"), "There are only greetings here".into());
-//!         Err(ServiceError { error, message, refusal: None })
+//!     async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
+//!         Err(ServiceError::new(format!("{}.NotSupported", call.service), "There are only greetings here"))
 //!     }
 //! }
 //!
@@ -84,7 +84,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 pub use clock::{Clock, SystemClock};
 pub use integrations::{
-    Exchange, FunctionError, Integrations, Invocation, InvocationType, Invoked, Refusal, ServiceAnswer, ServiceError,
+    Attempt, Cancellation, Exchange, FunctionError, Integrations, Invocation, InvocationType, Invoked, Refusal,
+    ServiceAnswer, ServiceCall, ServiceError,
 };
 pub use protocol::Answer;
 pub use store::{BackupError, CheckError, OpenError};

@@ -23,10 +23,9 @@ use std::{
 };
 
 use asl_engine::{
-    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions,
+    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError, StepFunctions,
 };
 use clap::{Parser, Subcommand, ValueEnum};
-use serde_json::Value;
 use tokio::task::JoinSet;
 
 /// What ends a measurement.
@@ -278,7 +277,7 @@ impl Integrations for Nothing {
         Err(FunctionError::NotFound(invocation.function))
     }
 
-    async fn call_service(&self, service: &str, action: &str, _: Value) -> Result<ServiceAnswer, ServiceError> {
-        Err(ServiceError { error: format!("{service}.NotSupported"), message: action.to_owned(), refusal: None })
+    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
+        Err(ServiceError::new(format!("{}.NotSupported", call.service), call.action))
     }
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::{Event, ExecutionId, SOME_IN_LINE, Status, executions, map_runs};
 use crate::{
-    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions, SystemClock,
+    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError, StepFunctions,
+    SystemClock,
     store::{AfterCommit, Effects, Store},
 };
 
@@ -19,8 +20,8 @@ impl Integrations for Nothing {
         Err(FunctionError::NotFound(invocation.function))
     }
 
-    async fn call_service(&self, _: &str, action: &str, _: serde_json::Value) -> Result<ServiceAnswer, ServiceError> {
-        Err(ServiceError { error: action.into(), message: String::new(), refusal: None })
+    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
+        Err(ServiceError::new(call.action, ""))
     }
 }
 

@@ -29,13 +29,12 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use ::http::Uri;
 use async_trait::async_trait;
-use serde_json::Value;
 
 use self::{
     http::Http,
     service::{Kind, Service},
 };
-use crate::{FunctionError, Integrations, Invocation, Invoked, ServiceAnswer, ServiceError};
+use crate::{FunctionError, Integrations, Invocation, Invoked, ServiceAnswer, ServiceCall, ServiceError};
 
 /// Where a service is: `http://host:port`, with a path where it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,29 +151,25 @@ impl Integrations for Endpoints {
         }
     }
 
-    async fn call_service(
-        &self,
-        service: &str,
-        action: &str,
-        parameters: Value,
-    ) -> Result<ServiceAnswer, ServiceError> {
-        if let Some(reason) = self.unavailable(service, action) {
-            return Err(ServiceError { error: "States.Runtime".into(), message: reason, refusal: None });
+    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
+        let ServiceCall { service, action, parameters, .. } = call;
+        if let Some(reason) = self.unavailable(&service, &action) {
+            return Err(ServiceError::new("States.Runtime", reason));
         }
-        match (service, self.find(service)) {
-            ("lambda", Some((_, Some(lambda)))) => lambda::call(lambda, action, parameters).await,
-            ("sqs", Some((_, Some(sqs)))) => sqs::call(sqs, action, parameters).await,
-            ("sns", Some((_, Some(sns)))) => sns::call(sns, action, parameters).await,
-            ("s3", Some((_, Some(s3)))) => s3::call(s3, action, parameters).await,
-            (_, Some((_, Some(events)))) => events::call(events, action, parameters).await,
-            (_, _) => Err(ServiceError { error: "States.Runtime".into(), message: service.into(), refusal: None }),
+        match (service.as_str(), self.find(&service)) {
+            ("lambda", Some((_, Some(lambda)))) => lambda::call(lambda, &action, parameters).await,
+            ("sqs", Some((_, Some(sqs)))) => sqs::call(sqs, &action, parameters).await,
+            ("sns", Some((_, Some(sns)))) => sns::call(sns, &action, parameters).await,
+            ("s3", Some((_, Some(s3)))) => s3::call(s3, &action, parameters).await,
+            (_, Some((_, Some(events)))) => events::call(events, &action, parameters).await,
+            (_, _) => Err(ServiceError::new("States.Runtime", service)),
         }
     }
 
-    async fn read_object(&self, parameters: Value) -> Result<ServiceAnswer, ServiceError> {
+    async fn read_object(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
         match &self.s3 {
-            Some(s3) => s3::read_object(s3, &parameters).await,
-            None => self.call_service("s3", "getObject", parameters).await,
+            Some(s3) => s3::read_object(s3, &call.parameters).await,
+            None => self.call_service(call).await,
         }
     }
 

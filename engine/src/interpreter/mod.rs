@@ -217,6 +217,10 @@ pub enum Command {
     /// Make the call of a task, at least once; answer with TaskSucceeded, TaskSubmitted or TaskFailed.
     Perform {
         task: TaskId,
+        /// 1 for the state's first attempt, and one more for each Retry.
+        attempt: u32,
+        /// When the task times out.
+        due: Option<OffsetDateTime>,
         work: Work,
     },
     SetTimer {

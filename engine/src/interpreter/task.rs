@@ -1,6 +1,7 @@
 //! Task states: scheduling the call, and what comes back.
 
 use serde_json::Value;
+use time::Duration;
 
 use super::{
     Command, NotPending, Pattern, Payload, TaskId, TimerId, Work,
@@ -90,7 +91,8 @@ impl Run<'_> {
             }
         };
         // AWS's default timeout of 99,999,999 seconds is longer than an execution may last: no timer for it.
-        let timeout = timeout.map(|seconds| self.set_timer_in(seconds.saturating_mul(1000)));
+        let due = timeout.map(|seconds| self.now.saturating_add(Duration::seconds(seconds)));
+        let timeout = due.map(|due| self.set_timer(due));
         // An activity's heartbeat only counts from when a worker has taken the task.
         let heartbeat = match task.resource {
             Resource::Activity { .. } => None,
@@ -98,7 +100,8 @@ impl Run<'_> {
         };
         let pending = Pending { task: task_id, timeout, heartbeat, under_way: false };
         self.change(id, |branch| branch.phase = Phase::Task(pending));
-        self.command(Command::Perform { task: task_id, work });
+        let attempt = 1 + self.branch(id).attempts.iter().sum::<u32>();
+        self.command(Command::Perform { task: task_id, attempt, due, work });
         Ok(())
     }
 

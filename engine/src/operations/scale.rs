@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::{
-    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceError, StepFunctions,
+    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError, StepFunctions,
     store::{
         executions::{self, Filter, Of},
         steps,
@@ -29,8 +29,8 @@ impl Integrations for Nothing {
         Err(FunctionError::NotFound(invocation.function))
     }
 
-    async fn call_service(&self, _: &str, action: &str, _: Value) -> Result<ServiceAnswer, ServiceError> {
-        Err(ServiceError { error: action.into(), message: String::new(), refusal: None })
+    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
+        Err(ServiceError::new(call.action, ""))
     }
 }
 

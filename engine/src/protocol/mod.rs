@@ -12,6 +12,7 @@ use serde_json::json;
 
 /// An answer in the AWS JSON 1.0 protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Answer {
     pub status: u16,
     /// JSON; its type is `application/x-amz-json-1.0`.

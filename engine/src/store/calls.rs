@@ -1,12 +1,16 @@
 //! Calls that have not been answered, and executions that wait for others.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row};
+use serde::Deserialize;
+use serde_json::Deserializer;
 
-use super::{Call, ExecutionId};
+use super::{Call, CallContext, ExecutionId};
 use crate::interpreter::{Pattern, TaskId, Work};
 
 pub(crate) fn insert(connection: &Connection, run: i64, call: &Call) -> Result<()> {
-    let work = serde_json::to_vec(&call.work).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let unwritable = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(error.into());
+    let mut work = serde_json::to_vec(&call.work).map_err(unwritable)?;
+    serde_json::to_writer(&mut work, &call.context).map_err(unwritable)?;
     connection
         .prepare_cached("INSERT OR REPLACE INTO call (execution, task, run, work) VALUES (?, ?, ?, ?)")?
         .execute((call.execution, call.task.0, run, work))
@@ -20,8 +24,10 @@ pub(crate) fn remove(connection: &Connection, execution: ExecutionId, task: Task
     Ok(removed > 0)
 }
 
-pub(crate) fn remove_all(connection: &Connection, execution: ExecutionId) -> Result<()> {
-    connection.prepare_cached("DELETE FROM call WHERE execution = ?")?.execute([execution]).map(drop)
+/// Whether there were any.
+pub(crate) fn remove_all(connection: &Connection, execution: ExecutionId) -> Result<bool> {
+    let removed = connection.prepare_cached("DELETE FROM call WHERE execution = ?")?.execute([execution])?;
+    Ok(removed > 0)
 }
 
 /// A page of the calls that runs before this one left unanswered, after the given one.
@@ -43,10 +49,18 @@ pub(crate) fn find(connection: &Connection, execution: ExecutionId, task: TaskId
         .optional()
 }
 
+/// The work is stored as JSON, and its context as JSON behind it. Rows of older releases have no context.
 fn read(row: &Row<'_>) -> Result<Call> {
-    let work: Work = serde_json::from_slice(row.get_ref(2)?.as_blob()?)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, error.into()))?;
-    Ok(Call { execution: row.get(0)?, task: TaskId(row.get(1)?), work })
+    let unreadable = |error: serde_json::Error| {
+        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, error.into())
+    };
+    let (execution, task): (ExecutionId, _) = (row.get(0)?, TaskId(row.get(1)?));
+    let mut stored = Deserializer::from_slice(row.get_ref(2)?.as_blob()?);
+    let work = Work::deserialize(&mut stored).map_err(unreadable)?;
+    let context = stored.into_iter().next().transpose().map_err(unreadable)?;
+    let key = || format!("{}/{}", execution.0, task.0);
+    let context = context.unwrap_or_else(|| CallContext { key: key(), ..CallContext::of(None) });
+    Ok(Call { execution, task, work, context })
 }
 
 /// An execution that waits for the end of another.

@@ -30,7 +30,7 @@ use std::{
 pub use backup::{BackupError, CheckError};
 pub use open::OpenError;
 use rusqlite::Connection;
-pub(crate) use transaction::{AfterCommit, Call, Effects, Ended, Transaction};
+pub(crate) use transaction::{AfterCommit, Call, CallContext, CallEffect, Effects, Ended, Transaction};
 
 use crate::{Options, protocol::Fault, token::Signer};
 

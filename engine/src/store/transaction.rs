@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
@@ -70,7 +71,8 @@ impl<'a> Transaction<'a> {
 /// What must be done once the transaction is on disk.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    pub calls: Vec<Call>,
+    /// In the order in which they were asked for.
+    pub calls: Vec<CallEffect>,
     /// When the earliest of the timers that were set is due, in milliseconds.
     pub earliest_timer: Option<i64>,
     /// The names of the activities that were offered a task, once a task.
@@ -127,6 +129,40 @@ pub(crate) struct Call {
     pub execution: ExecutionId,
     pub task: TaskId,
     pub work: Work,
+    pub context: CallContext,
+}
+
+/// The attempt that a call is made for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CallContext {
+    /// None where an older release has asked for the call.
+    #[serde(rename = "arn")]
+    pub execution_arn: Option<String>,
+    /// 1 for the state's first attempt, and one more for each Retry.
+    #[serde(rename = "n")]
+    pub attempt: u32,
+    /// When the task times out, in milliseconds since 1970.
+    pub due: Option<i64>,
+    /// The same whenever the call is made, and drawn at random: no other call has it.
+    pub key: String,
+}
+
+impl CallContext {
+    /// A first attempt without a timeout.
+    pub fn of(execution_arn: Option<String>) -> Self {
+        Self { execution_arn, attempt: 1, due: None, key: uuid::Uuid::new_v4().to_string() }
+    }
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone)]
+pub(crate) enum CallEffect {
+    Make(Call),
+    /// Nobody waits any more for the call of a task or, without one, for any call of the execution.
+    Cancel {
+        execution: ExecutionId,
+        task: Option<TaskId>,
+    },
 }
 
 /// Does what must follow a commit. Called on the writer's thread: it only hands on.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{calls::until_stored, services};
 use crate::{
+    Attempt,
     dataset::{self, LONGEST_OBJECT},
     definition::DataSet,
     engine::Engine,
@@ -33,11 +34,11 @@ enum Stop {
 }
 
 /// Reads the items and starts the run with them, or tells that they can't be read.
-pub(super) async fn read(engine: &Arc<Engine>, whose: (ExecutionId, TaskId), reading: ItemReading) {
+pub(super) async fn read(engine: &Arc<Engine>, whose: (ExecutionId, TaskId), reading: ItemReading, attempt: Attempt) {
     let taking = Taking { engine, whose, portions: Portions::of_read() };
     let done = match reading.dataset {
-        DataSet::Objects => list(engine, taking, reading).await,
-        _ => read_object(engine, taking, reading).await,
+        DataSet::Objects => list(engine, taking, reading, &attempt).await,
+        _ => read_object(engine, taking, reading, attempt).await,
     };
     if let Err(Stop::Failed(cause)) = done {
         let (execution, task) = whose;
@@ -50,11 +51,17 @@ pub(super) async fn read(engine: &Arc<Engine>, whose: (ExecutionId, TaskId), rea
 }
 
 /// Takes what ListObjectsV2 tells, page by page.
-async fn list(engine: &Arc<Engine>, mut taking: Taking<'_>, reading: ItemReading) -> Result<(), Stop> {
+async fn list(
+    engine: &Arc<Engine>,
+    mut taking: Taking<'_>,
+    reading: ItemReading,
+    attempt: &Attempt,
+) -> Result<(), Stop> {
     let mut chunks = Chunks::new(reading.max_items);
     let mut parameters = reading.parameters;
-    loop {
-        let mut page = services::call_s3(engine, "listObjectsV2", parameters.clone()).await.map_err(Stop::Failed)?;
+    for number in 0.. {
+        let page = services::call_s3(engine, "listObjectsV2", parameters.clone(), attempt.part(number));
+        let mut page = page.await.map_err(Stop::Failed)?;
         let objects = page.get_mut("Contents").map(Value::take);
         for object in objects.as_ref().and_then(Value::as_array).into_iter().flatten() {
             if chunks.is_enough() {
@@ -76,10 +83,16 @@ async fn list(engine: &Arc<Engine>, mut taking: Taking<'_>, reading: ItemReading
             None => return Err(Stop::Failed("The parameters of s3:listObjectsV2 must be an object".to_owned())),
         };
     }
+    Ok(())
 }
 
-async fn read_object(engine: &Arc<Engine>, mut taking: Taking<'_>, reading: ItemReading) -> Result<(), Stop> {
-    let mut object = services::read_object(engine, reading.parameters).await.map_err(Stop::Failed)?;
+async fn read_object(
+    engine: &Arc<Engine>,
+    mut taking: Taking<'_>,
+    reading: ItemReading,
+    attempt: Attempt,
+) -> Result<(), Stop> {
+    let mut object = services::read_object(engine, reading.parameters, attempt).await.map_err(Stop::Failed)?;
     let Some(Value::String(text)) = object.get_mut("Body").map(Value::take) else {
         return Err(Stop::Failed("The object has no text".to_owned()));
     };

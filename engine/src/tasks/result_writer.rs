@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{calls::until_stored, services};
 use crate::{
+    Attempt,
     clock::millis,
     definition::{ResultForm, Transformation},
     engine::Engine,
@@ -48,8 +49,8 @@ impl From<Fault> for Stop {
 }
 
 /// Writes the results and ends the run.
-pub(super) async fn write(engine: &Arc<Engine>, whose: (ExecutionId, TaskId), failed: bool) {
-    let written = match write_all(engine, whose, failed).await {
+pub(super) async fn write(engine: &Arc<Engine>, whose: (ExecutionId, TaskId), failed: bool, attempt: Attempt) {
+    let written = match write_all(engine, whose, failed, attempt).await {
         Ok(output) => Ok(output),
         Err(Stop::Failed(cause)) => {
             if failed {
@@ -70,6 +71,7 @@ async fn write_all(
     engine: &Arc<Engine>,
     (execution, task): (ExecutionId, TaskId),
     failed: bool,
+    attempt: Attempt,
 ) -> Result<Payload, Stop> {
     let found = engine.store.read(move |connection| {
         let Some(run) = map_runs::by_task(connection, execution, task)? else { return Ok(None) };
@@ -80,8 +82,16 @@ async fn write_all(
     let Some(ResultWriting { form, destination: Some(to) }) = run.writing() else { return Err(Stop::Void) };
     let slash = if to.prefix.is_empty() || to.prefix.ends_with('/') { "" } else { "/" };
     let folder = format!("{}{slash}{}", to.prefix, run.uuid);
-    let mut files =
-        Files { engine, form, to: &to, folder: &folder, open: Default::default(), written: Default::default() };
+    let mut files = Files {
+        engine,
+        attempt,
+        form,
+        to: &to,
+        folder: &folder,
+        open: Default::default(),
+        written: Default::default(),
+        puts: 0,
+    };
 
     let mut after = ExecutionId(0);
     loop {
@@ -127,6 +137,7 @@ async fn page(
 /// The files of one run: `PREFIX/ID/SUCCEEDED_0.json` and so on.
 struct Files<'f> {
     engine: &'f Arc<Engine>,
+    attempt: Attempt,
     form: ResultForm,
     to: &'f Destination,
     folder: &'f str,
@@ -134,6 +145,8 @@ struct Files<'f> {
     open: [String; 3],
     /// As the manifest tells of it.
     written: [Vec<Value>; 3],
+    /// How many objects have been put.
+    puts: usize,
 }
 
 impl Files<'_> {
@@ -185,8 +198,10 @@ impl Files<'_> {
         Ok(key)
     }
 
-    async fn put(&self, key: &str, text: String) -> Result<(), Stop> {
+    async fn put(&mut self, key: &str, text: String) -> Result<(), Stop> {
         let parameters = json!({"Bucket": self.to.bucket, "Key": key, "Body": text, "ContentType": "application/json"});
-        services::call_s3(self.engine, "putObject", parameters).await.map(drop).map_err(Stop::Failed)
+        let attempt = self.attempt.part(self.puts);
+        self.puts += 1;
+        services::call_s3(self.engine, "putObject", parameters, attempt).await.map(drop).map_err(Stop::Failed)
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::task::JoinError;
+use tokio::task::JoinSet;
 
 use super::envelope;
 use crate::{
-    FunctionError, Invocation, InvocationType, Refusal, ServiceAnswer, ServiceError,
+    Attempt, FunctionError, Invocation, InvocationType, Refusal, ServiceAnswer, ServiceCall, ServiceError,
     engine::Engine,
     interpreter::{Payload, Work},
     names::pascal_case,
@@ -24,10 +24,56 @@ pub(super) struct Failure {
     pub cause: String,
 }
 
-pub(super) async fn perform(engine: &Engine, work: Work) -> Result<Payload, Failure> {
+/// Makes a call in a task of its own, so that a panic ends only that call.
+pub(super) async fn perform_alone(engine: &Arc<Engine>, work: Work, attempt: Attempt) -> Result<Payload, Failure> {
+    let calls_function = match &work {
+        Work::Function { .. } => true,
+        Work::Service { service, action, .. } => service == "lambda" && action == "invoke",
+        _ => false,
+    };
+    let performed = {
+        let engine = engine.clone();
+        alone(async move { perform(&engine, work, attempt).await }).await
+    };
+    performed.unwrap_or_else(|no_answer| {
+        Err(match no_answer {
+            NoAnswer::TooLate if calls_function => {
+                // As Lambda reports a function that timed out.
+                let message = format!("Task timed out after {:.2} seconds", Attempt::LONGEST.as_secs_f32());
+                let payload = json!({"errorMessage": message}).to_string();
+                function_failure("", FunctionError::Unhandled { payload })
+            }
+            no_answer => Failure::new("States.TaskFailed", no_answer.to_string()),
+        })
+    })
+}
+
+/// Why a call came to no end.
+#[derive(Debug, thiserror::Error)]
+enum NoAnswer {
+    /// The panic hook has logged what it was.
+    #[error("The call failed unexpectedly")]
+    Panicked,
+    #[error("No answer within {} seconds", Attempt::LONGEST.as_secs())]
+    TooLate,
+}
+
+/// Runs a call in a task of its own. The call is dropped when it takes longer than [`Attempt::LONGEST`], and when this
+/// future is dropped.
+async fn alone<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> Result<T, NoAnswer> {
+    let mut task = JoinSet::new();
+    task.spawn(call);
+    match tokio::time::timeout(Attempt::LONGEST, task.join_next()).await {
+        Ok(Some(Ok(answer))) => Ok(answer),
+        Ok(_) => Err(NoAnswer::Panicked),
+        Err(_) => Err(NoAnswer::TooLate),
+    }
+}
+
+async fn perform(engine: &Engine, work: Work, attempt: Attempt) -> Result<Payload, Failure> {
     match work {
         Work::Function { function, payload } => {
-            let invocation = Invocation::new(function.clone(), payload);
+            let invocation = Invocation { attempt, ..Invocation::new(function.clone(), payload) };
             let invoked = engine.integrations.invoke_function(invocation).await;
             let invoked = invoked.map_err(|error| function_failure(&function, error))?;
             Ok(invoked.payload.unwrap_or_default().into())
@@ -35,13 +81,15 @@ pub(super) async fn perform(engine: &Engine, work: Work) -> Result<Payload, Fail
         Work::Service { service, action, parameters, .. } => match service.strip_prefix("aws-sdk:") {
             Some("sfn") => super::nested::call_ourselves(engine, &action, parameters).await,
             Some(service) => {
-                let answer = engine.integrations.call_service(service, &action, parameters).await;
+                let call = ServiceCall { service: service.to_owned(), action, parameters, attempt };
+                let answer = engine.integrations.call_service(call).await;
                 let answer = answer.map_err(|error| sdk_failure(service, error))?;
                 Ok(as_sdk_names(service, answer.output).into())
             }
-            None if service == "lambda" && action == "invoke" => invoke(engine, parameters).await,
+            None if service == "lambda" && action == "invoke" => invoke(engine, parameters, attempt).await,
             None => {
-                let answer = engine.integrations.call_service(&service, &action, parameters).await;
+                let call = ServiceCall { service: service.clone(), action, parameters, attempt };
+                let answer = engine.integrations.call_service(call).await;
                 let ServiceAnswer { output, exchange } = answer.map_err(|error| service_failure(&error))?;
                 let output = envelope::answer(&service, output, exchange, engine.clock.now());
                 if service == "events" && output["FailedEntryCount"].as_u64().is_some_and(|failed| failed > 0) {
@@ -62,33 +110,38 @@ pub(super) async fn perform(engine: &Engine, work: Work) -> Result<Payload, Fail
     }
 }
 
-/// Calls S3 for a map run; a failure is its cause, as the optimised integrations tell it.
-pub(super) async fn call_s3(engine: &Arc<Engine>, action: &'static str, parameters: Value) -> Result<Value, String> {
+/// Calls S3 for a map run. A failure is its cause, in the words of the optimised integrations.
+pub(super) async fn call_s3(
+    engine: &Arc<Engine>,
+    action: &str,
+    parameters: Value,
+    attempt: Attempt,
+) -> Result<Value, String> {
     let integrations = engine.integrations.clone();
-    // A task of its own: whatever panics in there ends that call only.
-    s3_output(tokio::spawn(async move { integrations.call_service("s3", action, parameters).await }).await)
+    let call = ServiceCall { attempt, ..ServiceCall::new("s3", action, parameters) };
+    s3_output(alone(async move { integrations.call_service(call).await }).await)
 }
 
 /// Gets the object with a map run's items.
-pub(super) async fn read_object(engine: &Arc<Engine>, parameters: Value) -> Result<Value, String> {
+pub(super) async fn read_object(engine: &Arc<Engine>, parameters: Value, attempt: Attempt) -> Result<Value, String> {
     let integrations = engine.integrations.clone();
-    s3_output(tokio::spawn(async move { integrations.read_object(parameters).await }).await)
+    let call = ServiceCall { attempt, ..ServiceCall::new("s3", "getObject", parameters) };
+    s3_output(alone(async move { integrations.read_object(call).await }).await)
 }
 
-fn s3_output(answer: Result<Result<ServiceAnswer, ServiceError>, JoinError>) -> Result<Value, String> {
-    // The panic hook has logged what it was.
-    let answer = answer.map_err(|_| "The call failed unexpectedly".to_owned())?;
+fn s3_output(answer: Result<Result<ServiceAnswer, ServiceError>, NoAnswer>) -> Result<Value, String> {
+    let answer = answer.map_err(|no_answer| no_answer.to_string())?;
     answer.map(|answer| answer.output).map_err(|error| service_failure(&error).cause)
 }
 
-/// Makes a call on which no execution waits; a failure is its error and cause.
+/// Makes a call that no execution waits for. A failure is its error and cause.
 pub(crate) async fn call_once(engine: &Engine, work: Work) -> Result<Payload, (String, String)> {
-    perform(engine, work).await.map_err(|failure| (failure.error, failure.cause))
+    perform(engine, work, Attempt::detached()).await.map_err(|failure| (failure.error, failure.cause))
 }
 
 /// `lambda:invoke`.
-async fn invoke(engine: &Engine, parameters: Value) -> Result<Payload, Failure> {
-    let invocation = invocation(parameters)?;
+async fn invoke(engine: &Engine, parameters: Value, attempt: Attempt) -> Result<Payload, Failure> {
+    let invocation = Invocation { attempt, ..invocation(parameters)? };
     let function = invocation.function.clone();
     let invoked = engine.integrations.invoke_function(invocation).await;
     let invoked = invoked.map_err(|error| function_failure(&function, error))?;
@@ -109,7 +162,7 @@ fn invocation(mut parameters: Value) -> Result<Invocation, Failure> {
     let (qualifier, client_context) = (text("Qualifier"), text("ClientContext"));
     let log_tail = parameters.get("LogType").and_then(Value::as_str) == Some("Tail");
     let payload = parameters.get_mut("Payload").map_or_else(|| json!({}), Value::take);
-    Ok(Invocation { function, payload, qualifier, invocation_type, client_context, log_tail })
+    Ok(Invocation { qualifier, invocation_type, client_context, log_tail, ..Invocation::new(function, payload) })
 }
 
 impl Failure {

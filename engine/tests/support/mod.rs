@@ -5,7 +5,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use asl_engine::{
-    Clock, FunctionError, Integrations, Invoked, Options, Refusal, ServiceAnswer, ServiceError, StepFunctions,
+    Attempt, Clock, FunctionError, Integrations, Invoked, Options, Refusal, ServiceAnswer, ServiceCall, ServiceError,
+    StepFunctions,
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -18,10 +19,16 @@ pub const ROLE: &str = "arn:aws:iam::000000000000:role/test";
 pub struct Invocation {
     pub function: String,
     pub payload: Value,
+    pub attempt: Attempt,
     returned: oneshot::Sender<Result<Value, FunctionError>>,
 }
 
 impl Invocation {
+    /// Waits until the engine has dropped the call.
+    pub async fn dropped(&mut self) {
+        tokio::time::timeout(Duration::from_secs(30), self.returned.closed()).await.expect("the call is dropped");
+    }
+
     /// The task token in the payload.
     pub fn token(&self) -> String {
         self.payload["taskToken"].as_str().expect("a token in the payload").to_owned()
@@ -43,7 +50,8 @@ struct Functions(mpsc::UnboundedSender<Invocation>);
 impl Integrations for Functions {
     async fn invoke_function(&self, invocation: asl_engine::Invocation) -> Result<Invoked, FunctionError> {
         let (returned, answer) = oneshot::channel();
-        let _ = self.0.send(Invocation { function: invocation.function, payload: invocation.payload, returned });
+        let asl_engine::Invocation { function, payload, attempt, .. } = invocation;
+        let _ = self.0.send(Invocation { function, payload, attempt, returned });
         match answer.await {
             Ok(answer) => answer.map(Invoked::from),
             // The test has dropped the call: it never returns.
@@ -51,26 +59,12 @@ impl Integrations for Functions {
         }
     }
 
-    async fn call_service(
-        &self,
-        service: &str,
-        action: &str,
-        parameters: Value,
-    ) -> Result<ServiceAnswer, ServiceError> {
-        let _ = action;
-        if parameters["TableName"] == "missing" {
-            return Err(ServiceError {
-                error: format!(
-                    "{}.ResourceNotFoundException",
-                    if service == "dynamodb" { "DynamoDB" } else { service }
-                ),
-                message: "Requested resource not found".into(),
-                refusal: Some(Refusal {
-                    code: "ResourceNotFoundException".into(),
-                    status: 400,
-                    request_id: "R".into(),
-                }),
-            });
+    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
+        if call.parameters["TableName"] == "missing" {
+            let service = if call.service == "dynamodb" { "DynamoDB" } else { &call.service };
+            let error = format!("{service}.ResourceNotFoundException");
+            let refusal = Refusal::new("ResourceNotFoundException", 400, "R");
+            return Err(ServiceError::new(error, "Requested resource not found").refused(refusal));
         }
         Ok(json!({}).into())
     }

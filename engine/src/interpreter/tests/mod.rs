@@ -92,7 +92,7 @@ impl Play {
         self.history.extend(step.events.iter().map(|event| serde_json::to_value(event).unwrap()));
         for command in step.commands {
             match command {
-                Command::Perform { task, work } => self.calls.push((task, work)),
+                Command::Perform { task, work, .. } => self.calls.push((task, work)),
                 Command::StartMapRun { run, plan } => self.map_runs.push((run, Some(plan))),
                 Command::RedriveMapRun { run } => self.map_runs.push((run, None)),
                 Command::SetTimer { timer, due } => assert!(self.timers.insert(timer, due).is_none()),

@@ -238,7 +238,7 @@ impl Test {
         for command in &self.seen.commands {
             match (command, mock) {
                 (Command::Perform { task, .. }, Some(mock)) => return Ok(Some(mock.answer(*task))),
-                (Command::Perform { task, work }, None) => return Ok(Some(call(engine, *task, work).await)),
+                (Command::Perform { task, work, .. }, None) => return Ok(Some(call(engine, *task, work).await)),
                 (Command::StartMapRun { run, plan }, Some(mock)) => {
                     if let Some(cause) = self.unreadable.take() {
                         let outcome = MapRunOutcome::NotRead { cause };
