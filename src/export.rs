@@ -110,8 +110,8 @@ fn fields(row: &ApplicationRow) -> [String; 12] {
     });
     [
         application.application_reference.to_string(),
-        application.applicant.clone().unwrap_or_default(),
-        application.property.name_or_number.clone(),
+        application.applicant.clone().map(String::from).unwrap_or_default(),
+        application.property.name_or_number.to_string(),
         application.property.postcode.to_string(),
         amount(application.loan_amount),
         amount(application.estimated_value),

@@ -1,7 +1,6 @@
 //! The functions that the workflows call by `lambda:invoke`. The Step Functions inside this process calls them directly;
 //! nothing serves them as Lambda functions yet.
 
-use app::domain::LoanApplication;
 use asl_engine::FunctionError;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
@@ -134,13 +133,10 @@ fn without_value(error: &str) -> String {
     }
 }
 
-/// The application in a payload, if it is one that could have been submitted.
-pub fn check(application: &LoanApplication) -> Result<(), FunctionFailure> {
-    crate::api::check(application).map_err(|why| FunctionFailure::InvalidApplication(why.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
+    use app::domain::LoanApplication;
+
     use super::*;
 
     #[test]

@@ -73,11 +73,11 @@ impl MockValuer {
     /// 201 with a new reference; the answer follows by itself.
     async fn take(&self, request: ValuationRequest) -> Result<Response, Problem> {
         let callback_url = self.allowed(&request.callback_url)?;
-        if request.property.name_or_number == "Service error" && self.is_to_fail(&request.property).await? {
+        if request.property.name_or_number.as_str() == "Service error" && self.is_to_fail(&request.property).await? {
             return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
         }
         let valuation_reference = random::id();
-        if request.property.name_or_number == "Early callback" {
+        if request.property.name_or_number.as_str() == "Early callback" {
             let response = json!({ "valuationReference": valuation_reference, "propertyValue": VALUE });
             if let Err(failure) = self.call_back(callback_url, &response).await {
                 tracing::warn!(%failure, "the mock valuer's early callback did not arrive");

@@ -24,12 +24,7 @@ time::serde::format_description!(iso_date, Date, "[year]-[month]-[day]");
 
 /// A property's value as a valuation service or the workflow writes it: pounds, as a number or a decimal string.
 pub fn pounds(value: &Value) -> Option<Money> {
-    let money: Money = match value {
-        Value::String(text) => Money::from_decimal(text).ok()?,
-        Value::Number(number) => Money::from_decimal(&number.to_string()).ok()?,
-        _ => return None,
-    };
-    if money.is_zero() { None } else { Some(money) }
+    Money::deserialize(value).ok()
 }
 
 /// Whole pounds as a number; otherwise a decimal string, because a float would invite rounding.

@@ -54,7 +54,6 @@ impl ValuationRequests {
     /// neither the token nor anything it could be guessed from.
     pub async fn request(&self, payload: Value) -> Result<Value, FunctionFailure> {
         let payload: Payload = functions::read(payload)?;
-        functions::check(&payload.loan_application)?;
         if let Some(before) = self.applications.get(&payload.loan_application.application_reference).await?
             && before.application != payload.loan_application
         {
@@ -124,7 +123,7 @@ impl ValuationRequests {
     async fn ask(&self, task: &PausedTask) -> Result<String, FunctionFailure> {
         let property = &task.application.property;
         let body = json!({
-            "property": { "nameOrNumber": property.name_or_number, "postcode": property.postcode },
+            "property": { "nameOrNumber": &property.name_or_number, "postcode": &property.postcode },
             "callbackUrl": self.urls.sign(&task.id).as_str(),
         });
         let sent = self.http.post(self.service_url.clone()).timeout(PATIENCE).json(&body).send().await;

@@ -19,9 +19,6 @@ use serde_json::{Value, json};
 use super::JsonBody;
 use crate::{problem::Problem, timestamp, valuation};
 
-/// Characters of a name, of a person or of a property.
-const NAME_LIMIT: usize = 200;
-
 pub fn router(desk: Arc<dyn Desk>) -> Router {
     Router::new()
         .route("/api/applications", get(list).post(submit))
@@ -30,48 +27,10 @@ pub fn router(desk: Arc<dyn Desk>) -> Router {
         .with_state(desk)
 }
 
-/// What the types of an application leave open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Wrong {
-    #[error("property.nameOrNumber: enter the property's name or number, at most 200 characters")]
-    Property,
-    #[error("applicant: leave it out, or enter a name of at most 200 characters")]
-    Applicant,
-    #[error("loanAmount: leave it out, or enter an amount above £0")]
-    LoanAmount,
-    #[error("estimatedValue: leave it out, or enter an amount above £0")]
-    EstimatedValue,
-    #[error("termYears: leave it out, or enter 1 to 40 years")]
-    Term,
-}
-
-/// Checks an application that no form has checked.
-pub fn check(application: &LoanApplication) -> Result<(), Wrong> {
-    let named = |name: &str| !name.trim().is_empty() && name.chars().count() <= NAME_LIMIT;
-    if !named(&application.property.name_or_number) {
-        return Err(Wrong::Property);
-    }
-    if application.applicant.as_deref().is_some_and(|name| !named(name)) {
-        return Err(Wrong::Applicant);
-    }
-    if application.loan_amount.is_some_and(|amount| amount.is_zero()) {
-        return Err(Wrong::LoanAmount);
-    }
-    if application.estimated_value.is_some_and(|value| value.is_zero()) {
-        return Err(Wrong::EstimatedValue);
-    }
-    if application.term_years.is_some_and(|years| !(1..=40).contains(&years)) {
-        return Err(Wrong::Term);
-    }
-    Ok(())
-}
-
 async fn submit(
     State(desk): State<Arc<dyn Desk>>,
     JsonBody(application): JsonBody<LoanApplication>,
 ) -> Result<Response, Problem> {
-    check(&application)
-        .map_err(|wrong| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Not valid", wrong.to_string()))?;
     let reference = application.application_reference.clone();
     let status = match desk.submit(&Actor::Api, application).await? {
         Submission::Started => StatusCode::CREATED,
@@ -171,27 +130,4 @@ fn show(row: &ApplicationRow) -> Value {
     members.insert("updatedAt".into(), json!(timestamp::write(row.updated_at)));
     members.insert("self".into(), json!(path(row)));
     shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_no_form_has_checked_is_checked() {
-        let seed = json!({"applicationReference": "a", "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"}});
-        let with = |name: &str, value: Value| -> LoanApplication {
-            let mut application = seed.clone();
-            application[name] = value;
-            serde_json::from_value(application).unwrap()
-        };
-        assert_eq!(check(&serde_json::from_value(seed.clone()).unwrap()), Ok(()));
-        let blank = json!({"nameOrNumber": " ", "postcode": "PO1 1CE"});
-        assert_eq!(check(&with("property", blank)), Err(Wrong::Property));
-        assert_eq!(check(&with("applicant", json!(""))), Err(Wrong::Applicant));
-        assert_eq!(check(&with("loanAmount", json!("0"))), Err(Wrong::LoanAmount));
-        assert_eq!(check(&with("estimatedValue", json!(0))), Err(Wrong::EstimatedValue));
-        assert_eq!(check(&with("termYears", json!(41))), Err(Wrong::Term));
-        assert_eq!(check(&with("termYears", json!(40))), Ok(()));
-    }
 }

@@ -13,7 +13,7 @@ use axum::{
     routing::any,
 };
 
-pub use applications::{check, router as applications};
+pub use applications::router as applications;
 pub use json::{JsonBody, is_json};
 
 use crate::problem::Problem;

@@ -2,7 +2,7 @@
 
 use app::{
     desk::{ApplicationRow, WaitingItem},
-    domain::{ApplicationStatus, LoanApplication, Valuation, WaitingOn},
+    domain::{ApplicantName, ApplicationStatus, LoanApplication, Valuation, WaitingOn},
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -89,13 +89,12 @@ impl Record {
     fn waiting(&self) -> Option<WaitingItem> {
         let on = self.waiting_on()?;
         let pause = self.pause.as_ref()?;
-        let property = &self.application.property;
         Some(WaitingItem {
             id: pause.id.clone(),
             on,
             application_reference: self.application.application_reference.clone(),
-            applicant: self.application.applicant.clone(),
-            property: format!("{}, {}", property.name_or_number, property.postcode),
+            applicant: self.application.applicant.clone().map(String::from),
+            property: self.application.property.to_string(),
             since: pause.since,
             deadline: pause.deadline,
         })
@@ -133,8 +132,8 @@ pub(super) fn search_text(application: &LoanApplication, valuation_reference: Op
     let postcode = application.property.postcode.as_str();
     let joined = [
         application.application_reference.as_str(),
-        application.applicant.as_deref().unwrap_or_default(),
-        &application.property.name_or_number,
+        application.applicant.as_ref().map_or("", ApplicantName::as_str),
+        application.property.name_or_number.as_str(),
         postcode,
         &postcode.replace(' ', ""),
         valuation_reference.unwrap_or_default(),

@@ -111,8 +111,8 @@ impl Entry {
         let application = &record.application;
         let names = Names {
             reference: application.application_reference.as_str().to_lowercase(),
-            applicant: application.applicant.as_deref().map(str::to_lowercase),
-            property: application.property.name_or_number.to_lowercase(),
+            applicant: application.applicant.as_ref().map(|name| name.as_str().to_lowercase()),
+            property: application.property.name_or_number.as_str().to_lowercase(),
         };
         Self { record, search_text, names }
     }

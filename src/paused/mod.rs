@@ -120,19 +120,13 @@ pub struct Failure {
 }
 
 impl PausedTask {
-    /// `999, PO1 1CE`
-    pub fn property(&self) -> String {
-        let property = &self.application.property;
-        format!("{}, {}", property.name_or_number, property.postcode)
-    }
-
     pub fn waiting_item(&self) -> WaitingItem {
         WaitingItem {
             id: self.id.to_string(),
             on: self.on,
             application_reference: self.application_reference.clone(),
-            applicant: self.application.applicant.clone(),
-            property: self.property(),
+            applicant: self.application.applicant.clone().map(String::from),
+            property: self.application.property.to_string(),
             since: self.since,
             deadline: self.deadline,
         }

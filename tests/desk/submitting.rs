@@ -163,9 +163,11 @@ async fn what_is_no_application_is_refused_with_what_is_wrong_and_nothing_is_kep
         (with("/property/postcode", json!("PO1")), "property.postcode", "enter a full UK postcode, like PO1 1CE"),
         (with("/property/nameOrNumber", json!(" ")), "property.nameOrNumber", "enter the property's name or number"),
         (with("/loanAmout", json!("1")), "loanAmout", "unknown field `loanAmout`"),
-        (with("/loanAmount", json!("a lot")), "loanAmount", "expected pounds as a decimal string"),
+        (with("/loanAmount", json!("a lot")), "loanAmount", "expected an amount of pounds"),
         (with("/loanAmount", json!("0")), "loanAmount", "an amount above £0"),
         (with("/termYears", json!(41)), "termYears", "1 to 40 years"),
+        (with("/termYears", json!(300)), "termYears", "expected u8"),
+        (with("/applicant", json!(" ")), "applicant", "leave it out, or enter a name"),
     ] {
         let (status, kind, detail) = desk.post("/api/applications", &application).await.problem();
         assert_eq!((status, kind.as_str()), (422, "invalid"), "{application}");
@@ -185,7 +187,7 @@ async fn what_is_no_application_is_refused_with_what_is_wrong_and_nothing_is_kep
 }
 
 #[tokio::test]
-async fn money_is_a_decimal_string_or_whole_pence_and_never_a_float() {
+async fn a_number_of_money_is_pounds_and_so_is_a_decimal_string() {
     let desk = Setup::new().start().await;
     let with = |reference: &str, amount: Value| {
         let mut application = seed(reference, "No callback");
@@ -193,16 +195,23 @@ async fn money_is_a_decimal_string_or_whole_pence_and_never_a_float() {
         application
     };
     let typed = [json!("£250,000.50"), json!("250 000")];
-    for amount in [json!(250_000.5), json!(250_000.0), json!(2.5e5), json!(-1)].into_iter().chain(typed) {
+    for amount in [json!(-1), json!(-250_000.5), json!(true), json!([250_000])].into_iter().chain(typed) {
         let (status, kind, detail) = desk.post("/api/applications", &with("wrong", amount.clone())).await.problem();
         assert_eq!((status, kind.as_str()), (422, "invalid"), "{amount}");
-        assert!(detail.contains("loanAmount") && detail.contains("or a whole number of pence"), "{amount}: {detail}");
+        assert!(detail.contains("loanAmount") && detail.contains("expected an amount of pounds"), "{amount}: {detail}");
     }
-    for (reference, amount) in [("decimal", json!("250000.50")), ("pence", json!(25_000_050))] {
+    for (amount, wrong) in [(json!(0), "above £0"), (json!(0.005), "at most two digits"), (json!(1e12), "below £1,0")]
+    {
+        let (status, _, detail) = desk.post("/api/applications", &with("wrong", amount.clone())).await.problem();
+        assert_eq!(status, 422, "{amount}");
+        assert!(detail.contains("loanAmount") && detail.contains(wrong), "{amount}: {detail}");
+    }
+    for (reference, amount) in [("decimal", json!("250000.50")), ("number", json!(250_000.5))] {
         assert_eq!(desk.submit(&with(reference, amount)).await["loanAmount"], "250000.50", "{reference}");
     }
-    let same = desk.post("/api/applications", &with("pence", json!("250000.50"))).await;
+    let same = desk.post("/api/applications", &with("number", json!("250000.50"))).await;
     assert_eq!(same.status, 200, "the same amount, written otherwise");
+    assert_eq!(desk.submit(&with("whole", json!(250_000))).await["loanAmount"], "250000.00");
 }
 
 #[tokio::test]
@@ -213,8 +222,8 @@ async fn loan_to_value_decides_where_an_amount_is_asked_for() {
         ("at-the-limit", json!("375000"), 75.0, "Approved", "approved"),
         ("a-penny-above-it", json!("375000.01"), 75.01, "Referred to an underwriter", "referred"),
         ("above-it", json!("375050.00"), 75.01, "Referred to an underwriter", "referred"),
-        ("at-the-second", json!(45_000_000), 90.0, "Referred to an underwriter", "referred"),
-        ("above-both", json!(45_005_000), 90.01, "Declined", "declined"),
+        ("at-the-second", json!(450_000), 90.0, "Referred to an underwriter", "referred"),
+        ("above-both", json!(450_050), 90.01, "Declined", "declined"),
     ] {
         let mut application = seed(reference, reference);
         application["loanAmount"] = amount;

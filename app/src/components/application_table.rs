@@ -114,9 +114,9 @@ fn Row(row: ApplicationRow) -> impl IntoView {
             <th scope="row" data-property=on_one_line>
                 <a class="row-link" href=format!("/applications/{reference}")>{reference.clone()}</a>
             </th>
-            <td class="words wide"><bdi>{row.application.applicant.unwrap_or_else(|| "–".to_owned())}</bdi></td>
+            <td class="words wide"><bdi>{row.application.applicant.map_or_else(|| "–".to_owned(), String::from)}</bdi></td>
             <td class="words wide-enough">
-                <bdi>{property.name_or_number}</bdi> " "
+                <bdi>{property.name_or_number.to_string()}</bdi> " "
                 <span class="postcode">{property.postcode.to_string()}</span>
             </td>
             <td class="number wide">{money(row.application.loan_amount)}</td>

@@ -1,10 +1,13 @@
 //! A loan application as it was submitted.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ApplicationReference, Money, Postcode};
+use super::{ApplicantName, ApplicationReference, Money, Postcode, PropertyName, TermYears};
 
-/// What a lender submits, and the input of its execution: the seed's JSON plus what is optional.
+/// What a lender submits, and the input of its execution: the seed's JSON plus what is optional. Every part is valid by
+/// its type, so an application that exists is one that may be submitted.
 ///
 /// ```json
 /// {"applicationReference": "app-ref", "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"},
@@ -15,24 +18,66 @@ use super::{ApplicationReference, Money, Postcode};
 pub struct LoanApplication {
     pub application_reference: ApplicationReference,
     pub property: Property,
-    /// The applicant's full name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applicant: Option<String>,
+    pub applicant: Option<ApplicantName>,
     /// Without an amount there is no loan-to-value: the application ends with its valuation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loan_amount: Option<Money>,
     /// What the applicant believes the property is worth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_value: Option<Money>,
-    /// 1 to 40 years.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub term_years: Option<u8>,
+    pub term_years: Option<TermYears>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Property {
-    /// Never blank. The mock valuer is steered by it ("No callback", "Late callback" and so on).
-    pub name_or_number: String,
+    /// It steers the mock valuer ("No callback", "Late callback" and so on).
+    pub name_or_number: PropertyName,
     pub postcode: Postcode,
+}
+
+/// On one line: `999, PO1 1CE`
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.name_or_number, self.postcode)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(name: &str, value: Value) -> Result<LoanApplication, String> {
+        let mut application =
+            json!({"applicationReference": "a", "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"}});
+        application[name] = value;
+        serde_json::from_value(application).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_application_that_breaks_a_rule_cannot_be_read() {
+        for (name, value, wrong) in [
+            ("property", json!({"nameOrNumber": " ", "postcode": "PO1 1CE"}), "enter the property's name or number"),
+            ("property", json!({"nameOrNumber": "x".repeat(201), "postcode": "PO1 1CE"}), "200 characters or fewer"),
+            ("applicant", json!(""), "leave it out, or enter a name"),
+            ("loanAmount", json!("0"), "above £0"),
+            ("estimatedValue", json!(0), "above £0"),
+            ("termYears", json!(99), "1 to 40 years"),
+        ] {
+            let error = read(name, value.clone()).unwrap_err();
+            assert!(error.contains(wrong), "{name} {value}: {error}");
+        }
+        let term = read("termYears", json!(40)).unwrap().term_years;
+        assert_eq!(term.map(TermYears::years), Some(40));
+        assert_eq!(read("applicant", json!(null)).unwrap().applicant, None);
+    }
+
+    #[test]
+    fn a_property_is_told_on_one_line() {
+        assert_eq!(read("applicant", json!("Ada")).unwrap().property.to_string(), "999, PO1 1CE");
+    }
 }

@@ -3,10 +3,10 @@
 use super::{Money, money::with_commas};
 
 /// In per cent, rounded up to two decimals as the workflow does it, so that a share above a limit never looks like one
-/// within it. `None` for a property of no value.
-pub fn loan_to_value(loan: Money, value: Money) -> Option<f64> {
+/// within it.
+pub fn loan_to_value(loan: Money, value: Money) -> f64 {
     // Pence are below 2^53, and so exact in a float.
-    (!value.is_zero()).then(|| (loan.pence() as f64 * 10_000.0 / value.pence() as f64).ceil() / 100.0)
+    (loan.pence() as f64 * 10_000.0 / value.pence() as f64).ceil() / 100.0
 }
 
 /// `75.01%`, `10,000.00%`: always with both decimals, so that they stand below each other in a list.
@@ -26,10 +26,9 @@ mod tests {
 
     #[test]
     fn a_share_is_rounded_up_and_an_exact_one_stays() {
-        assert_eq!(loan_to_value(pounds(187_500), pounds(250_000)), Some(75.0));
-        assert_eq!(loan_to_value(Money::from_pence(18_750_001).unwrap(), pounds(250_000)), Some(75.01));
-        assert_eq!(loan_to_value(pounds(200_000), pounds(300_000)), Some(66.67));
-        assert_eq!(loan_to_value(pounds(1), pounds(0)), None);
+        assert_eq!(loan_to_value(pounds(187_500), pounds(250_000)), 75.0);
+        assert_eq!(loan_to_value(Money::from_pence(18_750_001).unwrap(), pounds(250_000)), 75.01);
+        assert_eq!(loan_to_value(pounds(200_000), pounds(300_000)), 66.67);
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// An amount of pounds sterling, never negative, kept as whole pence so that nothing is ever rounded.
+/// An amount of pounds sterling above £0 and below £1,000,000,000, kept as whole pence so that nothing is ever rounded.
 ///
-/// In JSON it is written as pounds in a decimal string (`"250000.00"`). It is read from such a string, or from a JSON
-/// integer, which counts **pence**. A JSON number with a fraction is refused.
+/// In JSON it is pounds: written as a decimal string (`"250000.00"`), and read from such a string or from a number
+/// (`250000`, `250000.5`). An amount with more than two decimals is refused. Pence exist only inside this type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money {
     pence: u64,
@@ -21,6 +21,8 @@ pub enum MoneyError {
     TooManyDecimals,
     #[error("put a comma before every three digits, or none, like 250,000 or 250000")]
     Commas,
+    #[error("enter an amount above £0")]
+    Zero,
     #[error("enter an amount below £1,000,000,000")]
     TooLarge,
 }
@@ -30,15 +32,15 @@ impl Money {
     const LIMIT_PENCE: u64 = 99_999_999_999;
 
     pub fn from_pence(pence: u64) -> Result<Self, MoneyError> {
-        if pence > Self::LIMIT_PENCE { Err(MoneyError::TooLarge) } else { Ok(Self { pence }) }
+        match pence {
+            0 => Err(MoneyError::Zero),
+            pence if pence > Self::LIMIT_PENCE => Err(MoneyError::TooLarge),
+            pence => Ok(Self { pence }),
+        }
     }
 
     pub fn pence(self) -> u64 {
         self.pence
-    }
-
-    pub fn is_zero(self) -> bool {
-        self.pence == 0
     }
 
     /// Reads what machines write: `250000` or `250000.00`, and nothing that a program would not take for a number.
@@ -134,7 +136,7 @@ impl<'de> Deserialize<'de> for Money {
             type Value = Money;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("pounds as a decimal string, like \"250000.00\", or a whole number of pence")
+                f.write_str("an amount of pounds, as a number like 250000 or a decimal string like \"250000.00\"")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Money, E> {
@@ -144,8 +146,18 @@ impl<'de> Deserialize<'de> for Money {
                 })
             }
 
-            fn visit_u64<E: serde::de::Error>(self, pence: u64) -> Result<Money, E> {
-                Money::from_pence(pence).map_err(E::custom)
+            fn visit_u64<E: serde::de::Error>(self, pounds: u64) -> Result<Money, E> {
+                let pence = pounds.checked_mul(100).ok_or(MoneyError::TooLarge);
+                pence.and_then(Money::from_pence).map_err(E::custom)
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, pounds: f64) -> Result<Money, E> {
+                // A float is shown with the fewest digits that lead back to it: those that were written, as long as they
+                // are no more than an amount below the limit has.
+                Money::from_decimal(&pounds.to_string()).map_err(|error| match error {
+                    MoneyError::NotAnAmount => E::invalid_value(serde::de::Unexpected::Float(pounds), &self),
+                    error => E::custom(error),
+                })
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -165,13 +177,14 @@ mod tests {
             ("250 000.5", 25_000_050),
             (" 0.01 ", 1),
             ("007", 700),
-            ("00", 0),
             ("5.", 500),
         ] {
             assert_eq!(typed.parse::<Money>().map(Money::pence), Ok(pence), "{typed}");
         }
         for (typed, error) in [
             ("", MoneyError::NotAnAmount),
+            ("00", MoneyError::Zero),
+            ("£0.00", MoneyError::Zero),
             ("-5", MoneyError::NotAnAmount),
             ("12,34", MoneyError::Commas),
             ("1,00,000", MoneyError::Commas),
@@ -196,12 +209,42 @@ mod tests {
     }
 
     #[test]
-    fn json_is_a_decimal_string_or_whole_pence_never_a_float() {
-        let amount: Money = serde_json::from_str("\"250000.50\"").unwrap();
-        assert_eq!(serde_json::to_string(&amount).unwrap(), "\"250000.50\"");
-        assert_eq!(serde_json::from_str::<Money>("25000050").unwrap(), amount);
-        assert!(serde_json::from_str::<Money>("250000.5").is_err());
-        assert!(serde_json::from_str::<Money>("-1").is_err());
+    fn a_json_number_is_pounds_and_so_is_a_decimal_string() {
+        let pence = |json: &str| serde_json::from_str::<Money>(json).map(Money::pence).map_err(|e| e.to_string());
+        for (json, written) in [
+            ("250000", "\"250000.00\""),
+            ("\"250000\"", "\"250000.00\""),
+            ("250000.5", "\"250000.50\""),
+            ("250000.50", "\"250000.50\""),
+            ("\"250000.50\"", "\"250000.50\""),
+            ("2.5e5", "\"250000.00\""),
+            ("0.01", "\"0.01\""),
+            // As near to its limit as a float could blur.
+            ("999999999.99", "\"999999999.99\""),
+        ] {
+            let amount: Money = serde_json::from_str(json).unwrap();
+            assert_eq!(serde_json::to_string(&amount).unwrap(), written, "{json}");
+        }
+        for (json, wrong) in [
+            ("250000.505", "at most two digits after the point"),
+            ("1e30", "below £1,000,000,000"),
+            ("1000000000", "below £1,000,000,000"),
+            ("0", "above £0"),
+            ("0.00", "above £0"),
+            ("\"0\"", "above £0"),
+            ("-1", "expected an amount of pounds"),
+            ("-0.5", "expected an amount of pounds"),
+            ("true", "expected an amount of pounds"),
+            ("null", "expected an amount of pounds"),
+            ("\"a lot\"", "expected an amount of pounds"),
+        ] {
+            let error = pence(json).unwrap_err();
+            assert!(error.contains(wrong), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_string_in_json_is_a_number_as_a_program_writes_it() {
         // What JSONata's $number would not take either: the workflow calculates with it.
         for typed in ["£250,000", "250,000", "250 000", "007", "5.", ".5", "1e5", ""] {
             assert!(serde_json::from_value::<Money>(typed.into()).is_err(), "{typed}");

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use time::{Date, macros::format_description};
 
-use super::{FieldError, Reader, new_application::positive, short_text};
+use super::{FieldError, Reader, short_text};
 use crate::{
     desk::Person,
-    domain::{ManualValuationAnswer, ValuationBasis},
+    domain::{ManualValuationAnswer, Money, ValuationBasis},
 };
 
 /// As it was typed.
@@ -69,7 +69,8 @@ impl ManualValuationForm {
     }
 
     fn read_value(&self, reader: &mut Reader, today: Date) -> Option<ManualValuationAnswer> {
-        let value = reader.required("value", &self.value, "enter the value in pounds, like 330,000", positive);
+        let value =
+            reader.required("value", &self.value, "enter the value in pounds, like 330,000", str::parse::<Money>);
         let valued_on = reader
             .required("valued_on", &self.valued_on, "enter the date of the valuation", |text| read_date(text, today));
         let basis = reader.required("basis", &self.basis, "choose what the value is based on", |key| {

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{FieldError, Reader, short_text};
-use crate::domain::{ApplicationReference, LoanApplication, Money, Postcode, Property};
+use super::{FieldError, Reader};
+use crate::domain::{
+    ApplicantName, ApplicationReference, LoanApplication, Money, Postcode, Property, PropertyName, TermYears,
+};
 
 /// As it was typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,18 +34,22 @@ impl NewApplicationForm {
             "enter a reference, like LN-2041",
             str::parse::<ApplicationReference>,
         );
-        let applicant = reader.optional("applicant", &self.applicant, short_text(200));
-        let name_or_number =
-            reader.required("property", &self.property, "enter the property's name or number", short_text(200));
+        let applicant = reader.optional("applicant", &self.applicant, str::parse::<ApplicantName>);
+        let name_or_number = reader.required(
+            "property",
+            &self.property,
+            "enter the property's name or number",
+            str::parse::<PropertyName>,
+        );
         let postcode = reader.required(
             "postcode",
             &self.postcode,
             "enter the property's postcode, like PO1 1CE",
             str::parse::<Postcode>,
         );
-        let loan_amount = reader.optional("loan_amount", &self.loan_amount, positive);
-        let estimated_value = reader.optional("estimated_value", &self.estimated_value, positive);
-        let term_years = reader.optional("term_years", &self.term_years, term);
+        let loan_amount = reader.optional("loan_amount", &self.loan_amount, str::parse::<Money>);
+        let estimated_value = reader.optional("estimated_value", &self.estimated_value, str::parse::<Money>);
+        let term_years = reader.optional("term_years", &self.term_years, str::parse::<TermYears>);
 
         match (reference, name_or_number, postcode) {
             (Some(application_reference), Some(name_or_number), Some(postcode)) if reader.errors.is_empty() => {
@@ -67,19 +73,6 @@ impl NewApplicationForm {
         }
         self
     }
-}
-
-/// An amount of money above nothing.
-pub fn positive(text: &str) -> Result<Money, String> {
-    match text.parse::<Money>() {
-        Ok(amount) if amount.is_zero() => Err("enter an amount above £0".to_owned()),
-        Ok(amount) => Ok(amount),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn term(text: &str) -> Result<u8, &'static str> {
-    text.parse().ok().filter(|years| (1..=40).contains(years)).ok_or("enter the term in whole years, from 1 to 40")
 }
 
 /// A reference for an application that was given none: `LN-` and the time in milliseconds, short and in order.
@@ -136,10 +129,10 @@ mod tests {
             ..seed()
         };
         let application = form.read().unwrap();
-        assert_eq!(application.applicant.as_deref(), Some("Ada Byron"));
+        assert_eq!(application.applicant.as_ref().map(ApplicantName::as_str), Some("Ada Byron"));
         assert_eq!(application.loan_amount.unwrap().decimal(), "250000.00");
         assert_eq!(application.estimated_value.unwrap().decimal(), "330000.00");
-        assert_eq!(application.term_years, Some(25));
+        assert_eq!(application.term_years.map(TermYears::years), Some(25));
     }
 
     #[test]

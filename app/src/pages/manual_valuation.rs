@@ -134,11 +134,11 @@ fn WhatAValuerNeeds(valuation: ManualValuationView) -> impl IntoView {
         <section class="panel" aria-labelledby="facts">
             <h2 id="facts">"The property"</h2>
             <Facts>
-                <Fact term="Name or number">{application.property.name_or_number}</Fact>
+                <Fact term="Name or number">{application.property.name_or_number.to_string()}</Fact>
                 <Fact term="Postcode">{application.property.postcode.to_string()}</Fact>
                 <Fact term="Estimated value">{money(application.estimated_value)}</Fact>
                 <Fact term="Loan amount">{money(application.loan_amount)}</Fact>
-                <Fact term="Applicant">{application.applicant.unwrap_or_else(|| "–".to_owned())}</Fact>
+                <Fact term="Applicant">{application.applicant.map_or_else(|| "–".to_owned(), String::from)}</Fact>
                 <Fact term="Application"><a href=format!("/applications/{reference}")>{reference.clone()}</a></Fact>
             </Facts>
             <h2>"Why it is here"</h2>

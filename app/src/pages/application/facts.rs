@@ -11,7 +11,7 @@ use crate::{
 #[component]
 pub fn FactsPanel(row: ApplicationRow, policy: Policy) -> impl IntoView {
     let asked = row.application.clone();
-    let term = asked.term_years.map_or_else(|| "–".to_owned(), |years| format!("{years} years"));
+    let term = asked.term_years.map_or_else(|| "–".to_owned(), |term| term.to_string());
     view! {
         <div class="panels">
             <LoanToValue application=row.application loan_to_value=row.loan_to_value policy/>
@@ -26,9 +26,9 @@ pub fn FactsPanel(row: ApplicationRow, policy: Policy) -> impl IntoView {
             <section class="panel" aria-labelledby="facts">
                 <h2 id="facts">"Application"</h2>
                 <Facts>
-                    <Fact term="Applicant"><bdi>{asked.applicant.unwrap_or_else(|| "–".to_owned())}</bdi></Fact>
+                    <Fact term="Applicant"><bdi>{asked.applicant.map_or_else(|| "–".to_owned(), String::from)}</bdi></Fact>
                     <Fact term="Property">
-                        <bdi>{asked.property.name_or_number}</bdi> ", " {asked.property.postcode.to_string()}
+                        <bdi>{asked.property.name_or_number.to_string()}</bdi> ", " {asked.property.postcode.to_string()}
                     </Fact>
                     <Fact term="Loan amount">{money(asked.loan_amount)}</Fact>
                     <Fact term="Estimated value">{money(asked.estimated_value)}</Fact>
@@ -66,7 +66,7 @@ fn LoanToValue(application: LoanApplication, loan_to_value: Option<f64>, policy:
 }
 
 fn by_estimate(application: &LoanApplication) -> Option<f64> {
-    loan_to_value(application.loan_amount?, application.estimated_value?)
+    Some(loan_to_value(application.loan_amount?, application.estimated_value?))
 }
 
 #[component]

@@ -97,8 +97,8 @@ fn Head(row: ApplicationRow, is_workflow: bool) -> impl IntoView {
     let reference = row.application.application_reference.to_string();
     let property = &row.application.property;
     let whose = view! {
-        {row.application.applicant.clone().map(|applicant| view! { <bdi>{applicant}</bdi> " · " })}
-        <bdi>{property.name_or_number.clone()}</bdi>
+        {row.application.applicant.clone().map(|applicant| view! { <bdi>{applicant.to_string()}</bdi> " · " })}
+        <bdi>{property.name_or_number.to_string()}</bdi>
         {format!(", {}", property.postcode)}
     };
     let action = row.waiting.filter(|item| item.on == WaitingOn::Staff).map(|item| {
