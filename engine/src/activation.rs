@@ -24,6 +24,7 @@ use crate::{
         state_machines::Runnable,
         timers,
     },
+    token::Signer,
 };
 
 /// How long one step may take while other executions wait for the writer; what is left of it follows later.
@@ -107,6 +108,7 @@ impl Transaction<'_> {
             redrive_count: execution.redrive_count,
             redriven: execution.redriven.map(from_millis),
             seed: self.signer.seed(id),
+            nonce: &Signer::nonce,
             token: &token,
             has_activity: &has_activity,
             is_late: &|| begun.elapsed() > PATIENCE,

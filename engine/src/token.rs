@@ -9,12 +9,19 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::{interpreter::TaskId, mix::mixed, store::ExecutionId};
+use crate::{
+    interpreter::{Nonce, TaskId},
+    mix::mixed,
+    store::ExecutionId,
+};
 
-const VERSION: u8 = 1;
-/// version, execution, task
-const NAMED: usize = 1 + 8 + 8;
+/// The form of tokens up to schema 3, which hold no nonce: version, execution, event.
+const WITHOUT_NONCE: u8 = 1;
+/// Version, execution, event, nonce.
+const WITH_NONCE: u8 = 2;
 const SIGNATURE: usize = 32;
+/// The length of a page token's signature, in bytes.
+const PAGE_SIGNATURE: usize = 16;
 
 /// A task token. Its Debug shows nothing of it: a token is a secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,25 +71,46 @@ impl Signer {
     }
 
     pub fn task_token(&self, execution: ExecutionId, task: TaskId) -> TaskToken {
-        let mut bytes = Vec::with_capacity(NAMED + SIGNATURE);
-        bytes.push(VERSION);
+        let has_nonce = task.nonce != Nonce::NONE;
+        let mut bytes = vec![if has_nonce { WITH_NONCE } else { WITHOUT_NONCE }];
         bytes.extend_from_slice(&execution.0.to_be_bytes());
-        bytes.extend_from_slice(&task.0.to_be_bytes());
+        bytes.extend_from_slice(&task.event.to_be_bytes());
+        if has_nonce {
+            bytes.extend_from_slice(&task.nonce.0.to_be_bytes());
+        }
         let signature = self.mac.clone().chain_update(&bytes).finalize().into_bytes();
         bytes.extend_from_slice(&signature);
         TaskToken(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// The task that the token names. Whether it still waits is not said by the token.
+    /// The attempt at a task that the token names. Whether it still waits is not said by the token.
+    ///
+    /// # Errors
+    /// When this signer did not issue the token.
     pub fn read_task_token(&self, token: &str) -> Result<(ExecutionId, TaskId), InvalidToken> {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| InvalidToken)?;
-        if bytes.len() != NAMED + SIGNATURE || bytes[0] != VERSION {
-            return Err(InvalidToken);
-        }
-        let (named, signature) = bytes.split_at(NAMED);
+        let (named, signature) = bytes.split_last_chunk::<SIGNATURE>().ok_or(InvalidToken)?;
         self.mac.clone().chain_update(named).verify_slice(signature).map_err(|_| InvalidToken)?;
-        let number = |at: usize| i64::from_be_bytes(named[at..at + 8].try_into().expect("eight bytes"));
-        Ok((ExecutionId(number(1)), TaskId(number(9))))
+        let (version, numbers) = named.split_first().ok_or(InvalidToken)?;
+        let (numbers, rest) = numbers.as_chunks::<8>();
+        let (execution, event, nonce) = match (*version, numbers, rest) {
+            (WITHOUT_NONCE, [execution, event], []) => (execution, event, [0; 8]),
+            (WITH_NONCE, [execution, event, nonce], []) => (execution, event, *nonce),
+            _ => return Err(InvalidToken),
+        };
+        let number = |bytes: &[u8; 8]| i64::from_be_bytes(*bytes);
+        Ok((ExecutionId(number(execution)), TaskId { event: number(event), nonce: Nonce(number(&nonce)) }))
+    }
+
+    /// A nonce for a new attempt at a task.
+    pub fn nonce() -> Nonce {
+        loop {
+            let drawn = getrandom::u64().expect("the operating system provides random numbers");
+            // Zero stands for tasks that have none.
+            if drawn != 0 {
+                return Nonce(drawn.cast_signed());
+            }
+        }
     }
 
     /// What an execution draws its random choices from: its own, and always the same.
@@ -93,7 +121,7 @@ impl Signer {
     /// An opaque `nextToken`: where the page after this one begins, good for the same request only.
     pub fn page_token(&self, request: &str, next: i64) -> String {
         let mut bytes = next.to_be_bytes().to_vec();
-        bytes.extend_from_slice(&self.page_signature(request, next));
+        bytes.extend_from_slice(&self.page_mac(request, next).finalize().into_bytes()[..PAGE_SIGNATURE]);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -101,14 +129,16 @@ impl Signer {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| InvalidToken)?;
         let (next, signature) = bytes.split_first_chunk::<8>().ok_or(InvalidToken)?;
         let next = i64::from_be_bytes(*next);
-        if signature == self.page_signature(request, next) { Ok(next) } else { Err(InvalidToken) }
+        // `verify_truncated_left` takes signatures of any length.
+        if signature.len() != PAGE_SIGNATURE {
+            return Err(InvalidToken);
+        }
+        self.page_mac(request, next).verify_truncated_left(signature).map_err(|_| InvalidToken)?;
+        Ok(next)
     }
 
-    fn page_signature(&self, request: &str, next: i64) -> [u8; 16] {
-        let mac = self.mac.clone().chain_update(b"page\0").chain_update(request).chain_update(next.to_be_bytes());
-        let mut short = [0; 16];
-        short.copy_from_slice(&mac.finalize().into_bytes()[..16]);
-        short
+    fn page_mac(&self, request: &str, next: i64) -> Hmac<Sha256> {
+        self.mac.clone().chain_update(b"page\0").chain_update(request).chain_update(next.to_be_bytes())
     }
 }
 
@@ -120,21 +150,46 @@ mod tests {
         Signer::new(&[key; 32])
     }
 
+    const TASK: TaskId = TaskId { event: 3, nonce: Nonce(0x0102_0304_0506_0708) };
+
     #[test]
     fn a_token_names_its_task() {
-        let token = signer(7).task_token(ExecutionId(42), TaskId(3));
-        assert_eq!(signer(7).read_task_token(token.as_str()), Ok((ExecutionId(42), TaskId(3))));
+        let token = signer(7).task_token(ExecutionId(42), TASK);
+        assert_eq!(signer(7).read_task_token(token.as_str()), Ok((ExecutionId(42), TASK)));
+    }
+
+    #[test]
+    fn a_token_of_schema_3_names_its_task_still() {
+        let token = "AQAAAAAAAAAqAAAAAAAAAAOc-qUIQ0PpA8N99IYj0ELi1khKM9RmG_pJFdbyelu-qg";
+        let task = TaskId { event: 3, nonce: Nonce::NONE };
+        assert_eq!(signer(7).read_task_token(token), Ok((ExecutionId(42), task)));
+        assert_eq!(signer(7).task_token(ExecutionId(42), task).as_str(), token);
+    }
+
+    #[test]
+    fn attempts_at_the_same_task_have_tokens_of_their_own() {
+        let first = signer(7).task_token(ExecutionId(42), TASK);
+        let second = signer(7).task_token(ExecutionId(42), TaskId { nonce: Nonce(9), ..TASK });
+        assert_ne!(first, second);
+        assert_ne!(signer(7).read_task_token(first.as_str()), signer(7).read_task_token(second.as_str()));
+    }
+
+    #[test]
+    fn nonces_are_drawn_at_random_and_never_zero() {
+        let drawn: std::collections::HashSet<Nonce> = (0..1000).map(|_| Signer::nonce()).collect();
+        assert_eq!(drawn.len(), 1000);
+        assert!(!drawn.contains(&Nonce::NONE));
     }
 
     #[test]
     fn a_token_of_another_key_is_refused() {
-        let token = signer(8).task_token(ExecutionId(42), TaskId(3));
+        let token = signer(8).task_token(ExecutionId(42), TASK);
         assert_eq!(signer(7).read_task_token(token.as_str()), Err(InvalidToken));
     }
 
     #[test]
     fn a_token_changed_anywhere_is_refused() {
-        let token = signer(7).task_token(ExecutionId(42), TaskId(3));
+        let token = signer(7).task_token(ExecutionId(42), TASK);
         let bytes = URL_SAFE_NO_PAD.decode(token.as_str()).unwrap();
         for at in 0..bytes.len() {
             let mut forged = bytes.clone();
@@ -152,7 +207,7 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing_of_a_token() {
-        assert_eq!(format!("{:?}", signer(7).task_token(ExecutionId(1), TaskId(1))), "TaskToken(…)");
+        assert_eq!(format!("{:?}", signer(7).task_token(ExecutionId(1), TASK)), "TaskToken(…)");
     }
 
     #[test]
@@ -169,5 +224,10 @@ mod tests {
         assert_eq!(signer(7).read_page_token("ListExecutions a", &token), Ok(9));
         assert_eq!(signer(7).read_page_token("ListExecutions b", &token), Err(InvalidToken));
         assert_eq!(signer(7).read_page_token("ListExecutions a", "AAAA"), Err(InvalidToken));
+        let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        for length in 0..bytes.len() {
+            let cut = URL_SAFE_NO_PAD.encode(&bytes[..length]);
+            assert_eq!(signer(7).read_page_token("ListExecutions a", &cut), Err(InvalidToken), "{length} bytes");
+        }
     }
 }

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use serde_json::json;
-use support::{Desk, ManualClock, callback_machine};
+use support::{DATABASE, Desk, ManualClock, callback_machine};
 
 const CLOSED: (&str, &str) = ("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'");
 
@@ -159,6 +159,30 @@ async fn a_token_nobody_gave_out_is_invalid_whatever_the_output() {
     let (kind, _) = desk.refusal("SendTaskSuccess", json!({"taskToken": token, "output": "not JSON"})).await;
     assert_eq!(kind, "InvalidOutput");
     assert_eq!(desk.succeed(&token, &json!(1)).await, Ok(json!({})), "a refused answer has used nothing up");
+}
+
+#[tokio::test]
+async fn a_token_of_a_timeline_that_a_restored_backup_has_undone_answers_nothing() {
+    let (folder, backup, clock) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    desk.engine.shutdown().await;
+    drop(desk);
+    std::fs::copy(folder.path().join(DATABASE), backup.path().join(DATABASE)).unwrap();
+
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    desk.start(&machine, "undone", &json!({"question": 1})).await;
+    let undone = desk.called().await.token();
+    drop(desk);
+
+    // In the backup the next execution has the same number, and its task the same event.
+    let desk = Desk::open(backup.path(), clock).await;
+    let execution = desk.start(&machine, "other", &json!({"question": 2})).await;
+    let call = desk.called().await;
+    assert_eq!(desk.succeed(&undone, &json!("wrong")).await, Err(closed()));
+    assert_eq!(desk.refusal("SendTaskHeartbeat", json!({"taskToken": undone})).await, closed());
+    assert_eq!(desk.succeed(&call.token(), &json!("right")).await, Ok(json!({})));
+    assert_eq!(desk.describe(&execution).await["output"], json!(r#""right""#));
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use std::{
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use support::{Desk, Invocation, ManualClock};
+use support::{DATABASE, Desk, Invocation, ManualClock};
 
 /// What a test must know of a data folder to finish everything in it.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -459,8 +459,6 @@ impl Golden {
         assert_eq!((&late["status"], &late["error"]), (&json!("FAILED"), &json!("States.Timeout")));
     }
 }
-
-const DATABASE: &str = "step-functions.sqlite";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")

@@ -130,6 +130,32 @@ async fn a_failed_run_goes_on_with_what_failed_when_its_execution_is_redriven() 
 }
 
 #[tokio::test]
+async fn a_call_of_an_earlier_attempt_does_not_answer_a_child_that_has_begun_anew() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let mut definition = each(&ask(), &json!({}));
+    definition["States"]["Each"]["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = json!("EXPRESS");
+    let machine = desk.machine("m", &definition).await;
+    let execution = desk.start(&machine, "e", &json!(["a"])).await;
+    let first = desk.called().await;
+    // The child is EXPRESS: it times out, and a redrive begins it anew.
+    clock.advance(Duration::from_secs(300));
+    desk.until(&execution, "ExecutionFailed").await;
+    desk.ask("RedriveExecution", json!({"executionArn": execution})).await;
+    let second = desk.called().await;
+    first.returns(json!("of the first attempt"));
+    // Calls are answered in their order: this one is called after the first has been answered.
+    let other = desk.machine("other", &json!({"StartAt": "Ask", "States": ask()})).await;
+    let other = desk.start(&other, "e", &json!({})).await;
+    desk.called().await.returns(json!({}));
+    desk.until(&other, "ExecutionSucceeded").await;
+    assert_eq!(desk.status(&execution).await, "RUNNING");
+    second.returns(json!("of the second"));
+    desk.until(&execution, "ExecutionSucceeded").await;
+    assert_eq!(desk.describe(&execution).await["output"], r#"["of the second"]"#);
+}
+
+#[tokio::test]
 async fn a_run_goes_on_after_a_restart() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;

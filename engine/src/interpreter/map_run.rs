@@ -202,7 +202,7 @@ impl Run<'_> {
         let run = self.next_task();
         let plan = MapRunPlan {
             label: self.label(label.as_deref(), run),
-            id: self.uuid(run.0 << 1),
+            id: self.uuid(run.event << 1),
             processor: map.processor,
             express: *express,
             children,
@@ -279,14 +279,14 @@ impl Run<'_> {
         let ProcessorMode::Distributed { label, .. } = &map.mode else { return };
         let Phase::MapRun { run, redrives } = self.branch(id).phase else { return };
         let redrive_count = redrives + 1;
-        let map_run_arn = self.map_run_arn(&self.label(label.as_deref(), run), &self.uuid(run.0 << 1));
+        let map_run_arn = self.map_run_arn(&self.label(label.as_deref(), run), &self.uuid(run.event << 1));
         self.change(id, |branch| branch.phase = Phase::MapRun { run, redrives: redrive_count });
         self.tell(id, EventKind::MapRunRedriven(MapRunRedriven { map_run_arn, redrive_count }));
         self.command(Command::RedriveMapRun { run });
     }
 
     fn label(&self, given: Option<&str>, run: TaskId) -> String {
-        given.map_or_else(|| self.uuid((run.0 << 1) | 1), str::to_owned)
+        given.map_or_else(|| self.uuid((run.event << 1) | 1), str::to_owned)
     }
 
     /// Drawn, so that the same step always gives the same.

@@ -49,7 +49,7 @@ pub use state::ExecutionState;
 /// ```
 /// use asl_engine::{
 ///     definition::Definition,
-///     interpreter::{Command, Event, ExecutionFacts, ExecutionState, Outcome, Payload, advance},
+///     interpreter::{Command, Event, ExecutionFacts, ExecutionState, Nonce, Outcome, Payload, advance},
 /// };
 /// use time::macros::datetime;
 ///
@@ -73,6 +73,7 @@ pub use state::ExecutionState;
 ///     redrive_count: 0,
 ///     redriven: None,
 ///     seed: 1,
+///     nonce: &|| Nonce(1),
 ///     token: &|task| format!("token of {task:?}"),
 ///     has_activity: &|_| true,
 ///     is_late: &|| false,
@@ -121,6 +122,8 @@ pub struct ExecutionFacts<'a> {
     pub redriven: Option<OffsetDateTime>,
     /// Differs from execution to execution: jitter and the ids of map runs are drawn from it.
     pub seed: u64,
+    /// Draws the nonce of a task that is about to be scheduled: at random, and never [`Nonce::NONE`].
+    pub nonce: &'a dyn Fn() -> Nonce,
     /// The token that answers a task: the same token whenever asked for the same task, and unguessable.
     pub token: &'a dyn Fn(TaskId) -> String,
     /// Whether there is an activity of this ARN, for workers to poll.
@@ -156,10 +159,40 @@ pub struct Step {
     pub commands: Vec<Command>,
 }
 
-/// A task of one execution: the id of its TaskScheduled event, of a map run that of its MapRunStarted. A retried task is
-/// a new one.
+/// One attempt at a task of one execution. A retried task is a new one.
+///
+/// The event alone does not tell attempts apart: an execution that begins anew counts its events from 1 again, and so
+/// does one that is restored from a backup count on from there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TaskId(pub i64);
+#[serde(from = "(i64, Nonce)", into = "(i64, Nonce)")]
+pub struct TaskId {
+    /// The id of its TaskScheduled event; of a map run that of its MapRunStarted.
+    pub event: i64,
+    /// Differs from attempt to attempt.
+    pub nonce: Nonce,
+}
+
+impl From<(i64, Nonce)> for TaskId {
+    fn from((event, nonce): (i64, Nonce)) -> Self {
+        Self { event, nonce }
+    }
+}
+
+impl From<TaskId> for (i64, Nonce) {
+    fn from(task: TaskId) -> Self {
+        (task.event, task.nonce)
+    }
+}
+
+/// A number drawn at random for one attempt at a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Nonce(pub i64);
+
+impl Nonce {
+    /// Of tasks that were scheduled by releases up to schema 3, which drew none.
+    pub const NONE: Self = Self(0);
+}
 
 /// A timer of one execution, numbered by the interpreter; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -100,7 +100,8 @@ impl<'a> Run<'a> {
             state_machine_version_arn: self.facts.state_machine_version_arn.map(str::to_owned),
         };
         self.record(0, EventKind::ExecutionStarted(started));
-        self.set_deadline(self.facts.started);
+        // The child of a map run that begins anew has all its time again.
+        self.set_deadline(self.facts.redriven.unwrap_or(self.facts.started));
         self.begin(None, 0, self.facts.machine, None, 0);
         Ok(())
     }

@@ -11,9 +11,9 @@ impl Run<'_> {
         event
     }
 
-    /// The id of the task that a branch is about to schedule: that of the event to come.
+    /// A new task, which a branch is about to schedule: the event to come says so.
     pub fn next_task(&self) -> TaskId {
-        TaskId(self.state.next_event)
+        TaskId { event: self.state.next_event, nonce: (self.facts.nonce)() }
     }
 
     /// Writes an event that no branch's next event names, of the execution itself or of what a branch is part of.

@@ -74,32 +74,37 @@ pub(crate) struct Offer {
 
 pub(crate) fn offer(connection: &Connection, activity: i64, offer: &Offer) -> Result<()> {
     connection
-        .prepare_cached("INSERT OR REPLACE INTO offer (activity, execution, task, input) VALUES (?, ?, ?, ?)")?
-        .execute((activity, offer.execution, offer.task.0, &offer.input))
+        .prepare_cached(
+            "INSERT OR REPLACE INTO offer (activity, execution, task, nonce, input) VALUES (?, ?, ?, ?, ?)",
+        )?
+        .execute((activity, offer.execution, offer.task.event, offer.task.nonce, &offer.input))
         .map(drop)
 }
 
 /// Takes an offer back, if no worker has taken it.
 pub(crate) fn withdraw(connection: &Connection, activity: i64, execution: ExecutionId, task: TaskId) -> Result<()> {
     connection
-        .prepare_cached("DELETE FROM offer WHERE activity = ? AND execution = ? AND task = ?")?
-        .execute((activity, execution, task.0))
+        .prepare_cached("DELETE FROM offer WHERE activity = ? AND execution = ? AND task = ? AND nonce = ?")?
+        .execute((activity, execution, task.event, task.nonce))
         .map(drop)
 }
 
 /// The oldest offer, taken out.
 pub(crate) fn take_offer(connection: &Connection, activity: i64) -> Result<Option<Offer>> {
     let first = connection
-        .prepare_cached("SELECT execution, task, input FROM offer WHERE activity = ? ORDER BY execution, task LIMIT 1")?
+        .prepare_cached(
+            "SELECT execution, task, nonce, input FROM offer WHERE activity = ? ORDER BY execution, task LIMIT 1",
+        )?
         .query_row([activity], |row| {
-            Ok(Offer { execution: row.get(0)?, task: TaskId(row.get(1)?), input: row.get(2)? })
+            let task = TaskId { event: row.get(1)?, nonce: row.get(2)? };
+            Ok(Offer { execution: row.get(0)?, task, input: row.get(3)? })
         })
         .optional()?;
     if let Some(offer) = &first {
         connection.prepare_cached("DELETE FROM offer WHERE activity = ? AND execution = ? AND task = ?")?.execute((
             activity,
             offer.execution,
-            offer.task.0,
+            offer.task.event,
         ))?;
     }
     Ok(first)

@@ -1,26 +1,27 @@
 //! Calls that have not been answered, and executions that wait for others.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row};
-use serde::Deserialize;
-use serde_json::Deserializer;
 
 use super::{Call, CallContext, ExecutionId};
 use crate::interpreter::{Pattern, TaskId, Work};
 
 pub(crate) fn insert(connection: &Connection, run: i64, call: &Call) -> Result<()> {
     let unwritable = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(error.into());
-    let mut work = serde_json::to_vec(&call.work).map_err(unwritable)?;
-    serde_json::to_writer(&mut work, &call.context).map_err(unwritable)?;
+    let work = serde_json::to_vec(&call.work).map_err(unwritable)?;
+    let context = serde_json::to_string(&call.context).map_err(unwritable)?;
     connection
-        .prepare_cached("INSERT OR REPLACE INTO call (execution, task, run, work) VALUES (?, ?, ?, ?)")?
-        .execute((call.execution, call.task.0, run, work))
+        .prepare_cached(
+            "INSERT OR REPLACE INTO call (execution, task, nonce, run, work, context) VALUES (?, ?, ?, ?, ?, ?)",
+        )?
+        .execute((call.execution, call.task.event, call.task.nonce, run, work, context))
         .map(drop)
 }
 
 /// Whether it was still there.
 pub(crate) fn remove(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<bool> {
-    let removed =
-        connection.prepare_cached("DELETE FROM call WHERE execution = ? AND task = ?")?.execute((execution, task.0))?;
+    let removed = connection
+        .prepare_cached("DELETE FROM call WHERE execution = ? AND task = ? AND nonce = ?")?
+        .execute((execution, task.event, task.nonce))?;
     Ok(removed > 0)
 }
 
@@ -34,33 +35,36 @@ pub(crate) fn remove_all(connection: &Connection, execution: ExecutionId) -> Res
 pub(crate) fn left(connection: &Connection, run: i64, after: (ExecutionId, TaskId), most: i64) -> Result<Vec<Call>> {
     connection
         .prepare_cached(
-            "SELECT execution, task, work FROM call
+            "SELECT execution, task, nonce, work, context FROM call
              WHERE (execution, task) > (?, ?) AND run < ? ORDER BY execution, task LIMIT ?",
         )?
-        .query_map((after.0, after.1.0, run, most), read)?
+        .query_map((after.0, after.1.event, run, most), read)?
         .collect()
 }
 
 /// None when it has been answered, or is not wanted any more.
 pub(crate) fn find(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<Option<Call>> {
     connection
-        .prepare_cached("SELECT execution, task, work FROM call WHERE execution = ? AND task = ?")?
-        .query_row((execution, task.0), read)
+        .prepare_cached(
+            "SELECT execution, task, nonce, work, context FROM call WHERE execution = ? AND task = ? AND nonce = ?",
+        )?
+        .query_row((execution, task.event, task.nonce), read)
         .optional()
 }
 
-/// The work is stored as JSON, and its context as JSON behind it. Rows of older releases have no context.
 fn read(row: &Row<'_>) -> Result<Call> {
-    let unreadable = |error: serde_json::Error| {
-        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, error.into())
+    let (execution, task): (ExecutionId, _) = (row.get(0)?, TaskId { event: row.get(1)?, nonce: row.get(2)? });
+    let work = serde_json::from_slice(row.get_ref(3)?.as_blob()?).map_err(|error| unreadable(3, error))?;
+    let context = match row.get_ref(4)?.as_str_or_null()? {
+        Some(context) => serde_json::from_str(context).map_err(|error| unreadable(4, error))?,
+        // Asked for by a release up to schema 3.
+        None => CallContext { key: format!("{}/{}", execution.0, task.event), ..CallContext::of(None) },
     };
-    let (execution, task): (ExecutionId, _) = (row.get(0)?, TaskId(row.get(1)?));
-    let mut stored = Deserializer::from_slice(row.get_ref(2)?.as_blob()?);
-    let work = Work::deserialize(&mut stored).map_err(unreadable)?;
-    let context = stored.into_iter().next().transpose().map_err(unreadable)?;
-    let key = || format!("{}/{}", execution.0, task.0);
-    let context = context.unwrap_or_else(|| CallContext { key: key(), ..CallContext::of(None) });
     Ok(Call { execution, task, work, context })
+}
+
+fn unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
 }
 
 /// An execution that waits for the end of another.
@@ -74,8 +78,8 @@ pub(crate) struct Waiting {
 pub(crate) fn wait_for(connection: &Connection, child: ExecutionId, waiting: &Waiting) -> Result<()> {
     let form = if waiting.second_form { 2 } else { 1 };
     connection
-        .prepare_cached("INSERT OR REPLACE INTO sync_wait (parent, task, child, form) VALUES (?, ?, ?, ?)")?
-        .execute((waiting.parent, waiting.task.0, child, form))
+        .prepare_cached("INSERT OR REPLACE INTO sync_wait (parent, task, nonce, child, form) VALUES (?, ?, ?, ?, ?)")?
+        .execute((waiting.parent, waiting.task.event, waiting.task.nonce, child, form))
         .map(drop)
 }
 
@@ -83,9 +87,13 @@ pub(crate) fn wait_for(connection: &Connection, child: ExecutionId, waiting: &Wa
 pub(crate) fn take_waiting(connection: &Connection, child: ExecutionId) -> Result<Vec<Waiting>> {
     // Most executions are waited for by nobody: looking first is cheaper than a DELETE with RETURNING.
     let waiting: Vec<Waiting> = connection
-        .prepare_cached("SELECT parent, task, form FROM sync_wait WHERE child = ?")?
+        .prepare_cached("SELECT parent, task, nonce, form FROM sync_wait WHERE child = ?")?
         .query_map([child], |row| {
-            Ok(Waiting { parent: row.get(0)?, task: TaskId(row.get(1)?), second_form: row.get::<_, i64>(2)? == 2 })
+            Ok(Waiting {
+                parent: row.get(0)?,
+                task: TaskId { event: row.get(1)?, nonce: row.get(2)? },
+                second_form: row.get::<_, i64>(3)? == 2,
+            })
         })?
         .collect::<Result<_>>()?;
     if !waiting.is_empty() {
@@ -97,8 +105,8 @@ pub(crate) fn take_waiting(connection: &Connection, child: ExecutionId) -> Resul
 /// The child that a task waits for, taken out: nobody waits any more.
 pub(crate) fn stop_waiting(connection: &Connection, parent: ExecutionId, task: TaskId) -> Result<Option<ExecutionId>> {
     connection
-        .prepare_cached("DELETE FROM sync_wait WHERE parent = ? AND task = ? RETURNING child")?
-        .query_row((parent, task.0), |row| row.get(0))
+        .prepare_cached("DELETE FROM sync_wait WHERE parent = ? AND task = ? AND nonce = ? RETURNING child")?
+        .query_row((parent, task.event, task.nonce), |row| row.get(0))
         .optional()
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, types::FromSql};
 
 use super::ExecutionId;
-use crate::Options;
+use crate::{Options, interpreter::Nonce};
 
 /// Where an execution stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,18 @@ impl FromSql for Status {
 impl ToSql for ExecutionId {
     fn to_sql(&self) -> Result<rusqlite::types::ToSqlOutput<'_>> {
         self.0.to_sql()
+    }
+}
+
+impl ToSql for Nonce {
+    fn to_sql(&self) -> Result<rusqlite::types::ToSqlOutput<'_>> {
+        self.0.to_sql()
+    }
+}
+
+impl FromSql for Nonce {
+    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+        value.as_i64().map(Nonce)
     }
 }
 

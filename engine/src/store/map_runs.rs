@@ -72,13 +72,13 @@ pub(crate) struct MapRun {
 
 const COLUMNS: &str = "id, execution, task, label, uuid, status, started, stopped, processor, express, \
                        max_concurrency, tolerated_count, tolerated_percentage, items, children, next, redrive_count, \
-                       redriven, result_writing";
+                       redriven, result_writing, nonce";
 
 fn map_run(row: &Row<'_>) -> Result<MapRun> {
     Ok(MapRun {
         id: row.get(0)?,
         execution: row.get(1)?,
-        task: TaskId(row.get(2)?),
+        task: TaskId { event: row.get(2)?, nonce: row.get(19)? },
         label: row.get(3)?,
         uuid: row.get(4)?,
         status: row.get(5)?,
@@ -117,14 +117,15 @@ pub(crate) fn insert(
     let writing = writing.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let id = connection
         .prepare_cached(
-            "INSERT INTO map_run (execution, task, label, uuid, started, processor, express, max_concurrency,
+            "INSERT INTO map_run (execution, task, nonce, label, uuid, started, processor, express, max_concurrency,
                                   tolerated_count, tolerated_percentage, items, children, result_writing)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?) RETURNING id",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?) RETURNING id",
         )?
         .query_row(
             (
                 execution,
-                task.0,
+                task.event,
+                task.nonce,
                 &plan.label,
                 &plan.id,
                 started,
@@ -190,8 +191,8 @@ pub(crate) fn get(connection: &Connection, id: i64) -> Result<MapRun> {
 
 pub(crate) fn by_task(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<Option<MapRun>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM map_run WHERE execution = ? AND task = ?"))?
-        .query_row((execution, task.0), map_run)
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM map_run WHERE execution = ? AND task = ? AND nonce = ?"))?
+        .query_row((execution, task.event, task.nonce), map_run)
         .optional()
 }
 

@@ -11,6 +11,7 @@ mod checkpoints;
 pub(crate) mod executions;
 pub(crate) mod history;
 pub(crate) mod map_runs;
+mod migrations;
 mod open;
 mod readers;
 pub(crate) mod state_machines;

@@ -9,15 +9,14 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::vacuum;
+use super::{
+    migrations::{self, CURRENT as VERSION, OLDEST},
+    vacuum,
+};
 use crate::{Options, token::Signer};
 
 /// "ASLE": tells our files from other SQLite databases.
 const APPLICATION: i32 = 0x4153_4c45;
-/// Of the schema. A file with a higher one was written by a newer engine.
-const VERSION: i32 = 3;
-/// The oldest schema that is brought up to this one.
-const OLDEST: i32 = 2;
 
 /// Why the database could not be opened. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +106,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> 
     if tables == 0 {
         create(&mut connection).map_err(wrong)?;
     } else if version < VERSION {
-        migrate(&mut connection).map_err(wrong)?;
+        migrations::migrate(&mut connection, version).map_err(wrong)?;
     }
     vacuum::prepare(&connection, path);
     #[cfg(test)]
@@ -270,18 +269,6 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Brings schema 2 up to this one.
-fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(
-        "ALTER TABLE map_run ADD COLUMN result_writing TEXT;
-         ALTER TABLE engine ADD COLUMN account_id TEXT;
-         ALTER TABLE engine ADD COLUMN region TEXT",
-    )?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
-}
-
 /// A connection that only reads.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -401,7 +388,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("db");
         let before = Connection::open(&path).unwrap();
-        before.execute_batch(include_str!("schema_2.sql")).unwrap();
+        before.execute_batch(include_str!("migrations/schema_2.sql")).unwrap();
         before.execute("INSERT INTO engine (only, signing_key, run) VALUES (1, ?, 6)", [[7; Signer::KEY]]).unwrap();
         before
             .execute_batch(
@@ -421,7 +408,9 @@ mod tests {
             let mut columns = connection
                 .prepare(
                     "SELECT tables.name, columns.name || ' ' || columns.type FROM sqlite_schema AS tables,
-                     pragma_table_info(tables.name) AS columns WHERE tables.type = 'table' ORDER BY 1, columns.cid",
+                     pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'
+                 UNION ALL SELECT tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL
+                 ORDER BY 1, 2",
                 )
                 .unwrap();
             columns.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()

@@ -111,6 +111,9 @@ CREATE INDEX execution_redriven_with_status ON execution (state_machine, status)
 CREATE INDEX execution_of_map_run ON execution (map_run) WHERE map_run IS NOT NULL;
 CREATE INDEX execution_of_map_run_with_status ON execution (map_run, status) WHERE map_run IS NOT NULL;
 
+-- For retention: the executions that closed first. Children of map runs go with their parents.
+CREATE INDEX execution_stopped ON execution (stopped) WHERE stopped IS NOT NULL AND map_run IS NULL;
+
 -- Where an execution that is not over stands; kept for those that can be redriven.
 CREATE TABLE execution_state (
     execution INTEGER PRIMARY KEY,
@@ -129,6 +132,7 @@ CREATE TABLE map_run (
     -- Whose state it is, and what that execution knows it by.
     execution INTEGER NOT NULL,
     task INTEGER NOT NULL,
+    nonce INTEGER NOT NULL,
     -- Both stand in its ARN.
     label TEXT NOT NULL,
     uuid TEXT NOT NULL UNIQUE,
@@ -155,7 +159,7 @@ CREATE TABLE map_run (
     startable INTEGER NOT NULL DEFAULT 0,
     -- Where its results are written to and how, as JSON.
     result_writing TEXT,
-    UNIQUE (execution, task)
+    UNIQUE (execution, task, nonce)
 ) STRICT;
 CREATE INDEX map_run_startable ON map_run (startable) WHERE startable;
 
@@ -196,8 +200,11 @@ CREATE INDEX timer_due ON timer (due);
 CREATE TABLE call (
     execution INTEGER NOT NULL,
     task INTEGER NOT NULL,
+    nonce INTEGER NOT NULL,
     run INTEGER NOT NULL,
     work BLOB NOT NULL,
+    -- The attempt that the call is made for, as JSON; none where a release up to schema 3 asked for the call.
+    context TEXT,
     PRIMARY KEY (execution, task)
 ) STRICT, WITHOUT ROWID;
 
@@ -206,6 +213,7 @@ CREATE TABLE sync_wait (
     child INTEGER NOT NULL,
     parent INTEGER NOT NULL,
     task INTEGER NOT NULL,
+    nonce INTEGER NOT NULL,
     -- Which form the answer takes: 1 `.sync`, 2 `.sync:2`
     form INTEGER NOT NULL,
     PRIMARY KEY (parent, task)
@@ -230,6 +238,7 @@ CREATE TABLE offer (
     activity INTEGER NOT NULL,
     execution INTEGER NOT NULL,
     task INTEGER NOT NULL,
+    nonce INTEGER NOT NULL,
     input TEXT NOT NULL,
     PRIMARY KEY (activity, execution, task)
 ) STRICT, WITHOUT ROWID;

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
+/// The name of the database in its folder.
+pub const DATABASE: &str = "step-functions.sqlite";
+
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/test";
 
 /// A call of a function, which returns when the test says so.
@@ -96,7 +99,7 @@ impl Clock for ManualClock {
 
 async fn open(folder: &Path, clock: Arc<dyn Clock>, integrations: Arc<dyn Integrations>) -> StepFunctions {
     let options = Options::new("000000000000", "eu-west-2");
-    let database = folder.join("step-functions.sqlite");
+    let database = folder.join(DATABASE);
     StepFunctions::open_with_clock(&database, options, integrations, clock).await.expect("opens")
 }
 

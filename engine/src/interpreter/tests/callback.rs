@@ -33,7 +33,7 @@ fn the_call_holds_the_token_of_its_own_task() {
     assert_eq!(
         play.calls,
         [(
-            TaskId(3),
+            task_id(3),
             Work::Service {
                 service: "lambda".into(),
                 action: "invoke".into(),
@@ -105,7 +105,7 @@ fn a_task_that_is_never_answered_times_out() {
         json!({"error": "States.Timeout", "resourceType": "lambda", "resource": "invoke.waitForTaskToken"})
     );
     assert_eq!(play.error(), (Some("States.Timeout"), None));
-    assert_eq!(play.abandoned, [TaskId(3)]);
+    assert_eq!(play.abandoned, [task_id(3)]);
 }
 
 #[test]

@@ -167,6 +167,7 @@ fn items_that_come_some_at_a_time_make_the_same_batches() {
         redrive_count: 0,
         redriven: None,
         seed: 42,
+        nonce: &|| NONCE,
         token: &|_| String::new(),
         has_activity: &|_| false,
         is_late: &|| false,
@@ -192,6 +193,6 @@ fn items_that_come_some_at_a_time_make_the_same_batches() {
     // Nobody waits for another run.
     let (mut state, mut portions) = (play.state.clone(), Portions::of_read());
     let none = (&items[..], true);
-    let made = more_children(&play.definition, &facts, &mut state, TaskId(99), &mut portions, none, STARTED);
+    let made = more_children(&play.definition, &facts, &mut state, task_id(99), &mut portions, none, STARTED);
     assert_eq!(made, Ok(None));
 }

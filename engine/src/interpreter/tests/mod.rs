@@ -19,6 +19,13 @@ use crate::definition::Definition;
 
 const STARTED: OffsetDateTime = datetime!(2026-11-22 10:00:00 UTC);
 
+const NONCE: Nonce = Nonce(7);
+
+/// The task that was scheduled by this event.
+fn task_id(event: i64) -> TaskId {
+    TaskId { event, nonce: NONCE }
+}
+
 /// One execution with its outside world.
 struct Play {
     definition: Definition,
@@ -66,7 +73,7 @@ impl Play {
 
     /// Hands an event over; the state is written and read back in between, as storage does.
     fn tell(&mut self, event: Event) -> Result<(), NotPending> {
-        let token = |task: TaskId| format!("token-{}", task.0);
+        let token = |task: TaskId| format!("token-{}", task.event);
         let facts = ExecutionFacts {
             execution_arn: "arn:aws:states:eu-west-2:000000000000:execution:loan:app-1",
             execution_name: "app-1",
@@ -82,6 +89,7 @@ impl Play {
             redrive_count: self.redrives,
             redriven: None,
             seed: 42,
+            nonce: &|| NONCE,
             token: &token,
             has_activity: &|arn| !arn.ends_with(":nobody"),
             is_late: &|| self.late,

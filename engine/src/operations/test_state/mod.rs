@@ -26,8 +26,8 @@ use crate::{
     engine::Engine,
     history::EventKind,
     interpreter::{
-        Children, Command, Event, ExecutionFacts, ExecutionState, MapRunOutcome, Outcome, Payload, Probe, Step, TaskId,
-        Work, advance, child_input,
+        Children, Command, Event, ExecutionFacts, ExecutionState, MapRunOutcome, Nonce, Outcome, Payload, Probe, Step,
+        TaskId, Work, advance, child_input,
     },
     protocol::{ARN, Body, DATA, DEFINITION, Fault, Fields, NAME},
     tasks,
@@ -151,7 +151,7 @@ impl Facts {
         inspect: &dyn Fn(&State, &'static str, &Payload),
         run: impl FnOnce(&ExecutionFacts<'_>) -> T,
     ) -> T {
-        let token = |task: TaskId| format!("TestState-{}", task.0);
+        let token = |task: TaskId| format!("TestState-{}", task.event);
         run(&ExecutionFacts {
             execution_arn: &self.arn,
             execution_name: &self.name,
@@ -167,6 +167,7 @@ impl Facts {
             redrive_count: 0,
             redriven: None,
             seed: self.seed,
+            nonce: &|| Nonce(1),
             token: &token,
             // What would poll it is the mock.
             has_activity: &|_| true,

@@ -19,7 +19,7 @@ use super::AGAIN;
 use crate::{
     engine::Engine,
     integrations::{Cancellation, Canceller},
-    interpreter::{TaskId, Work},
+    interpreter::{Nonce, TaskId, Work},
     protocol::Fault,
     store::{Call, CallEffect, ExecutionId, StorageError, calls},
 };
@@ -119,7 +119,9 @@ impl UnderWay {
         match task {
             Some(task) => drop(self.cancellers.remove(&(execution, task))),
             None => {
-                let of_execution = (execution, TaskId(i64::MIN))..=(execution, TaskId(i64::MAX));
+                let first = TaskId { event: i64::MIN, nonce: Nonce(i64::MIN) };
+                let last = TaskId { event: i64::MAX, nonce: Nonce(i64::MAX) };
+                let of_execution = (execution, first)..=(execution, last);
                 let keys: Vec<CallKey> = self.cancellers.range(of_execution).map(|(key, _)| *key).collect();
                 keys.iter().for_each(|key| drop(self.cancellers.remove(key)));
             }
@@ -165,7 +167,7 @@ fn target(work: &Work) -> String {
 
 async fn hand_in_left_calls(engine: Arc<Engine>) {
     let run = engine.store.run();
-    let mut after = (ExecutionId(0), TaskId(0));
+    let mut after = (ExecutionId(0), TaskId { event: 0, nonce: Nonce::NONE });
     loop {
         match engine.store.read(move |connection| Ok(calls::left(connection, run, after, PAGE)?)).await {
             Ok(page) => {
