@@ -166,11 +166,7 @@ async fn a_token_of_a_timeline_that_a_restored_backup_has_undone_answers_nothing
     let (folder, backup, clock) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let machine = desk.machine("m", &callback_machine()).await;
-    desk.engine.shutdown().await;
-    drop(desk);
-    std::fs::copy(folder.path().join(DATABASE), backup.path().join(DATABASE)).unwrap();
-
-    let desk = Desk::open(folder.path(), clock.clone()).await;
+    desk.engine.backup(&backup.path().join(DATABASE)).await.unwrap();
     desk.start(&machine, "undone", &json!({"question": 1})).await;
     let undone = desk.called().await.token();
     drop(desk);

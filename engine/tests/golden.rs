@@ -475,9 +475,10 @@ async fn write_the_data_of_this_schema() {
     let (data, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(data.path(), clock).await;
     let golden = Golden::write(&desk).await;
-    desk.engine.shutdown().await;
+    let copy = data.path().join("copy");
+    desk.engine.backup(&copy).await.unwrap();
     drop(desk);
-    let database = std::fs::read(data.path().join(DATABASE)).unwrap();
+    let database = std::fs::read(copy).unwrap();
     let name = format!("schema_{}", schema(&database));
     let file = File::create(folder().join(format!("{name}.sqlite.gz"))).unwrap();
     let mut gzip = GzEncoder::new(file, Compression::best());

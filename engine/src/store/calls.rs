@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 
 use super::{Call, CallContext, ExecutionId};
-use crate::interpreter::{Pattern, TaskId, Work};
+use crate::interpreter::{Pattern, TaskId};
 
 pub(crate) fn insert(connection: &Connection, run: i64, call: &Call) -> Result<()> {
     let unwritable = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(error.into());
