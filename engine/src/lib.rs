@@ -67,11 +67,14 @@ pub mod definition;
 pub mod endpoints;
 mod engine;
 pub mod history;
+mod ids;
 mod integrations;
 pub mod interpreter;
 mod mix;
 mod names;
 mod operations;
+mod options;
+mod payload;
 mod protocol;
 pub mod query;
 mod reading;
@@ -80,48 +83,18 @@ mod store;
 mod tasks;
 mod token;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 pub use clock::{Clock, SystemClock};
 pub use integrations::{
     Attempt, Cancellation, Exchange, FunctionError, Integrations, Invocation, InvocationType, Invoked, Refusal,
     ServiceAnswer, ServiceCall, ServiceError,
 };
+pub use options::Options;
 pub use protocol::Answer;
 pub use store::{BackupError, CheckError, OpenError};
 
 use crate::engine::Engine;
-
-/// The account and region of an engine, and how long it keeps closed executions.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Options {
-    /// The account in every ARN: twelve digits.
-    pub account_id: String,
-    /// The region in every ARN.
-    pub region: String,
-    /// How long an execution is kept after it has ended. `None` keeps every execution forever.
-    pub retention: Option<Duration>,
-}
-
-impl Options {
-    /// How long AWS keeps closed executions: 90 days. See "Quotas related to state machine executions" in the
-    /// developer guide.
-    pub const DEFAULT_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-
-    /// Options with the retention of AWS.
-    pub fn new(account_id: impl Into<String>, region: impl Into<String>) -> Self {
-        Self { account_id: account_id.into(), region: region.into(), retention: Some(Self::DEFAULT_RETENTION) }
-    }
-
-    /// Sets how long an execution is kept after it has ended. Then the execution, its history and its map runs are
-    /// deleted, and its name is free again. `None` keeps every execution forever.
-    #[must_use]
-    pub fn with_retention(mut self, retention: Option<Duration>) -> Self {
-        self.retention = retention;
-        self
-    }
-}
 
 /// The embedded Step Functions. Cheap to clone; all clones are one, which closes when the last of them is dropped.
 #[derive(Clone)]

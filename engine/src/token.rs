@@ -10,9 +10,9 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::{
+    ids::ExecutionId,
     interpreter::{Nonce, TaskId},
     mix::mixed,
-    store::ExecutionId,
 };
 
 /// The form of tokens up to schema 3, which hold no nonce: version, execution, event.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Pattern;
 use super::{Number, Resource, Template, fields::Fields, read::StateFields, value::Bounds};
-use crate::interpreter::Pattern;
 
 /// AWS's limit on the headers of a CSV file, in bytes.
 pub const MAX_HEADERS: usize = 10 * 1024;

@@ -22,7 +22,7 @@ pub use diagnostics::{Code, Diagnostic, Diagnostics};
 pub use flow::{Catcher, Jitter, Retrier, Transition, matches_error};
 pub use item_reader::{DataSet, ItemReader, MAX_HEADERS};
 pub use map::{Batching, Items, Map, ProcessorMode};
-pub use resource::Resource;
+pub use resource::{Pattern, Resource};
 pub use result_writer::{ResultForm, ResultWriter, Transformation};
 pub use state::{Body, ChoiceBranch, Fail, Parallel, Pass, State, Task, Wait};
 pub use value::{Number, QueryLanguage, ResultPlace, Selection, Template, Text};

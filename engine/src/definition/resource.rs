@@ -1,6 +1,6 @@
 //! What a Task state calls.
 
-use crate::interpreter::Pattern;
+use serde::{Deserialize, Serialize};
 
 /// A Task's Resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,17 @@ pub enum Resource {
 pub(super) enum Refusal {
     NotAnArn,
     Unknown(String),
+}
+
+/// What a Task waits for: the suffix of its Resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pattern {
+    RequestResponse,
+    WaitForTaskToken,
+    /// `.sync`
+    Sync,
+    /// `.sync:2`
+    Sync2,
 }
 
 impl Resource {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use crate::{
-    interpreter::Payload,
+    payload::Payload,
     query::{
         QueryError, Scope,
         jsonata::{self, Expression},

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use crate::interpreter::Payload;
+use crate::payload::Payload;
 
 /// The type of a state, as event names say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

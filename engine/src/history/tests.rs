@@ -2,7 +2,7 @@ use serde_json::json;
 use time::macros::datetime;
 
 use super::*;
-use crate::interpreter::Payload;
+use crate::payload::Payload;
 
 fn event(kind: EventKind) -> Value {
     let timestamp = datetime!(2026-11-22 10:20:30.123456 UTC);

@@ -14,7 +14,6 @@ mod line;
 mod map;
 mod map_run;
 mod parallel;
-mod payload;
 mod redrive;
 mod run;
 mod simple;
@@ -28,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
+pub use crate::{definition::Pattern, payload::Payload};
 use crate::{
     definition::{Definition, MachineId, State},
     history::HistoryEvent,
@@ -35,7 +35,6 @@ use crate::{
 pub(crate) use context::timestamp;
 pub use items::{Destination, ItemReading, Portions, ResultWriting};
 pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input, more_children};
-pub use payload::Payload;
 pub use state::ExecutionState;
 
 /// Takes one event to an execution and lets it go as far as it can: a whole run of Pass and Choice states is one step,
@@ -296,17 +295,6 @@ pub enum Work {
     ReadItems(ItemReading),
     /// Write the results of a map run that is over; `failed` when too many children have failed.
     WriteResults { failed: bool },
-}
-
-/// What a Task waits for: the suffix of its Resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Pattern {
-    RequestResponse,
-    WaitForTaskToken,
-    /// `.sync`
-    Sync,
-    /// `.sync:2`
-    Sync2,
 }
 
 #[derive(Debug, Clone, PartialEq)]

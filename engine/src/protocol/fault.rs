@@ -1,7 +1,5 @@
 //! The errors of AWS Step Functions, with AWS's names and texts.
 
-use crate::store::StorageError;
-
 /// Why a request was not carried out. The Display of each is AWS's own message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -103,6 +101,20 @@ impl Fault {
     pub fn status(&self) -> u16 {
         if matches!(self, Fault::Storage(_)) { 500 } else { 400 }
     }
+}
+
+/// The database could not do its work; nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StorageError {
+    #[error("the disk is full: nothing was changed; the request can be made again when there is room")]
+    Full,
+    #[error("the database is damaged: nothing was changed; stop, and put back a copy of the data folder")]
+    Damaged,
+    #[error("the engine is shut down")]
+    Closed,
+    /// The details are in the log.
+    #[error("internal error: nothing was changed")]
+    Internal,
 }
 
 impl From<StorageError> for Fault {

@@ -4,7 +4,7 @@ mod fault;
 mod fields;
 mod page;
 
-pub use fault::Fault;
+pub use fault::{Fault, StorageError};
 pub(crate) use fields::{ARN, CAUSE, DATA, DEFINITION, DESCRIPTION, ERROR, Fields, LONG_ARN, NAME, TASK_TOKEN, Text};
 pub(crate) use page::Page;
 use serde::Serialize;

@@ -34,24 +34,7 @@ use rusqlite::Connection;
 pub(crate) use transaction::{AfterCommit, Call, CallContext, CallEffect, Effects, Ended, Transaction};
 
 use crate::{Options, protocol::Fault, token::Signer};
-
-/// An execution's row. Task tokens name executions by it, so it is never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExecutionId(pub i64);
-
-/// The database could not do its work; nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StorageError {
-    #[error("the disk is full: nothing was changed; the request can be made again when there is room")]
-    Full,
-    #[error("the database is damaged: nothing was changed; stop, and put back a copy of the data folder")]
-    Damaged,
-    #[error("the engine is shut down")]
-    Closed,
-    /// The details are in the log.
-    #[error("internal error: nothing was changed")]
-    Internal,
-}
+pub use crate::{ids::ExecutionId, protocol::StorageError};
 
 /// What stopped a change or a query: the request, or the database.
 #[derive(Debug)]
