@@ -309,7 +309,8 @@ mod tests {
     #[tokio::test]
     async fn tables_that_an_older_or_interrupted_desk_left_incomplete_are_completed_with_what_is_in_them() {
         let folder = tempfile::tempdir().unwrap();
-        let aws = Aws::inside(&Embedded::open(folder.path(), Clock::system()).unwrap(), "eu-west-2");
+        let embedded = Embedded::open(folder.path(), Clock::system()).unwrap();
+        let aws = Aws::inside(&embedded, "eu-west-2");
         let older = Table { indexes: &callbacks::TABLE.indexes[..1], ..callbacks::TABLE };
         create_table(&aws, &older).await.unwrap();
         create_table(&aws, &sessions::TABLE).await.unwrap();

@@ -1,7 +1,7 @@
 //! What the embedded Step Functions calls: the desk's functions, the embedded DynamoDB, and what is reached by its own
 //! endpoint.
 
-use std::sync::Arc;
+use std::sync::Weak;
 
 use asl_engine::{
     FunctionError, Integrations, Invocation, Invoked, Refusal, ServiceAnswer, ServiceCall, ServiceError,
@@ -20,7 +20,8 @@ use crate::{
 
 pub struct DeskIntegrations {
     pub functions: Functions,
-    pub embedded: Arc<Embedded>,
+    /// Weak, because the embedded Step Functions holds these integrations.
+    pub embedded: Weak<Embedded>,
     /// Other functions, and other services.
     pub endpoints: Endpoints,
     pub changes: Changes,
@@ -41,7 +42,11 @@ impl Integrations for DeskIntegrations {
             return self.endpoints.call_service(call).await;
         }
         let operation = capitalised(&call.action);
-        let answer = self.embedded.answer(Target::DynamoDb(&operation), Bytes::from(call.parameters.to_string())).await;
+        let embedded = self
+            .embedded
+            .upgrade()
+            .ok_or_else(|| ServiceError::new("DynamoDB.InternalServerError", "The embedded DynamoDB is closed"))?;
+        let answer = embedded.answer(Target::DynamoDb(&operation), Bytes::from(call.parameters.to_string())).await;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if answer.status == 200 {
             // The workflow's own writes are news, too.

@@ -43,6 +43,8 @@ mod mock_valuer;
 #[cfg(feature = "ssr")]
 pub mod opening;
 #[cfg(feature = "ssr")]
+pub mod outbound;
+#[cfg(feature = "ssr")]
 mod paused;
 #[cfg(feature = "ssr")]
 mod problem;
@@ -51,7 +53,7 @@ mod random;
 #[cfg(feature = "ssr")]
 mod reconcile;
 #[cfg(feature = "ssr")]
-mod routes;
+pub mod routes;
 #[cfg(feature = "ssr")]
 mod security;
 #[cfg(feature = "ssr")]

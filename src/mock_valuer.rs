@@ -1,13 +1,13 @@
 //! A valuation service for trying things out: its webhook, the workflow that makes it wait, and the function that calls
 //! back. How it behaves is steered by the property's name, as in `infra/mock-valuation.asl.json`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use app::domain::Property;
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -19,6 +19,7 @@ use crate::{
     api::JsonBody,
     aws::{Aws, AwsError},
     functions::{self, FunctionFailure},
+    outbound::Outbound,
     problem::Problem,
     random,
     settings::Settings,
@@ -31,14 +32,11 @@ pub const PATH: &str = "/mock-valuer/valuation-requests";
 /// What it thinks every property is worth, in pounds.
 const VALUE: u32 = 666_000;
 
-/// How long a callback may take to be answered.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 #[derive(Clone)]
 pub struct MockValuer {
     pub aws: Aws,
     pub settings: Settings,
-    pub http: reqwest::Client,
+    pub outbound: Arc<dyn Outbound>,
     /// `None` where it is not deployed.
     pub state_machine_arn: Option<String>,
     pub delay: Duration,
@@ -141,16 +139,12 @@ impl MockValuer {
 
     /// Any answer is one, a refusal too; only what says nothing is worth another try.
     async fn call_back(&self, url: Url, response: &Value) -> Result<StatusCode, FunctionFailure> {
-        let sent = self.http.post(url).timeout(PATIENCE).json(response).send().await;
-        match sent {
-            Ok(answer) if answer.status().is_server_error() => {
-                Err(FunctionFailure::CallbackNotDelivered(format!("the callback was answered {}", answer.status())))
+        match self.outbound.post(url, HeaderMap::new(), response).await {
+            Ok(answer) if answer.status.is_server_error() => {
+                Err(FunctionFailure::CallbackNotDelivered(format!("the callback was answered {}", answer.status)))
             }
-            Ok(answer) => Ok(answer.status()),
-            Err(error) => Err(FunctionFailure::CallbackNotDelivered(format!(
-                "the callback's receiver cannot be reached: {}",
-                error.without_url()
-            ))),
+            Ok(answer) => Ok(answer.status),
+            Err(error) => Err(FunctionFailure::CallbackNotDelivered(format!("the callback's receiver {error}"))),
         }
     }
 }

@@ -3,15 +3,17 @@
 use std::{io, sync::Arc, time::Duration};
 
 use asl_engine::{Options, endpoints::Endpoints};
+use aws_sdk_sfn::config::SharedHttpClient;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    aws::{Aws, ConfigurationError, Embedded, OpenError},
+    aws::{Aws, AwsError, ConfigurationError, Embedded, OpenError},
     clock::Clock,
     config::{Backend, Config},
     deploy::{self, DeployError},
     integrations::DeskIntegrations,
-    services::{Addresses, BuildError, Services},
+    outbound::{Network, Outbound},
+    services::{Addresses, Services},
     supervision::supervised,
 };
 
@@ -32,10 +34,32 @@ pub enum StartError {
     Configuration(#[from] ConfigurationError),
     #[error("AWS, region {region}{}: {source}", endpoint.as_ref().map(|url| format!(", at {url}")).unwrap_or_default())]
     Find { region: String, endpoint: Option<String>, source: DeployError },
-    #[error(transparent)]
-    Build(#[from] BuildError),
+    #[error("cannot prepare the desk: {0}")]
+    Aws(#[from] AwsError),
+    #[error("cannot make an HTTP client: {0}")]
+    Http(#[from] reqwest::Error),
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
+}
+
+/// What the desk reaches outside of itself. A test gives it its own clock, answers for the valuation service, and makes
+/// calls of AWS fail.
+pub struct Outside {
+    pub clock: Clock,
+    pub outbound: Arc<dyn Outbound>,
+    /// Stands between the SDK's clients and the embedded AWS. Every call that the desk makes passes it.
+    pub connector: Box<dyn FnOnce(SharedHttpClient) -> SharedHttpClient + Send>,
+}
+
+impl Outside {
+    /// The machine's clock and the network, with nothing before the embedded AWS.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn real() -> reqwest::Result<Self> {
+        let outbound = Arc::new(Network::new()?);
+        Ok(Self { clock: Clock::system(), outbound, connector: Box::new(|connector| connector) })
+    }
 }
 
 /// An open desk.
@@ -50,32 +74,34 @@ impl OpenDesk {
     pub async fn open(
         config: &Config,
         addresses: &Addresses,
-        clock: Clock,
+        outside: Outside,
         closing: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
         match config.backend {
-            Backend::Embedded => Self::open_embedded(config, addresses, clock, closing).await,
-            Backend::Aws => Self::open_aws(config, addresses, clock, closing).await,
+            Backend::Embedded => Self::open_embedded(config, addresses, outside, closing).await,
+            Backend::Aws => Self::open_aws(config, addresses, outside, closing).await,
         }
     }
 
     async fn open_embedded(
         config: &Config,
         addresses: &Addresses,
-        clock: Clock,
+        outside: Outside,
         closing: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
+        let Outside { clock, outbound, connector } = outside;
         let data_dir = config.data_dir.clone();
         let opened = tokio::task::spawn_blocking(move || Embedded::open(&data_dir, clock)).await;
         let embedded = opened.map_err(io::Error::other)??;
-        let aws = Aws::inside(&embedded, &config.region);
+        let aws = Aws::over(connector(embedded.http_client()), &config.region, embedded.clock().clone());
         deploy::create_tables(&aws).await?;
         // Step Functions needs the functions when it opens, and the functions need the ARNs of its state machines: these
         // are known beforehand.
-        let services = Services::build(&aws, deploy::state_machines_to_be(config), config, addresses, closing).await?;
+        let machines = deploy::state_machines_to_be(config);
+        let services = Services::build(&aws, outbound, machines, config, addresses, closing).await?;
         let integrations = DeskIntegrations {
             functions: services.functions.clone(),
-            embedded: embedded.clone(),
+            embedded: Arc::downgrade(&embedded),
             endpoints: Endpoints::new(config.endpoints.clone().into(), &config.region),
             changes: services.changes.clone(),
         };
@@ -88,14 +114,25 @@ impl OpenDesk {
     async fn open_aws(
         config: &Config,
         addresses: &Addresses,
-        clock: Clock,
+        outside: Outside,
         closing: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
-        let aws = Aws::ordinary(clock).await?;
+        let aws = Aws::ordinary(outside.clock).await?;
+        Self::open_on(aws, config, addresses, outside.outbound, closing).await
+    }
+
+    /// Opens a desk on an AWS that holds its tables and state machines already.
+    pub async fn open_on(
+        aws: Aws,
+        config: &Config,
+        addresses: &Addresses,
+        outbound: Arc<dyn Outbound>,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Self, StartError> {
         let found = deploy::find(&aws).await;
         let (region, endpoint) = (aws.region.clone(), aws.endpoint.clone());
         let machines = found.map_err(|source| StartError::Find { region, endpoint, source })?;
-        let services = Services::build(&aws, machines, config, addresses, closing).await?;
+        let services = Services::build(&aws, outbound, machines, config, addresses, closing).await?;
         Ok(Self { services, embedded: None })
     }
 

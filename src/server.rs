@@ -7,9 +7,8 @@ use url::Url;
 
 use crate::{
     aws,
-    clock::Clock,
     config::Config,
-    opening::{OpenDesk, StartError},
+    opening::{OpenDesk, Outside, StartError},
     routes,
     services::Addresses,
 };
@@ -40,7 +39,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let own_url = own_url(addr);
     let addresses = Addresses { public_url: config.public_url.clone().unwrap_or_else(|| own_url.clone()), own_url };
     let (close, closing) = watch::channel(false);
-    let desk = OpenDesk::open(&config, &addresses, Clock::system(), closing.clone()).await?;
+    let desk = OpenDesk::open(&config, &addresses, Outside::real().map_err(StartError::Http)?, closing.clone()).await?;
     let mut tasks = JoinSet::new();
     desk.run_in_background(&mut tasks);
 

@@ -21,6 +21,7 @@ use crate::{
     health::Health,
     live::{Changes, Live},
     mock_valuer::{self, MockValuer},
+    outbound::Outbound,
     paused::PausedTasks,
     reconcile::Reconciler,
     sessions::Sessions,
@@ -69,25 +70,17 @@ pub struct Services {
     pub health: Health,
 }
 
-/// Why the services could not be built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    #[error("cannot prepare the desk: {0}")]
-    Aws(#[from] AwsError),
-    #[error("cannot make an HTTP client: {0}")]
-    Http(#[from] reqwest::Error),
-}
-
 impl Services {
     /// Builds the services on an AWS whose tables are there. The state machines need not be: Step Functions inside this
     /// process starts after the functions that it calls. `closing` turns true when the desk closes.
     pub async fn build(
         aws: &Aws,
+        outbound: Arc<dyn Outbound>,
         machines: StateMachines,
         config: &Config,
         addresses: &Addresses,
         closing: watch::Receiver<bool>,
-    ) -> Result<Self, BuildError> {
+    ) -> Result<Self, AwsError> {
         let clock = aws.clock.clone();
         let changes = Changes::default();
         let settings = Settings::new(aws.clone());
@@ -108,7 +101,6 @@ impl Services {
             },
         };
         let work_items = WorkItems { clock: clock.clone(), paused: paused.clone(), applications: applications.clone() };
-        let http = http_client()?;
         let functions = Functions {
             valuation_requests: ValuationRequests {
                 clock: clock.clone(),
@@ -116,14 +108,14 @@ impl Services {
                 applications: applications.clone(),
                 callbacks: callbacks.clone(),
                 urls,
-                http: http.clone(),
+                outbound: outbound.clone(),
                 service_url: valuation_service_url(config, &addresses.own_url),
             },
             work_items: work_items.clone(),
             mock_valuer: MockValuer {
                 aws: aws.clone(),
                 settings,
-                http,
+                outbound,
                 state_machine_arn: machines.mock_valuation.clone(),
                 delay: config.mock_valuer_delay,
                 late_delay: config.mock_valuer_late_delay,
@@ -178,18 +170,6 @@ fn about(aws: &Aws, config: &Config) -> About {
         manual_valuation_timeout: config.manual_valuation_timeout,
         policy: Policy { approve_up_to: config.approve_up_to_percent, refer_up_to: config.refer_up_to_percent },
     }
-}
-
-/// For calls to the valuation service, and the mock valuer's callbacks.
-fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    // The provider that the AWS SDK uses as well. An error means that it has been installed already.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        // Most calls reach this machine. A proxy that the environment names for other programs would see the signed
-        // callback addresses, and could not reach back.
-        .no_proxy()
-        .build()
 }
 
 fn valuation_service_url(config: &Config, own_url: &Url) -> Url {

@@ -1,9 +1,9 @@
 //! Asking the valuation service: the function behind the workflow's `RequestValuation`.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use app::domain::{LoanApplication, WaitingOn};
-use reqwest::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -13,15 +13,10 @@ use crate::{
     callbacks::{self, Callbacks, ReferenceError},
     clock::Clock,
     functions::{self, ExecutionPayload, FunctionFailure},
+    outbound::Outbound,
     paused::{Opened, PausedTask, PausedTaskId, PausedTasks, State, TaskToken},
     signing::CallbackUrls,
 };
-
-/// How long the valuation service may take to say that it has got the request.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Bytes of its answer that are read.
-const ANSWER_LIMIT: usize = 64 * 1024;
 
 #[derive(Clone)]
 pub struct ValuationRequests {
@@ -30,7 +25,7 @@ pub struct ValuationRequests {
     pub applications: Applications,
     pub callbacks: Callbacks,
     pub urls: CallbackUrls,
-    pub http: reqwest::Client,
+    pub outbound: Arc<dyn Outbound>,
     pub service_url: Url,
 }
 
@@ -126,15 +121,11 @@ impl ValuationRequests {
             "property": { "nameOrNumber": &property.name_or_number, "postcode": &property.postcode },
             "callbackUrl": self.urls.sign(&task.id).as_str(),
         });
-        let sent = self.http.post(self.service_url.clone()).timeout(PATIENCE).json(&body).send().await;
-        let answer = sent.map_err(|error| {
-            // Without its URL, which an operator may have given a password.
-            FunctionFailure::ValuationServiceUnavailable(format!(
-                "the valuation service cannot be reached: {}",
-                error.without_url()
-            ))
-        })?;
-        let status = answer.status();
+        let answer =
+            self.outbound.post(self.service_url.clone(), HeaderMap::new(), &body).await.map_err(|error| {
+                FunctionFailure::ValuationServiceUnavailable(format!("the valuation service {error}"))
+            })?;
+        let status = answer.status;
         match status {
             StatusCode::CREATED => {}
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => return Err(unavailable(status)),
@@ -145,13 +136,7 @@ impl ValuationRequests {
                 )));
             }
         }
-        let body = read_limited(answer).await.map_err(|error| {
-            FunctionFailure::ValuationServiceUnavailable(format!(
-                "the valuation service broke off: {}",
-                error.without_url()
-            ))
-        })?;
-        match serde_json::from_slice::<Taken>(&body) {
+        match serde_json::from_slice::<Taken>(&answer.body) {
             Ok(taken) if callbacks::is_reference(&taken.valuation_reference) => Ok(taken.valuation_reference),
             _ => Err(FunctionFailure::ValuationServiceRefused(
                 "the valuation service answered 201 without a valuationReference".to_owned(),
@@ -162,15 +147,4 @@ impl ValuationRequests {
 
 fn unavailable(status: StatusCode) -> FunctionFailure {
     FunctionFailure::ValuationServiceUnavailable(format!("the valuation service answered {status}"))
-}
-
-async fn read_limited(mut answer: reqwest::Response) -> reqwest::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_LIMIT {
-            break;
-        }
-    }
-    Ok(body)
 }

@@ -6,7 +6,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use asl_engine::{Integrations, Options, StepFunctions};
@@ -165,9 +165,10 @@ impl Embedded {
         }
     }
 
-    /// What makes an SDK client speak to this instead of the network.
+    /// What makes an SDK client speak to this instead of the network. It does not keep this open: once the last other
+    /// owner has dropped it, calls fail.
     pub fn http_client(self: &Arc<Self>) -> SharedHttpClient {
-        SharedHttpClient::new(InProcess(self.clone()))
+        SharedHttpClient::new(InProcess(Arc::downgrade(self)))
     }
 }
 
@@ -180,7 +181,7 @@ fn is_something_else(file: &Path) -> bool {
 }
 
 #[derive(Debug, Clone)]
-struct InProcess(Arc<Embedded>);
+struct InProcess(Weak<Embedded>);
 
 impl HttpClient for InProcess {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
@@ -190,8 +191,9 @@ impl HttpClient for InProcess {
 
 impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let embedded = self.0.clone();
+        let embedded = self.0.upgrade();
         HttpConnectorFuture::new(async move {
+            let embedded = embedded.ok_or_else(|| ConnectorError::io("the embedded AWS is closed".into()))?;
             let header = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
             let target = Target::parse(&header).ok_or_else(|| not_for_us("X-Amz-Target names neither service"))?;
             let body = request.body().bytes().ok_or_else(|| not_for_us("the body is a stream"))?;

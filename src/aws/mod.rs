@@ -10,7 +10,7 @@ mod error;
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_sfn::config::{ProvideCredentials, StalledStreamProtectionConfig};
+use aws_sdk_sfn::config::{ProvideCredentials, SharedHttpClient, StalledStreamProtectionConfig};
 use aws_smithy_types::retry::ReconnectMode;
 
 pub use embedded::{Answer, Embedded, OpenError, Target};
@@ -62,13 +62,18 @@ impl Aws {
         })
     }
 
-    /// The AWS inside this process. No socket, no signatures; an error is final, so nothing is tried again.
+    /// The AWS inside this process.
     pub fn inside(embedded: &Arc<Embedded>, region: &str) -> Self {
+        Self::over(embedded.http_client(), region, embedded.clock().clone())
+    }
+
+    /// Whatever AWS `connector` leads to. No signatures; an error is final, so nothing is tried again.
+    pub fn over(connector: SharedHttpClient, region: &str, clock: Clock) -> Self {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .endpoint_url("http://embedded.invalid")
-            .http_client(embedded.http_client())
+            .http_client(connector)
             // There is no connection to be closed after an error either.
             .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
             .timeout_config(TimeoutConfig::disabled())
@@ -79,7 +84,7 @@ impl Aws {
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             step_functions: aws_sdk_sfn::Client::from_conf(step_functions),
-            clock: embedded.clock().clone(),
+            clock,
             region: region.to_owned(),
             endpoint: None,
         }
