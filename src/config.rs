@@ -90,6 +90,11 @@ pub struct Config {
     #[arg(long, env = "LOAN_DESK_VALUATION_SERVICE_URL", value_name = "URL", value_parser = any_url)]
     pub valuation_service_url: Option<Url>,
 
+    /// Which callbacks of the valuation service count: only those at the signed address that the service was given, or
+    /// also those at the bare address that name a known valuation reference.
+    #[arg(long, env = "LOAN_DESK_CALLBACK_AUTH", value_enum, default_value_t = CallbackAuth::Signed)]
+    pub callback_auth: CallbackAuth,
+
     /// How long the mock valuer takes to answer.
     #[arg(long, env = "LOAN_DESK_MOCK_VALUER_DELAY", value_name = "DURATION", default_value = "6s", value_parser = seconds, allow_hyphen_values = true)]
     pub mock_valuer_delay: Duration,
@@ -178,6 +183,16 @@ impl From<EndpointFlags> for EndpointUrls {
 pub enum Backend {
     Embedded,
     Aws,
+}
+
+/// What shows that a callback comes from the valuation service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CallbackAuth {
+    /// Its address, which the desk has signed.
+    Signed,
+    /// Its address or, where that carries no signature, the valuation reference. Whoever knows or guesses a reference
+    /// can then set the value of a property.
+    Reference,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -318,6 +333,7 @@ mod tests {
         assert_eq!(config.manual_valuation_timeout, Duration::from_secs(5 * 24 * 3600));
         assert_eq!(config.backend, Backend::Embedded);
         assert_eq!(config.aws_endpoint, None);
+        assert_eq!(config.callback_auth, CallbackAuth::Signed);
     }
 
     #[test]

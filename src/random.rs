@@ -16,3 +16,9 @@ pub fn bytes() -> [u8; 32] {
 pub fn id() -> String {
     URL_SAFE_NO_PAD.encode(&bytes()[..16])
 }
+
+/// A number below `limit`, which is small: some numbers are likelier than others by as little as `limit` in 2³².
+pub fn below(limit: u32) -> u32 {
+    let [a, b, c, d, ..] = bytes();
+    u32::from_le_bytes([a, b, c, d]) % limit.max(1)
+}

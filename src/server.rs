@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     aws,
-    config::Config,
+    config::{CallbackAuth, Config},
     opening::{OpenDesk, Outside, StartError},
     routes,
     services::Addresses,
@@ -58,6 +58,12 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
             %addr,
             "whoever can reach this address can read and answer everything: the desk has no sign-in; keep it inside a \
              network that you trust, or behind a proxy that signs people in"
+        );
+    }
+    if config.callback_auth == CallbackAuth::Reference {
+        tracing::warn!(
+            "--callback-auth reference: whoever knows or guesses a valuation reference can set the value of a property; \
+             use signed unless the valuation service cannot keep the address that it is given"
         );
     }
     let router = routes::router(&desk.services, &config, &addresses);

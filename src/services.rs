@@ -84,10 +84,11 @@ impl Services {
         let clock = aws.clock.clone();
         let changes = Changes::default();
         let settings = Settings::new(aws.clone());
-        let urls = CallbackUrls::load(&settings, &addresses.public_url).await?;
+        let urls = CallbackUrls::load(&settings, &clock, &addresses.public_url, config.valuation_timeout).await?;
         let paused = PausedTasks::new(aws.clone());
         let applications = Applications::new(aws.clone(), machines.loan_processing.clone(), changes.clone());
-        let callbacks = Callbacks::new(aws.clone(), urls.clone(), paused.clone(), applications.clone());
+        let callbacks =
+            Callbacks::new(aws.clone(), urls.clone(), config.callback_auth, paused.clone(), applications.clone());
         let workflows = Workflows { aws: aws.clone() };
         let reconciler = Reconciler {
             clock: clock.clone(),
@@ -152,10 +153,12 @@ impl Services {
 
     /// Starts what runs in the background for as long as the desk is open.
     pub fn run_in_background(&self, tasks: &mut JoinSet<()>) {
+        let urls = self.functions.valuation_requests.urls.clone();
         let (reconciler, applications, live) = (self.reconciler.clone(), self.applications.clone(), self.live.clone());
         let clock = || self.clock.clone();
         tasks.spawn(supervised("reconciler", clock(), RESTART, move || reconciler.clone().run()));
         tasks.spawn(supervised("register", clock(), RESTART, move || applications.clone().keep_register()));
+        tasks.spawn(supervised("callback keys", clock(), RESTART, move || urls.clone().keep_keys()));
         tasks.spawn(supervised("live", clock(), RESTART, move || live.clone().run()));
     }
 }

@@ -1,4 +1,4 @@
-//! Small things that the desk must remember and that no person sets: the key that signs callback URLs, counters.
+//! Small things that the desk must remember and that no person sets: the keys that sign callback addresses, counters.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
@@ -42,6 +42,22 @@ impl Settings {
         let answer = self.aws.dynamodb.get_item().table_name(TABLE.name).key("name", text(name)).consistent_read(true);
         let item = answer.send().await?.item.unwrap_or_default();
         Ok(item.require("value")?.to_owned())
+    }
+
+    /// Changes a setting that still has the value `before`. Returns whether it had.
+    pub async fn replace(&self, name: &str, before: &str, value: String) -> Result<bool, AwsError> {
+        let put = self.aws.dynamodb.put_item().table_name(TABLE.name);
+        let put = put
+            .item("name", text(name))
+            .item("value", text(value))
+            .condition_expression("#value = :before")
+            .expression_attribute_names("#value", "value")
+            .expression_attribute_values(":before", text(before));
+        match put.send().await.map_err(AwsError::from) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_condition() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Adds one to a counter and returns what it has become.

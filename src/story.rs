@@ -178,6 +178,9 @@ fn tell_callback(callback: &Callback, tasks: &[PausedTask]) -> Option<StoryEntry
         Outcome::Conflicting => format!("Another answer{} arrived: kept, not used", of_value(value)),
         Outcome::Unknown => "An answer with an unknown valuation reference arrived: kept, not used".to_owned(),
         Outcome::Parked => "An answer arrived before its reference was known: kept".to_owned(),
+        Outcome::TooMany => {
+            "An answer arrived before its reference was known: not used, and to be sent again".to_owned()
+        }
         Outcome::Received | Outcome::Accepted | Outcome::Refused | Outcome::Malformed(_) => return None,
     };
     Some(entry(callback.received_at, StoryKind::Kept, text))

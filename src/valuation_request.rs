@@ -97,7 +97,8 @@ impl ValuationRequests {
             Ok(()) => {}
         }
         self.applications.has_valuation_reference(&task, &reference).await?;
-        tracing::info!(application = %task.application_reference, valuation = reference, "valuation requested");
+        // Without the reference, which is all that an unsigned callback needs.
+        tracing::info!(application = %task.application_reference, request = %task.id, "valuation requested");
         Ok(json!({ "valuationReference": reference }))
     }
 
@@ -119,7 +120,7 @@ impl ValuationRequests {
         let property = &task.application.property;
         let body = json!({
             "property": { "nameOrNumber": &property.name_or_number, "postcode": &property.postcode },
-            "callbackUrl": self.urls.sign(&task.id).as_str(),
+            "callbackUrl": self.urls.sign(&task.id, task.deadline).as_str(),
         });
         let answer =
             self.outbound.post(self.service_url.clone(), HeaderMap::new(), &body).await.map_err(|error| {

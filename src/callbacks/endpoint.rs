@@ -29,16 +29,16 @@ async fn receive(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let outcome = if body.len() > LIMIT {
-        Outcome::Malformed(Malformed::TooLarge)
+    let unread = if body.len() > LIMIT {
+        Some(Malformed::TooLarge)
     } else if !crate::api::is_json(&headers) && headers.contains_key(header::CONTENT_TYPE) {
-        Outcome::Malformed(Malformed::ContentType)
+        Some(Malformed::ContentType)
     } else {
-        Outcome::Received
+        None
     };
     let body = String::from_utf8_lossy(&body[..body.len().min(LIMIT)]).into_owned();
     let request = request_in(&query.unwrap_or_default());
-    let callback = match callbacks.receive(request.as_deref(), body, outcome).await {
+    let callback = match callbacks.receive(request.as_deref(), body, unread).await {
         Ok(callback) => callback,
         Err(error) => {
             tracing::error!(%error, "a callback could not be written down");

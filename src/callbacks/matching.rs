@@ -1,16 +1,20 @@
 //! Which request a callback answers and what is to be done with it: a pure function of what is known.
 
+use time::OffsetDateTime;
+
 use super::{Outcome, response::ValuationResponse};
 use crate::paused::{Answer, PausedTask, State};
 
-/// What the callback's URL says.
+/// What the callback's address says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum UrlSays<'a> {
+    /// Nothing, and this desk takes callbacks by their reference alone.
     Nothing,
     /// It was signed for this request.
     Request(&'a PausedTask),
     /// It was signed for a request that is not there.
     NoSuchRequest,
+    /// It carries no signature that counts.
     Forged,
 }
 
@@ -46,36 +50,45 @@ impl Verdict {
     }
 }
 
-/// Matches by the signed request or, for a valuer who calls back at the bare address, by the reference alone.
-/// `callback`: the id that this callback is kept under. `being_requested`: whether some request is waiting to be told its
-/// reference.
+/// A callback, as far as matching needs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    /// The id that it is kept under.
+    pub id: &'a str,
+    pub at: OffsetDateTime,
+    pub response: &'a ValuationResponse,
+}
+
+/// Matches a callback by the request that its address was signed for or, when the address says nothing, by its reference.
+/// `by_reference`: the request that has this reference. `being_requested`: whether some request has not been told its
+/// reference yet.
 pub fn decide(
-    callback: &str,
+    callback: Received<'_>,
     url: UrlSays<'_>,
     by_reference: Option<&PausedTask>,
-    response: &ValuationResponse,
     being_requested: bool,
 ) -> Verdict {
     match (url, by_reference) {
         (UrlSays::Forged, _) => Verdict::Refuse,
         (UrlSays::NoSuchRequest, _) => Verdict::Unknown,
-        (UrlSays::Request(request), other) => match &request.valuation_reference {
-            Some(reference) if *reference == response.valuation_reference => answers(callback, request, response),
-            // Signed for one request, with the reference of another.
-            Some(_) if other.is_some() => Verdict::Conflicting,
+        (UrlSays::Request(request), _) => match &request.valuation_reference {
+            Some(reference) if *reference == callback.response.valuation_reference => answers(callback, request),
+            // The reference of another request, or of none: either way it is not this one's.
             Some(_) => Verdict::Unknown,
             None if request.state == State::Requesting => Verdict::Park,
             None => Verdict::Late,
         },
-        (UrlSays::Nothing, Some(request)) => answers(callback, request, response),
+        // Whoever sent it cannot have known the reference: it had not been given to this request yet.
+        (UrlSays::Nothing, Some(request)) if callback.at < request.since => Verdict::Unknown,
+        (UrlSays::Nothing, Some(request)) => answers(callback, request),
         (UrlSays::Nothing, None) if being_requested => Verdict::Park,
         (UrlSays::Nothing, None) => Verdict::Unknown,
     }
 }
 
-fn answers(callback: &str, request: &PausedTask, response: &ValuationResponse) -> Verdict {
-    let same = |answer: &Answer| answer.says == response.says();
-    let is_this = |answer: &Answer| answer.callback.as_deref() == Some(callback);
+fn answers(callback: Received<'_>, request: &PausedTask) -> Verdict {
+    let same = |answer: &Answer| answer.says == callback.response.says();
+    let is_this = |answer: &Answer| answer.callback.as_deref() == Some(callback.id);
     match &request.state {
         State::Requesting => Verdict::Park,
         // An answer that is being sent may be one that a desk was stopped over: sending it again finishes it.
@@ -118,6 +131,18 @@ mod tests {
     fn response(reference: &str, value: u32) -> ValuationResponse {
         let body = json!({"valuationReference": reference, "propertyValue": value});
         ValuationResponse::parse(&body.to_string()).unwrap()
+    }
+
+    /// A callback that came after the requests of these tests were made.
+    fn decide(
+        callback: &str,
+        url: UrlSays<'_>,
+        by_reference: Option<&PausedTask>,
+        response: &ValuationResponse,
+        being_requested: bool,
+    ) -> Verdict {
+        let callback = Received { id: callback, at: datetime!(2026-11-22 10:00:06 UTC), response };
+        super::decide(callback, url, by_reference, being_requested)
     }
 
     fn answer(value: u32) -> Answer {
@@ -174,12 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn the_url_of_one_request_with_the_reference_of_another_conflicts() {
+    fn the_reference_of_another_request_at_a_signed_address_is_unknown_there() {
         let mine = request("r", Some("ref"), State::Open);
         let other = request("s", Some("ref-2"), State::Open);
         assert_eq!(
             decide("other", UrlSays::Request(&mine), Some(&other), &response("ref-2", 1), false),
-            Verdict::Conflicting
+            Verdict::Unknown
         );
     }
 
@@ -209,5 +234,15 @@ mod tests {
     fn a_forged_url_is_refused_whatever_it_says() {
         let open = request("r", Some("ref"), State::Open);
         assert_eq!(decide("other", UrlSays::Forged, Some(&open), &response("ref", 1), false), Verdict::Refuse);
+    }
+
+    #[test]
+    fn an_unsigned_callback_that_is_older_than_the_request_is_never_used() {
+        let open = request("r", Some("ref"), State::Open);
+        let planted = response("ref", 9_999_999);
+        let planted = Received { id: "c", at: open.since - std::time::Duration::from_millis(1), response: &planted };
+        assert_eq!(super::decide(planted, UrlSays::Nothing, Some(&open), false), Verdict::Unknown);
+        let on_time = Received { at: open.since, ..planted };
+        assert_eq!(super::decide(on_time, UrlSays::Nothing, Some(&open), false), Verdict::Answer);
     }
 }

@@ -1,5 +1,9 @@
 //! Callbacks of the valuation service: written down before they are acknowledged, whatever they say; matched to the
 //! request they answer; and each left with an outcome that a person can see.
+//!
+//! A callback counts when its address was signed by this desk. With `--callback-auth reference` one at the bare address
+//! counts, too, when it names a known valuation reference and came after the request had been made. Any other is answered
+//! 401, kept for a while in one of a few places, and touches no application.
 
 mod endpoint;
 mod matching;
@@ -8,11 +12,14 @@ mod references;
 mod response;
 mod store;
 
+use std::time::Duration;
+
 use time::OffsetDateTime;
 
 use crate::{
     applications::Applications,
     aws::{Aws, AwsError},
+    config::CallbackAuth,
     paused::{Answer, Answered, PausedTask, PausedTasks},
     random,
     signing::{CallbackUrls, SignedRequest},
@@ -24,6 +31,8 @@ pub use matching::{UrlSays, Verdict};
 pub use outcome::Outcome;
 pub use references::{ReferenceError, TABLE as REFERENCES};
 pub use response::{Malformed, Valuation, ValuationResponse, is_reference};
+
+use matching::Received;
 
 pub const TABLE: Table = Table {
     name: "loan-desk-callbacks",
@@ -37,8 +46,17 @@ pub const TABLE: Table = Table {
         },
         Index { name: "by-outcome", partition: "outcome", sort: "receivedAt", shows: Shows::KeysOnly },
     ],
-    time_to_live: None,
+    time_to_live: Some("expiresAt"),
 };
+
+/// How many callbacks that anybody may have sent are kept: each new one takes the place of another, at random.
+const STRANGERS: u32 = 200;
+
+/// Bytes that are kept of the body of such a callback.
+const STRANGERS_BODY: usize = 1024;
+
+/// How long a callback is kept that is about no application.
+const KEPT_UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// One callback as it was received.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,32 +71,75 @@ pub struct Callback {
     pub application_reference: Option<String>,
 }
 
+impl Callback {
+    /// When it may be deleted. One that concerns an application is part of its story and stays.
+    fn expires_at(&self) -> Option<OffsetDateTime> {
+        let is_about_nothing = self.application_reference.is_none()
+            && matches!(
+                self.outcome,
+                Outcome::Refused | Outcome::Malformed(_) | Outcome::Unknown | Outcome::TooMany | Outcome::Parked
+            );
+        is_about_nothing.then(|| self.received_at + KEPT_UNUSED)
+    }
+}
+
 /// The desk's side of the valuation service's webhook.
 #[derive(Clone)]
 pub struct Callbacks {
     aws: Aws,
     urls: CallbackUrls,
+    auth: CallbackAuth,
     paused: PausedTasks,
     applications: Applications,
 }
 
 impl Callbacks {
-    pub fn new(aws: Aws, urls: CallbackUrls, paused: PausedTasks, applications: Applications) -> Self {
-        Self { aws, urls, paused, applications }
+    pub fn new(
+        aws: Aws,
+        urls: CallbackUrls,
+        auth: CallbackAuth,
+        paused: PausedTasks,
+        applications: Applications,
+    ) -> Self {
+        Self { aws, urls, auth, paused, applications }
     }
 
     /// Takes a callback in. Once this has written it down it is not lost: after an error the reconciler settles it.
-    pub async fn receive(&self, parameter: Option<&str>, body: String, outcome: Outcome) -> Result<Callback, AwsError> {
-        let callback = Callback {
-            id: random::id(),
-            received_at: self.aws.clock.now(),
-            body,
-            request: self.urls.check(parameter),
-            outcome,
-            application_reference: None,
+    ///
+    /// `unread` says why the body was not read, where it was not.
+    pub async fn receive(
+        &self,
+        parameter: Option<&str>,
+        mut body: String,
+        unread: Option<Malformed>,
+    ) -> Result<Callback, AwsError> {
+        let request = self.urls.check(parameter);
+        let malformed = unread.or_else(|| ValuationResponse::parse(&body).err());
+        let outcome = match malformed {
+            _ if !self.counts(&request) => Outcome::Refused,
+            Some(malformed) => Outcome::Malformed(malformed),
+            None => Outcome::Received,
         };
+        let is_strangers = outcome.is_final() && !matches!(request, SignedRequest::Signed(_));
+        let id = if is_strangers {
+            body.truncate(body.floor_char_boundary(STRANGERS_BODY));
+            format!("stranger-{}", random::below(STRANGERS))
+        } else {
+            random::id()
+        };
+        let received_at = self.aws.clock.now();
+        let callback = Callback { id, received_at, body, request, outcome, application_reference: None };
         self.put(&callback).await?;
         Ok(callback)
+    }
+
+    /// Whether a callback with such an address may be used.
+    fn counts(&self, request: &SignedRequest) -> bool {
+        match request {
+            SignedRequest::Signed(_) => true,
+            SignedRequest::Absent => self.auth == CallbackAuth::Reference,
+            SignedRequest::Forged => false,
+        }
     }
 
     /// Finds out what a callback means and acts on it. Settling it again comes to the same.
@@ -117,16 +178,22 @@ impl Callbacks {
         callback: &Callback,
         response: &ValuationResponse,
     ) -> Result<(Outcome, Option<PausedTask>), AwsError> {
-        let (verdict, task) = self.find(callback, response).await?;
-        let (verdict, task) = match verdict {
-            // The reference may become known at this very moment. Whoever makes it known writes first and looks for
-            // parked callbacks then; this parks first and looks again then. One of the two finds the other.
-            Verdict::Park | Verdict::Unknown => {
-                self.park(&response.valuation_reference, &callback.id).await?;
-                self.find(callback, response).await?
-            }
-            found => (found, task),
+        let (mut verdict, mut task) = self.find(callback, response).await?;
+        let may_wait = match (verdict, &callback.request) {
+            (Verdict::Park, _) => true,
+            // The index that tells of requests under way may be behind.
+            (Verdict::Unknown, request) => *request == SignedRequest::Absent,
+            _ => false,
         };
+        if may_wait {
+            // The reference may become known at this very moment. The request writes it first and looks for parked
+            // callbacks then; this parks first and looks again then. One of the two finds the other.
+            let is_parked = self.park(callback, response).await?;
+            (verdict, task) = self.find(callback, response).await?;
+            if !is_parked && verdict == Verdict::Park {
+                return Ok((Outcome::TooMany, task));
+            }
+        }
         let Some(task) = task else { return Ok((verdict.outcome(), None)) };
         if verdict != Verdict::Answer {
             return Ok((verdict.outcome(), Some(task)));
@@ -146,30 +213,39 @@ impl Callbacks {
         })
     }
 
+    /// Lets a callback wait for its reference to be told: with the request that its address was signed for, or else with
+    /// the reference itself. Returns false when too many wait already.
+    async fn park(&self, callback: &Callback, response: &ValuationResponse) -> Result<bool, AwsError> {
+        match &callback.request {
+            SignedRequest::Signed(request) => self.paused.park(request, &callback.id).await,
+            _ => self.park_by_reference(&response.valuation_reference, &callback.id).await,
+        }
+    }
+
     /// The request that a callback is about, and what is to be done.
     async fn find(
         &self,
         callback: &Callback,
         response: &ValuationResponse,
     ) -> Result<(Verdict, Option<PausedTask>), AwsError> {
-        let signed = match &callback.request {
-            SignedRequest::Signed(id) => self.paused.get(id).await?,
-            SignedRequest::Absent | SignedRequest::Forged => None,
-        };
-        let url = match (&callback.request, &signed) {
-            (SignedRequest::Absent, _) => UrlSays::Nothing,
-            (SignedRequest::Forged, _) => UrlSays::Forged,
-            (SignedRequest::Signed(_), None) => UrlSays::NoSuchRequest,
-            (SignedRequest::Signed(_), Some(task)) => UrlSays::Request(task),
-        };
+        let received = Received { id: &callback.id, at: callback.received_at, response };
+        if !self.counts(&callback.request) {
+            return Ok((matching::decide(received, UrlSays::Forged, None, false), None));
+        }
+        if let SignedRequest::Signed(id) = &callback.request {
+            let task = self.paused.get(id).await?;
+            let url = task.as_ref().map_or(UrlSays::NoSuchRequest, UrlSays::Request);
+            return Ok((matching::decide(received, url, None, false), task));
+        }
+        let being_requested = self.paused.any_being_requested().await?;
+        // After that: a request that is told its reference in between is found by it.
         let by_reference = match self.request_of(&response.valuation_reference).await? {
             Some(id) => self.paused.get(&id).await?,
             None => None,
         };
-        let being_requested =
-            url == UrlSays::Nothing && by_reference.is_none() && self.paused.any_being_requested().await?;
-        let verdict = matching::decide(&callback.id, url, by_reference.as_ref(), response, being_requested);
-        Ok((verdict, signed.or(by_reference)))
+        let verdict = matching::decide(received, UrlSays::Nothing, by_reference.as_ref(), being_requested);
+        // What came before the request was made is not the application's.
+        Ok((verdict, by_reference.filter(|_| verdict != Verdict::Unknown)))
     }
 
     /// The valuation service has told its reference of a request. Callbacks that came before are settled now.
@@ -180,7 +256,11 @@ impl Callbacks {
     pub async fn reference_known(&self, valuation_reference: &str, task: &PausedTask) -> Result<(), ReferenceError> {
         self.keep_reference(valuation_reference, &task.id).await?;
         self.paused.requested(&task.id, valuation_reference).await?;
-        for id in self.parked(valuation_reference).await? {
+        let mut parked = self.paused.parked(&task.id).await?;
+        if self.auth == CallbackAuth::Reference {
+            parked.extend(self.parked_by_reference(valuation_reference).await?);
+        }
+        for id in parked {
             if let Some(callback) = self.get(&id).await? {
                 self.settle(callback).await?;
             }

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -20,13 +20,16 @@ pub enum Outcome {
     Parked,
     /// The same had been accepted before.
     Duplicate,
-    /// Another had been accepted before, or its URL and its reference are of two requests.
+    /// Another had been accepted before.
     Conflicting,
     /// The execution has gone on without it.
     Late,
+    /// It names a reference that no request has, or not the request that its address was signed for.
     Unknown,
-    /// Its URL was not signed by this desk.
+    /// Its address carries no signature that counts.
     Refused,
+    /// It came before its reference was known, when too many others waited for that already.
+    TooMany,
     /// It says nothing that can be used; this is why.
     Malformed(Malformed),
 }
@@ -43,6 +46,7 @@ impl Outcome {
             Self::Late => "late",
             Self::Unknown => "unknown",
             Self::Refused => "refused",
+            Self::TooMany => "too_many",
             Self::Malformed(_) => "malformed",
         }
     }
@@ -57,6 +61,7 @@ impl Outcome {
             "late" => Self::Late,
             "unknown" => Self::Unknown,
             "refused" => Self::Refused,
+            "too_many" => Self::TooMany,
             "malformed" => Self::Malformed(Malformed::from_key(detail?)?),
             _ => return None,
         })
@@ -93,8 +98,7 @@ impl Outcome {
                 StatusCode::CONFLICT,
                 "conflicting-callback",
                 "Conflicting callback",
-                "Another answer to this valuation request had been used before, or the callback's address belongs to \
-                 another request than its reference; the callback was kept, not used.",
+                "Another answer to this valuation request had been used before; the callback was kept, not used.",
             ),
             Self::Late => problem(
                 StatusCode::CONFLICT,
@@ -107,16 +111,29 @@ impl Outcome {
                 StatusCode::NOT_FOUND,
                 "unknown-valuation-reference",
                 "Unknown valuation reference",
-                "Unknown valuation reference. No valuation request of this desk was answered with it; the callback was \
-                 kept.",
+                "Unknown valuation reference. The valuation request that this callback answers was not given it; the \
+                 callback was kept, not used.",
             ),
-            Self::Refused => problem(
-                StatusCode::FORBIDDEN,
-                "forged-callback-url",
-                "Not this desk's callback URL",
-                "The request in the callback's address was not signed by this desk; the callback was kept, not used. \
-                 Call back at exactly the callbackUrl of the valuation request.",
-            ),
+            Self::Refused => {
+                let refused = problem(
+                    StatusCode::UNAUTHORIZED,
+                    "forged-callback-url",
+                    "Not this desk's callback URL",
+                    "The callback's address carries no valid signature of this desk; the callback was not used. Call back \
+                     at exactly the callbackUrl of the valuation request, with its query string.",
+                );
+                ([(header::WWW_AUTHENTICATE, "Callback-URL")], refused).into_response()
+            }
+            Self::TooMany => {
+                let refused = problem(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "too-many-callbacks",
+                    "Too many callbacks",
+                    "Too many callbacks wait for the answer to this valuation request already; this one was not used. \
+                     Call back again after the valuation request has been answered.",
+                );
+                ([(header::RETRY_AFTER, "10")], refused).into_response()
+            }
             Self::Malformed(why) => {
                 let status = match why {
                     Malformed::NotJson => StatusCode::BAD_REQUEST,

@@ -1,5 +1,5 @@
-//! Which request a valuation reference belongs to, and which callbacks named it before that was known. Read by its key
-//! and so never behind, as an index may be.
+//! Which request a valuation reference belongs to, and which unsigned callbacks named it before that was known. Read by
+//! its key and so never behind, as an index may be.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -18,15 +18,15 @@ pub const TABLE: tables::Table = tables::Table {
     time_to_live: Some("expiresAt"),
 };
 
-/// Callbacks that may wait for one reference. Whoever sends more before it is known sends at random; those are kept,
-/// but nobody looks for them when it is.
+/// Unsigned callbacks that may wait for one reference. One more is refused, so that its sender sends it again.
 const PARKED: usize = 100;
 
 /// Whether one more may wait.
 const ROOM: &str = "(attribute_not_exists(parked) OR size(parked) < :most)";
 
-/// How long a callback may wait for its reference to be told: 30 days, in seconds. (The callback itself is kept.)
-const PATIENCE: i64 = 30 * 24 * 3600;
+/// How long callbacks wait for a reference that is not told, in seconds. One that was sent while its request was being made
+/// waits for a few seconds at most.
+const PATIENCE: i64 = 3600;
 
 /// Why a reference cannot be given to a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,7 @@ impl Callbacks {
         Ok(self.entry(reference).await?.text("requestId").map(PausedTaskId::from_key))
     }
 
-    pub(super) async fn parked(&self, reference: &str) -> Result<Vec<String>, AwsError> {
+    pub(super) async fn parked_by_reference(&self, reference: &str) -> Result<Vec<String>, AwsError> {
         let entry = self.entry(reference).await?;
         let parked = entry.get("parked").and_then(|parked| parked.as_ss().ok());
         Ok(parked.cloned().unwrap_or_default())
@@ -73,7 +73,8 @@ impl Callbacks {
         }
     }
 
-    pub(super) async fn park(&self, reference: &str, callback: &str) -> Result<(), AwsError> {
+    /// Returns false when there is no room.
+    pub(super) async fn park_by_reference(&self, reference: &str, callback: &str) -> Result<bool, AwsError> {
         let forgotten = self.aws.clock.now().unix_timestamp() + PATIENCE;
         let add = |update: &str, when: &str| {
             let row = self.aws.dynamodb.update_item().table_name(TABLE.name).key(TABLE.key, text(reference));
@@ -89,10 +90,9 @@ impl Callbacks {
         for update in [unknown, known] {
             match update.send().await.map_err(AwsError::from) {
                 Err(error) if error.is_condition() => {}
-                other => return other.map(drop),
+                other => return other.map(|_| true),
             }
         }
-        // There is no room.
-        Ok(())
+        Ok(false)
     }
 }

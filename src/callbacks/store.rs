@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::{Callback, Callbacks, Outcome, TABLE};
 use crate::{
     aws::AwsError,
-    item::{Item, Read, read_all, text, time},
+    item::{Item, Read, number, read_all, text, time},
     paused::PausedTaskId,
     signing::SignedRequest,
 };
@@ -32,6 +32,13 @@ impl Callbacks {
         if let Some(reference) = &callback.application_reference {
             set.push_str(", applicationReference = :reference");
             update = update.expression_attribute_values(":reference", text(reference));
+        }
+        match callback.expires_at() {
+            Some(at) => {
+                set.push_str(", expiresAt = :expiresAt");
+                update = update.expression_attribute_values(":expiresAt", number(at.unix_timestamp()));
+            }
+            None => set.push_str(" REMOVE expiresAt"),
         }
         update.update_expression(set).send().await?;
         Ok(())
@@ -72,6 +79,9 @@ fn write(callback: &Callback) -> Item {
     ]);
     if let Outcome::Malformed(why) = &callback.outcome {
         item.insert("malformed".to_owned(), text(why.key()));
+    }
+    if let Some(at) = callback.expires_at() {
+        item.insert("expiresAt".to_owned(), number(at.unix_timestamp()));
     }
     match &callback.request {
         SignedRequest::Absent => {}

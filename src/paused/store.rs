@@ -14,9 +14,12 @@ use time::OffsetDateTime;
 use super::{Answer, FEED, PausedTask, PausedTaskId, State, TABLE, TaskToken};
 use crate::{
     aws::{Aws, AwsError},
-    item::{Item, Read, json, one_more_than, read_all, text, time},
+    item::{Item, Read, json, number, one_more_than, read_all, text, time},
     timestamp,
 };
+
+/// Callbacks at the signed address of one request that may wait for its reference.
+const PARKED: usize = 100;
 
 /// How many are looked through at a time, at least, when some are left out.
 const SMALLEST_LOOK: usize = 50;
@@ -199,6 +202,35 @@ impl PausedTasks {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Lets a callback wait until the reference of this request is known. Returns false when it does not wait: because too
+    /// many do already, or because the request is not being made any more.
+    pub async fn park(&self, id: &PausedTaskId, callback: &str) -> Result<bool, AwsError> {
+        let parked = self
+            .update(id)
+            .update_expression("SET updatedAt = :now ADD parked :callback")
+            .condition_expression("#state = :requesting AND (attribute_not_exists(parked) OR size(parked) < :most)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":requesting", text(State::REQUESTING))
+            .expression_attribute_values(":most", number(PARKED))
+            .expression_attribute_values(":callback", AttributeValue::Ss(vec![callback.to_owned()]))
+            .send()
+            .await
+            .map_err(AwsError::from);
+        match parked {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_condition() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The callbacks that waited for the reference of this request.
+    pub async fn parked(&self, id: &PausedTaskId) -> Result<Vec<String>, AwsError> {
+        let answer = self.aws.dynamodb.get_item().table_name(TABLE.name).key("id", text(id.as_str()));
+        let item = answer.projection_expression("parked").consistent_read(true).send().await?.item;
+        let parked = item.as_ref().and_then(|item| item.get("parked")?.as_ss().ok());
+        Ok(parked.cloned().unwrap_or_default())
     }
 
     /// Nobody will answer this task any more. One that is being answered, or is over, stays as it is.

@@ -38,19 +38,16 @@ async fn the_valuer_is_told_the_property_and_where_to_call_back_and_nothing_more
 }
 
 #[tokio::test]
-async fn a_callback_at_the_signed_address_or_at_the_bare_one_resumes_its_execution() {
+async fn a_callback_at_the_signed_address_resumes_its_execution() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
-    for (name, bare) in [("signed", false), ("bare", true)] {
-        let submitted = desk.submit(&seed(name, name)).await;
-        let request = valuer.known_to(&desk, name).await;
-        let path = if bare { "/api/valuations" } else { request.callback_path() };
-        let answer = desk.post(path, &response(&request.reference, 250_000)).await;
-        assert_eq!((answer.status, &answer.json()["outcome"]), (200, &json!("accepted")));
-        let ended = desk.ended(submitted["executionArn"].as_str().unwrap()).await;
-        assert_eq!(ended.status, ExecutionStatus::Succeeded);
-        let output: Value = serde_json::from_str(&ended.output.unwrap()).unwrap();
-        assert_eq!(output, response(&request.reference, 250_000));
-    }
+    let submitted = desk.submit(&seed("signed", "signed")).await;
+    let request = valuer.known_to(&desk, "signed").await;
+    let answer = desk.post(request.callback_path(), &response(&request.reference, 250_000)).await;
+    assert_eq!((answer.status, &answer.json()["outcome"]), (200, &json!("accepted")));
+    let ended = desk.ended(submitted["executionArn"].as_str().unwrap()).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded);
+    let output: Value = serde_json::from_str(&ended.output.unwrap()).unwrap();
+    assert_eq!(output, response(&request.reference, 250_000));
 }
 
 #[tokio::test]
@@ -83,7 +80,7 @@ async fn the_same_answer_again_is_a_duplicate_and_another_one_conflicts_and_both
     let (status, kind, detail) = again.problem();
     assert_eq!((status, kind.as_str()), (409, "duplicate-callback"));
     assert!(detail.contains("kept, not used"), "{detail}");
-    let other = desk.post("/api/valuations", &response(&request.reference, 300_000)).await;
+    let other = desk.post(request.callback_path(), &response(&request.reference, 300_000)).await;
     let (status, kind, _) = other.problem();
     assert_eq!((status, kind.as_str()), (409, "conflicting-callback"));
 
@@ -114,21 +111,26 @@ async fn a_callback_after_the_deadline_is_late_and_kept_and_a_person_is_still_as
 
 #[tokio::test]
 async fn an_unknown_reference_is_not_found_and_kept() {
-    let (desk, _) = desk_and_valuer(Setup::new()).await;
-    let (status, kind, detail) = desk.post("/api/valuations", &response("nobody-knows", 1)).await.problem();
+    let (desk, valuer) = desk_and_valuer(Setup::new()).await;
+    desk.submit(&seed("app-ref", "999")).await;
+    let request = valuer.known_to(&desk, "999").await;
+    let (status, kind, detail) = desk.post(request.callback_path(), &response("nobody-knows", 1)).await.problem();
     assert_eq!((status, kind.as_str()), (404, "unknown-valuation-reference"));
     assert!(detail.contains("Unknown valuation reference"), "{detail}");
     assert_eq!(kept_as(&desk, "unknown").await, response("nobody-knows", 1).to_string());
+    let page = Browser::new(&desk).open("/applications/app-ref").await.words();
+    assert!(page.contains("An answer with an unknown valuation reference arrived: kept, not used"), "{page}");
+    assert_eq!(desk.application("app-ref").await["status"], "Waiting for valuation");
 }
 
 #[tokio::test]
-async fn an_address_that_the_desk_has_not_signed_is_forbidden_and_the_callback_is_kept() {
+async fn an_address_that_the_desk_has_not_signed_is_unauthorized_and_the_callback_is_kept() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.known_to(&desk, "999").await;
     for forged in ["/api/valuations?request=abc.def", &format!("{}x", request.callback_path())] {
         let (status, kind, detail) = desk.post(forged, &response(&request.reference, 1)).await.problem();
-        assert_eq!((status, kind.as_str()), (403, "forged-callback-url"), "{forged}");
+        assert_eq!((status, kind.as_str()), (401, "forged-callback-url"), "{forged}");
         assert!(detail.contains("Call back at exactly the callbackUrl"), "{detail}");
     }
     assert_eq!(desk.kept_callbacks().await.iter().filter(|(outcome, _)| outcome == "refused").count(), 2);
@@ -142,7 +144,7 @@ async fn a_request_that_the_address_names_twice_keeps_no_callback_from_being_kep
     let request = valuer.known_to(&desk, "999").await;
     let twice = format!("{}&request=another", request.callback_path());
     let (status, kind, _) = desk.post(&twice, &response(&request.reference, 1)).await.problem();
-    assert_eq!((status, kind.as_str()), (403, "forged-callback-url"));
+    assert_eq!((status, kind.as_str()), (401, "forged-callback-url"));
     assert_eq!(kept_as(&desk, "refused").await, response(&request.reference, 1).to_string());
     let (path, parameter) = request.callback_path().split_once('?').unwrap();
     let same = desk.post(&format!("{path}?{parameter}&{parameter}"), &response(&request.reference, 250_000)).await;

@@ -3,6 +3,7 @@
 //!
 //! One binary, so that it links once. Each test has a desk of its own; none waits for longer than what it waits for takes.
 
+mod callback_trust;
 mod callbacks;
 mod crashes;
 mod endpoints;

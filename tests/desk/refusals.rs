@@ -116,7 +116,7 @@ async fn a_desk_answers_to_its_own_names_only_but_keeps_every_callback() {
     }
     assert_eq!(desk.send(rebound(Method::GET, "/readyz")).await.status, 200);
     let callback = json!({"valuationReference": "nobody-knows", "propertyValue": 1});
-    assert_eq!(desk.send(rebound(Method::POST, "/api/valuations").json(&callback)).await.status, 404);
+    assert_eq!(desk.send(rebound(Method::POST, "/api/valuations").json(&callback)).await.status, 401);
     assert_eq!(desk.kept_callbacks().await.len(), 1);
 }
 

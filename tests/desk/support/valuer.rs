@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+use axum::{Json, Router, extract, http::StatusCode, routing::post};
 use serde_json::{Value, json};
 
 use super::{Answer, Desk, eventually};
@@ -11,10 +11,17 @@ use super::{Answer, Desk, eventually};
 pub struct Valuer {
     /// For `--valuation-service-url`.
     pub url: String,
-    requests: Requests,
+    state: State,
 }
 
 type Requests = Arc<Mutex<Vec<Request>>>;
+
+#[derive(Clone, Default)]
+struct State {
+    requests: Requests,
+    /// Turns true when requests for [`HELD`] are answered.
+    released: Arc<tokio::sync::watch::Sender<bool>>,
+}
 
 /// What a desk asked for.
 #[derive(Debug, Clone)]
@@ -27,16 +34,21 @@ pub struct Request {
 
 impl Valuer {
     pub async fn open() -> Self {
-        let requests = Requests::default();
-        let router = Router::new().route("/requests", post(take)).with_state(requests.clone());
+        let state = State::default();
+        let router = Router::new().route("/requests", post(take)).with_state(state.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/requests", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, requests }
+        Self { url, state }
+    }
+
+    /// Answers the requests for [`HELD`], also those to come.
+    pub fn release(&self) {
+        self.state.released.send_replace(true);
     }
 
     pub fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
+        self.state.requests.lock().unwrap().clone()
     }
 
     /// Waits until it was asked for the value of this property.
@@ -74,22 +86,37 @@ pub const SILENT: &str = "Silent";
 /// The name of a property whose request gets the reference that the request before it got.
 pub const SAME_REFERENCE: &str = "Same reference";
 
-async fn take(State(requests): State<Requests>, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
-    let is_silent = body["property"]["nameOrNumber"] == SILENT;
-    let reference = keep(&requests, body);
-    if is_silent {
+/// The name of a property whose request is taken but answered only when a test says so.
+pub const HELD: &str = "Held";
+
+/// The name of a property whose request is answered 503 the first time.
+pub const BUSY: &str = "Busy";
+
+async fn take(extract::State(state): extract::State<State>, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
+    let name = body["property"]["nameOrNumber"].as_str().unwrap_or_default().to_owned();
+    let (reference, is_first) = keep(&state.requests, body);
+    if name == SILENT {
         std::future::pending::<()>().await;
+    }
+    if name == HELD {
+        // An error means that the test is over.
+        let _ = state.released.subscribe().wait_for(|released| *released).await;
+    }
+    if name == BUSY && is_first {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({})));
     }
     (StatusCode::CREATED, Json(json!({ "valuationReference": reference })))
 }
 
-fn keep(requests: &Requests, body: Value) -> String {
+/// Keeps a request; its reference, and whether it is the first for its property.
+fn keep(requests: &Requests, body: Value) -> (String, bool) {
     let mut requests = requests.lock().unwrap();
+    let name = &body["property"]["nameOrNumber"];
+    let is_first = !requests.iter().any(|before| before.body["property"]["nameOrNumber"] == *name);
     // All of one length, so that searching for one finds no other.
-    let is_repeated = body["property"]["nameOrNumber"] == SAME_REFERENCE;
-    let reference = format!("V-{:04}", requests.len() + usize::from(!is_repeated));
+    let reference = format!("V-{:04}", requests.len() + usize::from(name != SAME_REFERENCE));
     requests.push(Request { body, reference: reference.clone() });
-    reference
+    (reference, is_first)
 }
 
 impl Request {
