@@ -36,6 +36,8 @@ mod visit;
 #[cfg(feature = "ssr")]
 pub use pages::{Refused, Unanswered};
 #[cfg(feature = "ssr")]
+pub use request::is_unseen;
+#[cfg(feature = "ssr")]
 pub use shell::{App, refused_shell, shell};
 #[cfg(feature = "ssr")]
 pub use visit::actor;

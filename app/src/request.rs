@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use futures_util::{FutureExt, future::Shared};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -48,13 +48,16 @@ pub fn waiting_count() -> impl Future<Output = Result<WaitingCount, DeskError>> 
     async move { waiting.ok_or(DeskError::Unavailable)?.await }
 }
 
-/// Whether nobody may ever see this answer: the page refreshes itself, or a browser fetches ahead what a person has only
-/// pointed at.
-pub fn is_unseen() -> bool {
-    use_context::<Parts>().is_some_and(|parts| {
-        let is_ahead = |purpose: &HeaderValue| purpose.as_bytes().starts_with(b"prefetch");
-        parts.headers.contains_key(REFRESH_HEADER) || parts.headers.get("sec-purpose").is_some_and(is_ahead)
-    })
+/// Whether the answer to a request with these headers may never be seen by a person: the page refreshes itself, or a
+/// browser fetches ahead what a person has only pointed at.
+pub fn is_unseen(headers: &HeaderMap) -> bool {
+    let is_ahead = |purpose: &HeaderValue| purpose.as_bytes().starts_with(b"prefetch");
+    headers.contains_key(REFRESH_HEADER) || headers.get("sec-purpose").is_some_and(is_ahead)
+}
+
+/// Whether this holds for the request that is being answered.
+pub fn is_answered_unseen() -> bool {
+    use_context::<Parts>().is_some_and(|parts| is_unseen(&parts.headers))
 }
 
 /// The address asked for, with its query, for links that lead back to it.

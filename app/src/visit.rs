@@ -89,7 +89,7 @@ impl Visit {
 
     /// What is taken is gone, except when nobody may see it: then it is not taken at all.
     async fn take<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let session = self.0.as_ref().filter(|_| !request::is_unseen())?;
+        let session = self.0.as_ref().filter(|_| !request::is_answered_unseen())?;
         session.remove(key).await.unwrap_or_else(|error| {
             log(&error);
             None

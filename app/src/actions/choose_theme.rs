@@ -17,10 +17,11 @@ pub async fn choose_theme(
     Ok(())
 }
 
-/// Whether this leads to a page of this desk and nowhere else: `//example.com` is another site, and so is `/\example.com`
-/// to a browser.
+/// Whether this leads to a page of this desk and nowhere else: `//example.com` is another site, and to a browser so are
+/// `/\example.com` and, as it removes tabs and line breaks from an address, `/<tab>/example.com`.
 fn is_own_path(path: &str) -> bool {
-    path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n'])
+    let is_plain = |c: char| c.is_ascii_graphic() && c != '\\';
+    path.starts_with('/') && !path.starts_with("//") && path.chars().all(is_plain)
 }
 
 #[cfg(test)]
@@ -30,7 +31,17 @@ mod tests {
     #[test]
     fn back_leads_to_a_page_of_this_desk_only() {
         assert!(is_own_path("/applications?q=PO1&status=approved"));
-        for elsewhere in ["", "https://example.com", "//example.com", "/\\example.com", "/a\r\nSet-Cookie: x"] {
+        for elsewhere in [
+            "",
+            "https://example.com",
+            "//example.com",
+            "/\\example.com",
+            "/a\r\nSet-Cookie: x",
+            "/\t/example.com",
+            "/\n/example.com",
+            "/\u{0}/example.com",
+            "/\u{7f}/example.com",
+        ] {
             assert!(!is_own_path(elsewhere), "{elsewhere}");
         }
     }

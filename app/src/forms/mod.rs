@@ -3,13 +3,15 @@
 
 mod manual_valuation;
 mod new_application;
+mod suggested_reference;
 
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
 pub use manual_valuation::{ManualValuationForm, Outcome};
-pub use new_application::{NewApplicationForm, make_reference};
+pub use new_application::NewApplicationForm;
+pub use suggested_reference::suggest_reference;
 
 /// What is wrong with one field, in a sentence that says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

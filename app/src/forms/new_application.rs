@@ -1,7 +1,6 @@
 //! The form that submits an application.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 
 use super::{FieldError, Reader};
 use crate::domain::{
@@ -75,23 +74,8 @@ impl NewApplicationForm {
     }
 }
 
-/// A reference for an application that was given none: `LN-` and the time in milliseconds, short and in order.
-pub fn make_reference(at: OffsetDateTime) -> String {
-    // Crockford's alphabet: no letter that reads like a digit, so that it can be said on the phone.
-    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let mut rest = at.unix_timestamp_nanos().unsigned_abs() / 1_000_000;
-    let mut digits = Vec::new();
-    while rest > 0 {
-        digits.push(char::from(ALPHABET[(rest % 32) as usize]));
-        rest /= 32;
-    }
-    format!("LN-{}", digits.iter().rev().collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
-
     use super::*;
 
     fn seed() -> NewApplicationForm {
@@ -159,14 +143,6 @@ mod tests {
     fn a_blank_reference_is_the_one_made_for_the_form() {
         let form = NewApplicationForm { reference: " ".into(), suggested_reference: "LN-1HCVRYZJE".into(), ..seed() };
         assert_eq!(form.read().unwrap().application_reference.as_str(), "LN-1HCVRYZJE");
-    }
-
-    #[test]
-    fn a_made_reference_is_valid_and_later_ones_sort_behind() {
-        let earlier = make_reference(datetime!(2026-11-22 10:20:30.123 UTC));
-        let later = make_reference(datetime!(2026-11-22 10:20:30.124 UTC));
-        assert!(earlier < later, "{earlier} {later}");
-        assert!(earlier.parse::<ApplicationReference>().is_ok(), "{earlier}");
     }
 
     #[test]

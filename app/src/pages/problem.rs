@@ -101,6 +101,8 @@ pub enum Refused {
     /// The browser knows the desk by a name that the desk does not have.
     UnknownName,
     TooLarge,
+    /// It was not there in time, or the desk was not done with it in time.
+    TooSlow,
     /// It could not be read, or not at this address.
     NotTaken,
 }
@@ -111,6 +113,7 @@ impl Refused {
             StatusCode::FORBIDDEN => Some(Self::OtherSite),
             StatusCode::MISDIRECTED_REQUEST => Some(Self::UnknownName),
             StatusCode::PAYLOAD_TOO_LARGE => Some(Self::TooLarge),
+            StatusCode::REQUEST_TIMEOUT => Some(Self::TooSlow),
             status => status.is_client_error().then_some(Self::NotTaken),
         }
     }
@@ -120,6 +123,7 @@ impl Refused {
             Self::OtherSite => "This came from another site",
             Self::UnknownName => "The desk does not have this name",
             Self::TooLarge => "That was too much",
+            Self::TooSlow => "That took too long",
             Self::NotTaken => "The desk could not take this",
         }
     }
@@ -138,6 +142,9 @@ impl Refused {
                  front of it must pass the Host header on.",
             ],
             Self::TooLarge => ["The desk took nothing of it. Shorten it and send it again.", TYPED],
+            Self::TooSlow => {
+                ["The desk gave up waiting. What you sent may have been recorded all the same: look first.", TYPED]
+            }
             Self::NotTaken => ["It was not sent as the desk's own pages send it, so nothing was done.", TYPED],
         }
     }
