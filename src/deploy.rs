@@ -16,7 +16,7 @@ use crate::{
     aws::{Aws, AwsError},
     config::Config,
     definitions::{self, Definition, DefinitionError, LOAN_PROCESSING, MOCK_VALUATION},
-    functions, paused,
+    functions,
     tables::{self, Index, Shows, Table},
 };
 
@@ -280,20 +280,6 @@ pub async fn find(aws: &Aws) -> Result<StateMachines, DeployError> {
             Err(DeployError::Missing(missing.join(", ")))
         }
     }
-}
-
-/// Whether DynamoDB and Step Functions answer.
-pub async fn reach(aws: &Aws, machines: &StateMachines) -> Result<(), AwsError> {
-    let table = async {
-        aws.dynamodb.describe_table().table_name(paused::TABLE.name).send().await?;
-        Ok::<_, AwsError>(())
-    };
-    let machine = async {
-        let describe = aws.step_functions.describe_state_machine().state_machine_arn(&machines.loan_processing);
-        describe.send().await?;
-        Ok::<_, AwsError>(())
-    };
-    tokio::try_join!(table, machine).map(|_| ())
 }
 
 #[cfg(test)]

@@ -1,12 +1,9 @@
-//! `/healthz`: the process runs. `/readyz`: it can do its work, because DynamoDB and Step Functions answer and there is
-//! room to write.
+//! `/healthz`: the process runs. `/readyz`: it can do its work, because DynamoDB answers and there is room to write.
+//!
+//! Step Functions is not asked: AWS limits the calls that describe state machines for the whole account, and while Step
+//! Functions is away the desk still takes applications and callbacks and passes them on later.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -15,46 +12,86 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
 
 use crate::{
     aws::{Aws, AwsError},
-    deploy::{self, StateMachines},
     problem::Problem,
+    settings::Settings,
 };
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Bytes that must fit into the data folder: what a handful of applications take in both databases.
-const ROOM: usize = 1 << 20;
+/// How long an answer of `/readyz` holds: however often it is asked, the desk looks no more than once in this time.
+const HOLDS: Duration = Duration::from_secs(1);
 
-/// What is asked whether the desk is ready.
+/// Bytes that must be free in the data folder: what a handful of applications take in both databases.
+const ROOM: u64 = 1 << 20;
+
+/// What is asked whether the desk is ready. Clones share the last answer.
 #[derive(Debug, Clone)]
 pub struct Health {
-    pub aws: Aws,
-    pub machines: StateMachines,
+    aws: Aws,
     /// Where the embedded AWS writes; AWS itself looks after its own room.
-    pub data_dir: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
+    last: Arc<Mutex<Option<Looked>>>,
+}
+
+#[derive(Debug, Clone)]
+struct Looked {
+    at: OffsetDateTime,
+    found: Result<(), NotReady>,
 }
 
 /// Why the desk is not ready.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 enum NotReady {
     #[error("{0}")]
     Aws(#[from] AwsError),
     #[error("nothing can be written to the data folder: {0}")]
-    NoRoom(#[from] io::Error),
+    NoRoom(String),
     #[error("no answer within {PATIENCE:?}")]
     Slow,
 }
 
-pub fn router(health: Health) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready)).with_state(health)
+impl Health {
+    pub fn new(aws: Aws, data_dir: Option<PathBuf>) -> Self {
+        Self { aws, data_dir, last: Arc::default() }
+    }
+
+    pub fn router(self) -> Router {
+        Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready)).with_state(self)
+    }
+
+    /// What was found at most [`HOLDS`] ago. Those who ask while the desk looks wait for what it finds.
+    async fn look(&self) -> Result<(), NotReady> {
+        let mut last = self.last.lock().await;
+        let now = self.aws.clock.now();
+        if let Some(looked) = &*last
+            && (looked.at..looked.at + HOLDS).contains(&now)
+        {
+            return looked.found.clone();
+        }
+        let found = tokio::time::timeout(PATIENCE, self.look_now()).await.unwrap_or(Err(NotReady::Slow));
+        if let Err(error) = &found {
+            tracing::warn!(%error, "not ready");
+        }
+        last.insert(Looked { at: now, found }).found.clone()
+    }
+
+    async fn look_now(&self) -> Result<(), NotReady> {
+        Settings::new(self.aws.clone()).reach().await?;
+        if let Some(data_dir) = self.data_dir.clone() {
+            let found = tokio::task::spawn_blocking(move || room_in(&data_dir)).await;
+            found.map_err(io::Error::other).flatten().map_err(|error| NotReady::NoRoom(error.to_string()))?;
+        }
+        Ok(())
+    }
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let looked = tokio::time::timeout(PATIENCE, health.look()).await.unwrap_or(Err(NotReady::Slow));
-    let Err(error) = looked else { return "ready".into_response() };
-    tracing::warn!(%error, "not ready");
+    let Err(error) = health.look().await else { return "ready".into_response() };
     match error {
         NotReady::NoRoom(_) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -67,26 +104,63 @@ async fn ready(State(health): State<Health>) -> Response {
     .into_response()
 }
 
-impl Health {
-    async fn look(&self) -> Result<(), NotReady> {
-        deploy::reach(&self.aws, &self.machines).await?;
-        if let Some(data_dir) = self.data_dir.clone() {
-            tokio::task::spawn_blocking(move || room_in(&data_dir)).await.map_err(io::Error::other)??;
-        }
-        Ok(())
+/// Whether the file system of `folder` can be written to and has room. Nothing is written.
+#[cfg(unix)]
+fn room_in(folder: &std::path::Path) -> io::Result<()> {
+    let found = rustix::fs::statvfs(folder)?;
+    if found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+        return Err(io::ErrorKind::ReadOnlyFilesystem.into());
     }
+    if found.f_bavail.saturating_mul(found.f_frsize) < ROOM {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok(())
 }
 
-/// Whether something can be written to `folder`: a file is, and deleted at once. It is never synced, so it costs memory
-/// and not the disk; yet a file system that is full, read-only or gone refuses it.
-fn room_in(folder: &Path) -> io::Result<()> {
-    let path = folder.join(".room");
-    let written = File::create(&path).and_then(|mut file| file.write_all(&vec![0; ROOM]));
-    let deleted = match fs::remove_file(&path) {
-        // Another one that looks at the same time has deleted it.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        deleted => deleted,
-    };
-    // Why it could not be written says more than why it could not be deleted.
-    written.and(deleted)
+#[cfg(not(unix))]
+fn room_in(folder: &std::path::Path) -> io::Result<()> {
+    std::fs::metadata(folder).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as StdMutex;
+
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::{aws::Embedded, clock::Clock, deploy};
+
+    struct Still(StdMutex<OffsetDateTime>);
+
+    #[async_trait::async_trait]
+    impl asl_engine::Clock for Still {
+        fn now(&self) -> OffsetDateTime {
+            *self.0.lock().unwrap()
+        }
+
+        async fn sleep_until(&self, _: OffsetDateTime) {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_found_holds_for_a_second() {
+        let time = Arc::new(Still(StdMutex::new(datetime!(2026-11-22 8:00 UTC))));
+        let folder = tempfile::tempdir().unwrap();
+        let embedded = Embedded::open(folder.path(), Clock::new(time.clone())).unwrap();
+        let health = Health::new(Aws::inside(&embedded, "eu-west-2"), Some(folder.path().to_owned()));
+        assert!(matches!(health.look().await, Err(NotReady::Aws(_))), "there is no table yet");
+        deploy::create_tables(&health.aws).await.unwrap();
+        assert!(health.clone().look().await.is_err());
+        *time.0.lock().unwrap() += HOLDS;
+        assert!(health.look().await.is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_has_no_room() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(room_in(folder.path()).is_ok());
+        assert!(room_in(&folder.path().join("gone")).is_err());
+    }
 }

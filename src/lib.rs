@@ -17,6 +17,8 @@ pub mod clock;
 #[cfg(feature = "ssr")]
 pub mod config;
 #[cfg(feature = "ssr")]
+mod connections;
+#[cfg(feature = "ssr")]
 mod definitions;
 #[cfg(feature = "ssr")]
 mod deploy;
@@ -34,6 +36,8 @@ mod health;
 mod integrations;
 #[cfg(feature = "ssr")]
 mod item;
+#[cfg(feature = "ssr")]
+mod limits;
 #[cfg(feature = "ssr")]
 mod live;
 #[cfg(feature = "ssr")]

@@ -12,6 +12,9 @@ const BLOCKING_THREADS: usize = 8;
 
 fn main() -> ExitCode {
     let Command::Serve(config) = Cli::read().command;
+    // What the desk writes is for the user who runs it and nobody else on the machine.
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match run(*config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -5,37 +5,45 @@ use axum::{Router, middleware::from_fn_with_state};
 use crate::{
     api, callbacks,
     config::Config,
-    export, health, mock_valuer,
+    export,
+    limits::{self, StreamLimit},
+    mock_valuer,
     security::{self, OwnNames},
     services::{Addresses, Services},
     web,
 };
+
+/// How many open pages may listen for changes at a time. Each costs a connection and a few kilobytes.
+const STREAMS: usize = 2_000;
 
 /// Everything that the desk serves.
 pub fn router(services: &Services, config: &Config, addresses: &Addresses) -> Router {
     let names = OwnNames::new(&addresses.public_url);
     let secure = addresses.public_url.scheme() == "https";
     let pages = web::Pages {
+        clock: services.clock.clone(),
         desk: services.desk.clone(),
         sessions: services.sessions.clone(),
         secure,
         site_root: config.site_root.display().to_string(),
         names: names.clone(),
     };
-    let csv = export::router(services.desk.clone(), services.clock.clone())
-        .layer(web::visits(services.sessions.clone(), secure));
+    let csv =
+        export::router(services.desk.clone(), services.clock.clone()).layer(services.sessions.clone().layer(secure));
+    let streams = StreamLimit::new(STREAMS);
+    let events = services.live.clone().router().layer(from_fn_with_state(streams, limits::limit_streams));
     // Callbacks and health checks are answered under any name: a valuer may reach the desk by another one, and a
     // monitor by its address.
     let mut machines = Router::new()
         .merge(api::applications(services.desk.clone()))
-        .merge(services.live.clone().router())
+        .merge(events)
         .merge(csv)
         .layer(from_fn_with_state(names, security::own_name))
-        .merge(health::router(services.health.clone()))
+        .merge(services.health.clone().router())
         .merge(callbacks::router(services.callbacks.clone()))
         .merge(api::fallback());
     if config.valuation_service_url.is_none() {
         machines = machines.merge(mock_valuer::router(services.functions.mock_valuer.clone()));
     }
-    web::around(web::machines(machines).fallback_service(pages.router()))
+    web::around(web::machines(machines).fallback_service(pages.router()), secure)
 }

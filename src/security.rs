@@ -14,12 +14,19 @@ use url::{Host, Url};
 
 use crate::problem::Problem;
 
+/// Browsers must use https for a year from now.
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// For what is no page: it loads and frames nothing.
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-pub async fn headers(request: Request, next: Next) -> Response {
+/// Sets the headers that every answer has. `secure` when the desk is reached by https only.
+pub async fn headers(State(secure): State<bool>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if secure {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
+    }
     // Forms that send the browser back need the referrer of this site, and no other site does.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

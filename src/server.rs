@@ -8,6 +8,7 @@ use url::Url;
 use crate::{
     aws,
     config::{CallbackAuth, Config},
+    connections::{self, HEAD_TIMEOUT},
     opening::{OpenDesk, Outside, StartError},
     routes,
     services::Addresses,
@@ -46,12 +47,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let mut servers = JoinSet::new();
     if let (Some(listener), Some(embedded)) = (aws_listener, &desk.embedded) {
         tracing::info!(addr = %listener.local_addr()?, "Step Functions and DynamoDB are open to the AWS CLI and SDKs");
-        let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
-            // Answers go out in one piece: waiting to fill a packet only delays them.
-            let _ = connection.set_nodelay(true);
-        });
-        let server = axum::serve(listener, aws::endpoint(embedded.clone()));
-        servers.spawn(server.with_graceful_shutdown(closed(closing.clone())).into_future());
+        let router = aws::endpoint(embedded.clone());
+        servers.spawn(connections::serve(listener, router, HEAD_TIMEOUT, closed(closing.clone())));
     }
     if !addr.ip().is_loopback() {
         tracing::warn!(
@@ -68,7 +65,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     }
     let router = routes::router(&desk.services, &config, &addresses);
     tracing::info!(%addr, public_url = %addresses.public_url, "the desk is open");
-    servers.spawn(axum::serve(listener, router).with_graceful_shutdown(closed(closing)).into_future());
+    servers.spawn(connections::serve(listener, router, HEAD_TIMEOUT, closed(closing)));
     let served = async {
         while let Some(server) = servers.join_next().await {
             server.map_err(io::Error::other)??;

@@ -86,7 +86,7 @@ impl Services {
         let settings = Settings::new(aws.clone());
         let urls = CallbackUrls::load(&settings, &clock, &addresses.public_url, config.valuation_timeout).await?;
         let paused = PausedTasks::new(aws.clone());
-        let applications = Applications::new(aws.clone(), machines.loan_processing.clone(), changes.clone());
+        let applications = Applications::new(aws.clone(), machines.loan_processing, changes.clone());
         let callbacks =
             Callbacks::new(aws.clone(), urls.clone(), config.callback_auth, paused.clone(), applications.clone());
         let workflows = Workflows { aws: aws.clone() };
@@ -117,7 +117,7 @@ impl Services {
                 aws: aws.clone(),
                 settings,
                 outbound,
-                state_machine_arn: machines.mock_valuation.clone(),
+                state_machine_arn: machines.mock_valuation,
                 delay: config.mock_valuer_delay,
                 late_delay: config.mock_valuer_late_delay,
                 public_url: addresses.public_url.clone(),
@@ -136,11 +136,7 @@ impl Services {
         Ok(Self {
             live: Live::new(clock.clone(), applications.clone(), changes.clone(), closing),
             sessions: Sessions::new(aws.clone()),
-            health: Health {
-                aws: aws.clone(),
-                machines,
-                data_dir: (config.backend == Backend::Embedded).then(|| config.data_dir.clone()),
-            },
+            health: Health::new(aws.clone(), (config.backend == Backend::Embedded).then(|| config.data_dir.clone())),
             clock,
             changes,
             applications,

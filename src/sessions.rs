@@ -1,20 +1,36 @@
 //! Visits: what the desk remembers of a browser between two requests.
 
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
 use time::OffsetDateTime;
 use tower_sessions::{
-    SessionStore,
+    Expiry, Session, SessionManagerLayer, SessionStore,
+    cookie::SameSite,
     session::{Id, Record},
     session_store::{Error, Result},
 };
 
 use crate::{
     aws::{Aws, AwsError},
+    clock::Clock,
     item::{Read, number, text},
     tables::Table,
 };
 
 pub const TABLE: Table = Table { name: "loan-desk-sessions", key: "id", indexes: &[], time_to_live: Some("expiresAt") };
+
+/// How long a visit is remembered after its last use.
+const LIFETIME: time::Duration = time::Duration::hours(12);
+
+/// How precisely the last use is known: it is written down no more often than this.
+const PRECISION: time::Duration = time::Duration::minutes(10);
+
+/// Where a visit keeps when it was used last, in seconds since 1970.
+const LAST_USE: &str = "used";
 
 /// Ids that are tried when one is taken: with 128 random bits not even one ever is.
 const ATTEMPTS: usize = 3;
@@ -29,14 +45,49 @@ impl Sessions {
         Self { aws }
     }
 
+    /// Gives requests the visitor's session. `secure` when the desk is reached by https only.
+    pub fn layer(self, secure: bool) -> SessionManagerLayer<Self> {
+        SessionManagerLayer::new(self)
+            .with_name("visit")
+            .with_http_only(true)
+            .with_same_site(SameSite::Lax)
+            .with_secure(secure)
+            .with_expiry(Expiry::OnInactivity(LIFETIME))
+    }
+
     fn put(&self, record: &Record) -> Result<PutItemFluentBuilder> {
         let data = serde_json::to_string(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
         let put = self.aws.dynamodb.put_item().table_name(TABLE.name);
         Ok(put
             .item(TABLE.key, text(record.id.to_string()))
             .item("data", text(data))
-            .item("expiresAt", number(record.expiry_date.unix_timestamp())))
+            .item("expiresAt", number((self.aws.clock.now() + LIFETIME).unix_timestamp())))
     }
+}
+
+/// Notes that a visit is used. Its session is written only when it changes, and lives for [`LIFETIME`] from then: without
+/// this a visit would end in the middle of a day's work. What an open page fetches by itself is not a use.
+pub async fn note_use(State(clock): State<Clock>, request: Request, next: Next) -> Response {
+    if let Some(session) = request.extensions().get::<Session>()
+        && !app::is_unseen(request.headers())
+        && let Err(error) = renew(session, clock.now()).await
+    {
+        // The store has logged why. Pages work without a session.
+        tracing::debug!(%error, "a visit is not prolonged");
+    }
+    next.run(request).await
+}
+
+async fn renew(session: &Session, now: OffsetDateTime) -> std::result::Result<(), tower_sessions::session::Error> {
+    // Somebody of whom nothing is remembered gets no cookie for looking at a page.
+    if session.id().is_none() || session.is_empty().await {
+        return Ok(());
+    }
+    let last_use = session.get::<i64>(LAST_USE).await?.unwrap_or_default();
+    if now.unix_timestamp() - last_use >= PRECISION.whole_seconds() {
+        session.insert(LAST_USE, now.unix_timestamp()).await?;
+    }
+    Ok(())
 }
 
 /// Says it once for all: the session layer and whoever asks for a session only pass it on.
@@ -88,5 +139,92 @@ impl SessionStore for Sessions {
         let delete = self.aws.dynamodb.delete_item().table_name(TABLE.name).key(TABLE.key, text(id.to_string()));
         delete.send().await.map_err(backend)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::{
+        Router,
+        body::{Body, to_bytes},
+        http::header,
+        middleware::from_fn_with_state,
+        routing::get,
+    };
+    use time::macros::datetime;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{aws::Embedded, deploy};
+
+    /// Stands still until a test moves it.
+    struct Still(Mutex<OffsetDateTime>);
+
+    #[async_trait::async_trait]
+    impl asl_engine::Clock for Still {
+        fn now(&self) -> OffsetDateTime {
+            *self.0.lock().unwrap()
+        }
+
+        async fn sleep_until(&self, _: OffsetDateTime) {
+            std::future::pending().await
+        }
+    }
+
+    /// Remembers a name, and tells it.
+    async fn desk(clock: Clock) -> (tempfile::TempDir, Router) {
+        let folder = tempfile::tempdir().unwrap();
+        let aws = Aws::inside(&Embedded::open(folder.path(), clock.clone()).unwrap(), "eu-west-2");
+        deploy::create_tables(&aws).await.unwrap();
+        let remember = |session: Session| async move { session.insert("name", "Ada").await.unwrap() };
+        let tell = |session: Session| async move { session.get::<String>("name").await.unwrap().unwrap_or_default() };
+        let router = Router::new()
+            .route("/remember", get(remember))
+            .route("/tell", get(tell))
+            .layer(from_fn_with_state(clock, note_use))
+            .layer(Sessions::new(aws).layer(true));
+        (folder, router)
+    }
+
+    async fn ask(router: &Router, path: &str, cookie: &str, refreshes: bool) -> (String, Option<String>) {
+        let mut request = Request::get(path).header(header::COOKIE, cookie);
+        if refreshes {
+            request = request.header("desk-refresh", "1");
+        }
+        let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let cookie = answer.headers().get(header::SET_COOKIE).map(|cookie| cookie.to_str().unwrap().to_owned());
+        let body = to_bytes(answer.into_body(), 1024).await.unwrap();
+        (String::from_utf8_lossy(&body).into_owned(), cookie)
+    }
+
+    #[tokio::test]
+    async fn a_visit_ends_twelve_hours_after_it_was_used_last() {
+        let time = Arc::new(Still(Mutex::new(datetime!(2026-11-22 8:00 UTC))));
+        let later = |duration: time::Duration| *time.0.lock().unwrap() += duration;
+        let (_folder, router) = desk(Clock::new(time.clone())).await;
+        let cookie = ask(&router, "/remember", "", false).await.1.expect("a cookie");
+        assert!(cookie.contains("Max-Age=43200"), "{cookie}");
+        let cookie = cookie.split(';').next().unwrap();
+
+        for _ in 0..3 {
+            later(time::Duration::hours(11));
+            let (told, renewed) = ask(&router, "/tell", cookie, false).await;
+            assert_eq!(told, "Ada");
+            assert!(renewed.is_some_and(|renewed| renewed.contains("Max-Age=43200")), "the browser keeps it as long");
+        }
+        assert_eq!(ask(&router, "/tell", cookie, false).await.1, None, "not written again within minutes");
+        later(time::Duration::hours(11));
+        assert_eq!(ask(&router, "/tell", cookie, true).await, ("Ada".to_owned(), None), "a page looks by itself");
+        later(time::Duration::hours(1));
+        assert_eq!(ask(&router, "/tell", cookie, false).await.0, "");
+    }
+
+    #[tokio::test]
+    async fn looking_at_a_page_gives_nobody_a_cookie() {
+        let clock = Clock::new(Arc::new(Still(Mutex::new(datetime!(2026-11-22 8:00 UTC)))));
+        let (_folder, router) = desk(clock).await;
+        assert_eq!(ask(&router, "/tell", "", false).await, (String::new(), None));
     }
 }

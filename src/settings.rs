@@ -60,6 +60,13 @@ impl Settings {
         }
     }
 
+    /// Whether DynamoDB answers, by the cheapest call there is.
+    pub async fn reach(&self) -> Result<(), AwsError> {
+        let get = self.aws.dynamodb.get_item().table_name(TABLE.name).key("name", text("reach"));
+        get.send().await?;
+        Ok(())
+    }
+
     /// Adds one to a counter and returns what it has become.
     pub async fn count(&self, name: &str) -> Result<u64, AwsError> {
         let updated = self

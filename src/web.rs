@@ -23,15 +23,16 @@ use tower_http::{
     },
     limit::RequestBodyLimitLayer,
     services::ServeDir,
+    timeout::TimeoutLayer,
     trace::TraceLayer,
 };
-use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
 use crate::{
     api,
+    clock::Clock,
     problem::Problem,
     security::{self, OwnNames},
-    sessions::Sessions,
+    sessions::{self, Sessions},
     supervision,
     unanswered::{self, Rendering},
 };
@@ -42,14 +43,15 @@ const FORM_LIMIT: usize = 256 * 1024;
 /// Bytes of any body of the machine interface, whose addresses have lower limits of their own.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
+/// How long a request may take from its head to the head of its answer, its body included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What a server function that gave an error is marked with.
 const SERVER_FN_ERROR: &str = "serverfnerror";
 
-/// How long a visit is remembered after its last request.
-const VISIT: time::Duration = time::Duration::hours(12);
-
 /// Pages with everything they need.
 pub struct Pages {
+    pub clock: Clock,
     pub desk: Arc<dyn Desk>,
     pub sessions: Sessions,
     /// Whether the desk is reached by https only.
@@ -74,24 +76,15 @@ impl Pages {
                 move || shell(options.clone())
             })
             .fallback(file_and_error_handler_with_context::<LeptosOptions, _>(context, shell))
-            .layer(visits(self.sessions, self.secure))
+            .layer(from_fn_with_state(self.clock, sessions::note_use))
+            .layer(self.sessions.layer(self.secure))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(from_fn_with_state(rendering, unanswered::say_so))
             .with_state(options.clone());
-        guarded(files(Path::new(&self.site_root), pages), FORM_LIMIT)
+        guarded(files(Path::new(&self.site_root), pages), FORM_LIMIT, REQUEST_TIMEOUT)
             .layer(from_fn_with_state(self.names, security::own_name))
             .layer(from_fn_with_state(options, refuse_as_page))
     }
-}
-
-/// Gives requests the visitor's session.
-pub fn visits(sessions: Sessions, secure: bool) -> SessionManagerLayer<Sessions> {
-    SessionManagerLayer::new(sessions)
-        .with_name("visit")
-        .with_http_only(true)
-        .with_same_site(SameSite::Lax)
-        .with_secure(secure)
-        .with_expiry(Expiry::OnInactivity(VISIT))
 }
 
 /// What is refused on its way to a page is answered by a page, in the desk's look.
@@ -131,14 +124,15 @@ fn refusal(response: &Response) -> Option<StatusCode> {
 
 /// The machine interface and the events: every refusal is a problem+json.
 pub fn machines(router: Router) -> Router {
-    guarded(router, BODY_LIMIT).layer(map_response(api::refuse_as_problem))
+    guarded(router, BODY_LIMIT, REQUEST_TIMEOUT).layer(map_response(api::refuse_as_problem))
 }
 
 /// What is kept from whatever stands behind it.
-fn guarded(router: Router, body_limit: usize) -> Router {
+fn guarded(router: Router, body_limit: usize, timeout: Duration) -> Router {
     router
         .layer(from_fn(security::same_site))
         .layer(RequestBodyLimitLayer::new(body_limit))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout))
         .layer(CatchPanicLayer::custom(panicked))
 }
 
@@ -179,11 +173,12 @@ async fn cache(request: Request, next: Next) -> Response {
 }
 
 /// What every request passes through.
-pub fn around(router: Router) -> Router {
+/// `secure` when the desk is reached by https only.
+pub fn around(router: Router, secure: bool) -> Router {
     let uncompressed = DefaultPredicate::new().and(NotForContentType::SSE);
     router
         .layer(CompressionLayer::new().compress_when(uncompressed))
-        .layer(from_fn(security::headers))
+        .layer(from_fn_with_state(secure, security::headers))
         .layer(
             TraceLayer::new_for_http()
                 // The path alone: a callback's query is a signature.

@@ -25,7 +25,7 @@ use dynoxide::Database;
 use serde_json::json;
 use tokio::sync::SetOnce;
 
-use super::dynamodb;
+use super::{data_folder, dynamodb};
 use crate::clock::Clock;
 
 /// An answer in the AWS JSON 1.0 protocol.
@@ -65,6 +65,10 @@ impl<'a> Target<'a> {
 pub enum OpenError {
     #[error("cannot create the data folder {folder}: {source}")]
     Folder { folder: String, source: io::Error },
+    #[error("the data folder {folder}: another process has it open; stop that one, or use another data folder")]
+    InUse { folder: String },
+    #[error("cannot lock the data folder {folder}: {source}")]
+    Lock { folder: String, source: io::Error },
     #[error("the path of the data folder {0} is not valid Unicode")]
     NotUnicode(String),
     #[error("cannot open {0}: it is not a database of the desk's; move it away, or use another data folder")]
@@ -79,6 +83,8 @@ pub enum OpenError {
 pub struct Embedded {
     clock: Clock,
     dynamodb: Database,
+    /// Held for as long as the databases are open.
+    _lock: File,
     /// Set a little later than the rest: Step Functions calls functions, which call DynamoDB and Step Functions. A call
     /// that comes before waits.
     step_functions: SetOnce<StepFunctions>,
@@ -97,8 +103,10 @@ impl Embedded {
     /// Every answered write is on disk: dynoxide keeps SQLite's journal as a write-ahead log with SQLite's own default
     /// of `synchronous = FULL`, so that each commit is synced before it returns.
     pub fn open(data_dir: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        std::fs::create_dir_all(data_dir)
+        data_folder::create(data_dir)
             .map_err(|source| OpenError::Folder { folder: data_dir.display().to_string(), source })?;
+        // Before either database is opened: SQLite takes two processes that write, the desk does not.
+        let lock = data_folder::lock(data_dir, data_folder::PATIENCE)?;
         let file = data_dir.join("dynamodb.sqlite");
         let path = file.to_str().ok_or_else(|| OpenError::NotUnicode(data_dir.display().to_string()))?;
         if is_something_else(&file) {
@@ -106,7 +114,7 @@ impl Embedded {
         }
         let dynamodb = Database::new(path)
             .map_err(|error| OpenError::DynamoDb { file: path.to_owned(), message: error.to_string() })?;
-        Ok(Arc::new(Self { clock, dynamodb, step_functions: SetOnce::new() }))
+        Ok(Arc::new(Self { clock, dynamodb, _lock: lock, step_functions: SetOnce::new() }))
     }
 
     /// Opens Step Functions in `data_dir`. What came due while it was closed fires now, so everything that

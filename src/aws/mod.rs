@@ -2,6 +2,7 @@
 //!
 //! All other code talks to Step Functions and DynamoDB through the SDK's clients and cannot tell the difference.
 
+mod data_folder;
 mod dynamodb;
 mod embedded;
 mod endpoint;

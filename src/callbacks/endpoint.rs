@@ -4,6 +4,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, RawQuery, State},
     http::{HeaderMap, header},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -12,6 +13,7 @@ use url::form_urlencoded;
 
 use super::{
     Callbacks, Outcome,
+    limit::{UnsignedLimit, limit_unsigned},
     response::{LIMIT, Malformed},
 };
 use crate::problem::Problem;
@@ -20,7 +22,11 @@ use crate::problem::Problem;
 const WIRE_LIMIT: usize = 1024 * 1024;
 
 pub fn router(callbacks: Callbacks) -> Router {
-    Router::new().route("/api/valuations", post(receive)).layer(DefaultBodyLimit::max(WIRE_LIMIT)).with_state(callbacks)
+    Router::new()
+        .route("/api/valuations", post(receive))
+        .layer(DefaultBodyLimit::max(WIRE_LIMIT))
+        .layer(from_fn_with_state(UnsignedLimit::new(callbacks.clone()), limit_unsigned))
+        .with_state(callbacks)
 }
 
 async fn receive(
@@ -57,7 +63,7 @@ async fn receive(
 
 /// The `request` parameter of a query. One that says two different things was not signed here, whatever they are; it must
 /// not keep the callback from being written down.
-fn request_in(query: &str) -> Option<String> {
+pub(super) fn request_in(query: &str) -> Option<String> {
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "request");
     let (_, first) = values.next()?;
     let first = first.into_owned();

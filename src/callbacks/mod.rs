@@ -6,6 +6,7 @@
 //! 401, kept for a while in one of a few places, and touches no application.
 
 mod endpoint;
+mod limit;
 mod matching;
 mod outcome;
 mod references;

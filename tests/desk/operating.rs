@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::types::StateMachineType;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Setup, eventually, seed};
+use crate::support::{Browser, Desk, Setup, eventually, seed};
 
 fn loan_desk(arguments: &[&str]) -> Output {
     let output = Command::new(env!("CARGO_BIN_EXE_loan-desk")).args(arguments).output();
@@ -172,8 +172,12 @@ async fn a_desk_whose_disk_is_full_is_not_ready_until_there_is_room() {
     let ballast = desk.data_dir().join("ballast");
     std::fs::write(&ballast, vec![0; 32 << 20]).expect_err("the disk is smaller");
 
-    let ready = desk.get("/readyz").await;
-    assert_eq!((ready.status, &ready.json()["type"]), (503, &"urn:loan-desk:problem:no-room".into()));
+    // What was found holds for a second.
+    eventually("it is not ready", async || {
+        let ready = desk.get("/readyz").await;
+        (ready.status == 503).then(|| assert_eq!(ready.json()["type"], "urn:loan-desk:problem:no-room"))
+    })
+    .await;
     assert_eq!(desk.get("/healthz").await.status, 200);
     // The databases have a little room in files of their own.
     let mut taken = 0;
@@ -184,7 +188,7 @@ async fn a_desk_whose_disk_is_full_is_not_ready_until_there_is_room() {
     assert!(!desk.log().contains("unable to mark the connection"), "{}", desk.log());
 
     std::fs::remove_file(&ballast).unwrap();
-    assert_eq!(desk.get("/readyz").await.status, 200);
+    eventually("it is ready again", async || (desk.get("/readyz").await.status == 200).then_some(())).await;
     desk.submit(&seed("there-is-room", "999")).await;
     desk.until("there-is-room", "Valued").await;
 }
@@ -245,6 +249,29 @@ async fn a_second_desk_on_the_same_data_folder_is_refused_and_the_first_goes_on(
     assert!(said.contains("another process has it open; waiting 2s for it to close"), "{said}");
     desk.submit(&seed("app-ref", "999")).await;
     desk.until("app-ref", "Valued").await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_on_the_machine_can_read_the_data_of_a_desk() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Setup::new().start().await;
+    desk.submit(&seed("app-ref", "999")).await;
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&desk.data_dir()), 0o700);
+    let files: Vec<_> = std::fs::read_dir(desk.data_dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn browsers_are_told_to_use_https_only_where_the_desk_is_reached_by_it() {
+    let by_https = Setup::new().with("--public-url", "https://desk.example").start().await;
+    let by_http = Setup::new().start().await;
+    let told = async |desk: &Desk| desk.get("/healthz").await.headers.contains_key("strict-transport-security");
+    assert!(told(&by_https).await && !told(&by_http).await);
 }
 
 #[tokio::test]

@@ -84,7 +84,10 @@ async fn a_desk_whose_aws_is_gone_is_alive_but_not_ready_and_its_pages_say_so() 
     assert_eq!(second.get("/readyz").await.status, 200);
     let gone = first.kill();
     assert_eq!(second.get("/healthz").await.status, 200);
-    let (status, kind, detail) = second.get("/readyz").await.problem();
+    // What was found holds for a second.
+    let ready =
+        eventually("it is not ready", async || Some(second.get("/readyz").await).filter(|ready| ready.status != 200));
+    let (status, kind, detail) = ready.await.problem();
     assert_eq!((status, kind.as_str()), (503, "unavailable"));
     assert!(detail.contains("Try again in a moment"), "{detail}");
 
