@@ -2,16 +2,22 @@
 
 use std::{
     path::Path,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 use crate::{
     Clock, Integrations, OpenError, Options,
     definition::{Definition, Diagnostics, Resource},
-    store::{AfterCommit, Effects, Store},
-    tasks::{self, Alarm, Calls, Deletions, Endings, MapRuns, Workers},
+    interpreter::Work,
+    payload::Payload,
+    reactions::Reactions,
+    store::{CallEffect, Store},
 };
 
 /// A running engine: the database, and what goes on around it.
@@ -23,52 +29,28 @@ pub(crate) struct Engine {
     pub reactions: Arc<Reactions>,
     /// Becomes true when the engine closes: whoever waits for something stops waiting.
     pub closing: watch::Sender<bool>,
+    /// Makes a call for TestState.
+    pub call_once: CallOnce,
     background: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What wakes when something has been committed.
-pub(crate) struct Reactions {
-    pub alarm: Alarm,
-    pub calls: Calls,
-    pub workers: Workers,
-    pub endings: Endings,
-    pub deletions: Deletions,
-    pub map_runs: MapRuns,
-}
-
-impl AfterCommit for Reactions {
-    fn perform(&self, effects: Effects) {
-        if let Some(due) = effects.earliest_timer {
-            self.alarm.set(due);
-        }
-        effects.calls.into_iter().for_each(|call| self.calls.send(call));
-        effects.offers.iter().for_each(|activity| self.workers.wake_one(activity));
-        effects.ended.into_iter().for_each(|ended| self.endings.tell(ended));
-        if effects.deleting {
-            self.deletions.wake();
-        }
-        if effects.map_runs {
-            self.map_runs.wake();
-        }
-    }
-}
+/// Makes a call that no execution waits for. A failure is its error and cause.
+///
+/// Operations call it through the engine, because calls can lead back to operations: a task may call Step Functions.
+pub(crate) type CallOnce = for<'a> fn(&'a Engine, Work) -> CallOutcome<'a>;
+pub(crate) type CallOutcome<'a> = Pin<Box<dyn Future<Output = Result<Payload, (String, String)>> + Send + 'a>>;
 
 impl Engine {
+    /// Opens the database. Also gives the queue of calls to make: see [`tasks::spawn`](crate::tasks::spawn).
     pub async fn open(
         database: &Path,
         options: Options,
         integrations: Arc<dyn Integrations>,
         clock: Arc<dyn Clock>,
-    ) -> Result<Arc<Self>, OpenError> {
-        let (calls, line) = Calls::new();
-        let reactions = Arc::new(Reactions {
-            alarm: Alarm::default(),
-            calls,
-            workers: Workers::default(),
-            endings: Endings::default(),
-            deletions: Deletions::default(),
-            map_runs: MapRuns::default(),
-        });
+        call_once: CallOnce,
+    ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<CallEffect>), OpenError> {
+        let (reactions, calls) = Reactions::new();
+        let reactions = Arc::new(reactions);
         let open = {
             let (path, options, clock) = (database.to_owned(), options.clone(), clock.clone());
             let reactions = reactions.clone();
@@ -78,15 +60,13 @@ impl Engine {
             .await
             .map_err(|error| OpenError::Storage { path: database.display().to_string(), source: error.into() })??;
         let (closing, background) = (watch::Sender::new(false), Mutex::default());
-        let engine = Arc::new(Self { options, store, clock, integrations, reactions, closing, background });
-        let tasks = [
-            tokio::spawn(tasks::fire_timers(engine.clone())),
-            tokio::spawn(tasks::make_calls(engine.clone(), line)),
-            tokio::spawn(tasks::carry_out_deletions(engine.clone())),
-            tokio::spawn(tasks::start_children(engine.clone())),
-        ];
-        engine.background().extend(tasks);
-        Ok(engine)
+        let engine = Arc::new(Self { options, store, clock, integrations, reactions, closing, call_once, background });
+        Ok((engine, calls))
+    }
+
+    /// Takes charge of tasks: they end when the engine closes.
+    pub fn keep(&self, tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+        self.background().extend(tasks);
     }
 
     fn background(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {

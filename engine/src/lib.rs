@@ -63,6 +63,8 @@ mod children;
 mod clock;
 mod dataset;
 pub mod definition;
+mod deletion;
+mod description;
 #[cfg(feature = "endpoints")]
 pub mod endpoints;
 mod engine;
@@ -77,6 +79,7 @@ mod options;
 mod payload;
 mod protocol;
 pub mod query;
+mod reactions;
 mod reading;
 mod results;
 mod store;
@@ -136,7 +139,8 @@ impl StepFunctions {
         integrations: Arc<dyn Integrations>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
-        let engine = Engine::open(database, options, integrations, clock).await?;
+        let (engine, calls) = Engine::open(database, options, integrations, clock, tasks::call_once).await?;
+        tasks::spawn(&engine, calls);
         Ok(Self { engine: Arc::new(Running(engine)) })
     }
 

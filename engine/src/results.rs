@@ -7,9 +7,9 @@ use crate::{
     Options,
     clock::from_millis,
     definition::Transformation,
+    description::description,
     interpreter::{Payload, timestamp},
     names::pascal_case,
-    operations::description,
     store::{
         ExecutionId,
         executions::{self, Execution, Status},

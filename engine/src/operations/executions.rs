@@ -2,19 +2,20 @@
 
 use rusqlite::Connection;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::{find_execution, find_machine, map_runs, redrive};
+use super::{find_execution, find_machine, map_runs};
 use crate::{
     Options,
     arn::Arn,
     clock::{epoch_seconds, millis},
+    description::description,
     engine::Engine,
     interpreter::Event,
     protocol::{ARN, Body, CAUSE, ERROR, Fault, Fields, LONG_ARN, Page, Text},
     store::{
         Stop,
-        executions::{self, Data, Execution, Filter, Of, Status},
+        executions::{self, Execution, Filter, Of, Status},
         state_machines::StateMachine,
     },
 };
@@ -32,54 +33,6 @@ pub(super) async fn describe_execution(engine: &Engine, fields: &mut Fields) -> 
         let map_run_arn = map_run_arn(connection, &engine.options, &execution, &machine)?;
         Ok(Body::json(&description(&engine.options, &execution, &machine, data, map_run_arn, included, now)))
     })
-}
-
-/// What DescribeExecution tells of an execution.
-pub(crate) fn description(
-    options: &Options,
-    execution: &Execution,
-    machine: &str,
-    data: Data,
-    map_run_arn: Option<String>,
-    included: bool,
-    now: i64,
-) -> Map<String, Value> {
-    let mut all = Map::new();
-    let mut put = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            all.insert(name.to_owned(), value);
-        }
-    };
-    put("executionArn", Some(options.arn_of(execution, machine).into()));
-    put("stateMachineArn", Some(options.state_machine_arn(&execution.machine_name(machine)).into()));
-    put("name", Some(execution.shown_name().into()));
-    put("status", Some(execution.status.word().into()));
-    put("startDate", Some(epoch_seconds(execution.started).into()));
-    put("stopDate", execution.stopped.map(|at| epoch_seconds(at).into()));
-    let details = json!({"included": included});
-    put("inputDetails", Some(details.clone()));
-    put("outputDetails", data.output.as_ref().map(|_| details));
-    if included {
-        put("input", Some(data.input.into()));
-        put("output", data.output.map(Value::from));
-        put("error", data.error.map(Value::from));
-        put("cause", data.cause.map(Value::from));
-    }
-    put("mapRunArn", map_run_arn.map(Value::from));
-    put("traceHeader", data.trace_header.map(Value::from));
-    put("stateMachineVersionArn", execution.version.map(|number| options.qualified_arn(machine, number).into()));
-    put("stateMachineAliasArn", execution.alias.as_ref().map(|alias| options.qualified_arn(machine, alias).into()));
-    put("redriveCount", Some(execution.redrive_count.into()));
-    put("redriveDate", execution.redriven.map(|at| epoch_seconds(at).into()));
-    match redrive::obstacle(execution, now) {
-        None if execution.child.is_some() => put("redriveStatus", Some("REDRIVABLE_BY_MAP_RUN".into())),
-        None => put("redriveStatus", Some("REDRIVABLE".into())),
-        Some(reason) => {
-            put("redriveStatus", Some("NOT_REDRIVABLE".into()));
-            put("redriveStatusReason", Some(reason.into()));
-        }
-    }
-    all
 }
 
 #[derive(Serialize)]

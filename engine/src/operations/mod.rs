@@ -20,7 +20,6 @@ mod versions;
 
 use std::borrow::Cow;
 
-pub(crate) use executions::description;
 use rusqlite::Connection;
 pub(crate) use start::{StartRequest, admit};
 

@@ -5,25 +5,14 @@ use serde_json::json;
 use super::find_execution;
 use crate::{
     clock::{epoch_seconds, millis},
+    description::redrive_obstacle,
     engine::Engine,
     interpreter::{Event, ExecutionState},
     protocol::{ARN, Body, Fault, Fields, Text},
-    store::executions::{self, Execution},
+    store::executions,
 };
 
 const CLIENT_TOKEN: Text = Text::length(1..=64);
-/// For how long after its end an execution can be redriven, in milliseconds: 14 days.
-const PERIOD: i64 = 14 * 24 * 60 * 60 * 1000;
-
-/// Why the execution can't be redriven now, as DescribeExecution says it.
-pub(super) fn obstacle(execution: &Execution, now: i64) -> Option<String> {
-    if !execution.status.is_redrivable() {
-        return Some(format!("Execution is {} and cannot be redriven", execution.status.word()));
-    }
-    let expired = execution.stopped.is_some_and(|stopped| now - stopped > PERIOD);
-    expired.then(|| "Execution's redrivable period of 14 days has been exceeded".to_owned())
-}
-
 pub(super) async fn redrive_execution(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let arn = fields.text("executionArn", ARN)?;
     let client_token = fields.optional_text("clientToken", CLIENT_TOKEN)?;
@@ -44,7 +33,7 @@ pub(super) async fn redrive_execution(engine: &Engine, fields: &mut Fields) -> R
                 let reason = "Execution is the child of a map run: redrive the execution that started the run";
                 return Err(Fault::ExecutionNotRedrivable(reason.to_owned()).into());
             }
-            if let Some(obstacle) = obstacle(&execution, now) {
+            if let Some(obstacle) = redrive_obstacle(&execution, now) {
                 return Err(Fault::ExecutionNotRedrivable(obstacle).into());
             }
             let state = executions::state(connection, id)?;

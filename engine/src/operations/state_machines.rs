@@ -14,6 +14,7 @@ use crate::{
     arn::Arn,
     clock::{epoch_seconds, millis},
     definition::{Body as StateBody, ProcessorMode, Resource},
+    deletion::{Deleted, delete_some_of},
     engine::Engine,
     interpreter::Pattern,
     protocol::{ARN, Body, DEFINITION, DESCRIPTION, Fault, Fields, Page, Text},
@@ -22,7 +23,6 @@ use crate::{
         state_machines::{self as machines, NewRevision, Revision, StateMachine},
         tags as tag_rows,
     },
-    tasks::{Deleted, delete_some_of},
 };
 
 const NEXT_TOKEN: Text = Text::length(1..=1024);

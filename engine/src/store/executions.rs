@@ -1,79 +1,10 @@
 //! The rows of executions and their states.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, types::FromSql};
+use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql};
 
 use super::ExecutionId;
-use crate::{Options, interpreter::Nonce};
-
-/// Where an execution stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    Running = 0,
-    Succeeded = 1,
-    Failed = 2,
-    TimedOut = 3,
-    Aborted = 4,
-    /// A child of a map run that is redriven, and whose turn has not come.
-    PendingRedrive = 5,
-}
-
-impl Status {
-    pub const WORDS: [&'static str; 6] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"];
-
-    pub fn word(self) -> &'static str {
-        Self::WORDS[self as usize]
-    }
-
-    const ALL: [Self; 6] =
-        [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted, Self::PendingRedrive];
-
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.word() == word)
-    }
-
-    /// It ended, and not well.
-    pub fn is_redrivable(self) -> bool {
-        matches!(self, Self::Failed | Self::TimedOut | Self::Aborted)
-    }
-}
-
-impl ToSql for Status {
-    fn to_sql(&self) -> Result<rusqlite::types::ToSqlOutput<'_>> {
-        Ok((*self as i64).into())
-    }
-}
-
-impl FromSql for Status {
-    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
-        let number = value.as_i64()?;
-        let known = usize::try_from(number).ok().and_then(|at| Self::ALL.get(at));
-        known.copied().ok_or(rusqlite::types::FromSqlError::OutOfRange(number))
-    }
-}
-
-impl ToSql for ExecutionId {
-    fn to_sql(&self) -> Result<rusqlite::types::ToSqlOutput<'_>> {
-        self.0.to_sql()
-    }
-}
-
-impl ToSql for Nonce {
-    fn to_sql(&self) -> Result<rusqlite::types::ToSqlOutput<'_>> {
-        self.0.to_sql()
-    }
-}
-
-impl FromSql for Nonce {
-    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
-        value.as_i64().map(Nonce)
-    }
-}
-
-impl FromSql for ExecutionId {
-    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
-        value.as_i64().map(ExecutionId)
-    }
-}
+pub(crate) use super::{map_runs::ChildOf, status::Status};
+use crate::Options;
 
 /// An execution without its data.
 #[derive(Debug, Clone)]
@@ -90,16 +21,6 @@ pub(crate) struct Execution {
     pub redriven: Option<i64>,
     /// Of a child of a map run.
     pub child: Option<ChildOf>,
-}
-
-/// What makes an execution the child of a map run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ChildOf {
-    pub map_run: i64,
-    /// Its place among the run's children, from 0.
-    pub place: i64,
-    /// How many items it works on.
-    pub items: i64,
 }
 
 /// Between an EXPRESS execution's name, which need not be unique, and what makes its row's name so. No name holds it.

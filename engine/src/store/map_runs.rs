@@ -2,15 +2,22 @@
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, types::FromSql};
 
-use super::{
-    ExecutionId,
-    executions::{ChildOf, Status},
-};
+use super::{ExecutionId, status::Status};
 use crate::{
     Options,
     definition::MachineId,
     interpreter::{Children, MapRunPlan, Payload, TaskId},
 };
+
+/// What makes an execution the child of a map run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChildOf {
+    pub map_run: i64,
+    /// Its place among the run's children, from 0.
+    pub place: i64,
+    /// How many items it works on.
+    pub items: i64,
+}
 
 /// Where a map run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

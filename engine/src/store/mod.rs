@@ -10,11 +10,13 @@ pub(crate) mod calls;
 mod checkpoints;
 pub(crate) mod executions;
 pub(crate) mod history;
+mod ids;
 pub(crate) mod map_runs;
 mod migrations;
 mod open;
 mod readers;
 pub(crate) mod state_machines;
+mod status;
 #[cfg(test)]
 pub(crate) mod steps;
 pub(crate) mod tags;

@@ -2,22 +2,8 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
 use super::AGAIN;
 use crate::{engine::Engine, protocol::Fault, store::StorageError};
-
-/// Wakes the task that starts the children of map runs.
-#[derive(Default)]
-pub(crate) struct MapRuns {
-    startable: Notify,
-}
-
-impl MapRuns {
-    pub fn wake(&self) {
-        self.startable.notify_one();
-    }
-}
 
 /// Starts children wherever a run has room for them, and first those that an earlier run of the engine has left.
 pub(crate) async fn start_children(engine: Arc<Engine>) {
@@ -26,7 +12,7 @@ pub(crate) async fn start_children(engine: Arc<Engine>) {
     loop {
         match engine.store.write(move |transaction| Ok(transaction.start_some_children(served)?)).await {
             Ok(Some(run)) => served = run,
-            Ok(None) => engine.reactions.map_runs.startable.notified().await,
+            Ok(None) => engine.reactions.map_runs.notified().await,
             Err(Fault::Storage(StorageError::Closed)) => return,
             Err(_) => tokio::time::sleep(AGAIN).await,
         }

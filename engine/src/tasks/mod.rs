@@ -2,7 +2,6 @@
 
 mod calls;
 mod deletions;
-mod endings;
 mod envelope;
 mod item_reader;
 mod map_runs;
@@ -10,17 +9,23 @@ mod nested;
 mod result_writer;
 mod services;
 mod timers;
-mod workers;
 
-pub(crate) use calls::{Calls, make_calls};
-pub(crate) use deletions::{Deleted, Deletions, carry_out_deletions, delete_some_of};
-pub(crate) use endings::Endings;
-pub(crate) use map_runs::{MapRuns, start_children};
-pub(crate) use services::call_once;
-pub(crate) use timers::{Alarm, fire_timers};
-pub(crate) use workers::Workers;
+use std::{sync::Arc, time::Duration};
 
-use std::time::Duration;
+use tokio::sync::mpsc;
+
+pub(crate) use self::services::call_once;
+use crate::{engine::Engine, store::CallEffect};
 
 /// How long to wait before trying again what the database could not do.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// Starts everything that goes on between requests. It ends when the engine closes.
+pub(crate) fn spawn(engine: &Arc<Engine>, calls: mpsc::UnboundedReceiver<CallEffect>) {
+    engine.keep([
+        tokio::spawn(timers::fire_timers(engine.clone())),
+        tokio::spawn(calls::make_calls(engine.clone(), calls)),
+        tokio::spawn(deletions::carry_out_deletions(engine.clone())),
+        tokio::spawn(map_runs::start_children(engine.clone())),
+    ]);
+}

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::envelope;
 use crate::{
     Attempt, FunctionError, Invocation, InvocationType, Refusal, ServiceAnswer, ServiceCall, ServiceError,
-    engine::Engine,
+    engine::{CallOutcome, Engine},
     interpreter::{Payload, Work},
     names::pascal_case,
 };
@@ -135,8 +135,10 @@ fn s3_output(answer: Result<Result<ServiceAnswer, ServiceError>, NoAnswer>) -> R
 }
 
 /// Makes a call that no execution waits for. A failure is its error and cause.
-pub(crate) async fn call_once(engine: &Engine, work: Work) -> Result<Payload, (String, String)> {
-    perform(engine, work, Attempt::detached()).await.map_err(|failure| (failure.error, failure.cause))
+pub(crate) fn call_once(engine: &Engine, work: Work) -> CallOutcome<'_> {
+    Box::pin(async move {
+        perform(engine, work, Attempt::detached()).await.map_err(|failure| (failure.error, failure.cause))
+    })
 }
 
 /// `lambda:invoke`.

@@ -1,11 +1,8 @@
 //! Timers: one task sleeps until the next is due. All of them are rows; none is in memory.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::Arc;
 
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::task::JoinSet;
 
 use super::AGAIN;
 use crate::{
@@ -19,28 +16,6 @@ use crate::{
 /// Timers fired at once; other changes get in between.
 const BATCH: i64 = 128;
 
-/// Wakes the task that sleeps until the next timer when an earlier one is set.
-pub(crate) struct Alarm {
-    /// What the sleeper sleeps until, in milliseconds.
-    until: AtomicI64,
-    earlier: Notify,
-}
-
-impl Default for Alarm {
-    fn default() -> Self {
-        Self { until: AtomicI64::new(i64::MAX), earlier: Notify::new() }
-    }
-}
-
-impl Alarm {
-    /// A timer was set that is due then.
-    pub fn set(&self, due: i64) {
-        if due < self.until.load(Ordering::Acquire) {
-            self.earlier.notify_one();
-        }
-    }
-}
-
 /// Fires every timer when it is due, for as long as the engine runs. After a start that is all that came due
 /// meanwhile.
 pub(crate) async fn fire_timers(engine: Arc<Engine>) {
@@ -48,11 +23,11 @@ pub(crate) async fn fire_timers(engine: Arc<Engine>) {
     loop {
         // A timer that is set between reading the next one and sleeping must wake the sleeper: until it is known
         // what to sleep for, every timer does.
-        alarm.until.store(i64::MAX, Ordering::Release);
+        alarm.sleep_until(i64::MAX);
         let next = match fire_due(&engine).await {
             Ok(Some(next)) => next,
             Ok(None) => {
-                alarm.earlier.notified().await;
+                alarm.earlier().await;
                 continue;
             }
             Err(Fault::Storage(StorageError::Closed)) => return,
@@ -62,10 +37,10 @@ pub(crate) async fn fire_timers(engine: Arc<Engine>) {
                 continue;
             }
         };
-        alarm.until.store(next, Ordering::Release);
+        alarm.sleep_until(next);
         tokio::select! {
             () = engine.clock.sleep_until(from_millis(next)) => {}
-            () = alarm.earlier.notified() => {}
+            () = alarm.earlier() => {}
         }
     }
 }

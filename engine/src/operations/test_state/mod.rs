@@ -30,7 +30,6 @@ use crate::{
         TaskId, Work, advance, child_input,
     },
     protocol::{ARN, Body, DATA, DEFINITION, Fault, Fields, NAME},
-    tasks,
 };
 
 pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
@@ -314,7 +313,7 @@ impl Test {
 }
 
 async fn call(engine: &Engine, task: TaskId, work: &Work) -> Event {
-    match tasks::call_once(engine, work.clone()).await {
+    match (engine.call_once)(engine, work.clone()).await {
         Ok(output) => Event::TaskSucceeded { task, output },
         Err((error, cause)) => Event::TaskFailed { task, error: Some(error), cause: Some(cause) },
     }

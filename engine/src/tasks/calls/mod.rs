@@ -36,23 +36,6 @@ const LONGEST_TARGET: usize = 256;
 /// Whose call it is.
 type CallKey = (ExecutionId, TaskId);
 
-/// Where calls to make and calls to cancel come in.
-pub(crate) struct Calls {
-    sender: mpsc::UnboundedSender<CallEffect>,
-}
-
-impl Calls {
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<CallEffect>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { sender }, receiver)
-    }
-
-    pub fn send(&self, effect: CallEffect) {
-        // Nobody receives it while the engine closes: the call is in the database and is made after the next opening.
-        let _ = self.sender.send(effect);
-    }
-}
-
 /// Makes every call that comes in, and those that an earlier opening has left unanswered.
 pub(crate) async fn make_calls(engine: Arc<Engine>, mut effects: mpsc::UnboundedReceiver<CallEffect>) {
     // Dropped with this task, as the calls under way are.

@@ -1,0 +1,43 @@
+//! Deleting a state machine: its executions are stopped and removed, some at a time, and then it is.
+
+use crate::{
+    interpreter::Event,
+    store::{
+        Transaction,
+        executions::{self, Status},
+        state_machines, tags,
+    },
+};
+
+/// Executions that one change stops or forgets.
+const SOME: i64 = 100;
+/// How far a deletion has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    Wholly,
+    /// There is more to do.
+    InPart,
+}
+
+/// Takes a step towards having deleted the state machine.
+pub(crate) fn delete_some_of(transaction: &mut Transaction<'_>, machine: i64, name: &str) -> rusqlite::Result<Deleted> {
+    let connection = transaction.connection;
+    let running = executions::some_of(connection, machine, Some(Status::Running), SOME)?;
+    if !running.is_empty() {
+        for execution in running {
+            let _ = transaction.deliver(execution, Event::Stop { error: None, cause: None })?;
+        }
+        return Ok(Deleted::InPart);
+    }
+    let closed = executions::some_of(connection, machine, None, SOME)?;
+    for execution in &closed {
+        executions::remove(connection, *execution)?;
+    }
+    if closed.len() == SOME as usize {
+        return Ok(Deleted::InPart);
+    }
+    tags::remove_all(connection, &transaction.options.state_machine_arn(name))?;
+    state_machines::remove(connection, machine)?;
+    transaction.revisions.clear();
+    Ok(Deleted::Wholly)
+}

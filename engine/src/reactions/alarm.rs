@@ -1,0 +1,36 @@
+//! Waking the task that fires timers.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tokio::sync::Notify;
+
+/// Wakes the task that sleeps until the next timer when an earlier one is set.
+pub(crate) struct Alarm {
+    /// What the sleeper sleeps until, in milliseconds.
+    until: AtomicI64,
+    earlier: Notify,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self { until: AtomicI64::new(i64::MAX), earlier: Notify::new() }
+    }
+}
+
+impl Alarm {
+    /// A timer was set that is due then.
+    pub fn set(&self, due: i64) {
+        if due < self.until.load(Ordering::Acquire) {
+            self.earlier.notify_one();
+        }
+    }
+    /// The sleeper sleeps until then, in milliseconds: timers that are due earlier wake it.
+    pub fn sleep_until(&self, due: i64) {
+        self.until.store(due, Ordering::Release);
+    }
+
+    /// Waits until a timer is set that is due earlier than the sleeper wakes.
+    pub async fn earlier(&self) {
+        self.earlier.notified().await;
+    }
+}
