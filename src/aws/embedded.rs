@@ -21,11 +21,10 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use dynoxide::Database;
 use serde_json::json;
 use tokio::sync::SetOnce;
 
-use super::{data_folder, dynamodb};
+use super::{data_folder, dynamodb::DynamoDb};
 use crate::clock::Clock;
 
 /// An answer in the AWS JSON 1.0 protocol.
@@ -82,7 +81,7 @@ pub enum OpenError {
 /// DynamoDB and Step Functions inside this process.
 pub struct Embedded {
     clock: Clock,
-    dynamodb: Database,
+    dynamodb: Arc<DynamoDb>,
     /// Held for as long as the databases are open.
     _lock: File,
     /// Set a little later than the rest: Step Functions calls functions, which call DynamoDB and Step Functions. A call
@@ -100,8 +99,7 @@ impl fmt::Debug for Embedded {
 impl Embedded {
     /// Opens DynamoDB in `data_dir`, which is created when it is missing. Blocks on the disk.
     ///
-    /// Every answered write is on disk: dynoxide keeps SQLite's journal as a write-ahead log with SQLite's own default
-    /// of `synchronous = FULL`, so that each commit is synced before it returns.
+    /// Every answered write is on disk.
     pub fn open(data_dir: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
         data_folder::create(data_dir)
             .map_err(|source| OpenError::Folder { folder: data_dir.display().to_string(), source })?;
@@ -112,9 +110,9 @@ impl Embedded {
         if is_something_else(&file) {
             return Err(OpenError::Foreign(path.to_owned()));
         }
-        let dynamodb = Database::new(path)
+        let dynamodb = DynamoDb::open(path)
             .map_err(|error| OpenError::DynamoDb { file: path.to_owned(), message: error.to_string() })?;
-        Ok(Arc::new(Self { clock, dynamodb, _lock: lock, step_functions: SetOnce::new() }))
+        Ok(Arc::new(Self { clock, dynamodb: Arc::new(dynamodb), _lock: lock, step_functions: SetOnce::new() }))
     }
 
     /// Opens Step Functions in `data_dir`. What came due while it was closed fires now, so everything that
@@ -148,7 +146,7 @@ impl Embedded {
     /// Deletes what its time to live says has expired: AWS does this by itself. Returns how many items.
     pub async fn delete_expired(&self) -> Result<usize, String> {
         let db = self.dynamodb.clone();
-        match tokio::task::spawn_blocking(move || db.sweep_ttl()).await {
+        match tokio::task::spawn_blocking(move || db.delete_expired()).await {
             Ok(deleted) => deleted.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         }
@@ -159,12 +157,10 @@ impl Embedded {
         match target {
             Target::DynamoDb(operation) => {
                 let (db, operation) = (self.dynamodb.clone(), operation.to_owned());
-                tokio::task::spawn_blocking(move || dynamodb::answer(&db, &operation, &body)).await.unwrap_or_else(
-                    |error| {
-                        tracing::error!(%error, "DynamoDB broke off");
-                        Answer::error(500, "com.amazonaws.dynamodb.v20120810#InternalServerError", "Internal error")
-                    },
-                )
+                tokio::task::spawn_blocking(move || db.answer(&operation, &body)).await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "DynamoDB broke off");
+                    Answer::error(500, "com.amazonaws.dynamodb.v20120810#InternalServerError", "Internal error")
+                })
             }
             Target::StepFunctions(operation) => {
                 let answer = self.step_functions.wait().await.handle(operation, &body).await;
