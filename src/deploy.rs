@@ -6,13 +6,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     error::BuildError,
     types::{
-        AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
-        GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType, Projection, ProjectionType,
-        ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+        AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, DeleteGlobalSecondaryIndexAction,
+        GlobalSecondaryIndex, GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType, Projection,
+        ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
     },
 };
 
 use crate::{
+    applications,
     aws::{Aws, AwsError},
     config::Config,
     definitions::{self, Definition, DefinitionError, LOAN_PROCESSING, MOCK_VALUATION},
@@ -50,7 +51,8 @@ fn failed(what: impl ToString) -> impl FnOnce(AwsError) -> DeployError {
 /// How often AWS is asked whether it has made an index, which may take it minutes.
 const INDEX_POLL: Duration = Duration::from_secs(1);
 
-/// Creates the tables that are missing, and completes the others.
+/// Creates the tables that are missing, and completes the others. What they have too much, they lose: it would cost
+/// something with every write.
 pub async fn create_tables(aws: &Aws) -> Result<(), DeployError> {
     let existing = table_names(aws).await.map_err(failed("the tables"))?;
     for table in tables::ALL {
@@ -58,7 +60,30 @@ pub async fn create_tables(aws: &Aws) -> Result<(), DeployError> {
             create_table(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
         }
     }
-    complete_tables(aws).await
+    complete_tables(aws).await?;
+    for (table, index) in retired_indexes(aws).await? {
+        let deleted = delete_index(aws, table, index).await;
+        deleted.map_err(failed(format_args!("the table {}", table.name)))?;
+    }
+    Ok(())
+}
+
+/// The indexes that earlier versions made and nothing reads any more.
+async fn retired_indexes(aws: &Aws) -> Result<Vec<(&'static Table, &'static str)>, DeployError> {
+    let table = &applications::TABLE;
+    let described = at_rest(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
+    let exists =
+        |index: &str| described.global_secondary_indexes().iter().any(|known| known.index_name() == Some(index));
+    Ok(applications::RETIRED_INDEXES.into_iter().filter(|index| exists(index)).map(|index| (table, index)).collect())
+}
+
+async fn delete_index(aws: &Aws, table: &Table, index: &str) -> Result<(), AwsError> {
+    tracing::info!(table = table.name, index, "deleting an index that is not used any more");
+    let delete = DeleteGlobalSecondaryIndexAction::builder().index_name(index).build().map_err(AwsError::corrupt)?;
+    let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
+    aws.dynamodb.update_table().table_name(table.name).global_secondary_index_updates(update).send().await?;
+    at_rest(aws, table).await?;
+    Ok(())
 }
 
 /// Gives tables what they lack: an index that an earlier version did not know, or the time to live that a desk was
@@ -271,6 +296,9 @@ pub async fn find(aws: &Aws) -> Result<StateMachines, DeployError> {
     match arn_of(LOAN_PROCESSING) {
         Some(loan_processing) if missing.is_empty() => {
             complete_tables(aws).await?;
+            for (table, index) in retired_indexes(aws).await? {
+                tracing::info!(table = table.name, index, "this index is not used any more and can be deleted");
+            }
             Ok(StateMachines { loan_processing, mock_valuation: arn_of(MOCK_VALUATION) })
         }
         found => {
@@ -300,6 +328,9 @@ mod tests {
         let older = Table { indexes: &callbacks::TABLE.indexes[..1], ..callbacks::TABLE };
         create_table(&aws, &older).await.unwrap();
         create_table(&aws, &sessions::TABLE).await.unwrap();
+        let retired = |name| Index { name, partition: "kind", sort: "submittedAt", shows: Shows::Everything };
+        let with_more = [retired("newest"), applications::TABLE.indexes[0]];
+        create_table(&aws, &Table { indexes: Box::leak(with_more.into()), ..applications::TABLE }).await.unwrap();
         assert_ne!(time_to_live(&aws, &sessions::TABLE).await, Some(TimeToLiveStatus::Enabled));
         let put = aws.dynamodb.put_item().table_name(older.name).item("id", text("kept"));
         put.item("outcome", text("late")).item("receivedAt", text("2026")).send().await.unwrap();

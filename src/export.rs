@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use app::{
     desk::{Actor, ApplicationPage, ApplicationQuery, ApplicationRow, Desk, DeskError, Sort},
-    domain::{ApplicationStatus, Money, WaitingOn},
+    domain::{ApplicationStatus, Money, WaitingOn, uk_day},
 };
 use axum::{
     Router,
@@ -70,6 +70,10 @@ async fn export(
     let query = ApplicationQuery::from(filter);
     // The first page comes before the answer begins, which can still say then that the data is out of reach.
     let Ok(first) = desk.applications(&by, &query).await else { return Problem::unavailable().into_response() };
+    // Half of a file would be taken for all of it.
+    if let Some(catching_up) = desk.catching_up() {
+        return Problem::catching_up(catching_up).into_response();
+    }
     let head = format!("{BYTE_ORDER_MARK}{}", record(HEAD.map(str::to_owned)));
     let rows = stream::try_unfold(Some((head, first)), move |at| {
         let (desk, by, query) = (desk.clone(), by.clone(), query.clone());
@@ -80,7 +84,7 @@ async fn export(
             Ok(Some((text, next.map(|page| (String::new(), page)))))
         }
     });
-    let name = format!("attachment; filename=\"applications-{}.csv\"", clock.now().date());
+    let name = format!("attachment; filename=\"applications-{}.csv\"", uk_day(clock.now()));
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
         (header::CONTENT_DISPOSITION, name),

@@ -22,11 +22,6 @@ pub fn time(at: OffsetDateTime) -> AttributeValue {
     text(timestamp::write(at))
 }
 
-/// The limit of a query that shows whether there is more than `at_most`.
-pub fn one_more_than(at_most: usize) -> i32 {
-    i32::try_from(at_most).map_or(i32::MAX, |at_most| at_most.saturating_add(1))
-}
-
 /// Everything that a query finds, page after page.
 pub async fn read_all<T>(
     query: QueryFluentBuilder,

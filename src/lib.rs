@@ -27,8 +27,6 @@ mod desk;
 #[cfg(feature = "ssr")]
 mod export;
 #[cfg(feature = "ssr")]
-mod figures;
-#[cfg(feature = "ssr")]
 mod functions;
 #[cfg(feature = "ssr")]
 mod health;
@@ -54,6 +52,8 @@ mod paused;
 mod problem;
 #[cfg(feature = "ssr")]
 mod random;
+#[cfg(feature = "ssr")]
+mod read_model;
 #[cfg(feature = "ssr")]
 mod reconcile;
 #[cfg(feature = "ssr")]

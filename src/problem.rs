@@ -1,5 +1,6 @@
 //! What went wrong, for machines: `application/problem+json` (RFC 9457).
 
+use app::desk::CatchingUp;
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -37,6 +38,13 @@ impl Problem {
     pub fn unavailable() -> Self {
         let detail = "The desk cannot reach its data just now. Try again in a moment.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable", detail)
+    }
+
+    /// The desk has not read all of its tables yet, and a part would be taken for the whole.
+    pub fn catching_up(catching_up: CatchingUp) -> Self {
+        let detail =
+            "The desk is reading its data for the first time, and has not all of it yet. Try again in a moment.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "catching-up", "Catching up", detail).with("read", catching_up.read)
     }
 
     /// For what the router itself refuses.

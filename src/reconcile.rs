@@ -8,7 +8,7 @@ use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types:
 use time::OffsetDateTime;
 
 use crate::{
-    applications::{Applications, Cursor, Record},
+    applications::{Applications, Record},
     aws::AwsError,
     callbacks::Callbacks,
     clock::Clock,
@@ -33,7 +33,7 @@ const UNFINISHED: Duration = Duration::from_secs(5);
 const CALLBACKS: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Applications looked up at a time.
-const BATCH: i32 = 100;
+const BATCH: usize = 100;
 
 #[derive(Clone)]
 pub struct Reconciler {
@@ -112,8 +112,10 @@ impl Reconciler {
     }
 
     async fn start_again(&self) -> Result<(), AwsError> {
-        let mut after = None;
-        while let Some(records) = self.batch(ApplicationStatus::Submitted, &mut after).await? {
+        let mut next = Some(None);
+        while let Some(after) = next {
+            let (records, more) = self.batch(ApplicationStatus::Submitted, after).await?;
+            next = more.map(Some);
             for record in &records {
                 tracing::info!(application = %record.application.application_reference, "starting it again");
                 report("starting an application", self.applications.start_again(record).await.map(drop));
@@ -129,8 +131,10 @@ impl Reconciler {
 
     async fn compare_applications(&self) -> Result<(), AwsError> {
         for status in ApplicationStatus::ALL.into_iter().filter(|status| status.is_open()) {
-            let mut after = None;
-            while let Some(records) = self.batch(status, &mut after).await? {
+            let mut next = Some(None);
+            while let Some(after) = next {
+                let (records, more) = self.batch(status, after).await?;
+                next = more.map(Some);
                 for record in &records {
                     report("comparing an application with its execution", self.compare(record).await);
                     self.clock.sleep(self.pace).await;
@@ -156,15 +160,13 @@ impl Reconciler {
         if is_over { self.close(task, State::Abandoned).await } else { Ok(()) }
     }
 
-    /// The next so many applications that have been at this status for a moment; None when there are no more.
+    /// The next applications that have been at this status for a moment, and where to go on behind them.
     async fn batch(
         &self,
         status: ApplicationStatus,
-        after: &mut Option<Cursor>,
-    ) -> Result<Option<Vec<Record>>, AwsError> {
-        let records = self.applications.at(status, self.clock.now() - UNFINISHED, BATCH, after.as_ref()).await?;
-        *after = records.last().map(Cursor::after);
-        Ok(Some(records).filter(|records| !records.is_empty()))
+        after: Option<i64>,
+    ) -> Result<(Vec<Record>, Option<i64>), AwsError> {
+        self.applications.at(status, self.clock.now() - UNFINISHED, BATCH, after).await
     }
 
     async fn compare(&self, record: &Record) -> Result<(), AwsError> {

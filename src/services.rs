@@ -23,6 +23,7 @@ use crate::{
     mock_valuer::{self, MockValuer},
     outbound::Outbound,
     paused::PausedTasks,
+    read_model::{Follower, Place, ReadModel},
     reconcile::Reconciler,
     sessions::Sessions,
     settings::Settings,
@@ -54,6 +55,10 @@ pub struct Services {
     pub changes: Changes,
     /// Applications: stored, started, found again.
     pub applications: Applications,
+    /// Keeps the read model up to date while it runs.
+    pub follower: Follower,
+    /// Where the read model's file lies; no other desk takes it while this is kept.
+    pub place: Arc<Place>,
     /// Compares the desk's tables with Step Functions and corrects what an outage left behind.
     pub reconciler: Reconciler,
     /// Callbacks of the valuation service: received, matched, settled.
@@ -86,7 +91,11 @@ impl Services {
         let settings = Settings::new(aws.clone());
         let urls = CallbackUrls::load(&settings, &clock, &addresses.public_url, config.valuation_timeout).await?;
         let paused = PausedTasks::new(aws.clone());
-        let applications = Applications::new(aws.clone(), machines.loan_processing, changes.clone());
+        let place = Place::take(&config.data_dir)
+            .map_err(|error| AwsError::corrupt(format_args!("no place for the read model: {error}")))?;
+        let (read_model, follower) = ReadModel::open(aws.clone(), &place.file, changes.clone()).await?;
+        let applications =
+            Applications::new(aws.clone(), machines.loan_processing, changes.clone(), read_model.clone());
         let callbacks =
             Callbacks::new(aws.clone(), urls.clone(), config.callback_auth, paused.clone(), applications.clone());
         let workflows = Workflows { aws: aws.clone() };
@@ -127,6 +136,7 @@ impl Services {
             clock: clock.clone(),
             about: about(aws, config),
             applications: applications.clone(),
+            read_model: read_model.clone(),
             paused,
             callbacks: callbacks.clone(),
             work_items,
@@ -134,9 +144,11 @@ impl Services {
             reconciler: reconciler.clone(),
         });
         Ok(Self {
-            live: Live::new(clock.clone(), applications.clone(), changes.clone(), closing),
+            live: Live::new(clock.clone(), read_model, closing),
             sessions: Sessions::new(aws.clone()),
             health: Health::new(aws.clone(), (config.backend == Backend::Embedded).then(|| config.data_dir.clone())),
+            follower,
+            place: Arc::new(place),
             clock,
             changes,
             applications,
@@ -150,12 +162,11 @@ impl Services {
     /// Starts what runs in the background for as long as the desk is open.
     pub fn run_in_background(&self, tasks: &mut JoinSet<()>) {
         let urls = self.functions.valuation_requests.urls.clone();
-        let (reconciler, applications, live) = (self.reconciler.clone(), self.applications.clone(), self.live.clone());
+        let (reconciler, follower) = (self.reconciler.clone(), self.follower.clone());
         let clock = || self.clock.clone();
         tasks.spawn(supervised("reconciler", clock(), RESTART, move || reconciler.clone().run()));
-        tasks.spawn(supervised("register", clock(), RESTART, move || applications.clone().keep_register()));
+        tasks.spawn(supervised("read model", clock(), RESTART, move || follower.clone().run()));
         tasks.spawn(supervised("callback keys", clock(), RESTART, move || urls.clone().keep_keys()));
-        tasks.spawn(supervised("live", clock(), RESTART, move || live.clone().run()));
     }
 }
 

@@ -96,7 +96,7 @@ impl ValuationRequests {
             Err(ReferenceError::Aws(error)) => return Err(error.into()),
             Ok(()) => {}
         }
-        self.applications.has_valuation_reference(&task, &reference).await?;
+        self.applications.nudge();
         // Without the reference, which is all that an unsigned callback needs.
         tracing::info!(application = %task.application_reference, request = %task.id, "valuation requested");
         Ok(json!({ "valuationReference": reference }))

@@ -148,8 +148,9 @@ fn WaitingCount() -> impl IntoView {
     Suspend::new(async move {
         let count = waiting.await.ok();
         view! {
-            <span class="count" data-live="waiting-count">
-                {count.filter(|count| count.all() > 0).map(|count| count.to_string())}
+            // The script sets it without fetching the page.
+            <span class="count" data-live="waiting-count" data-count="waiting">
+                {count.filter(|count| count.all() > 0).map(|count| count.all().to_string())}
             </span>
         }
     })

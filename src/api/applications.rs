@@ -66,6 +66,9 @@ async fn list(State(desk): State<Arc<dyn Desk>>, Query(query): Query<ListQuery>)
     };
     let query = ApplicationQuery { search: query.search, status, sort: Sort::Newest, after: query.after };
     let page = desk.applications(&Actor::Api, &query).await?;
+    if let Some(catching_up) = desk.catching_up() {
+        return Err(Problem::catching_up(catching_up));
+    }
     Ok(Json(json!({
         "applications": page.rows.iter().map(show).collect::<Vec<_>>(),
         "next": page.next,

@@ -1,14 +1,10 @@
 //! Applications: submitted once, found again by anything on them, and where each stands.
 //!
-//! The table is the desk's own index. The workflow itself writes each outcome into it (see `infra/`), so a list is one
-//! query and asks Step Functions nothing. (The reconciler asks it, slowly, about each open application.)
+//! The workflow itself writes each outcome into the table (see `infra/`), so nothing asks Step Functions where an
+//! application stands. (The reconciler does, slowly, about each open one.) Lists are read from the read model, which
+//! follows the table.
 
-mod cursor;
-mod list;
-mod order;
-mod property;
 mod record;
-mod register;
 mod submit;
 
 use app::domain::{ApplicationReference, ApplicationStatus, LoanApplication};
@@ -20,32 +16,30 @@ use crate::{
     item::{json, text, time},
     live::Changes,
     paused::PausedTask,
+    read_model::ReadModel,
     tables::{Index, Shows, Table},
 };
 
-pub use cursor::Cursor;
-pub use record::Record;
+#[cfg(test)]
+pub use record::{End, Lifespan};
+pub use record::{Record, read};
 pub use submit::{SubmitError, Submitted};
 
 pub const TABLE: Table = Table {
     name: "loan-desk-applications",
     key: "applicationReference",
     indexes: &[
-        Index { name: "newest", partition: "kind", sort: "submittedAt", shows: Shows::Everything },
-        Index { name: "by-status", partition: "status", sort: "submittedAt", shows: Shows::Everything },
+        // All applications, the last changed last: read models follow it.
         Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly },
-        Index {
-            name: "by-property",
-            partition: property::KEY,
-            sort: "submittedAt",
-            shows: Shows::Also(&["valuation", "decidedAt", "updatedAt"]),
-        },
     ],
     time_to_live: None,
 };
 
-/// The one value of `kind`: the partition of the indexes that hold all applications.
-const KIND: &str = "application";
+/// Indexes that earlier versions of the desk read. Nothing does any more.
+pub const RETIRED_INDEXES: [&str; 3] = ["newest", "by-status", "by-property"];
+
+/// The one value of `kind`: the partition of the index that holds all applications.
+pub const KIND: &str = "application";
 
 #[derive(Debug, Clone)]
 pub struct Applications {
@@ -53,7 +47,7 @@ pub struct Applications {
     /// ARN of the state machine that each application is an execution of.
     state_machine_arn: String,
     changes: Changes,
-    register: register::Shared,
+    read_model: ReadModel,
 }
 
 /// The execution that an application is, as its functions are told.
@@ -64,14 +58,32 @@ pub struct Execution {
 }
 
 impl Applications {
-    pub fn new(aws: Aws, state_machine_arn: String, changes: Changes) -> Self {
-        Self { aws, state_machine_arn, changes, register: register::Shared::default() }
+    pub fn new(aws: Aws, state_machine_arn: String, changes: Changes, read_model: ReadModel) -> Self {
+        Self { aws, state_machine_arn, changes, read_model }
     }
 
     pub async fn get(&self, reference: &ApplicationReference) -> Result<Option<Record>, AwsError> {
         let answer = self.aws.dynamodb.get_item().table_name(TABLE.name);
         let answer = answer.key(TABLE.key, text(reference.as_str())).consistent_read(true).send().await?;
         answer.item.map(|item| record::read(&item)).transpose()
+    }
+
+    /// At most so many that stand at `status` and were submitted before `until`, oldest first, as they are in the table.
+    /// `after` says where the last ones ended; `None` comes back when these are the last.
+    pub async fn at(
+        &self,
+        status: ApplicationStatus,
+        until: OffsetDateTime,
+        at_most: usize,
+        after: Option<i64>,
+    ) -> Result<(Vec<Record>, Option<i64>), AwsError> {
+        let (references, next) = self.read_model.at(status, until, at_most, after).await?;
+        let mut records = Vec::with_capacity(references.len());
+        for reference in references {
+            // It may have gone on, or be gone, since.
+            records.extend(self.get(&reference).await?.filter(|record| record.status == status));
+        }
+        Ok((records, next))
     }
 
     /// The application's execution now waits for `task`. An application that the desk has not seen (it was started in
@@ -83,7 +95,7 @@ impl Applications {
             app::domain::WaitingOn::ValuationService => ApplicationStatus::WaitingForValuation,
             app::domain::WaitingOn::Staff => ApplicationStatus::WaitingForManualValuation,
         };
-        let set = "kind = :kind, application = :application, searchText = :searchText, propertyKey = :property, \
+        let set = "kind = :kind, application = :application, \
                    #status = :status, submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, \
                    executionArn = :arn, executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, \
                    waitingUntil = :until";
@@ -98,8 +110,6 @@ impl Applications {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":kind", text(KIND))
             .expression_attribute_values(":application", json(&task.application))
-            .expression_attribute_values(":searchText", text(record::search_text(&task.application, None)))
-            .expression_attribute_values(":property", text(property::key(&task.application.property)))
             .expression_attribute_values(":status", text(status.key()))
             .expression_attribute_values(":startedAt", time(execution.started_at))
             .expression_attribute_values(":now", time(now))
@@ -110,14 +120,9 @@ impl Applications {
         self.write_if(update).await
     }
 
-    /// The valuation service's reference becomes one of the things the application is found by.
-    pub async fn has_valuation_reference(&self, task: &PausedTask, valuation_reference: &str) -> Result<(), AwsError> {
-        let search_text = record::search_text(&task.application, Some(valuation_reference));
-        let update = self
-            .update(&task.application_reference)
-            .update_expression("SET searchText = :searchText, updatedAt = :now")
-            .expression_attribute_values(":searchText", text(search_text));
-        self.touch_if_mine(update, &task.execution_arn).await
+    /// Something that pages show has been written elsewhere, to another table say.
+    pub fn nudge(&self) {
+        self.changes.nudge();
     }
 
     /// Nobody answers `task` any more. Its application waits for it no longer, unless its execution has already ended,

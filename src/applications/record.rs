@@ -2,14 +2,13 @@
 
 use app::{
     desk::{ApplicationRow, WaitingItem},
-    domain::{ApplicantName, ApplicationStatus, LoanApplication, Valuation, WaitingOn},
+    domain::{ApplicationStatus, LoanApplication, Valuation, WaitingOn},
 };
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::{
     aws::AwsError,
-    figures::{End, Lifespan},
     item::{Item, Read},
     valuation,
 };
@@ -40,6 +39,21 @@ pub struct Pause {
     pub deadline: OffsetDateTime,
 }
 
+/// From when until when an application was the desk's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifespan {
+    pub submitted_at: OffsetDateTime,
+    /// `None` while it is open.
+    pub end: Option<End>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    pub at: OffsetDateTime,
+    /// It came to a decision or a valuation; others failed or were stopped.
+    pub is_decision: bool,
+}
+
 impl Record {
     pub fn row(&self) -> ApplicationRow {
         ApplicationRow {
@@ -66,12 +80,7 @@ impl Record {
         Some((self.valuation.as_ref()?, self.decided_at.unwrap_or(self.updated_at)))
     }
 
-    /// When what it waits for is due.
-    pub(super) fn deadline(&self) -> Option<OffsetDateTime> {
-        self.waiting_on().and(self.pause.as_ref()).map(|pause| pause.deadline)
-    }
-
-    pub(super) fn lifespan(&self) -> Lifespan {
+    pub fn lifespan(&self) -> Lifespan {
         // What ended without saying when was changed last when it ended.
         let at = self.decided_at.unwrap_or(self.updated_at);
         let end = (!self.status.is_open()).then(|| End { at, is_decision: self.status.is_decision() });
@@ -86,7 +95,7 @@ impl Record {
         }
     }
 
-    fn waiting(&self) -> Option<WaitingItem> {
+    pub fn waiting(&self) -> Option<WaitingItem> {
         let on = self.waiting_on()?;
         let pause = self.pause.as_ref()?;
         Some(WaitingItem {
@@ -101,7 +110,7 @@ impl Record {
     }
 }
 
-pub(super) fn read(item: &Item) -> Result<Record, AwsError> {
+pub fn read(item: &Item) -> Result<Record, AwsError> {
     let pause = match item.text("waitingId") {
         None => None,
         Some(id) => {
@@ -125,39 +134,4 @@ pub(super) fn read(item: &Item) -> Result<Record, AwsError> {
 
 fn status(item: &Item) -> Result<ApplicationStatus, AwsError> {
     ApplicationStatus::from_key(item.require("status")?).ok_or_else(|| AwsError::corrupt("attribute status"))
-}
-
-/// Everything an application is searched by, in lower case; the postcode with and without its space.
-pub(super) fn search_text(application: &LoanApplication, valuation_reference: Option<&str>) -> String {
-    let postcode = application.property.postcode.as_str();
-    let joined = [
-        application.application_reference.as_str(),
-        application.applicant.as_ref().map_or("", ApplicantName::as_str),
-        application.property.name_or_number.as_str(),
-        postcode,
-        &postcode.replace(' ', ""),
-        valuation_reference.unwrap_or_default(),
-    ]
-    .join("\n");
-    joined.to_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn an_application_is_found_by_anything_on_it() {
-        let application: LoanApplication = serde_json::from_value(json!({
-            "applicationReference": "LN-1", "applicant": "Ada Byron",
-            "property": {"nameOrNumber": "Rose Cottage", "postcode": "po11ce"},
-        }))
-        .unwrap();
-        let text = search_text(&application, Some("CNMgQ"));
-        for part in ["ln-1", "ada byron", "rose cottage", "po1 1ce", "po11ce", "cnmgq"] {
-            assert!(text.contains(part), "{part}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use app::domain::{ApplicationReference, ApplicationStatus, LoanApplication};
 use serde_json::Value;
 
-use super::{Applications, KIND, Record, TABLE, property, record};
+use super::{Applications, KIND, Record, TABLE};
 use crate::{
     aws::AwsError,
     item::{Item, json, text, time},
@@ -56,8 +56,6 @@ impl Applications {
             (TABLE.key.to_owned(), text(application.application_reference.as_str())),
             ("kind".to_owned(), text(KIND)),
             ("application".to_owned(), json(application)),
-            ("searchText".to_owned(), text(record::search_text(application, None))),
-            (property::KEY.to_owned(), text(property::key(&application.property))),
             ("status".to_owned(), text(ApplicationStatus::Submitted.key())),
             ("submittedAt".to_owned(), time(now)),
             ("updatedAt".to_owned(), time(now)),

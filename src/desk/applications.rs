@@ -11,9 +11,13 @@ use async_trait::async_trait;
 
 use super::{LoanDesk, unavailable};
 use crate::{
-    applications::{Cursor, Record, SubmitError, Submitted},
+    applications::{Record, SubmitError, Submitted},
+    read_model::{Cursor, Query},
     story,
 };
+
+/// Rows of a page.
+const ROWS: usize = 50;
 
 #[async_trait]
 impl ApplicationOperations for LoanDesk {
@@ -28,12 +32,10 @@ impl ApplicationOperations for LoanDesk {
 
     async fn applications(&self, _by: &Actor, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError> {
         let after = query.after.as_deref().map(Cursor::decode).transpose().map_err(|_| DeskError::NotAPage)?;
-        let page = self.applications.list(&query.search, query.status, query.sort, after).await;
-        let page = page.map_err(unavailable)?;
-        Ok(ApplicationPage {
-            rows: page.records.iter().map(Record::row).collect(),
-            next: page.next.map(|cursor| cursor.encode()),
-        })
+        let query =
+            Query { search: query.search.clone(), status: query.status, sort: query.sort, after, at_most: ROWS };
+        let page = self.read_model.list(query).await.map_err(unavailable)?;
+        Ok(ApplicationPage { rows: page.rows, next: page.next.map(|cursor| cursor.encode()) })
     }
 
     async fn newest(
@@ -42,8 +44,8 @@ impl ApplicationOperations for LoanDesk {
         status: Option<ApplicationStatus>,
         at_most: usize,
     ) -> Result<Vec<ApplicationRow>, DeskError> {
-        let (records, _) = self.applications.newest(status, None, at_most).await.map_err(unavailable)?;
-        Ok(records.iter().map(Record::row).collect())
+        let query = Query { status, at_most, ..Query::default() };
+        Ok(self.read_model.list(query).await.map_err(unavailable)?.rows)
     }
 
     async fn application(

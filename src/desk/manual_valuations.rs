@@ -11,8 +11,8 @@ use async_trait::async_trait;
 
 use super::{LoanDesk, unavailable};
 use crate::{
+    applications::Record,
     paused::{Answer, Answered, PausedTask},
-    valuation,
     work_items::{self, WorkItems},
 };
 
@@ -54,11 +54,12 @@ impl ManualValuationOperations for LoanDesk {
 impl LoanDesk {
     /// What the property of a task was valued at for other applications, newest first.
     async fn previous_valuations(&self, task: &PausedTask) -> Result<Vec<PreviousValuation>, DeskError> {
-        let valued = self.applications.valuations_of(&task.application.property).await.map_err(unavailable)?;
-        let others = valued.into_iter().filter(|valued| valued.application_reference != task.application_reference);
-        let previous = others.filter_map(|valued| {
-            let valuation = valuation::read(&valued.valuation, valued.at)?;
-            Some(PreviousValuation { application_reference: valued.application_reference, valuation })
+        let valued = self.read_model.valued(&task.application.property).await.map_err(unavailable)?;
+        let rows = valued.iter().map(Record::row);
+        let others = rows.filter(|row| row.application.application_reference != task.application_reference);
+        let previous = others.filter_map(|row| {
+            let application_reference = row.application.application_reference;
+            Some(PreviousValuation { application_reference, valuation: row.valuation? })
         });
         Ok(previous.take(PREVIOUS).collect())
     }

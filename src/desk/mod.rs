@@ -6,17 +6,26 @@ mod manual_valuations;
 mod waiting;
 mod workflows;
 
-use app::desk::{About, Desk, DeskError};
+use std::fmt::Display;
+
+use app::desk::{About, CatchingUp, Desk, DeskError};
 
 use crate::{
-    applications::Applications, aws::AwsError, callbacks::Callbacks, clock::Clock, paused::PausedTasks,
-    reconcile::Reconciler, work_items::WorkItems, workflow::Workflows,
+    applications::Applications,
+    callbacks::Callbacks,
+    clock::Clock,
+    paused::PausedTasks,
+    read_model::{Progress, ReadModel},
+    reconcile::Reconciler,
+    work_items::WorkItems,
+    workflow::Workflows,
 };
 
 pub struct LoanDesk {
     pub clock: Clock,
     pub about: About,
     pub applications: Applications,
+    pub read_model: ReadModel,
     pub paused: PausedTasks,
     pub callbacks: Callbacks,
     pub work_items: WorkItems,
@@ -28,10 +37,17 @@ impl Desk for LoanDesk {
     fn about(&self) -> About {
         self.about.clone()
     }
+
+    fn catching_up(&self) -> Option<CatchingUp> {
+        match self.read_model.progress() {
+            Progress::Reading { read } => Some(CatchingUp { read }),
+            Progress::Complete => None,
+        }
+    }
 }
 
 /// Logs what happened; whoever asked learns no more than that the data cannot be reached.
-fn unavailable(error: AwsError) -> DeskError {
+fn unavailable(error: impl Display) -> DeskError {
     tracing::error!(%error, "the desk cannot reach its data");
     DeskError::Unavailable
 }

@@ -7,7 +7,6 @@ use app::{
 use async_trait::async_trait;
 
 use super::{LoanDesk, unavailable};
-use crate::paused::PausedTask;
 
 #[async_trait]
 impl WaitingOperations for LoanDesk {
@@ -18,11 +17,10 @@ impl WaitingOperations for LoanDesk {
         after: Option<&str>,
         at_most: usize,
     ) -> Result<WaitingPage, DeskError> {
-        let (tasks, next) = self.paused.waiting(on, after, at_most).await.map_err(unavailable)?;
-        Ok(WaitingPage { items: tasks.iter().map(PausedTask::waiting_item).collect(), next })
+        self.read_model.waiting(on, after.map(str::to_owned), at_most).await.map_err(unavailable)
     }
 
     async fn waiting_count(&self, _by: &Actor) -> Result<WaitingCount, DeskError> {
-        self.paused.waiting_count().await.map_err(unavailable)
+        self.read_model.waiting_count().await.map_err(unavailable)
     }
 }

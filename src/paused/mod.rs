@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use crate::tables::{Index, Shows, Table};
 
 pub use answer::Answered;
-pub use store::{Opened, PausedTasks};
+pub use store::{Opened, PausedTasks, read, waiting_on_key};
 pub use token::{PausedTaskId, TaskToken};
 
 /// One row a task token. Only the table itself holds the token; the indexes are for looking.
@@ -37,7 +37,7 @@ pub const TABLE: Table = Table {
 pub const FEED: &str = "task";
 
 /// Everything but the token.
-const PUBLIC: &[&str] = &[
+pub const PUBLIC: &[&str] = &[
     "waitingOn",
     "applicationReference",
     "executionArn",

@@ -1,6 +1,6 @@
 //! The table of paused tasks.
 
-use app::{desk::WaitingCount, domain::WaitingOn};
+use app::domain::WaitingOn;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{
@@ -14,15 +14,11 @@ use time::OffsetDateTime;
 use super::{Answer, FEED, PausedTask, PausedTaskId, State, TABLE, TaskToken};
 use crate::{
     aws::{Aws, AwsError},
-    item::{Item, Read, json, number, one_more_than, read_all, text, time},
-    timestamp,
+    item::{Item, Read, json, number, read_all, text, time},
 };
 
 /// Callbacks at the signed address of one request that may wait for its reference.
 const PARKED: usize = 100;
-
-/// How many are looked through at a time, at least, when some are left out.
-const SMALLEST_LOOK: usize = 50;
 
 /// The paused tasks of this desk.
 #[derive(Debug, Clone)]
@@ -104,52 +100,6 @@ impl PausedTasks {
             .key_condition_expression("applicationReference = :reference")
             .expression_attribute_values(":reference", text(reference));
         read_all(query, read).await
-    }
-
-    /// At most so many of those that wait for an answer, on anybody or on some, soonest deadline first; and where the
-    /// rest begins. What `after` is not such a place leads to the first ones.
-    pub async fn waiting(
-        &self,
-        on: Option<WaitingOn>,
-        after: Option<&str>,
-        at_most: usize,
-    ) -> Result<(Vec<PausedTask>, Option<String>), AwsError> {
-        let query = only(self.query_queue(Queue::Open, None), on);
-        let mut tasks: Vec<PausedTask> = Vec::new();
-        let mut from = after.and_then(place);
-        loop {
-            let query = query.clone().set_exclusive_start_key(from);
-            // Those that are left out count for the limit: too small a one would be many queries.
-            let found = query.limit(one_more_than(at_most.max(SMALLEST_LOOK))).send().await?;
-            for item in found.items() {
-                tasks.push(read(item)?);
-            }
-            from = found.last_evaluated_key;
-            if from.is_none() || tasks.len() > at_most {
-                break;
-            }
-        }
-        let has_more = tasks.len() > at_most;
-        tasks.truncate(at_most);
-        let next =
-            tasks.last().filter(|_| has_more).map(|last| format!("{}~{}", timestamp::write(last.deadline), last.id));
-        Ok((tasks, next))
-    }
-
-    pub async fn waiting_count(&self) -> Result<WaitingCount, AwsError> {
-        let query = self.query_queue(Queue::Open, None).projection_expression("waitingOn");
-        let mut items = query.limit(one_more_than(WaitingCount::MOST)).into_paginator().items().send();
-        let mut count = WaitingCount::default();
-        while let Some(item) = items.next().await {
-            if count.all() == WaitingCount::MOST {
-                return Ok(WaitingCount { has_more: true, ..count });
-            }
-            match read_waiting_on(&item?)? {
-                WaitingOn::Staff => count.on_staff += 1,
-                WaitingOn::ValuationService => count.on_others += 1,
-            }
-        }
-        Ok(count)
     }
 
     /// What nobody has answered and whose deadline has passed at `now`.
@@ -328,28 +278,8 @@ impl PausedTasks {
     }
 }
 
-/// Only those that wait on somebody.
-fn only(query: QueryFluentBuilder, on: Option<WaitingOn>) -> QueryFluentBuilder {
-    match on {
-        None => query,
-        Some(on) => {
-            query.filter_expression("waitingOn = :on").expression_attribute_values(":on", text(waiting_on_key(on)))
-        }
-    }
-}
-
-/// The key of a place in the queue of what waits: `2026-11-22T10:20:30.123Z~id`.
-fn place(text_of_place: &str) -> Option<Item> {
-    let (deadline, id) = text_of_place.split_once('~')?;
-    timestamp::read(deadline)?;
-    Some(Item::from([
-        ("queue".to_owned(), text(Queue::Open.key())),
-        ("deadline".to_owned(), text(deadline)),
-        (TABLE.key.to_owned(), text(id)),
-    ]))
-}
-
-fn waiting_on_key(on: WaitingOn) -> &'static str {
+/// The name that it is kept under whom a task waits on.
+pub fn waiting_on_key(on: WaitingOn) -> &'static str {
     match on {
         WaitingOn::ValuationService => "valuation_service",
         WaitingOn::Staff => "staff",
@@ -405,7 +335,7 @@ fn write(task: &PausedTask, token: &TaskToken, queue: Queue, now: OffsetDateTime
     item
 }
 
-pub(super) fn read(item: &Item) -> Result<PausedTask, AwsError> {
+pub fn read(item: &Item) -> Result<PausedTask, AwsError> {
     let state = match item.require("state")? {
         State::REQUESTING => State::Requesting,
         State::OPEN => State::Open,

@@ -4,7 +4,7 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Desk, Page, Setup, Valuer, eventually, kinds, seed};
+use crate::support::{Browser, Desk, Page, Setup, Valuer, kinds, seed};
 
 const FORM: &str = "manual-valuation";
 
@@ -231,51 +231,4 @@ async fn what_the_property_was_valued_at_before_is_shown_however_its_address_was
     let beside = Setup::beside(&desk).start().await;
     let words = manual_valuation(&beside, "now").await.words();
     assert!(words.contains("£240,000"), "{words}");
-}
-
-/// Makes the table what it was before properties were in it.
-async fn forget_properties(dynamodb: &aws_sdk_dynamodb::Client, with_index: bool) {
-    use aws_sdk_dynamodb::types::{
-        AttributeValue, DeleteGlobalSecondaryIndexAction as Delete, GlobalSecondaryIndexUpdate as Update,
-    };
-    for reference in ["before", "elsewhere", "now"] {
-        let update = dynamodb.update_item().table_name(APPLICATIONS);
-        let update = update.key("applicationReference", AttributeValue::S(reference.to_owned()));
-        update.update_expression("REMOVE propertyKey").send().await.expect("it is removed");
-    }
-    if with_index {
-        let delete = Delete::builder().index_name("by-property").build().unwrap();
-        let update = dynamodb.update_table().table_name(APPLICATIONS);
-        let update = update.global_secondary_index_updates(Update::builder().delete(delete).build());
-        update.send().await.expect("it is deleted");
-    }
-}
-
-const APPLICATIONS: &str = "loan-desk-applications";
-
-#[tokio::test]
-async fn what_was_stored_before_properties_were_an_index_is_found_all_the_same() {
-    let desk = desk_that_valued_before().await;
-    let dynamodb = aws_sdk_dynamodb::Client::new(&desk.aws());
-    let is_shown = async |desk: &Desk| {
-        eventually("the valuation before is shown", async || {
-            manual_valuation(desk, "now").await.words().contains("£240,000").then_some(())
-        })
-        .await;
-    };
-    forget_properties(&dynamodb, true).await;
-    let beside = Setup::beside(&desk).start().await;
-    is_shown(&beside).await;
-    drop(beside);
-
-    forget_properties(&dynamodb, true).await;
-    let desk = desk.kill_and_start_again().await;
-    is_shown(&desk).await;
-    // Where the index is there, on AWS, the desk that starts enters what is not in it.
-    let dynamodb = aws_sdk_dynamodb::Client::new(&desk.aws());
-    forget_properties(&dynamodb, false).await;
-    let words = manual_valuation(&desk, "now").await.words();
-    assert!(!words.contains("£240,000"), "{words}");
-    let beside = Setup::beside(&desk).start().await;
-    is_shown(&beside).await;
 }

@@ -26,6 +26,14 @@ async fn store(desk: &Desk, table: &str, items: impl Iterator<Item = Vec<(&'stat
     }
 }
 
+/// Deletes the read model while the desk is down: what was stored long ago is read when it is made anew.
+async fn with_a_new_read_model(desk: Desk) -> Desk {
+    let file = desk.setup().data_dir().join("read-model.sqlite");
+    let gone = desk.kill();
+    std::fs::remove_file(file).expect("the read model is a file in the data folder");
+    gone.start().await
+}
+
 /// The references that the rows of a page link to, in their order.
 fn references(page: &Page) -> Vec<String> {
     let links = page.links().into_iter();
@@ -55,6 +63,8 @@ async fn what_waits_is_shown_by_the_page_soonest_deadline_first_and_all_of_it_is
             ("id", format!("task-{i}")),
             ("token", format!("token-{i}")),
             ("queue", "open".to_owned()),
+            ("feed", "task".to_owned()),
+            ("updatedAt", "2026-11-22T10:00:00.000Z".to_owned()),
             ("state", "open".to_owned()),
             ("waitingOn", if i % 3 == 0 { "valuation_service" } else { "staff" }.to_owned()),
             ("applicationReference", reference.clone()),
@@ -65,6 +75,7 @@ async fn what_waits_is_shown_by_the_page_soonest_deadline_first_and_all_of_it_is
         ]
     });
     store(&desk, "loan-desk-paused-tasks", tasks).await;
+    let desk = with_a_new_read_model(desk).await;
     let pages = all_pages(&desk, "/waiting", "Later deadlines").await;
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [50, 50, 20]);
     // Those of one day are in any order.
@@ -88,12 +99,10 @@ async fn every_application_is_found_and_sorted_however_many_there_are() {
         if i != 7 {
             application["loanAmount"] = json!((100_000 + (i * 37) % 230).to_string());
         }
-        let search = if i % 2 == 0 { "ada byron" } else { "alan turing" };
         vec![
             ("applicationReference", format!("LN-{i:03}")),
             ("kind", "application".to_owned()),
             ("application", application.to_string()),
-            ("searchText", format!("ln-{i:03}\n{search}")),
             ("status", if i < 200 { "valued" } else { "declined" }.to_owned()),
             ("submittedAt", format!("2026-01-{:02}T10:00:00.000Z", 1 + i / 10)),
             ("updatedAt", format!("2026-01-{:02}T10:00:00.000Z", 1 + i / 10)),
@@ -102,7 +111,7 @@ async fn every_application_is_found_and_sorted_however_many_there_are() {
         ]
     });
     store(&desk, "loan-desk-applications", applications).await;
-    let desk = desk.kill_and_start_again().await;
+    let desk = with_a_new_read_model(desk).await;
     for (path, next, sizes) in [
         ("/applications", "Older applications", vec![50, 50, 50, 50, 30]),
         ("/applications?sort=-amount", "More applications", vec![50, 50, 50, 50, 30]),

@@ -1,11 +1,13 @@
 //! Pieces that several pages are made of.
 
 mod application_table;
+mod catching_up;
 mod deadline;
 mod facts;
 mod form;
 mod gauge;
 mod icon;
+mod live;
 mod notice;
 mod sparkline;
 mod status;
@@ -13,11 +15,13 @@ mod story_list;
 mod when;
 
 pub use application_table::{ApplicationTable, SortLinks, money, percent, version, waiting_on};
+pub use catching_up::CatchingUpBanner;
 pub use deadline::Deadline;
 pub use facts::{Fact, Facts};
 pub use form::{Choice, ErrorSummary, Radios, TextArea, TextField};
 pub use gauge::LoanToValueGauge;
 pub use icon::{Glyph, Icon};
+pub use live::{all_counts, count_of, shown, shown_rows, waiting_count};
 pub use notice::NoticeBanner;
 pub use sparkline::{Bar, Sparkline};
 pub use status::Status;

@@ -2,12 +2,15 @@
 
 use time::Date;
 
-use super::{Actor, DeskError};
+use super::{Actor, Counts, DeskError};
 
 #[async_trait::async_trait]
 pub trait FigureOperations {
     /// Counts and medians of the last [`Figures::DAYS`] days.
     async fn figures(&self, by: &Actor) -> Result<Figures, DeskError>;
+
+    /// How many applications and tasks there are now.
+    async fn counts(&self, by: &Actor) -> Result<Counts, DeskError>;
 }
 
 /// What happened in the last days, day by day. Days are the UK's.

@@ -5,6 +5,7 @@ mod about;
 mod actor;
 mod application_query;
 mod applications;
+mod counts;
 mod error;
 mod figures;
 mod manual_valuation;
@@ -16,6 +17,7 @@ pub use about::About;
 pub use actor::{Actor, Person};
 pub use application_query::{ApplicationQuery, Column, Direction, Sort};
 pub use applications::{ApplicationOperations, ApplicationPage, ApplicationRow, ApplicationView, Submission};
+pub use counts::{CatchingUp, Counts};
 pub use error::DeskError;
 pub use figures::{DayFigures, FigureOperations, Figures};
 pub use manual_valuation::{ManualValuationOperations, ManualValuationState, ManualValuationView, PreviousValuation};
@@ -36,4 +38,7 @@ pub trait Desk:
 {
     /// From configuration and the same for everybody, so it does not ask who wants to know.
     fn about(&self) -> About;
+
+    /// How far the desk has come with reading its tables for the first time; `None` once it has read them.
+    fn catching_up(&self) -> Option<CatchingUp>;
 }

@@ -28,26 +28,16 @@ pub struct WaitingPage {
     pub next: Option<String>,
 }
 
-/// How many wait, on whom. Counting ends at [`WaitingCount::MOST`], as every page does it.
+/// How many wait, on whom.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WaitingCount {
     pub on_staff: usize,
     pub on_others: usize,
-    pub has_more: bool,
 }
 
 impl WaitingCount {
-    pub const MOST: usize = 500;
-
     pub fn all(&self) -> usize {
         self.on_staff + self.on_others
-    }
-}
-
-/// `12`, or `500+`
-impl std::fmt::Display for WaitingCount {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}", self.all(), if self.has_more { "+" } else { "" })
     }
 }
 

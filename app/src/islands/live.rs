@@ -7,13 +7,16 @@ use std::{
 };
 
 use leptos::prelude::*;
-use wasm_bindgen::{JsCast, prelude::Closure};
-use web_sys::EventSource;
+use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use web_sys::{Element, EventSource, MessageEvent};
 
 use super::{clock, copy, keys, refresh};
 
 /// Changes come in bursts; this long is waited for more before the page is fetched again.
 const GATHER: Duration = Duration::from_millis(150);
+/// The same for a page that was fetched less than so many milliseconds ago.
+const AT_A_BUSY_DESK: Duration = Duration::from_secs(1);
+const BUSY: f64 = 1_000.0;
 /// A page that is connected this many milliseconds after it was asked for has missed nothing: the desk tells a new
 /// listener what changed just before.
 const FRESH: f64 = 2_000.0;
@@ -63,6 +66,8 @@ struct Connection {
     is_fetching: Cell<bool>,
     /// Something changed while the page was being fetched: it must be fetched once more.
     is_stale: Cell<bool>,
+    /// In milliseconds since 1970.
+    fetched_at: Cell<f64>,
 }
 
 impl Connection {
@@ -73,6 +78,7 @@ impl Connection {
             set_news,
             is_fetching: Cell::new(false),
             is_stale: Cell::new(false),
+            fetched_at: Cell::new(0.0),
         });
         this.listen();
         let seen = this.clone();
@@ -90,7 +96,7 @@ impl Connection {
         let this = self.clone();
         source.set_onopen(Some(&handler(move || this.connected())));
         let this = self.clone();
-        source.set_onmessage(Some(&handler(move || this.changed())));
+        source.set_onmessage(Some(&message_handler(move |message| this.told(&message))));
         let this = self.clone();
         source.set_onerror(Some(&handler(move || this.failed())));
         self.source.replace(Some(source));
@@ -123,10 +129,16 @@ impl Connection {
         }
     }
 
-    fn changed(self: &Rc<Self>) {
-        if !self.is_stale.replace(true) && !self.is_fetching.get() {
+    /// The desk has told what changed. The page is fetched again only if it shows that.
+    fn told(self: &Rc<Self>, message: &MessageEvent) {
+        let news = News::read(message);
+        news.show_counts();
+        if !news.concerns_the_page() {
+            self.set_freshness.set(Freshness::Updated(clock::time_of_day()));
+        } else if !self.is_stale.replace(true) && !self.is_fetching.get() {
             let this = self.clone();
-            set_timeout(move || this.fetch(), GATHER);
+            let wait = if js_sys::Date::now() - self.fetched_at.get() < BUSY { AT_A_BUSY_DESK } else { GATHER };
+            set_timeout(move || this.fetch(), wait);
         }
     }
 
@@ -138,6 +150,7 @@ impl Connection {
         let this = self.clone();
         leptos::task::spawn_local(async move {
             while this.is_stale.replace(false) {
+                this.fetched_at.set(js_sys::Date::now());
                 match refresh::page().await {
                     Ok(news) => {
                         this.set_freshness.set(Freshness::Updated(clock::time_of_day()));
@@ -154,6 +167,57 @@ impl Connection {
             }
             this.is_fetching.set(false);
         });
+    }
+}
+
+/// What the desk tells when something has changed.
+struct News {
+    /// References of applications; empty when it cannot be told which.
+    changed: Vec<String>,
+    /// An object with the counts by their names.
+    counts: JsValue,
+}
+
+impl News {
+    fn read(message: &MessageEvent) -> Self {
+        let text = message.data().as_string().unwrap_or_default();
+        let news = js_sys::JSON::parse(&text).unwrap_or(JsValue::NULL);
+        let member = |name: &str| js_sys::Reflect::get(&news, &name.into()).unwrap_or(JsValue::NULL);
+        let changed = member("changed").dyn_into::<js_sys::Array>().unwrap_or_default();
+        Self { changed: changed.iter().filter_map(|one| one.as_string()).collect(), counts: member("counts") }
+    }
+
+    /// A count as text; `None` when it was not told.
+    fn count(&self, name: &str) -> Option<String> {
+        let count = js_sys::Reflect::get(&self.counts, &name.into()).ok()?.as_f64()?;
+        Some(count.to_string())
+    }
+
+    /// A count that stands by itself needs no new page.
+    fn show_counts(&self) {
+        for element in refresh::all(&document(), "[data-count]") {
+            if let Some(count) = self.count(&element.get_attribute("data-count").unwrap_or_default()) {
+                element.set_text_content(Some(if count == "0" { "" } else { &count }));
+            }
+        }
+    }
+
+    fn concerns_the_page(&self) -> bool {
+        let words = |element: &Element, name: &str| -> Vec<String> {
+            let text = element.get_attribute(name).unwrap_or_default();
+            text.split_whitespace().map(str::to_owned).collect()
+        };
+        let shows_changed =
+            |element: Element| words(&element, "data-shows").iter().any(|reference| self.changed.contains(reference));
+        let has_other_counts = |element: Element| {
+            words(&element, "data-counts")
+                .iter()
+                .filter_map(|count| count.split_once('='))
+                .any(|(name, shown)| self.count(name).is_some_and(|count| count != shown))
+        };
+        self.changed.is_empty()
+            || refresh::all(&document(), "[data-shows]").into_iter().any(shows_changed)
+            || refresh::all(&document(), "[data-counts]").into_iter().any(has_other_counts)
     }
 }
 
@@ -174,4 +238,8 @@ fn was_fetched_ahead() -> bool {
 /// A function that a browser can call; the browser frees it with what it is attached to.
 fn handler(call: impl Fn() + 'static) -> js_sys::Function {
     Closure::<dyn Fn()>::new(call).into_js_value().unchecked_into()
+}
+
+fn message_handler(call: impl Fn(MessageEvent) + 'static) -> js_sys::Function {
+    Closure::<dyn Fn(MessageEvent)>::new(call).into_js_value().unchecked_into()
 }

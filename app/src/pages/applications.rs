@@ -8,8 +8,8 @@ use leptos_router::hooks::use_query_map;
 
 use super::problem::or_problem;
 use crate::{
-    components::{ApplicationTable, Glyph, Icon, NoticeBanner, SortLinks},
-    desk::{Actor, ApplicationPage, ApplicationQuery, Desk, DeskError, Sort},
+    components::{ApplicationTable, CatchingUpBanner, Glyph, Icon, NoticeBanner, SortLinks, count_of, shown_rows},
+    desk::{Actor, ApplicationPage, ApplicationQuery, CatchingUp, Counts, Desk, DeskError, Sort},
     domain::{ApplicationReference, ApplicationStatus},
     request,
 };
@@ -33,7 +33,8 @@ pub fn ApplicationsPage() -> impl IntoView {
                 straight_to(desk.as_ref(), &by, &query).await
             } else {
                 let (query, page) = find(desk.as_ref(), &by, query).await?;
-                Ok(view! { <Found query page/> }.into_any())
+                let (counts, catching_up) = (desk.counts(&by).await?, desk.catching_up());
+                Ok(view! { <Found query page counts catching_up/> }.into_any())
             }
         };
         or_problem(page.await)
@@ -77,7 +78,15 @@ async fn straight_to(desk: &dyn Desk, by: &Actor, query: &ApplicationQuery) -> R
 }
 
 #[component]
-fn Found(query: ApplicationQuery, page: ApplicationPage) -> impl IntoView {
+fn Found(
+    query: ApplicationQuery,
+    page: ApplicationPage,
+    counts: Counts,
+    catching_up: Option<CatchingUp>,
+) -> impl IntoView {
+    let shows = shown_rows(&page.rows);
+    // A later page stays as it is when something comes before it.
+    let counts = query.after.is_none().then(|| count_of(&counts, query.status));
     let filtered = !query.search.is_empty() || query.status.is_some();
     // Another order or another page begins anew, and keeps all else.
     let at = query.clone();
@@ -98,7 +107,8 @@ fn Found(query: ApplicationQuery, page: ApplicationPage) -> impl IntoView {
         </div>
         <NoticeBanner/>
         <Filters query=query.clone()/>
-        <div data-live="applications">
+        <CatchingUpBanner catching_up/>
+        <div data-live="applications" data-shows=shows data-counts=counts>
             {if page.rows.is_empty() {
                 view! { <NoneFound filtered/> }.into_any()
             } else {

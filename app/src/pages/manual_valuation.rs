@@ -68,7 +68,7 @@ fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) 
             </div>
         </div>
         // When somebody else is faster, it says so while a person still types.
-        <div data-live="outcome"><OutcomeNotice valuation=valuation.clone()/></div>
+        <div data-live="outcome" data-shows=valuation.item.application_reference.to_string()><OutcomeNotice valuation=valuation.clone()/></div>
         {unused.map(|form| view! { <Unused form/> })}
         <div class="facts-and-form">
             <WhatAValuerNeeds valuation/>

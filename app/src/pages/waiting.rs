@@ -6,8 +6,11 @@ use leptos_router::hooks::use_query_map;
 
 use super::problem::or_problem;
 use crate::{
-    components::{Deadline, Glyph, Icon, NoticeBanner, TimeStyle, When, version, waiting_on},
-    desk::{self, WaitingItem},
+    components::{
+        CatchingUpBanner, Deadline, Glyph, Icon, NoticeBanner, TimeStyle, When, shown, version, waiting_count,
+        waiting_on,
+    },
+    desk::{self, CatchingUp, Counts, WaitingItem},
     domain::WaitingOn,
     request,
 };
@@ -22,15 +25,21 @@ pub fn WaitingPage() -> impl IntoView {
     Suspend::new(async move {
         let waiting = async {
             let (desk, by) = asked.await?;
-            desk.waiting(&by, None, after.as_deref(), ROWS).await
+            let page = desk.waiting(&by, None, after.as_deref(), ROWS).await?;
+            let (counts, catching_up) = (desk.counts(&by).await?, desk.catching_up());
+            let is_first = after.is_none();
+            Ok(view! { <Queue page is_first counts catching_up/> }.into_any())
         };
-        or_problem(waiting.await.map(|page| view! { <Queue page is_first=after.is_none()/> }.into_any()))
+        or_problem(waiting.await)
     })
 }
 
 #[component]
-fn Queue(page: desk::WaitingPage, is_first: bool) -> impl IntoView {
+fn Queue(page: desk::WaitingPage, is_first: bool, counts: Counts, catching_up: Option<CatchingUp>) -> impl IntoView {
     let desk::WaitingPage { items, next } = page;
+    let shows = shown(items.iter().map(|item| &item.application_reference));
+    // A later page stays as it is when something comes before it.
+    let counts = is_first.then(|| waiting_count(&counts));
     let next = next.map(|after| format!("/waiting?after={}", request::escape(&after)));
     view! {
         <Title text="Waiting"/>
@@ -41,7 +50,8 @@ fn Queue(page: desk::WaitingPage, is_first: bool) -> impl IntoView {
             </div>
         </div>
         <NoticeBanner/>
-        <div data-live="waiting">
+        <CatchingUpBanner catching_up/>
+        <div data-live="waiting" data-shows=shows data-counts=counts>
             {if items.is_empty() && is_first {
                 view! {
                     <div class="empty">

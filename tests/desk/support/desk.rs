@@ -86,7 +86,7 @@ impl Setup {
         possible.then_some(self)
     }
 
-    fn data_dir(&self) -> PathBuf {
+    pub fn data_dir(&self) -> PathBuf {
         self.data.path().join("desk")
     }
 

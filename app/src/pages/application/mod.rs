@@ -111,7 +111,7 @@ fn Head(row: ApplicationRow, is_workflow: bool) -> impl IntoView {
     };
     view! {
         <Title text=reference.clone()/>
-        <div class="page-head" data-live="head">
+        <div class="page-head" data-live="head" data-shows=reference.clone()>
             <div>
                 <p class="crumbs"><a href="/applications">"Applications"</a></p>
                 <h1>{reference.clone()}</h1>

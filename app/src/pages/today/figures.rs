@@ -25,7 +25,7 @@ pub fn FiguresPanel(
             <h2 id="figures" class="visually-hidden">"Figures"</h2>
             <dl class="figures">
                 <Figure term="Submitted today" value=count(|day| day.submitted) bars=counts(|day| day.submitted)/>
-                <Figure term="Waiting now" value=waiting.to_string() bars=counts(|day| day.waiting)/>
+                <Figure term="Waiting now" value=waiting.all().to_string() bars=counts(|day| day.waiting)/>
                 <Figure term="Decided today" value=count(|day| day.decided) bars=counts(|day| day.decided)/>
                 <Figure
                     term="Median time to a decision"

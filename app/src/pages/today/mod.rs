@@ -2,15 +2,15 @@
 
 mod figures;
 
-use futures_util::future::try_join5;
+use futures_util::try_join;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use self::figures::FiguresPanel;
 use super::{problem::or_problem, waiting::WaitingTable};
 use crate::{
-    components::{ApplicationTable, Glyph, Icon, NoticeBanner},
-    desk::{Actor, ApplicationRow, Desk, DeskError, Figures, WaitingCount, WaitingItem},
+    components::{ApplicationTable, CatchingUpBanner, Glyph, Icon, NoticeBanner, all_counts, shown},
+    desk::{Actor, ApplicationRow, CatchingUp, Counts, Desk, DeskError, Figures, WaitingCount, WaitingItem},
     domain::{ApplicationStatus, WaitingOn},
     request,
 };
@@ -22,11 +22,11 @@ const NEWEST: usize = 5;
 
 #[component]
 pub fn TodayPage() -> impl IntoView {
-    let (asked, waiting) = (request::desk_and_actor(), request::waiting_count());
+    let asked = request::desk_and_actor();
     Suspend::new(async move {
         let day = async {
             let (desk, by) = asked.await?;
-            Day::of(desk.as_ref(), &by, waiting).await
+            Day::of(desk.as_ref(), &by).await
         };
         or_problem(day.await.map(|day| view! { <Today day/> }.into_any()))
     })
@@ -35,39 +35,42 @@ pub fn TodayPage() -> impl IntoView {
 struct Day {
     /// What staff must answer first, soonest deadline first.
     to_answer: Vec<WaitingItem>,
-    waiting: WaitingCount,
+    counts: Counts,
     /// Applications whose workflow failed.
     failed: Vec<ApplicationRow>,
     newest: Vec<ApplicationRow>,
     figures: Figures,
+    catching_up: Option<CatchingUp>,
 }
 
 impl Day {
-    async fn of(
-        desk: &dyn Desk,
-        by: &Actor,
-        waiting: impl Future<Output = Result<WaitingCount, DeskError>>,
-    ) -> Result<Self, DeskError> {
+    async fn of(desk: &dyn Desk, by: &Actor) -> Result<Self, DeskError> {
         let attention = Some(ApplicationStatus::NeedsAttention);
-        let (to_answer, waiting, failed, newest, figures) = try_join5(
+        let (to_answer, counts, failed, newest, figures) = try_join!(
             desk.waiting(by, Some(WaitingOn::Staff), None, MOST),
-            waiting,
+            desk.counts(by),
             // One more than is shown says that there are more.
             desk.newest(by, attention, MOST + 1),
             desk.newest(by, None, NEWEST),
             desk.figures(by),
-        )
-        .await?;
-        Ok(Self { to_answer: to_answer.items, waiting, failed, newest, figures })
+        )?;
+        Ok(Self { to_answer: to_answer.items, counts, failed, newest, figures, catching_up: desk.catching_up() })
+    }
+
+    /// The applications that the page shows.
+    fn shown(&self) -> String {
+        let rows = self.failed.iter().chain(&self.newest).map(|row| &row.application.application_reference);
+        shown(self.to_answer.iter().map(|item| &item.application_reference).chain(rows))
     }
 }
 
 #[component]
 fn Today(day: Day) -> impl IntoView {
     let nothing = day.to_answer.is_empty() && day.failed.is_empty();
-    let on_others = match day.waiting {
-        // Too many to tell how many of them are whose.
-        WaitingCount { has_more: true, .. } | WaitingCount { on_others: 0, .. } => None,
+    let (shows, counts, catching_up) = (day.shown(), all_counts(&day.counts), day.catching_up);
+    let waiting = day.counts.waiting;
+    let on_others = match waiting {
+        WaitingCount { on_others: 0, .. } => None,
         WaitingCount { on_others: 1, .. } => Some("1 application waits on the valuation service.".to_owned()),
         WaitingCount { on_others, .. } => Some(format!("{on_others} applications wait on the valuation service.")),
     };
@@ -78,11 +81,12 @@ fn Today(day: Day) -> impl IntoView {
             <a class="button secondary" href="/applications/new"><Icon glyph=Glyph::Plus/>"New application"</a>
         </div>
         <NoticeBanner/>
-        <div data-live="today">
+        <CatchingUpBanner catching_up/>
+        <div data-live="today" data-shows=shows data-counts=counts>
             {nothing.then(|| view! { <NothingToDo on_others=on_others.clone()/> })}
-            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer waiting=day.waiting on_others/> })}
+            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer waiting on_others/> })}
             {(!day.failed.is_empty()).then(|| view! { <Failed rows=day.failed/> })}
-            <FiguresPanel figures=day.figures waiting=day.waiting/>
+            <FiguresPanel figures=day.figures waiting/>
             {(!day.newest.is_empty())
                 .then(|| {
                     view! {
@@ -114,10 +118,8 @@ fn NothingToDo(on_others: Option<String>) -> impl IntoView {
 
 #[component]
 fn ToAnswer(items: Vec<WaitingItem>, waiting: WaitingCount, on_others: Option<String>) -> impl IntoView {
-    let rest = match waiting {
-        WaitingCount { has_more: true, .. } => Some(format!("The first {MOST}.")),
-        WaitingCount { on_staff, .. } => (on_staff > MOST).then(|| format!("The first {MOST} of {on_staff}.")),
-    };
+    let WaitingCount { on_staff, .. } = waiting;
+    let rest = (on_staff > MOST).then(|| format!("The first {MOST} of {on_staff}."));
     view! {
         <section aria-labelledby="to-answer">
             <h2 id="to-answer">"Waiting for you"</h2>

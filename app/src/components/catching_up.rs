@@ -1,0 +1,22 @@
+//! The desk has not read all of its data yet.
+
+use leptos::prelude::*;
+
+use super::{Glyph, Icon};
+use crate::desk::CatchingUp;
+
+/// Says how far the desk has come, while it reads its tables for the first time.
+#[component]
+pub fn CatchingUpBanner(catching_up: Option<CatchingUp>) -> impl IntoView {
+    catching_up.map(|CatchingUp { read }| {
+        view! {
+            <div class="notice tone-waiting" role="status">
+                <Icon glyph=Glyph::Clock/>
+                <p>
+                    "The desk is reading its data for the first time, " {read}
+                    " rows so far. Until it is done, lists, searches and figures are incomplete. Everything else works."
+                </p>
+            </div>
+        }
+    })
+}

@@ -1,0 +1,36 @@
+//! What a live region of a page depends on, for the script that fetches the page again when that has changed.
+
+use crate::{
+    desk::{ApplicationRow, Counts},
+    domain::{ApplicationReference, ApplicationStatus},
+};
+
+/// The value of `data-shows`: the applications that a region shows.
+pub fn shown<'a>(references: impl IntoIterator<Item = &'a ApplicationReference>) -> String {
+    references.into_iter().map(ApplicationReference::as_str).collect::<Vec<_>>().join(" ")
+}
+
+pub fn shown_rows(rows: &[ApplicationRow]) -> String {
+    shown(rows.iter().map(|row| &row.application.application_reference))
+}
+
+/// The value of `data-counts` of a region that changes with any count.
+pub fn all_counts(counts: &Counts) -> String {
+    written(counts.named())
+}
+
+/// The value of `data-counts` of a list that changes when an application comes to it, or goes.
+pub fn count_of(counts: &Counts, status: Option<ApplicationStatus>) -> String {
+    match status {
+        None => written([("all", counts.all())]),
+        Some(status) => written([(status.key(), counts.at(status))]),
+    }
+}
+
+pub fn waiting_count(counts: &Counts) -> String {
+    written([("waiting", counts.waiting.all())])
+}
+
+fn written(counts: impl IntoIterator<Item = (&'static str, usize)>) -> String {
+    counts.into_iter().map(|(name, count)| format!("{name}={count}")).collect::<Vec<_>>().join(" ")
+}

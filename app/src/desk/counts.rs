@@ -1,0 +1,57 @@
+//! How many applications and tasks there are.
+
+use super::WaitingCount;
+use crate::domain::ApplicationStatus;
+
+/// Counted at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    by_status: [usize; ApplicationStatus::ALL.len()],
+    pub waiting: WaitingCount,
+}
+
+impl Counts {
+    /// `at` has the counts in the order of [`ApplicationStatus::ALL`].
+    pub fn new(by_status: [usize; ApplicationStatus::ALL.len()], waiting: WaitingCount) -> Self {
+        Self { by_status, waiting }
+    }
+
+    /// All applications.
+    pub fn all(&self) -> usize {
+        self.by_status.iter().sum()
+    }
+
+    /// The applications at a status.
+    pub fn at(&self, status: ApplicationStatus) -> usize {
+        let place = ApplicationStatus::ALL.iter().position(|one| *one == status);
+        place.map_or(0, |place| self.by_status[place])
+    }
+
+    /// Each count by its name: `all`, `waiting`, and the stored name of each status.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let by_status = ApplicationStatus::ALL.into_iter().map(ApplicationStatus::key).zip(self.by_status);
+        [("all", self.all()), ("waiting", self.waiting.all())].into_iter().chain(by_status)
+    }
+}
+
+/// The desk has not read all of its tables yet: lists, searches, counts and figures show a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CatchingUp {
+    /// Items that have been read so far.
+    pub read: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_names() {
+        let mut by_status = [0; ApplicationStatus::ALL.len()];
+        (by_status[0], by_status[5]) = (2, 3);
+        let counts = Counts::new(by_status, WaitingCount { on_staff: 1, on_others: 6 });
+        assert_eq!((counts.all(), counts.at(ApplicationStatus::Approved)), (5, 3));
+        let named: Vec<_> = counts.named().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(named, [("all", 5), ("waiting", 7), ("submitted", 2), ("approved", 3)]);
+    }
+}

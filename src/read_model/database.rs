@@ -1,0 +1,163 @@
+//! The SQLite file of a read model: opened, or made anew when it is not of use.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+
+/// Of the schema. A file of another version is made anew.
+const VERSION: i64 = 1;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// Kilobytes of the page cache of each connection. The operating system caches the file, too.
+const CACHE: i64 = 1024;
+
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 64;
+
+/// Another process may hold the file for a moment, to look into it.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// One connection writes, and readers do not wait for it.
+pub struct Database {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    /// Those that nobody reads with just now.
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Database {
+    /// Opens the file at `path` if it is a copy of `source`, and makes it anew if it is not, or is damaged. Blocks on the
+    /// disk.
+    pub fn open(path: &Path, source: &str) -> rusqlite::Result<Self> {
+        let writer = match open_writer(path, source) {
+            Ok(Some(writer)) => writer,
+            unusable => {
+                if let Err(error) = unusable {
+                    tracing::warn!(file = %path.display(), %error, "the read model is damaged; it will be made anew");
+                }
+                delete(path);
+                create(path, source)?
+            }
+        };
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
+    }
+
+    /// Reads by one snapshot of the data. Blocks on the disk.
+    pub fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let free = unpoisoned(&self.readers).pop();
+        let mut reader = free.map_or_else(|| open_reader(&self.path), Ok)?;
+        let transaction = reader.transaction()?;
+        let read = read(&transaction)?;
+        drop(transaction);
+        unpoisoned(&self.readers).push(reader);
+        Ok(read)
+    }
+
+    /// Writes in one transaction, which an error rolls back. Blocks on the disk.
+    pub fn write<T>(&self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let mut writer = unpoisoned(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let written = write(&transaction)?;
+        transaction.commit()?;
+        Ok(written)
+    }
+}
+
+/// A panic while a connection was used has rolled its transaction back, so it is as good as before.
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// `None` when the file is missing, or is a copy of something else or of another version.
+fn open_writer(path: &Path, source: &str) -> rusqlite::Result<Option<Connection>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let connection = configured(Connection::open(path)?)?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version != VERSION {
+        return Ok(None);
+    }
+    let copied: Option<String> = connection.query_row("SELECT source FROM about", [], |row| row.get(0)).optional()?;
+    Ok((copied.as_deref() == Some(source)).then_some(connection))
+}
+
+fn create(path: &Path, source: &str) -> rusqlite::Result<Connection> {
+    let mut connection = configured(Connection::open(path)?)?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute("INSERT INTO about VALUES (?1)", [source])?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(connection)
+}
+
+fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = configured(Connection::open_with_flags(path, flags)?)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// After a crash of the machine the last commits may be missing; they are then read from the tables again. So no commit
+/// waits for the disk.
+fn configured(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cache_size", -CACHE)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn delete(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        // What is not there need not be deleted; what cannot be deleted makes the next step fail.
+        let _ = fs::remove_file(file);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feeds(database: &Database) -> i64 {
+        database.read(|connection| connection.query_row("SELECT count(*) FROM feeds", [], |row| row.get(0))).unwrap()
+    }
+
+    fn write_one(database: &Database) {
+        database.write(|transaction| transaction.execute("INSERT INTO feeds VALUES ('any', 0, 0)", [])).unwrap();
+    }
+
+    #[test]
+    fn what_was_written_is_there_when_it_is_opened_again_and_gone_when_it_is_a_copy_of_something_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("read-model.sqlite");
+        let database = Database::open(&path, "these tables").unwrap();
+        write_one(&database);
+        assert_eq!(feeds(&database), 1);
+        drop(database);
+        assert_eq!(feeds(&Database::open(&path, "these tables").unwrap()), 1);
+        assert_eq!(feeds(&Database::open(&path, "other tables").unwrap()), 0);
+    }
+
+    #[test]
+    fn a_damaged_file_or_one_of_another_version_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("read-model.sqlite");
+        fs::write(&path, "not a database, however long this text goes on ".repeat(100)).unwrap();
+        let database = Database::open(&path, "these tables").unwrap();
+        write_one(&database);
+        database.write(|transaction| transaction.pragma_update(None, "user_version", VERSION + 1)).unwrap();
+        drop(database);
+        assert_eq!(feeds(&Database::open(&path, "these tables").unwrap()), 0);
+    }
+}

@@ -1,0 +1,322 @@
+//! Items of the tables as rows of the read model.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use app::domain::{Property, uk_day};
+use aws_sdk_dynamodb::types::AttributeValue;
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::{Map, Value, json};
+use time::{Date, OffsetDateTime};
+
+use super::{figures, text};
+use crate::{
+    applications::{self, Record},
+    aws::AwsError,
+    item::{Item, Read},
+    paused::{self, PausedTask, State},
+};
+
+/// The name that a task's waiting is counted and found under.
+pub use crate::paused::waiting_on_key as kind;
+
+/// Bits of an id that tell applications of one millisecond apart.
+const TIE_BITS: u32 = 20;
+
+pub fn milliseconds(at: OffsetDateTime) -> i64 {
+    // Every time that is stored has four digits of a year.
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+pub fn day_number(day: Date) -> i64 {
+    i64::from(day.to_julian_day())
+}
+
+/// The first id that an application is given which was submitted then: the time of submission is its upper part.
+fn first_id(submitted_at: OffsetDateTime, reference: &str) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    reference.hash(&mut hasher);
+    let tie = i64::try_from(hasher.finish() >> (u64::BITS - TIE_BITS)).unwrap_or_default();
+    first_id_of(submitted_at) | tie
+}
+
+/// Lower than the ids of all applications that were submitted then or later, higher than those of all others.
+pub fn first_id_of(submitted_at: OffsetDateTime) -> i64 {
+    milliseconds(submitted_at).max(0) << TIE_BITS
+}
+
+/// The same for all ways to write one address: `PO1 1CE/rose cottage`.
+pub fn address(property: &Property) -> String {
+    let name: Vec<&str> = property.name_or_number.as_str().split_whitespace().collect();
+    format!("{}/{}", property.postcode, name.join(" ").to_lowercase())
+}
+
+/// An item as JSON, which is the same for the same item. What is neither text nor a number is left out.
+fn write(item: &Item) -> String {
+    let mut attributes: Vec<(&String, &AttributeValue)> = item.iter().collect();
+    attributes.sort_unstable_by_key(|(name, _)| *name);
+    let attributes = attributes.into_iter().filter_map(|(name, value)| match value {
+        AttributeValue::S(text) => Some((name.clone(), Value::String(text.clone()))),
+        // A number keeps its digits.
+        AttributeValue::N(digits) => Some((name.clone(), json!([digits]))),
+        _ => None,
+    });
+    Value::Object(attributes.collect()).to_string()
+}
+
+/// The item that was written so.
+pub fn item(text: &str) -> Result<Item, AwsError> {
+    let attributes: Map<String, Value> = serde_json::from_str(text).map_err(AwsError::corrupt)?;
+    let attributes = attributes.into_iter().map(|(name, value)| match value {
+        Value::String(text) => (name, AttributeValue::S(text)),
+        digits => (name, AttributeValue::N(digits[0].as_str().unwrap_or_default().to_owned())),
+    });
+    Ok(attributes.collect())
+}
+
+/// An item of the applications table, read.
+pub struct Application {
+    version: String,
+    item: String,
+    submission: i64,
+    record: Record,
+}
+
+impl Application {
+    pub fn read(item: &Item) -> Result<Self, AwsError> {
+        let record = applications::read(item)?;
+        let mut submission = DefaultHasher::new();
+        (item.require("application")?, record.submitted_at).hash(&mut submission);
+        Ok(Self {
+            version: item.require("updatedAt")?.to_owned(),
+            item: write(item),
+            submission: submission.finish().cast_signed(),
+            record,
+        })
+    }
+
+    pub fn reference(&self) -> &str {
+        self.record.application.application_reference.as_str()
+    }
+
+    /// Enters it, unless it is known as it is. Gives whether it was news.
+    pub fn enter(&self, transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
+        let known: Option<(i64, String, i64)> = transaction
+            .prepare_cached("SELECT id, item, submission FROM applications WHERE reference = ?1")?
+            .query_row([self.reference()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        match known {
+            Some((_, item, _)) if item == self.item => return Ok(false),
+            // Most columns say what was submitted.
+            Some((id, _, submission)) if submission == self.submission => self.update(transaction, id)?,
+            Some(_) => {
+                delete_application(transaction, self.reference())?;
+                self.insert(transaction)?;
+            }
+            None => self.insert(transaction)?,
+        }
+        Ok(true)
+    }
+
+    fn insert(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let (record, application) = (&self.record, &self.record.application);
+        let mut id = first_id(record.submitted_at, self.reference());
+        let mut taken = transaction.prepare_cached("SELECT 1 FROM applications WHERE id = ?1")?;
+        while taken.exists([id])? {
+            id += 1;
+        }
+        transaction
+            .prepare_cached(
+                "INSERT INTO applications (id, reference, version, item, submission, status, submitted_day, \
+                     updated_at, is_decided, address, is_valued, reference_key, applicant_key, property_key, \
+                     amount, search_text) \
+                 VALUES (?1, ?2, '', '', ?3, ?4, ?5, 0, 0, ?6, 0, ?7, ?8, ?9, ?10, '')",
+            )?
+            .execute(params![
+                id,
+                self.reference(),
+                self.submission,
+                record.status.key(),
+                day_number(uk_day(record.submitted_at)),
+                address(&application.property),
+                text::fold(self.reference()),
+                application.applicant.as_ref().map(|name| text::fold(name.as_str())),
+                text::fold(application.property.name_or_number.as_str()),
+                application.loan_amount.and_then(|amount| i64::try_from(amount.pence()).ok()),
+            ])?;
+        self.update(transaction, id)?;
+        self.refresh_search(transaction, id)
+    }
+
+    /// Writes what changes after the submission.
+    fn update(&self, transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
+        let record = &self.record;
+        let lifespan = record.lifespan();
+        let took = lifespan.end.map(|end| milliseconds(end.at) - milliseconds(lifespan.submitted_at));
+        transaction
+            .prepare_cached(
+                "UPDATE applications SET version = ?2, item = ?3, status = ?4, updated_at = ?5, deadline = ?6, \
+                     loan_to_value = ?7, ended_at = ?8, ended_day = ?9, is_decided = ?10, took = ?11, \
+                     took_bucket = ?12, is_valued = ?13 \
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                self.version,
+                self.item,
+                record.status.key(),
+                milliseconds(record.updated_at),
+                record.waiting().map(|item| milliseconds(item.deadline)),
+                // Two decimals is all it has.
+                record.loan_to_value.map(|percent| (percent * 100.0).round() as i64),
+                lifespan.end.map(|end| milliseconds(end.at)),
+                lifespan.end.map(|end| day_number(uk_day(end.at))),
+                lifespan.end.is_some_and(|end| end.is_decision),
+                took,
+                took.map(figures::bucket),
+                record.valuation.is_some(),
+            ])?;
+        Ok(())
+    }
+
+    /// Enters everything that the application is searched by: what was submitted, and its valuation references.
+    fn refresh_search(&self, transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
+        let application = &self.record.application;
+        let postcode = application.property.postcode.as_str();
+        let mut lines = vec![
+            self.reference().to_owned(),
+            application.applicant.as_ref().map(ToString::to_string).unwrap_or_default(),
+            application.property.name_or_number.to_string(),
+            postcode.to_owned(),
+            postcode.replace(' ', ""),
+        ];
+        let mut references = transaction.prepare_cached(
+            "SELECT DISTINCT valuation_reference FROM tasks WHERE reference = ?1 AND valuation_reference IS NOT NULL",
+        )?;
+        for reference in references.query_map([self.reference()], |row| row.get(0))? {
+            lines.push(reference?);
+        }
+        // A text may have line breaks of its own.
+        let lines = lines.iter().map(|line| line.replace(['\n', '\r'], " "));
+        set_search_text(transaction, id, &text::fold(&lines.collect::<Vec<_>>().join("\n")))
+    }
+}
+
+fn set_search_text(transaction: &Transaction<'_>, id: i64, text: &str) -> rusqlite::Result<()> {
+    transaction.prepare_cached("UPDATE applications SET search_text = ?2 WHERE id = ?1")?.execute(params![id, text])?;
+    transaction.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([id])?;
+    transaction
+        .prepare_cached("INSERT INTO search (rowid, tokens) VALUES (?1, ?2)")?
+        .execute(params![id, text::tokens(text)])?;
+    Ok(())
+}
+
+/// Deletes an application, if it is there. Its tasks stay until the tasks table says that they are gone, too.
+pub fn delete_application(transaction: &Transaction<'_>, reference: &str) -> rusqlite::Result<bool> {
+    let mut delete = transaction.prepare_cached("DELETE FROM applications WHERE reference = ?1 RETURNING id")?;
+    let Some(id) = delete.query_row([reference], |row| row.get::<_, i64>(0)).optional()? else { return Ok(false) };
+    transaction.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([id])?;
+    Ok(true)
+}
+
+/// An item of the tasks table, read.
+pub struct Task {
+    version: String,
+    item: String,
+    task: PausedTask,
+}
+
+impl Task {
+    pub fn read(item: &Item) -> Result<Self, AwsError> {
+        // A task that was stored by an earlier version has no time of its last change.
+        let version = item.text("updatedAt").unwrap_or_default().to_owned();
+        Ok(Self { version, item: write(item), task: paused::read(item)? })
+    }
+
+    pub fn application_reference(&self) -> &str {
+        self.task.application_reference.as_str()
+    }
+
+    /// Enters it, unless it is known as it is. Gives whether it was news.
+    pub fn enter(&self, transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
+        let task = &self.task;
+        let known: Option<String> = transaction
+            .prepare_cached("SELECT item FROM tasks WHERE id = ?1")?
+            .query_row([task.id.as_str()], |row| row.get(0))
+            .optional()?;
+        if known.as_ref() == Some(&self.item) {
+            return Ok(false);
+        }
+        transaction
+            .prepare_cached(
+                "INSERT INTO tasks (id, version, item, reference, kind, is_open, deadline, valuation_reference) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+                 ON CONFLICT DO UPDATE SET version = ?2, item = ?3, is_open = ?6, deadline = ?7, \
+                     valuation_reference = ?8",
+            )?
+            .execute(params![
+                task.id.as_str(),
+                self.version,
+                self.item,
+                self.application_reference(),
+                kind(task.on),
+                task.state == State::Open,
+                milliseconds(task.deadline),
+                task.valuation_reference,
+            ])?;
+        self.enter_reference(transaction)?;
+        Ok(true)
+    }
+
+    /// Lets the application be found by the task's valuation reference.
+    fn enter_reference(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let Some(reference) = &self.task.valuation_reference else { return Ok(()) };
+        let application: Option<(i64, String)> = transaction
+            .prepare_cached("SELECT id, search_text FROM applications WHERE reference = ?1")?
+            .query_row([self.application_reference()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        // An application that comes later looks for its references itself.
+        let Some((id, text)) = application else { return Ok(()) };
+        let reference = text::fold(&reference.replace(['\n', '\r'], " "));
+        if text.lines().any(|line| line == reference) {
+            return Ok(());
+        }
+        set_search_text(transaction, id, &format!("{text}\n{reference}"))
+    }
+}
+
+pub fn delete_task(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<bool> {
+    Ok(transaction.prepare_cached("DELETE FROM tasks WHERE id = ?1")?.execute([id])? > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_same_however_it_is_written() {
+        let property = |name: &str, postcode: &str| Property {
+            name_or_number: name.parse().unwrap(),
+            postcode: postcode.parse().unwrap(),
+        };
+        assert_eq!(address(&property("Rose Cottage", "PO1 1CE")), "PO1 1CE/rose cottage");
+        assert_eq!(address(&property(" ROSE  cottage ", "po11ce")), "PO1 1CE/rose cottage");
+        assert_ne!(address(&property("12", "PO1 1CE")), address(&property("1", "PO1 1CE")));
+    }
+
+    #[test]
+    fn an_item_reads_back() {
+        let number = AttributeValue::N("75.10".into());
+        let written = Item::from([("b".into(), AttributeValue::S("[1]".into())), ("a".into(), number)]);
+        assert_eq!(write(&written), r#"{"a":["75.10"],"b":"[1]"}"#);
+        assert_eq!(item(&write(&written)).unwrap(), written);
+    }
+
+    #[test]
+    fn what_was_submitted_later_has_a_higher_id() {
+        let times = [datetime!(1970-01-01 0:00 UTC), datetime!(2026-11-22 10:00:00.001 UTC)];
+        let ids = times.map(|at| first_id(at, "any"));
+        assert!(ids.is_sorted() && ids.iter().all(|id| *id >= 0), "{ids:?}");
+    }
+}

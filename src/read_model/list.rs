@@ -1,0 +1,305 @@
+//! Pages of applications: by age, by column, by status, and by what is written on them.
+//!
+//! Whatever is asked for, the cost is that of the page. A list is read along an index, leaving out what the filter does
+//! not want, and that is quick unless the filter wants few of many. So when a filter wants few, these few are found first
+//! and put in order then.
+
+use app::{
+    desk::{ApplicationRow, Column, Direction, Sort},
+    domain::{ApplicationReference, ApplicationStatus},
+};
+use rusqlite::{Connection, Row, ToSql};
+use time::OffsetDateTime;
+
+use super::{
+    counts,
+    cursor::{Cursor, Key},
+    entry, item_column, text,
+};
+use crate::applications;
+
+/// How many rows are few: to sort them takes about as long as to find a page among as many times more.
+const FEW: usize = 2_000;
+
+/// Which applications, in which order.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Every word must be found.
+    pub search: String,
+    pub status: Option<ApplicationStatus>,
+    pub sort: Sort,
+    /// A cursor of a list in another order is ignored.
+    pub after: Option<Cursor>,
+    pub at_most: usize,
+}
+
+/// A page of applications.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    pub rows: Vec<ApplicationRow>,
+    /// `None` on the last page.
+    pub next: Option<Cursor>,
+}
+
+/// Reads one page.
+pub fn page(connection: &Connection, query: &Query) -> rusqlite::Result<Page> {
+    let words = text::words(&query.search);
+    let filter = Filter { tokens: text::query(&words), words, status: query.status };
+    let after = query.after.as_ref().filter(|after| after.is_of(query.sort));
+    let way = filter.way(connection, query.sort)?;
+    let mut rows: Vec<(Option<Key>, i64, ApplicationRow)> = Vec::new();
+    for segment in segments(query.sort, query.status, after) {
+        let missing = query.at_most + 1 - rows.len();
+        rows.extend(read(connection, &way, &filter, &segment, missing)?);
+        if rows.len() > query.at_most {
+            break;
+        }
+    }
+    let has_more = rows.len() > query.at_most;
+    rows.truncate(query.at_most);
+    let next = rows.last().filter(|_| has_more).map(|(key, id, _)| Cursor::new(query.sort, key.clone(), *id));
+    Ok(Page { rows: rows.into_iter().map(|(.., row)| row).collect(), next })
+}
+
+/// Some of the oldest applications at a status, and where to go on behind them.
+pub fn at(
+    connection: &Connection,
+    status: ApplicationStatus,
+    until: OffsetDateTime,
+    at_most: usize,
+    after: Option<i64>,
+) -> rusqlite::Result<(Vec<ApplicationReference>, Option<i64>)> {
+    let mut statement = connection.prepare_cached(
+        "SELECT reference, id FROM applications INDEXED BY applications_status \
+         WHERE status = ?1 AND id > ?2 AND id < ?3 ORDER BY id LIMIT ?4",
+    )?;
+    let (after, until) = (after.unwrap_or(-1), entry::first_id_of(until));
+    let found = statement.query_map((status.key(), after, until, at_most), |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    let found: Vec<(String, i64)> = found.collect::<Result<_, _>>()?;
+    let next = found.last().filter(|_| found.len() == at_most).map(|(_, id)| *id);
+    // Only references were entered.
+    Ok((found.into_iter().filter_map(|(reference, _)| reference.parse().ok()).collect(), next))
+}
+
+struct Filter {
+    words: Vec<String>,
+    /// The words as the full-text index is asked for them.
+    tokens: Option<String>,
+    status: Option<ApplicationStatus>,
+}
+
+/// How the rows of a list are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Along the index of the order, testing each row.
+    Order,
+    /// Along the full-text index, which is in order of age.
+    Search,
+    /// All that are at the status, which are few, then sorted.
+    FewAtStatus,
+    /// All that the full-text index finds, which are few, then sorted.
+    FewFound,
+}
+
+impl Filter {
+    fn way(&self, connection: &Connection, sort: Sort) -> rusqlite::Result<Way> {
+        let by_age = sort == Sort::Newest;
+        if let Some(status) = self.status {
+            let is_in_order = self.tokens.is_none() && (by_age || matches!(sort, Sort::By(Column::Status, _)));
+            if is_in_order {
+                return Ok(Way::Order);
+            }
+            if counts::at_status(connection, status)? <= FEW {
+                return Ok(Way::FewAtStatus);
+            }
+        }
+        let Some(tokens) = &self.tokens else { return Ok(Way::Order) };
+        if by_age && self.status.is_none() {
+            return Ok(Way::Search);
+        }
+        Ok(match finds_few(connection, tokens)? {
+            true => Way::FewFound,
+            false if by_age => Way::Search,
+            false => Way::Order,
+        })
+    }
+}
+
+fn finds_few(connection: &Connection, tokens: &str) -> rusqlite::Result<bool> {
+    let mut found = connection.prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 LIMIT ?2")?;
+    let mut rows = found.query((tokens, FEW + 1))?;
+    let mut count = 0;
+    while rows.next()?.is_some() {
+        count += 1;
+    }
+    Ok(count <= FEW)
+}
+
+/// A part of a list that is read along one index from one place on.
+struct Segment {
+    /// What the list is sorted by; `NULL` where that is its age alone.
+    key: &'static str,
+    index: Option<&'static str>,
+    order: String,
+    condition: String,
+    parameters: Vec<Key>,
+}
+
+/// The parts of a list behind `after`, one after the other.
+fn segments(sort: Sort, status: Option<ApplicationStatus>, after: Option<&Cursor>) -> Vec<Segment> {
+    match sort {
+        Sort::Newest => vec![by_age(after.map(|after| after.id), status)],
+        Sort::By(Column::Status, direction) => by_status(direction, status, after),
+        Sort::By(column, direction) => by_column(column, direction, after),
+    }
+}
+
+fn by_age(before: Option<i64>, status: Option<ApplicationStatus>) -> Segment {
+    let (condition, parameters) = match before {
+        None => ("TRUE".to_owned(), vec![]),
+        Some(id) => ("id < ?".to_owned(), vec![Key::Number(id)]),
+    };
+    let index = status.map(|_| "applications_status");
+    Segment { key: "NULL", index, order: "id DESC".to_owned(), condition, parameters }
+}
+
+/// Status by status, in the order of an application's life.
+fn by_status(direction: Direction, status: Option<ApplicationStatus>, after: Option<&Cursor>) -> Vec<Segment> {
+    let mut statuses: Vec<&str> = ApplicationStatus::ALL
+        .into_iter()
+        .filter(|one| status.is_none_or(|status| status == *one))
+        .map(|one| one.key())
+        .collect();
+    if direction == Direction::Descending {
+        statuses.reverse();
+    }
+    let begun = after.and_then(|after| match &after.key {
+        Some(Key::Text(key)) => statuses.iter().position(|status| status == key).map(|place| (place, after.id)),
+        _ => None,
+    });
+    let mut segments = Vec::new();
+    for (place, status) in statuses.iter().enumerate().skip(begun.map_or(0, |(place, _)| place)) {
+        let mut condition = "status = ?".to_owned();
+        let mut parameters = vec![Key::Text((*status).to_owned())];
+        if let Some((_, id)) = begun.filter(|(begun, _)| *begun == place) {
+            condition.push_str(" AND id < ?");
+            parameters.push(Key::Number(id));
+        }
+        let index = Some("applications_status");
+        segments.push(Segment { key: "status", index, order: "id DESC".to_owned(), condition, parameters });
+    }
+    segments
+}
+
+/// First the rest of what says the same as the last row, then what comes behind that, then what says nothing.
+fn by_column(column: Column, direction: Direction, after: Option<&Cursor>) -> Vec<Segment> {
+    let (text, number) = (Key::Text(String::new()), Key::Number(i64::MIN));
+    let (key, least, up, down) = match column {
+        Column::Reference => ("reference_key", text, "applications_reference_up", "applications_reference_down"),
+        Column::Applicant => ("applicant_key", text, "applications_applicant_up", "applications_applicant_down"),
+        Column::Property => ("property_key", text, "applications_property_up", "applications_property_down"),
+        Column::Amount => ("amount", number, "applications_amount_up", "applications_amount_down"),
+        Column::LoanToValue => {
+            ("loan_to_value", number, "applications_loan_to_value_up", "applications_loan_to_value_down")
+        }
+        Column::Deadline => ("deadline", number, "applications_deadline_up", "applications_deadline_down"),
+        Column::Updated | Column::Status => {
+            ("updated_at", number, "applications_updated_up", "applications_updated_down")
+        }
+    };
+    let (index, way, beyond) = match direction {
+        Direction::Ascending => (up, "ASC", ">"),
+        Direction::Descending => (down, "DESC", "<"),
+    };
+    let segment = |condition: String, parameters: Vec<Key>| Segment {
+        key,
+        index: Some(index),
+        order: format!("{key} {way}, id DESC"),
+        condition,
+        parameters,
+    };
+    let without = |before: Option<i64>| match before {
+        None => segment(format!("{key} IS NULL"), vec![]),
+        Some(id) => segment(format!("{key} IS NULL AND id < ?"), vec![Key::Number(id)]),
+    };
+    match after {
+        // To ask for NOT NULL would be to walk through all that say nothing.
+        None => vec![segment(format!("{key} >= ?"), vec![least]), without(None)],
+        Some(Cursor { key: Some(last), id, .. }) => vec![
+            segment(format!("{key} = ? AND id < ?"), vec![last.clone(), Key::Number(*id)]),
+            segment(format!("{key} {beyond} ?"), vec![last.clone()]),
+            without(None),
+        ],
+        Some(Cursor { key: None, id, .. }) => vec![without(Some(*id))],
+    }
+}
+
+/// At most so many rows of a segment.
+fn read(
+    connection: &Connection,
+    way: &Way,
+    filter: &Filter,
+    segment: &Segment,
+    at_most: usize,
+) -> rusqlite::Result<Vec<(Option<Key>, i64, ApplicationRow)>> {
+    let by_words = matches!(way, Way::Order | Way::FewAtStatus);
+    let mut parameters: Vec<&dyn ToSql> = Vec::new();
+    // CROSS JOIN keeps the order of the two; a plus keeps SQLite from using an index for what follows.
+    let (from, order) = match (way, segment.index) {
+        (Way::Order, None) => ("applications".to_owned(), segment.order.clone()),
+        (Way::Order, Some(index)) => (format!("applications INDEXED BY {index}"), segment.order.clone()),
+        (Way::FewAtStatus, _) => ("applications INDEXED BY applications_status".to_owned(), unindexed(&segment.order)),
+        (Way::Search, _) => (SEARCHED.to_owned(), "search.rowid DESC".to_owned()),
+        (Way::FewFound, _) => (SEARCHED.to_owned(), unindexed(&segment.order)),
+    };
+    let mut condition = match way {
+        Way::Search | Way::FewFound => {
+            parameters.push(&filter.tokens);
+            // The full-text index skips to a row by its own name for the id.
+            format!("search MATCH ? AND {}", segment.condition.replace("id <", "search.rowid <"))
+        }
+        Way::FewAtStatus => unindexed_condition(segment),
+        Way::Order => segment.condition.clone(),
+    };
+    parameters.extend(segment.parameters.iter().map(|parameter| parameter as &dyn ToSql));
+    let status = filter.status.map(ApplicationStatus::key);
+    if let Some(status) = &status {
+        condition.push_str(" AND status = ?");
+        parameters.push(status);
+    }
+    if by_words {
+        for word in &filter.words {
+            condition.push_str(" AND instr(search_text, ?) > 0");
+            parameters.push(word);
+        }
+    }
+    parameters.push(&at_most);
+    let sql = format!("SELECT {COLUMNS}, {} FROM {from} WHERE {condition} ORDER BY {order} LIMIT ?", segment.key);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(&*parameters, |row| Ok((row.get(KEY)?, row.get(0)?, application_row(row)?)))?;
+    rows.collect()
+}
+
+const SEARCHED: &str = "search CROSS JOIN applications ON applications.id = search.rowid";
+
+/// `+amount DESC, +id DESC`
+fn unindexed(order: &str) -> String {
+    order.split(", ").map(|one| format!("+{one}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The status comes with the filter, and its index is the one to use.
+fn unindexed_condition(segment: &Segment) -> String {
+    if segment.key == "status" { segment.condition.clone() } else { format!("+{}", segment.condition) }
+}
+
+const COLUMNS: &str = "applications.id, item";
+
+/// Where the key stands behind [`COLUMNS`].
+const KEY: usize = 2;
+
+/// The row of an item.
+fn application_row(row: &Row<'_>) -> rusqlite::Result<ApplicationRow> {
+    item_column(row, 1, applications::read).map(|record| record.row())
+}

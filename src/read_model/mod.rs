@@ -1,0 +1,238 @@
+//! The read model: a local copy of applications and tasks that lists, searches, counts and figures are read from.
+//!
+//! DynamoDB finds a row by its key and a list by one index. Everything else that pages show (any column's order, a search
+//! for any part of a name, how many wait) is read from this copy, an SQLite file beside the desk. It follows the tables
+//! (see [`follow`]) and decides nothing: a row that somebody acts on is always read from the table itself. The file can
+//! be deleted at any time, and is made anew then.
+
+mod counts;
+mod cursor;
+mod database;
+mod entry;
+mod figures;
+mod follow;
+mod list;
+mod place;
+mod tasks;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use app::{
+    desk::{Counts, Figures, WaitingCount, WaitingPage},
+    domain::{ApplicationReference, ApplicationStatus, Property, WaitingOn},
+};
+use rusqlite::{Connection, Row, types::Type};
+use time::OffsetDateTime;
+use tokio::sync::{broadcast, watch};
+
+use self::{database::Database, follow::Asks};
+use crate::{
+    applications::Record,
+    aws::{Aws, AwsError},
+    item::Item,
+    live::Changes,
+};
+
+pub use cursor::Cursor;
+pub use follow::Follower;
+pub use list::{Page, Query};
+pub use place::Place;
+
+/// How long a look waits for what was written a moment ago. After that it sees what is there.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a look waits until everything has been read for the first time. After that it sees a part.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// News that a slow listener may fall behind before it misses some.
+const BACKLOG: usize = 64;
+
+/// How many applications for one property are looked through.
+const VALUED: usize = 100;
+
+/// Why something cannot be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    #[error("the read model: {0}")]
+    Database(Arc<rusqlite::Error>),
+}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+/// What reads from the tables and from the read model alike says the same of both.
+impl From<ReadError> for AwsError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Aws(error) => error,
+            ReadError::Database(_) => Self::corrupt(error),
+        }
+    }
+}
+
+/// How far the first reading of the tables has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// So many items of the tables have been read.
+    Reading {
+        read: u64,
+    },
+    Complete,
+}
+
+/// What those are told who listen.
+#[derive(Debug)]
+pub struct News {
+    /// References of the applications that changed; none when so much did that everybody has to look.
+    pub changed: Vec<String>,
+    /// As they are now.
+    pub counts: Counts,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct ReadModel {
+    database: Arc<Database>,
+    asks: Arc<Asks>,
+    progress: watch::Receiver<Progress>,
+    changed: broadcast::Sender<Arc<News>>,
+}
+
+impl std::fmt::Debug for ReadModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReadModel")
+    }
+}
+
+impl ReadModel {
+    /// Opens the file at `path`, or makes it when it is not there or not a copy of these tables. The follower has to run
+    /// for as long as the read model is used.
+    pub async fn open(aws: Aws, path: &Path, changes: Changes) -> Result<(Self, Follower), ReadError> {
+        let source = follow::source(&aws).await?;
+        let path = path.to_owned();
+        let database = blocking(move || Database::open(&path, &source)).await?;
+        let database = Arc::new(database);
+        let complete = {
+            let database = database.clone();
+            blocking(move || database.read(follow::is_complete)).await?
+        };
+        let progress = if complete { Progress::Complete } else { Progress::Reading { read: 0 } };
+        let (progress, seen) = watch::channel(progress);
+        let changed = broadcast::Sender::new(BACKLOG);
+        let asks = Arc::new(Asks::default());
+        let model = Self { database: database.clone(), asks: asks.clone(), progress: seen, changed: changed.clone() };
+        Ok((model, Follower::new(aws, database, asks, progress, changed, changes)))
+    }
+
+    /// How far it has come since it was made.
+    pub fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    /// Waits until all tables have been read.
+    #[cfg(test)]
+    pub async fn complete(&self) {
+        self.progress.clone().wait_for(|at| *at == Progress::Complete).await.unwrap();
+    }
+
+    /// Tells which applications changed, from now on.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<News>> {
+        self.changed.subscribe()
+    }
+
+    /// A page of applications.
+    pub async fn list(&self, query: Query) -> Result<Page, ReadError> {
+        self.look(move |connection| list::page(connection, &query)).await
+    }
+
+    /// A page of tasks that wait for an answer, soonest deadline first.
+    pub async fn waiting(
+        &self,
+        on: Option<WaitingOn>,
+        after: Option<String>,
+        at_most: usize,
+    ) -> Result<WaitingPage, ReadError> {
+        self.look(move |connection| tasks::page(connection, on, after.as_deref(), at_most)).await
+    }
+
+    pub async fn waiting_count(&self) -> Result<WaitingCount, ReadError> {
+        self.look(counts::waiting).await
+    }
+
+    /// How many applications and tasks there are.
+    pub async fn counts(&self) -> Result<Counts, ReadError> {
+        self.look(counts::all).await
+    }
+
+    pub async fn figures(&self, now: OffsetDateTime) -> Result<Figures, ReadError> {
+        self.look(move |connection| figures::read(connection, now)).await
+    }
+
+    /// The applications for a property that have been valued, the newest first.
+    pub async fn valued(&self, property: &Property) -> Result<Vec<Record>, ReadError> {
+        let address = entry::address(property);
+        self.look(move |connection| figures::valued(connection, &address, VALUED)).await
+    }
+
+    /// References of at most so many applications that are at `status` and were submitted before `until`, oldest first.
+    /// `after` says where the last ones ended; `None` comes back when these are the last.
+    pub async fn at(
+        &self,
+        status: ApplicationStatus,
+        until: OffsetDateTime,
+        at_most: usize,
+        after: Option<i64>,
+    ) -> Result<(Vec<ApplicationReference>, Option<i64>), ReadError> {
+        self.look(move |connection| list::at(connection, status, until, at_most, after)).await
+    }
+
+    /// The applications that changed at or after `since`.
+    pub async fn changed_since(&self, since: OffsetDateTime) -> Result<Vec<String>, ReadError> {
+        self.look(move |connection| follow::changed_since(connection, since)).await
+    }
+
+    /// Reads what is there now, with everything that was written before this was called.
+    async fn look<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        self.asks.catch_up().await?;
+        let mut progress = self.progress.clone();
+        // What cannot be waited for is seen as far as it has come.
+        let _ = tokio::time::timeout(FIRST_PATIENCE, progress.wait_for(|at| *at == Progress::Complete)).await;
+        let database = self.database.clone();
+        blocking(move || database.read(read)).await
+    }
+}
+
+/// Runs what blocks on the disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> rusqlite::Result<T> + Send + 'static,
+) -> Result<T, ReadError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(error) => Err(AwsError::corrupt(format_args!("the read model ({error})")).into()),
+    }
+}
+
+fn time_of(milliseconds: i64) -> OffsetDateTime {
+    // Only times were entered.
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// Reads a column that holds an item of a table.
+fn item_column<T>(row: &Row<'_>, column: usize, read: fn(&Item) -> Result<T, AwsError>) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    let read = entry::item(&text).and_then(|item| read(&item));
+    read.map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}

@@ -1,0 +1,150 @@
+-- The read model. It is a copy of two DynamoDB tables and can be deleted at any time. Times are milliseconds since 1970
+-- in UTC, days are days of the United Kingdom counted from the epoch, money is pence, percentages are hundredths.
+
+CREATE TABLE about (
+    -- Which tables this is a copy of.
+    source TEXT NOT NULL
+);
+
+-- How far a table has been followed.
+CREATE TABLE feeds (
+    feed TEXT PRIMARY KEY,
+    -- The time of the newest change that has been read.
+    newest INTEGER NOT NULL,
+    -- Whether the whole table has been read once.
+    is_complete INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE applications (
+    -- Higher for what was submitted later, so that it is the order of lists: see `entry::first_id`.
+    id INTEGER PRIMARY KEY,
+    reference TEXT NOT NULL UNIQUE,
+    -- `updatedAt` as the table has it: whether a change is known already.
+    version TEXT NOT NULL,
+    -- Every attribute of the item, as JSON: what lists show is read from it.
+    item TEXT NOT NULL,
+    -- Of what was submitted, which never changes while the application is the same.
+    submission INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    submitted_day INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    -- When what an open application waits for is due.
+    deadline INTEGER,
+    loan_to_value INTEGER,
+    -- When and how it ended, and how many milliseconds that took.
+    ended_at INTEGER,
+    ended_day INTEGER,
+    is_decided INTEGER NOT NULL,
+    took INTEGER,
+    -- Of two that took about as long this is the same: see `figures::bucket`.
+    took_bucket INTEGER,
+    -- The same for all ways to write one address.
+    address TEXT NOT NULL,
+    is_valued INTEGER NOT NULL,
+    -- What columns are sorted by, folded.
+    reference_key TEXT NOT NULL,
+    applicant_key TEXT,
+    property_key TEXT NOT NULL,
+    amount INTEGER,
+    -- Everything that it is searched by, folded, each on a line.
+    search_text TEXT NOT NULL
+);
+
+CREATE INDEX applications_status ON applications (status, id);
+CREATE INDEX applications_address ON applications (address, id) WHERE is_valued;
+CREATE INDEX applications_took ON applications (ended_day, took_bucket, took) WHERE is_decided;
+
+-- Two for each column that lists are sorted by: of rows that say the same, the newest comes first both ways.
+CREATE INDEX applications_reference_up ON applications (reference_key, id DESC);
+CREATE INDEX applications_reference_down ON applications (reference_key, id);
+CREATE INDEX applications_applicant_up ON applications (applicant_key, id DESC);
+CREATE INDEX applications_applicant_down ON applications (applicant_key, id);
+CREATE INDEX applications_property_up ON applications (property_key, id DESC);
+CREATE INDEX applications_property_down ON applications (property_key, id);
+CREATE INDEX applications_amount_up ON applications (amount, id DESC);
+CREATE INDEX applications_amount_down ON applications (amount, id);
+CREATE INDEX applications_loan_to_value_up ON applications (loan_to_value, id DESC);
+CREATE INDEX applications_loan_to_value_down ON applications (loan_to_value, id);
+CREATE INDEX applications_deadline_up ON applications (deadline, id DESC);
+CREATE INDEX applications_deadline_down ON applications (deadline, id);
+CREATE INDEX applications_updated_up ON applications (updated_at, id DESC);
+CREATE INDEX applications_updated_down ON applications (updated_at, id);
+
+-- Finds applications by any part of their search text; its rowid is the application's id.
+CREATE VIRTUAL TABLE search USING fts5 (
+    tokens, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '2 4'
+);
+
+CREATE TABLE tasks (
+    id TEXT PRIMARY KEY,
+    version TEXT NOT NULL,
+    item TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    is_open INTEGER NOT NULL,
+    deadline INTEGER NOT NULL,
+    valuation_reference TEXT
+) WITHOUT ROWID;
+
+CREATE INDEX tasks_application ON tasks (reference);
+CREATE INDEX tasks_open ON tasks (deadline, id) WHERE is_open;
+CREATE INDEX tasks_open_of_kind ON tasks (kind, deadline, id) WHERE is_open;
+
+-- Counts, kept by triggers: a page must not count rows.
+
+CREATE TABLE status_counts (status TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE task_counts (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE days (
+    day INTEGER PRIMARY KEY,
+    submitted INTEGER NOT NULL DEFAULT 0,
+    ended INTEGER NOT NULL DEFAULT 0,
+    decided INTEGER NOT NULL DEFAULT 0
+);
+-- How many decisions of a day took about as long.
+CREATE TABLE took_counts (
+    day INTEGER NOT NULL, bucket INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (day, bucket)
+) WITHOUT ROWID;
+
+CREATE TRIGGER application_comes AFTER INSERT ON applications BEGIN
+    INSERT INTO status_counts VALUES (new.status, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+    INSERT INTO days (day, submitted) VALUES (new.submitted_day, 1) ON CONFLICT DO UPDATE SET submitted = submitted + 1;
+    INSERT INTO days (day, ended, decided) SELECT new.ended_day, 1, new.is_decided WHERE new.ended_day IS NOT NULL
+        ON CONFLICT DO UPDATE SET ended = ended + 1, decided = decided + new.is_decided;
+    INSERT INTO took_counts SELECT new.ended_day, new.took_bucket, 1 WHERE new.is_decided
+        ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+
+CREATE TRIGGER application_goes AFTER DELETE ON applications BEGIN
+    UPDATE status_counts SET count = count - 1 WHERE status = old.status;
+    UPDATE days SET submitted = submitted - 1 WHERE day = old.submitted_day;
+    UPDATE days SET ended = ended - 1, decided = decided - old.is_decided WHERE day = old.ended_day;
+    UPDATE took_counts SET count = count - 1 WHERE old.is_decided AND day = old.ended_day AND bucket = old.took_bucket;
+END;
+
+CREATE TRIGGER application_moves AFTER UPDATE OF status ON applications WHEN old.status <> new.status BEGIN
+    UPDATE status_counts SET count = count - 1 WHERE status = old.status;
+    INSERT INTO status_counts VALUES (new.status, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+
+CREATE TRIGGER application_ends AFTER UPDATE OF ended_at ON applications
+    WHEN old.ended_at IS NOT new.ended_at OR old.is_decided <> new.is_decided BEGIN
+    UPDATE days SET ended = ended - 1, decided = decided - old.is_decided WHERE day = old.ended_day;
+    UPDATE took_counts SET count = count - 1 WHERE old.is_decided AND day = old.ended_day AND bucket = old.took_bucket;
+    INSERT INTO days (day, ended, decided) SELECT new.ended_day, 1, new.is_decided WHERE new.ended_day IS NOT NULL
+        ON CONFLICT DO UPDATE SET ended = ended + 1, decided = decided + new.is_decided;
+    INSERT INTO took_counts SELECT new.ended_day, new.took_bucket, 1 WHERE new.is_decided
+        ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+
+CREATE TRIGGER task_comes AFTER INSERT ON tasks WHEN new.is_open BEGIN
+    INSERT INTO task_counts VALUES (new.kind, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+
+CREATE TRIGGER task_goes AFTER DELETE ON tasks WHEN old.is_open BEGIN
+    UPDATE task_counts SET count = count - 1 WHERE kind = old.kind;
+END;
+
+CREATE TRIGGER task_moves AFTER UPDATE OF is_open ON tasks WHEN old.is_open <> new.is_open BEGIN
+    INSERT INTO task_counts VALUES (new.kind, new.is_open - old.is_open)
+        ON CONFLICT DO UPDATE SET count = count + new.is_open - old.is_open;
+END;

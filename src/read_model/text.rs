@@ -1,0 +1,126 @@
+//! Text as searches compare it, and how the full-text index finds any part of it.
+//!
+//! The index holds every three characters that follow each other, each as a token of hexadecimal digits, so that no
+//! character has a meaning to SQLite. A word of three or more characters is found as a phrase of such tokens; a shorter
+//! one is the beginning of a token.
+
+use std::fmt::Write;
+
+use icu_normalizer::DecomposingNormalizerBorrowed;
+
+/// Characters of a token.
+const GRAM: usize = 3;
+
+/// Words of a search that count; the rest is ignored.
+const WORDS: usize = 8;
+
+/// Fills the tokens at the end of a line. A search has no line breaks, so its words never match this.
+const PADDING: char = '\n';
+
+/// The text in lower case and without accents, so that `Zoe` finds `Zoë`.
+pub fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in DecomposingNormalizerBorrowed::new_nfkd().normalize(&text.to_lowercase()).chars() {
+        match c {
+            '\u{300}'..='\u{36f}' => {}
+            // Letters that Unicode does not take apart.
+            'ß' => folded.push_str("ss"),
+            'æ' => folded.push_str("ae"),
+            'œ' => folded.push_str("oe"),
+            'ø' => folded.push('o'),
+            'đ' | 'ð' => folded.push('d'),
+            'ł' => folded.push('l'),
+            'ı' => folded.push('i'),
+            'þ' => folded.push_str("th"),
+            c => folded.push(c),
+        }
+    }
+    folded
+}
+
+/// The words of a search, folded.
+pub fn words(search: &str) -> Vec<String> {
+    search.split_whitespace().take(WORDS).map(fold).filter(|word| !word.is_empty()).collect()
+}
+
+/// The tokens of folded text, as the index takes them.
+pub fn tokens(text: &str) -> String {
+    let mut tokens = String::with_capacity(text.len() * (2 * GRAM + 1));
+    for line in text.lines() {
+        let characters: Vec<char> = line.chars().chain([PADDING; GRAM - 1]).collect();
+        for gram in characters.windows(GRAM) {
+            push_token(&mut tokens, gram);
+            tokens.push(' ');
+        }
+    }
+    tokens
+}
+
+/// The query that finds all of these folded words in the index; `None` when there are no words.
+pub fn query(words: &[String]) -> Option<String> {
+    let mut query = String::new();
+    for word in words {
+        if !query.is_empty() {
+            query.push_str(" AND ");
+        }
+        query.push('"');
+        let characters: Vec<char> = word.chars().collect();
+        if characters.len() < GRAM {
+            push_token(&mut query, &characters);
+            query.push_str("\"*");
+        } else {
+            for gram in characters.windows(GRAM) {
+                push_token(&mut query, gram);
+                query.push(' ');
+            }
+            query.push('"');
+        }
+    }
+    (!query.is_empty()).then_some(query)
+}
+
+fn push_token(to: &mut String, characters: &[char]) {
+    let mut utf8 = [0; 4];
+    for c in characters {
+        for byte in c.encode_utf8(&mut utf8).bytes() {
+            // Writing to a string does not fail.
+            let _ = write!(to, "{byte:02x}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_accents_do_not_matter() {
+        for (text, folded) in [
+            ("Zoë O'Brien", "zoe o'brien"),
+            ("Łódź", "lodz"),
+            ("Straße", "strasse"),
+            ("PO1 1CE", "po1 1ce"),
+            ("李", "李"),
+        ] {
+            assert_eq!(fold(text), folded);
+        }
+    }
+
+    #[test]
+    fn a_line_is_split_into_every_three_characters() {
+        assert_eq!(
+            tokens("abcd\nx").split(' ').collect::<Vec<_>>(),
+            ["616263", "626364", "63640a", "640a0a", "780a0a", ""]
+        );
+    }
+
+    #[test]
+    fn a_short_word_is_the_beginning_of_a_token_and_a_long_one_a_phrase() {
+        let words = |search: &str| query(&words(search));
+        assert_eq!(words("ab").as_deref(), Some("\"6162\"*"));
+        assert_eq!(words("abcd x").as_deref(), Some("\"616263 626364 \" AND \"78\"*"));
+        assert_eq!(words(" "), None);
+        // A combining accent alone.
+        assert_eq!(words("\u{301}"), None);
+    }
+}
