@@ -5,7 +5,7 @@ use crate::{
     store::{
         Transaction,
         executions::{self, Status},
-        state_machines, tags,
+        removal, state_machines, tags,
     },
 };
 
@@ -31,7 +31,7 @@ pub(crate) fn delete_some_of(transaction: &mut Transaction<'_>, machine: i64, na
     }
     let closed = executions::some_of(connection, machine, None, SOME)?;
     for execution in &closed {
-        executions::remove(connection, *execution)?;
+        removal::begin(connection, *execution)?;
     }
     if closed.len() == SOME as usize {
         return Ok(Deleted::InPart);

@@ -73,6 +73,13 @@ fn lines(events: &[u8]) -> impl Iterator<Item = String> + '_ {
         .map(|line| String::from_utf8_lossy(line).into_owned())
 }
 
+/// Removes rows of one history, `most` at most; how many.
+pub(crate) fn remove_some(connection: &Connection, execution: ExecutionId, most: usize) -> Result<usize> {
+    connection
+        .prepare_cached("DELETE FROM history WHERE id IN (SELECT id FROM history WHERE id BETWEEN ? AND ? LIMIT ?)")?
+        .execute((key(execution, 0), key(execution, EVENTS - 1), most))
+}
+
 pub(crate) fn remove(connection: &Connection, execution: ExecutionId) -> Result<()> {
     connection
         .prepare_cached("DELETE FROM history WHERE id BETWEEN ? AND ?")?

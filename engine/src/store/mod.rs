@@ -15,6 +15,7 @@ pub(crate) mod map_runs;
 mod migrations;
 mod open;
 mod readers;
+pub(crate) mod removal;
 pub(crate) mod state_machines;
 mod status;
 #[cfg(test)]
@@ -22,7 +23,7 @@ pub(crate) mod steps;
 pub(crate) mod tags;
 pub(crate) mod timers;
 mod transaction;
-mod vacuum;
+pub(crate) mod vacuum;
 mod writer;
 
 use std::{

@@ -21,12 +21,13 @@ pub(super) struct Readers {
 
 struct Pool {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    /// `None` once the store is closed: connections that are in use then are closed after their query.
+    idle: Mutex<Option<Vec<Connection>>>,
 }
 
 impl Readers {
     pub fn new(path: &Path) -> Self {
-        let pool = Pool { path: path.to_owned(), idle: Mutex::new(Vec::new()) };
+        let pool = Pool { path: path.to_owned(), idle: Mutex::new(Some(Vec::new())) };
         Self { pool: Arc::new(pool), permits: Arc::new(Semaphore::new(MOST)) }
     }
 
@@ -53,9 +54,9 @@ impl Readers {
         }
     }
 
-    /// Closes the connections that nobody uses.
+    /// Closes the connections: those in use, when their queries are done.
     pub fn close(&self) {
-        self.pool.idle().clear();
+        self.pool.idle().take();
     }
 
     pub fn glance<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Fault> {
@@ -71,19 +72,21 @@ fn told<T>(answer: Result<T, Stop>) -> Result<T, Fault> {
 }
 
 impl Pool {
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
         // The list is whole whatever happened to whoever held it.
         self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// All that a query reads was true at the same time: what commits meanwhile, it does not see.
     fn run<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Stop> {
-        let idle = self.idle().pop();
+        let idle = self.idle().as_mut().and_then(Vec::pop);
         let connection = idle.map_or_else(|| open::reader(&self.path), Ok)?;
         connection.prepare_cached("BEGIN")?.execute([])?;
         let answer = query(&connection);
         connection.prepare_cached("COMMIT")?.execute([])?;
-        self.idle().push(connection);
+        if let Some(idle) = &mut *self.idle() {
+            idle.push(connection);
+        }
         answer
     }
 }

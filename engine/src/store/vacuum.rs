@@ -41,3 +41,22 @@ pub(super) fn prepare(connection: &Connection, path: &Path) {
 fn is_incremental(connection: &Connection) -> Result<bool> {
     Ok(connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? == INCREMENTAL)
 }
+
+/// Free pages that are kept for what is written next: 4 MB, and a sixteenth of the file.
+const KEPT: i64 = 1024;
+const KEPT_SHARE: i64 = 16;
+
+/// Gives back `most` free pages at most; whether there are more to give back.
+pub(crate) fn give_back(connection: &Connection, most: i64) -> Result<bool> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let spare = |free: i64, pages: i64| free - KEPT.max(pages / KEPT_SHARE);
+    let spare_now = spare(pragma("freelist_count")?, pragma("page_count")?);
+    if spare_now <= 0 || !is_incremental(connection)? {
+        return Ok(false);
+    }
+    let mut give_back = connection.prepare(&format!("PRAGMA incremental_vacuum({})", most.min(spare_now)))?;
+    let mut given_back = give_back.query([])?;
+    // Each step gives back one page.
+    while given_back.next()?.is_some() {}
+    Ok(spare_now > most)
+}

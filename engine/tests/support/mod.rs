@@ -97,8 +97,16 @@ impl Clock for ManualClock {
     }
 }
 
-async fn open(folder: &Path, clock: Arc<dyn Clock>, integrations: Arc<dyn Integrations>) -> StepFunctions {
-    let options = Options::new("000000000000", "eu-west-2");
+fn options() -> Options {
+    Options::new("000000000000", "eu-west-2")
+}
+
+async fn open(
+    folder: &Path,
+    clock: Arc<dyn Clock>,
+    options: Options,
+    integrations: Arc<dyn Integrations>,
+) -> StepFunctions {
     let database = folder.join(DATABASE);
     StepFunctions::open_with_clock(&database, options, integrations, clock).await.expect("opens")
 }
@@ -111,14 +119,19 @@ pub struct Desk {
 
 impl Desk {
     pub async fn open(folder: &Path, clock: Arc<dyn Clock>) -> Self {
+        Self::open_as(folder, clock, options()).await
+    }
+
+    /// An engine with other options.
+    pub async fn open_as(folder: &Path, clock: Arc<dyn Clock>, options: Options) -> Self {
         let (sender, calls) = mpsc::unbounded_channel();
-        Self { engine: open(folder, clock, Arc::new(Functions(sender))).await, calls: Mutex::new(calls) }
+        Self { engine: open(folder, clock, options, Arc::new(Functions(sender))).await, calls: Mutex::new(calls) }
     }
 
     /// An engine that calls something else than the test.
     pub async fn open_with(folder: &Path, clock: Arc<dyn Clock>, integrations: Arc<dyn Integrations>) -> Self {
         let (_, calls) = mpsc::unbounded_channel();
-        Self { engine: open(folder, clock, integrations).await, calls: Mutex::new(calls) }
+        Self { engine: open(folder, clock, options(), integrations).await, calls: Mutex::new(calls) }
     }
 
     /// The next call of a function.

@@ -79,3 +79,19 @@ DROP TABLE old_map_run;
 
 -- Retention looks for the executions that closed first.
 CREATE INDEX execution_stopped ON execution (stopped) WHERE stopped IS NOT NULL AND map_run IS NULL;
+
+-- Executions whose rows are deleted, until their histories and map runs are too.
+CREATE TABLE removal (
+    execution INTEGER PRIMARY KEY
+) STRICT;
+
+-- Events that follow from a change, beyond those that its own transaction has room for.
+CREATE TABLE follow_up (
+    id INTEGER PRIMARY KEY,
+    execution INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    -- Not before then, since delivering it has failed.
+    not_before INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX follow_up_due ON follow_up (not_before);
+CREATE INDEX follow_up_to ON follow_up (execution);
