@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{
@@ -50,14 +50,23 @@ impl Machine {
         client.must("StartExecution", &request).await.map(drop)
     }
 
+    async fn take_task(&self, client: &mut Client) -> Result<Value, Failure> {
+        client.must("GetActivityTask", &json!({"activityArn": self.activity_arn})).await
+    }
+
+    /// Answers the oldest task.
+    pub async fn answer_any(&self, client: &mut Client) -> Result<(), Failure> {
+        let task = self.take_task(client).await?;
+        succeed(client, &task).await
+    }
+
     /// Answers the oldest task and waits until its execution has succeeded; how long that took.
     async fn answer_one(&self, client: &mut Client) -> Result<Duration, Failure> {
-        let task = client.must("GetActivityTask", &json!({"activityArn": self.activity_arn})).await?;
-        let input: serde_json::Value = serde_json::from_str(task["input"].as_str().unwrap_or_default())?;
+        let task = self.take_task(client).await?;
+        let input: Value = serde_json::from_str(task["input"].as_str().unwrap_or_default())?;
         let execution = json!({"executionArn": self.execution(input["name"].as_str().unwrap_or_default())});
         let begun = Instant::now();
-        let answer = json!({"taskToken": task["taskToken"], "output": r#"{"ok":true}"#});
-        client.must("SendTaskSuccess", &answer).await?;
+        succeed(client, &task).await?;
         loop {
             let described = client.must("DescribeExecution", &execution).await?;
             match described["status"].as_str() {
@@ -67,6 +76,11 @@ impl Machine {
             }
         }
     }
+}
+
+async fn succeed(client: &mut Client, task: &Value) -> Result<(), Failure> {
+    let answer = json!({"taskToken": task["taskToken"], "output": r#"{"ok":true}"#});
+    client.must("SendTaskSuccess", &answer).await.map(drop)
 }
 
 pub struct Cycles {

@@ -31,7 +31,7 @@ pub async fn measure(folder: &Path, clients: usize) -> Result<Limits, Failure> {
 }
 
 /// Rows a second, `rows` in a transaction, each transaction on disk before the next begins.
-fn commits(path: &Path, rows: usize) -> Result<f64, Failure> {
+pub fn commits(path: &Path, rows: usize) -> Result<f64, Failure> {
     let database = Database::open(path)?;
     database.pragma_update(None, "journal_mode", "wal")?;
     database.pragma_update(None, "synchronous", "full")?;

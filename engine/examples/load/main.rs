@@ -6,12 +6,14 @@
 //! ```
 
 mod client;
+mod common;
 mod crash;
 mod cycles;
 mod http;
 mod limits;
 mod paused;
 mod process;
+mod scale;
 mod usage;
 
 use std::{
@@ -22,14 +24,9 @@ use std::{
     time::Duration,
 };
 
-use asl_engine::{
-    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError, StepFunctions,
-};
+use asl_engine::{Options, StepFunctions};
 use clap::{Parser, Subcommand, ValueEnum};
-use tokio::task::JoinSet;
-
-/// What ends a measurement.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use common::{Failure, Nothing, gather, on_all_processors, percentile};
 
 #[derive(Parser)]
 #[command(about = "Puts load on the engine")]
@@ -42,6 +39,8 @@ struct Arguments {
 enum Task {
     /// Measures, and prints what it measured
     Bench(Bench),
+    /// Measures with many executions stored, paused and closed ones
+    Scale(Scale),
     /// Kills a loaded server at random instants and checks that it has lost and doubled nothing
     Crash(Crash),
     /// Answers every request with its body
@@ -69,6 +68,25 @@ struct Bench {
     /// What to measure; everything when nothing is said
     #[arg(value_enum)]
     parts: Vec<Part>,
+}
+
+#[derive(clap::Args)]
+struct Scale {
+    /// The example `server`, compiled
+    #[arg(long)]
+    server: PathBuf,
+    /// Where the data goes; a folder inside it is made and removed. A million of each take about 10 GB
+    #[arg(long, default_value = "target")]
+    folder: PathBuf,
+    /// How many executions are paused, and as many closed, at each level
+    #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
+    levels: Vec<u64>,
+    /// Executions that are started and answered at each level, to measure how fast that is
+    #[arg(long, default_value_t = 8_000)]
+    measured: u64,
+    /// How many ask at once
+    #[arg(long, default_value_t = 32)]
+    clients: usize,
 }
 
 #[derive(clap::Args)]
@@ -100,6 +118,7 @@ enum Part {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Task::Bench(bench) => on_one_thread(measure(&bench)),
+        Task::Scale(scale) => on_one_thread(measure_scale(&scale)),
         Task::Crash(crash) => on_one_thread(kill(&crash)),
         Task::Echo { address } => on_all_processors(limits::serve_echoes(address)),
     };
@@ -117,8 +136,37 @@ fn on_one_thread(work: impl Future<Output = Result<(), Failure>>) -> Result<(), 
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
-fn on_all_processors(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+async fn measure_scale(scale: &Scale) -> Result<(), Failure> {
+    let folder = own_folder(&scale.folder)?;
+    let (data, address) = (folder.join("scale"), process::free_address()?);
+    let plan = scale::Plan { levels: scale.levels.clone(), measured: scale.measured, clients: scale.clients };
+    let done = scale::measure(|| server(&scale.server, &data, address), address, &data, &plan, show_level).await;
+    std::fs::remove_dir_all(&folder)?;
+    let levels = done?;
+    let Some(first) = levels.first() else { return Ok(()) };
+    heading(&format!("compared with {} of each", first.stored));
+    for level in &levels[1..] {
+        line("stored of each", level.stored as f64, "");
+        line("  starts", level.starts_per_second / first.starts_per_second, "of those a second");
+        line("  answers", level.answers_per_second / first.answers_per_second, "of those a second");
+        line("  single-row commits", level.single_row_commits / first.single_row_commits, "of those a second");
+        line("  memory", level.memory as f64 / first.memory as f64, "of that");
+    }
+    Ok(())
+}
+
+fn show_level(level: &scale::Level) {
+    heading(&format!("with {0} paused and {0} closed", level.stored));
+    line("ready after", milliseconds(level.ready_after), "ms");
+    for (what, (median, worst)) in [("list 100 paused", level.list_running), ("list 100 closed", level.list_closed)] {
+        line(what, milliseconds(median), &format!("ms, 99 % within {:.2} ms", milliseconds(worst)));
+    }
+    line("memory", level.memory as f64 / 1e6, "MB");
+    line("disk of each paused", level.disk_paused, "bytes");
+    line("disk of each closed", level.disk_closed, "bytes");
+    line("starts a second", level.starts_per_second, "");
+    line("answers a second", level.answers_per_second, "taken and answered");
+    line("SQLite commits a second", level.single_row_commits, "durable, one row each");
 }
 
 async fn kill(crash: &Crash) -> Result<(), Failure> {
@@ -251,33 +299,4 @@ fn show(cycles: &cycles::Cycles, limits: &limits::Limits) {
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-/// Of sorted times.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
-}
-
-/// What all of them gave, sorted; the first failure ends it.
-async fn gather<T: Ord + 'static>(mut running: JoinSet<Result<Vec<T>, Failure>>) -> Result<Vec<T>, Failure> {
-    let mut all = Vec::new();
-    while let Some(one) = running.join_next().await {
-        all.extend(one??);
-    }
-    all.sort_unstable();
-    Ok(all)
-}
-
-/// Activities need nothing outside the engine.
-struct Nothing;
-
-#[async_trait::async_trait]
-impl Integrations for Nothing {
-    async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError> {
-        Err(FunctionError::NotFound(invocation.function))
-    }
-
-    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
-        Err(ServiceError::new(format!("{}.NotSupported", call.service), call.action))
-    }
 }

@@ -9,9 +9,7 @@ use crate::{
     deletion::delete_some_of,
     engine::Engine,
     protocol::Fault,
-    store::{
-        StorageError, Transaction, activities, removal, state_machines, vacuum,
-    },
+    store::{StorageError, Transaction, activities, removal, state_machines, vacuum},
 };
 
 /// Executions that one change deletes.

@@ -16,6 +16,7 @@ struct Parts {
     desk: bool,
     engine: bool,
     crash: bool,
+    scale: bool,
 }
 
 impl Parts {
@@ -26,21 +27,26 @@ impl Parts {
                 "--desk" => parts.desk = true,
                 "--engine" => parts.engine = true,
                 "--crash" => parts.crash = true,
+                "--scale" => parts.scale = true,
                 other => {
-                    bail!("bench takes --desk, --engine and --crash, not `{other}`; what follows -- goes to the load")
+                    bail!(
+                        "bench takes --desk, --engine, --crash and --scale, not `{other}`; \
+                         the arguments after -- are for the program that puts load on the engine"
+                    )
                 }
             }
         }
-        // The crash test measures nothing: it is asked for by name.
-        Ok(if parts == Self::default() { Self { desk: true, engine: true, crash: false } } else { parts })
+        // The crash test measures nothing, and a million executions take half an hour: these only run by name.
+        Ok(if parts == Self::default() { Self { desk: true, engine: true, ..parts } } else { parts })
     }
 }
 
 /// `load_flags` are for the program that puts load on the engine, say `--clients 8`.
 pub fn bench(project: &Project, arguments: &[String], load_flags: &[String]) -> Result<ExitCode> {
     let parts = Parts::read(arguments)?;
-    if !load_flags.is_empty() && parts.engine && parts.crash {
-        bail!("what follows -- is for --engine or for --crash: ask for one of them");
+    let loads = [parts.engine, parts.crash, parts.scale].into_iter().filter(|wanted| *wanted).count();
+    if !load_flags.is_empty() && loads > 1 {
+        bail!("the arguments after -- are for one of --engine, --crash and --scale: name one of them");
     }
     let mut fits = true;
     if parts.desk {
@@ -51,6 +57,9 @@ pub fn bench(project: &Project, arguments: &[String], load_flags: &[String]) -> 
     }
     if parts.crash {
         load(project, "crash", load_flags)?;
+    }
+    if parts.scale {
+        load(project, "scale", load_flags)?;
     }
     Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -76,8 +85,9 @@ mod tests {
 
     #[test]
     fn desk_and_engine_are_measured_unless_something_is_named() {
-        assert!(read(&[]).is_ok_and(|parts| parts == Parts { desk: true, engine: true, crash: false }));
+        assert!(read(&[]).is_ok_and(|parts| parts == Parts { desk: true, engine: true, ..Parts::default() }));
         assert!(read(&["--crash"]).is_ok_and(|parts| parts == Parts { crash: true, ..Parts::default() }));
+        assert!(read(&["--scale"]).is_ok_and(|parts| parts == Parts { scale: true, ..Parts::default() }));
         assert!(read(&["--fast"]).is_err());
     }
 }
