@@ -65,17 +65,23 @@ impl Transaction<'_> {
             return Ok(None);
         }
         let runnable = self.revisions.get(self.connection, execution.revision)?;
+        let damaged = |error: Box<dyn std::error::Error + Send + Sync>| {
+            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, error)
+        };
         let state = match executions::state(self.connection, id)? {
             None => ExecutionState::default(),
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-                rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, error.into())
-            })?,
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| damaged(error.into()))?,
         };
+        if !state.fits(&runnable.definition) {
+            return Err(damaged("the execution is in a state that its definition does not have".into()));
+        }
         let (machine, express) = match execution.child {
             None => (runnable.definition.root(), runnable.express),
             Some(child) => {
                 let run = map_runs::get(self.connection, child.map_run)?;
-                (run.processor, run.express)
+                let processor = runnable.definition.processor_of(&run.processor);
+                let processor = processor.ok_or_else(|| damaged("the map run's Map state can't be read".into()))?;
+                (processor, run.express)
             }
         };
         Ok(Some((Loaded { execution, input: Payload::from_text(input), runnable, machine, express }, state)))

@@ -148,7 +148,6 @@ impl Golden {
         golden.timers(desk, &mut calls).await;
         golden.branches(desk, &mut calls).await;
         golden.map_runs(desk, &mut calls).await;
-        golden.express(desk, &mut calls).await;
         golden
     }
 
@@ -326,15 +325,6 @@ impl Golden {
         desk.until(&failed, "ExecutionFailed").await;
     }
 
-    /// An EXPRESS child that waits for a token: releases up to schema 3 let it be defined.
-    async fn express(&mut self, desk: &Desk, calls: &mut Calls<'_>) {
-        let mut each = distributed("each", &asks("express"));
-        each["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = json!("EXPRESS");
-        self.start(desk, "express", &machine("Each", json!({"Each": each})), &json!(["a"])).await;
-        let call = calls.of("express").await;
-        self.token("express", call.token());
-    }
-
     /// Answers and finishes everything.
     async fn finish(&self, desk: &Desk, clock: &ManualClock) {
         let mut calls = Calls::new(desk);
@@ -401,7 +391,11 @@ impl Golden {
         self.succeeds(desk, "parent", json!("of the child")).await;
     }
 
+    /// Releases up to schema 3 let EXPRESS children wait for a token.
     async fn finish_express(&self, desk: &Desk, calls: &mut Calls<'_>) {
+        if !self.executions.contains_key("express") {
+            return;
+        }
         let call = calls.of("express").await;
         assert_eq!(call.token(), self.tokens["express"], "the same call is made again");
         call.returns(json!({}));

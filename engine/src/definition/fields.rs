@@ -12,18 +12,32 @@ use crate::query::jsonata::{ExpressionError, Refusal};
 
 /// Where the problems of one definition are collected.
 #[derive(Debug, Default)]
-pub(super) struct Problems(RefCell<Vec<Diagnostic>>);
+pub(super) struct Problems {
+    all: RefCell<Vec<Diagnostic>>,
+    /// The first field of the state that is being read that was left out because it can't be read.
+    unreadable: RefCell<Option<String>>,
+}
 
 impl Problems {
     pub fn report(&self, code: Code, message: impl Into<String>, location: impl Into<String>) {
-        let mut problems = self.0.borrow_mut();
+        let mut problems = self.all.borrow_mut();
         if problems.len() < Diagnostics::MOST {
             problems.push(Diagnostic { code, message: message.into(), location: location.into() });
         }
     }
 
+    /// Notes that the state being read can't be used: a part of it was left out.
+    fn leave_out(&self, what: impl FnOnce() -> String) {
+        self.unreadable.borrow_mut().get_or_insert_with(what);
+    }
+
+    /// What was left out since this was called last, if anything; and from now on that is `before`.
+    pub fn take_left_out(&self, before: Option<String>) -> Option<String> {
+        self.unreadable.replace(before)
+    }
+
     pub fn into_inner(self) -> Vec<Diagnostic> {
-        self.0.into_inner()
+        self.all.into_inner()
     }
 }
 
@@ -69,12 +83,20 @@ impl<'d> Fields<'d> {
         self.problems.report(Code::SchemaValidationFailed, message, self.location_of(field));
     }
 
+    /// Reports a query in one field that can't be read.
+    pub fn unreadable(&self, field: &str, message: impl Into<String>) {
+        let message = message.into();
+        self.problems.leave_out(|| format!("{}: {message}", self.location_of(field)));
+        self.wrong(field, message);
+    }
+
     /// Reports what is wrong with a JSONata expression in one field.
     pub fn wrong_expression(&self, field: &str, error: &ExpressionError) {
         let code = match error.kind {
             Refusal::Invalid => Code::InvalidJsonataExpression,
             Refusal::Unsupported => Code::UnsupportedJsonataExpression,
         };
+        self.problems.leave_out(|| format!("{}: {}", self.location_of(field), error.reason));
         self.problems.report(code, error.reason.as_str(), self.location_of(field) + &error.place);
     }
 
@@ -90,6 +112,13 @@ impl<'d> Fields<'d> {
     pub fn wrong_here(&self, message: impl Into<String>) {
         let location = if self.location.is_empty() { "/" } else { &self.location };
         self.problems.report(Code::SchemaValidationFailed, message, location);
+    }
+
+    /// Reports that the object as a whole can't be read.
+    pub fn unreadable_here(&self, message: impl Into<String>) {
+        let message = message.into();
+        self.problems.leave_out(|| format!("{}: {message}", self.location));
+        self.wrong_here(message);
     }
 
     pub fn has(&self, field: &str) -> bool {
@@ -142,7 +171,7 @@ impl<'d> Fields<'d> {
         boolean
     }
 
-    /// An integer of at least `least` and at most `most`.
+    /// An integer of at least `least` and at most `most`. One outside of these is reported and given all the same.
     pub fn integer(&mut self, field: &'static str, least: i64, most: i64) -> Option<i64> {
         let number = self.get(field)?;
         let whole = number.as_i64().or_else(|| {
@@ -159,9 +188,9 @@ impl<'d> Fields<'d> {
             Some(value) if value > most => {
                 self.wrong(field, format!("Expected value to be less than or equal to {most}"));
             }
-            Some(value) => return Some(value),
+            Some(_) => {}
         }
-        None
+        whole
     }
 
     pub fn number(&mut self, field: &'static str) -> Option<f64> {

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::{
-    Code, Definition, Diagnostics, MAX_DEFINITION, Machine, MachineId, QueryLanguage, State, StateId, Unavailable,
+    Code, Definition, Diagnostic, Diagnostics, MAX_DEFINITION, Machine, MachineId, QueryLanguage, State, StateId,
+    Unavailable,
     fields::{Fields, Problems},
     read::read_state,
 };
@@ -22,7 +23,11 @@ pub(super) struct Reading<'d> {
     unavailable: &'d Unavailable<'d>,
     machines: Vec<Option<Machine>>,
     states: Vec<Option<State>>,
-    names: HashSet<&'d str>,
+    names: HashMap<&'d str, StateId>,
+    /// The processors of Map states, by the names of these.
+    pub processors: HashMap<String, MachineId>,
+    /// Whether what is being read runs in EXPRESS executions, the children of a distributed Map.
+    pub express: bool,
     depth: usize,
 }
 
@@ -33,6 +38,8 @@ pub(super) struct Around<'d> {
     /// The language of the whole state machine: a state may not go back from JSONata to JSONPath.
     pub top_language: QueryLanguage,
     pub unavailable: &'d Unavailable<'d>,
+    /// Whether its states run in EXPRESS executions, the children of a distributed Map.
+    pub express: bool,
 }
 
 impl Around<'_> {
@@ -57,6 +64,26 @@ pub(super) fn parse(text: &str, unavailable: &Unavailable<'_>) -> Result<Definit
     if text.trim().is_empty() {
         return Err(Diagnostics::one(Code::MissingDescription, "The definition is empty"));
     }
+    let (definition, problems) = read(text, unavailable)?;
+    Diagnostics::of(problems).map_or(Ok(()), Err)?;
+    match definition {
+        Some(definition) if definition.states().all(State::is_readable) => Ok(definition),
+        // A state that could not be read has said why; this is for the case that it has not.
+        _ => Err(unreadable()),
+    }
+}
+
+pub(super) fn load(text: &str) -> Result<Definition, Diagnostics> {
+    let (definition, problems) = read(text, &|_| None)?;
+    definition.ok_or_else(|| Diagnostics::of(problems).unwrap_or_else(unreadable))
+}
+
+fn unreadable() -> Diagnostics {
+    Diagnostics::one(Code::SchemaValidationFailed, "The definition cannot be read")
+}
+
+/// The definition as far as it can be read, and what is wrong with it. None when the state machine has no state to begin with.
+fn read(text: &str, unavailable: &Unavailable<'_>) -> Result<(Option<Definition>, Vec<Diagnostic>), Diagnostics> {
     let value: Value =
         serde_json::from_str(text).map_err(|e| Diagnostics::one(Code::InvalidJsonDescription, e.to_string()))?;
     let problems = Problems::default();
@@ -65,18 +92,19 @@ pub(super) fn parse(text: &str, unavailable: &Unavailable<'_>) -> Result<Definit
         unavailable,
         machines: Vec::new(),
         states: Vec::new(),
-        names: HashSet::new(),
+        names: HashMap::new(),
+        processors: HashMap::new(),
+        express: false,
         depth: 0,
     };
     let timeout_seconds = reading.top(&value);
-    let (machines, states): (Option<Vec<_>>, Option<Vec<_>>) =
-        (reading.machines.into_iter().collect(), reading.states.into_iter().collect());
-    match (Diagnostics::of(problems.into_inner()), machines, states) {
-        (None, Some(machines), Some(states)) => Ok(Definition { machines, states, timeout_seconds }),
-        (Some(problems), ..) => Err(problems),
-        // A state that could not be read has said why; this is for the case that it has not.
-        (None, ..) => Err(Diagnostics::one(Code::SchemaValidationFailed, "The definition cannot be read")),
-    }
+    let Reading { machines, states, names, processors, .. } = reading;
+    let by_name = names.into_iter().map(|(name, id)| (name.to_owned(), id)).collect();
+    let states: Option<Vec<_>> = states.into_iter().collect();
+    let has_root = machines.first().is_some_and(Option::is_some);
+    let definition = states.filter(|_| has_root);
+    let definition = definition.map(|states| Definition { machines, states, by_name, processors, timeout_seconds });
+    Ok((definition, problems.into_inner()))
 }
 
 impl<'d> Reading<'d> {
@@ -136,18 +164,24 @@ impl<'d> Reading<'d> {
         if states.is_empty() {
             fields.wrong("States", "There must be at least one state");
         }
-        let mut around = Around { targets: HashMap::new(), language, top_language, unavailable: self.unavailable };
+        let mut around = Around {
+            targets: HashMap::new(),
+            language,
+            top_language,
+            unavailable: self.unavailable,
+            express: self.express,
+        };
         for name in states.keys() {
             let state = StateId(u32::try_from(self.states.len()).ok()?);
             self.states.push(None);
             around.targets.insert(name, state);
-            self.check_name(name, &fields);
+            self.check_name(name, state, &fields);
         }
         let start = start_at.and_then(|start_at| around.target(&fields, "StartAt", start_at));
         for (name, value) in states {
             let location = format!("{}/States/{name}", fields.location());
             let state = read_state(self, &around, name, value, location);
-            self.states[around.targets[name.as_str()].0 as usize] = state;
+            self.states[around.targets[name.as_str()].0 as usize] = Some(state);
         }
         if let Some(start_at) = start_at {
             self.check_ways(start_at, states, &fields);
@@ -156,16 +190,16 @@ impl<'d> Reading<'d> {
             self.machines[id.0 as usize] = Some(Machine { start_at: start });
         }
         fields.finish();
-        Some(id)
+        start.map(|_| id)
     }
 
-    fn check_name(&mut self, name: &'d str, fields: &Fields<'_>) {
+    fn check_name(&mut self, name: &'d str, state: StateId, fields: &Fields<'_>) {
         let location = || format!("{}/States/{name}", fields.location());
         if name.is_empty() || name.chars().count() > MAX_NAME {
             let message = format!("A state's name must have 1 to {MAX_NAME} characters");
             self.problems.report(Code::InvalidStateName, message, location());
         }
-        if !self.names.insert(name) {
+        if self.names.insert(name, state).is_some() {
             let message = format!("The state name \"{name}\" is used more than once");
             self.problems.report(Code::DuplicateStateName, message, location());
         }

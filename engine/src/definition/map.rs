@@ -164,7 +164,17 @@ fn read_processor<'d>(
         }
         config.finish();
     }
-    (reading.nested_fields(fields, state.around.language, state.around), mode)
+    if state.around.express && mode != ProcessorMode::Inline {
+        fields.wrong("ProcessorConfig", "Express state machine does not support Map states in DISTRIBUTED mode");
+    }
+    let express_around = reading.express;
+    reading.express |= matches!(mode, ProcessorMode::Distributed { express: true, .. });
+    let machine = reading.nested_fields(fields, state.around.language, state.around);
+    reading.express = express_around;
+    if let Some(machine) = machine {
+        reading.processors.insert(state.name.to_owned(), machine);
+    }
+    (machine, mode)
 }
 
 fn read_batching(state: &mut StateFields<'_, '_>) -> Option<Batching> {

@@ -1,8 +1,9 @@
 //! Amazon States Language as typed data: what a state machine's JSON says, checked once when it is created.
 //!
 //! A definition is kept flat: all machines (the top one, the branches of Parallel states, the processors of Map states)
-//! and all states stand in two lists and name each other by number. So nothing recurses when an execution walks
-//! through it, and an execution's own record of where it is stays a few bytes.
+//! and all states stand in two lists and refer to each other by their place in these, so nothing recurses when an
+//! execution walks through it. These places depend on how this release reads a definition. What is stored refers to a
+//! state by its name, which is unique in a definition.
 
 mod diagnostics;
 mod fields;
@@ -27,7 +28,7 @@ pub use result_writer::{ResultForm, ResultWriter, Transformation};
 pub use state::{Body, ChoiceBranch, Fail, Parallel, Pass, State, Task, Wait};
 pub use value::{Number, QueryLanguage, ResultPlace, Selection, Template, Text};
 
-use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// AWS's limit on a definition, in bytes.
 pub const MAX_DEFINITION: usize = 1_048_576;
@@ -36,32 +37,22 @@ pub const MAX_DEFINITION: usize = 1_048_576;
 pub type Unavailable<'a> = dyn Fn(&Resource) -> Option<String> + 'a;
 
 /// A machine of a definition: 0 is the state machine itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MachineId(u32);
 
-impl MachineId {
-    /// As it is stored.
-    pub(crate) fn number(self) -> u32 {
-        self.0
-    }
-
-    /// Of the definition that [`Self::number`] was asked of.
-    pub(crate) fn from_number(number: u32) -> Self {
-        Self(number)
-    }
-}
-
-/// A state of a definition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+/// A state of a definition in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StateId(u32);
 
-/// A checked state machine definition.
+/// A state machine definition that has been checked, now or when it was created.
 #[derive(Debug)]
 pub struct Definition {
-    machines: Vec<Machine>,
+    /// None for one that can't be read; the state that it is in is unreadable.
+    machines: Vec<Option<Machine>>,
     states: Vec<State>,
+    by_name: HashMap<String, StateId>,
+    /// The processors of Map states, by the names of these.
+    processors: HashMap<String, MachineId>,
     timeout_seconds: Option<i64>,
 }
 
@@ -88,6 +79,16 @@ impl Definition {
         machine::parse(text, unavailable)
     }
 
+    /// Reads a definition that was checked when it was stored, without checking it again: a check that a later release
+    /// adds concerns new definitions only. A state that this release can't read is [`Body::Unreadable`]; it fails the
+    /// executions that come to it, and no others.
+    ///
+    /// # Errors
+    /// When the text is not a definition at all.
+    pub fn load(text: &str) -> Result<Self, Diagnostics> {
+        machine::load(text)
+    }
+
     /// The state machine's own TimeoutSeconds.
     #[must_use]
     pub fn timeout_seconds(&self) -> Option<i64> {
@@ -103,7 +104,7 @@ impl Definition {
     /// When the id is of another definition.
     #[must_use]
     pub fn machine(&self, id: MachineId) -> &Machine {
-        &self.machines[id.0 as usize]
+        self.machines[id.0 as usize].as_ref().expect("only a machine that was read gets an id")
     }
 
     /// # Panics
@@ -111,6 +112,17 @@ impl Definition {
     #[must_use]
     pub fn state(&self, id: StateId) -> &State {
         &self.states[id.0 as usize]
+    }
+
+    #[must_use]
+    pub fn state_named(&self, name: &str) -> Option<&State> {
+        self.by_name.get(name).map(|id| self.state(*id))
+    }
+
+    /// What the items of a Map state of this name go through.
+    #[must_use]
+    pub fn processor_of(&self, map: &str) -> Option<MachineId> {
+        self.processors.get(map).copied()
     }
 
     /// All states, those of branches and processors included.

@@ -3,17 +3,20 @@
 use serde_json::Value;
 
 use super::{
-    Body, Catcher, ChoiceBranch, Code, Fail, Jitter, Number, Parallel, Pass, QueryLanguage, Resource, ResultPlace,
-    Retrier, Selection, State, Task, Template, Text, Transition, Wait,
+    Body, Catcher, ChoiceBranch, Fail, Jitter, Number, Parallel, Pass, QueryLanguage, Resource, ResultPlace, Retrier,
+    Selection, State, Task, Template, Text, Transition, Wait,
     fields::Fields,
     machine::{Around, Reading, language},
     map::read_map,
     resource::Refusal,
     value::Bounds,
 };
-use crate::query::{
-    choice::{Rule, RuleError},
-    jsonata::Expression,
+use crate::{
+    history::StateKind,
+    query::{
+        choice::{Rule, RuleError},
+        jsonata::Expression,
+    },
 };
 
 /// The longest timeout AWS takes, in seconds; about three years.
@@ -21,12 +24,38 @@ const MAX_SECONDS: i64 = 99_999_999;
 
 /// A state whose fields are being read.
 pub(super) struct StateFields<'r, 'd> {
+    pub name: &'d str,
     pub fields: Fields<'d>,
     pub language: QueryLanguage,
     pub around: &'r Around<'d>,
 }
 
+/// A state that can't be read has told why, and is [`Body::Unreadable`].
 pub(super) fn read_state<'d>(
+    reading: &mut Reading<'d>,
+    around: &Around<'d>,
+    name: &'d str,
+    value: &'d Value,
+    location: String,
+) -> State {
+    let problems = reading.problems;
+    let of_state_around = problems.take_left_out(None);
+    let state = read_fields(reading, around, name, value, location);
+    let left_out = problems.take_left_out(of_state_around);
+    match (state, left_out) {
+        (Some(state), None) => state,
+        (_, left_out) => {
+            let kind = value["Type"].as_str().and_then(StateKind::of_word).unwrap_or(StateKind::Pass);
+            State::unreadable(
+                name,
+                kind,
+                left_out.unwrap_or_else(|| "a field that must be there is missing".to_owned()),
+            )
+        }
+    }
+}
+
+fn read_fields<'d>(
     reading: &mut Reading<'d>,
     around: &Around<'d>,
     name: &'d str,
@@ -40,7 +69,7 @@ pub(super) fn read_state<'d>(
         fields.wrong_here(message);
     }
     let kind = fields.require_text("Type")?;
-    let mut state = StateFields { fields, language, around };
+    let mut state = StateFields { name, fields, language, around };
     let (mut input_path, mut output_path) = (Selection::Whole, Selection::Whole);
     if language == QueryLanguage::JsonPath && kind != "Fail" {
         input_path = Selection::parse(&mut state.fields, "InputPath");
@@ -245,12 +274,16 @@ fn read_task(state: &mut StateFields<'_, '_>) -> Option<Task> {
             state.fields.wrong("Resource", "Value is not a valid resource ARN");
             None
         }
-        Err(Refusal::Unknown(arn)) => {
-            let message = format!("The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.");
-            state.fields.problems().report(Code::SchemaValidationFailed, message, state.fields.location_of("Resource"));
-            None
+        Err(Refusal::Unknown(resource)) => {
+            let message = format!("The resource provided {text} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.");
+            state.fields.wrong("Resource", message);
+            resource
         }
     });
+    if state.around.express && resource.as_ref().is_some_and(Resource::waits_for_others) {
+        let message = "Express state machine does not support activities, '.sync' and '.waitForTaskToken' resources";
+        state.fields.wrong("Resource", message);
+    }
     let seconds = Bounds::Integer(1, MAX_SECONDS);
     let timeout = state.number("TimeoutSeconds", "TimeoutSecondsPath", seconds);
     let heartbeat = state.number("HeartbeatSeconds", "HeartbeatSecondsPath", seconds);
@@ -310,7 +343,7 @@ fn read_choice(state: &mut StateFields<'_, '_>) -> Option<Body> {
             }
             (Ok(rule), Some(next)) => branches.push(ChoiceBranch { rule, assign, output, next }),
             (Err(RuleError::Condition(error)), _) => fields.wrong_expression("Condition", &error),
-            (Err(reason), _) => fields.wrong_here(reason.to_string()),
+            (Err(reason), _) => fields.unreadable_here(reason.to_string()),
             (Ok(_), None) => {}
         }
         if state.language == QueryLanguage::Jsonata {
@@ -347,10 +380,15 @@ fn read_parallel<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>)
     if list.is_empty() && state.fields.has("Branches") {
         state.fields.wrong("Branches", "There must be at least one branch");
     }
-    let mut branches = Vec::with_capacity(list.len());
+    let mut branches = Some(Vec::with_capacity(list.len()));
     for (index, value) in list.iter().enumerate() {
         let location = state.fields.location_of(&format!("Branches[{index}]"));
-        branches.extend(reading.nested(value, location, state.around));
+        let branch = reading.nested(value, location, state.around);
+        // All of them are read, so that every problem is told; without one of them there is no Parallel.
+        branches = branches.zip(branch).map(|(mut branches, branch)| {
+            branches.push(branch);
+            branches
+        });
     }
     let arguments = state.arguments();
     let result_selector = state.result_selector();
@@ -358,7 +396,7 @@ fn read_parallel<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>)
     let retry = state.retry();
     let catch = state.catch();
     let then = state.transition();
-    Some(Parallel { branches, arguments, result_selector, result_path, retry, catch, then: then? })
+    Some(Parallel { branches: branches?, arguments, result_selector, result_path, retry, catch, then: then? })
 }
 
 /// Whether any text in a state's own fields, those of states within it aside, reads something.

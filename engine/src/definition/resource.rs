@@ -23,7 +23,8 @@ pub enum Resource {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     NotAnArn,
-    Unknown(String),
+    /// With what it would be, where that can be told: stored definitions are not checked again.
+    Unknown(Option<Resource>),
 }
 
 /// What a Task waits for: the suffix of its Resource.
@@ -50,24 +51,34 @@ impl Resource {
         format!("{action}{suffix}")
     }
 
+    /// Whether a task waits for more than the answer of its call, which an EXPRESS execution can't: for a worker, a
+    /// token's holder or the end of another execution.
+    #[must_use]
+    pub fn waits_for_others(&self) -> bool {
+        match self {
+            Self::Activity { .. } => true,
+            Self::Service { pattern, .. } => *pattern != Pattern::RequestResponse,
+            Self::Lambda { .. } => false,
+        }
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let ["arn", partition, service, region, account, rest] = parts[..] else { return Err(Refusal::NotAnArn) };
         if !partition.starts_with("aws") {
             return Err(Refusal::NotAnArn);
         }
-        let unknown = || Refusal::Unknown(text.to_owned());
         match service {
             "lambda" if rest.starts_with("function:") => Ok(Self::Lambda { arn: text.to_owned() }),
             "states" if rest.starts_with("activity:") => Ok(Self::Activity { arn: text.to_owned() }),
-            "states" if region.is_empty() && account.is_empty() => integration(rest).ok_or_else(unknown),
-            _ => Err(unknown()),
+            "states" if region.is_empty() && account.is_empty() => integration(rest),
+            _ => Err(Refusal::Unknown(None)),
         }
     }
 }
 
 /// What stands behind `arn:aws:states:::`.
-fn integration(rest: &str) -> Option<Resource> {
+fn integration(rest: &str) -> Result<Resource, Refusal> {
     let (rest, pattern) = if let Some(rest) = rest.strip_suffix(".waitForTaskToken") {
         (rest, Pattern::WaitForTaskToken)
     } else if let Some(rest) = rest.strip_suffix(".sync:2") {
@@ -77,12 +88,9 @@ fn integration(rest: &str) -> Option<Resource> {
     } else {
         (rest, Pattern::RequestResponse)
     };
-    let (service, action) = rest.rsplit_once(':')?;
-    supports(service, action, pattern).then(|| Resource::Service {
-        service: service.to_owned(),
-        action: action.to_owned(),
-        pattern,
-    })
+    let (service, action) = rest.rsplit_once(':').ok_or(Refusal::Unknown(None))?;
+    let resource = Resource::Service { service: service.to_owned(), action: action.to_owned(), pattern };
+    if supports(service, action, pattern) { Ok(resource) } else { Err(Refusal::Unknown(Some(resource))) }
 }
 
 /// The integrations that can be carried out here, with the patterns AWS has for them.

@@ -31,12 +31,44 @@ pub struct State {
 pub enum Body {
     Pass(Pass),
     Task(Box<Task>),
-    Choice { branches: Vec<ChoiceBranch>, default: Option<StateId> },
-    Wait { wait: Wait, then: Transition },
+    Choice {
+        branches: Vec<ChoiceBranch>,
+        default: Option<StateId>,
+    },
+    Wait {
+        wait: Wait,
+        then: Transition,
+    },
     Succeed,
     Fail(Fail),
     Parallel(Box<Parallel>),
     Map(Box<Map>),
+    /// This release can't read the state; an earlier one could when the definition was stored.
+    Unreadable {
+        kind: StateKind,
+        reason: String,
+    },
+}
+
+impl State {
+    /// Stands for a state that can't be read.
+    pub(super) fn unreadable(name: &str, kind: StateKind, reason: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            language: QueryLanguage::JsonPath,
+            input_path: Selection::Whole,
+            output_path: Selection::Whole,
+            assign: None,
+            output: None,
+            reads_context: false,
+            reads_execution_input: false,
+            body: Body::Unreadable { kind, reason },
+        }
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        !matches!(self.body, Body::Unreadable { .. })
+    }
 }
 
 impl Body {
@@ -51,6 +83,7 @@ impl Body {
             Self::Fail(_) => StateKind::Fail,
             Self::Parallel(_) => StateKind::Parallel,
             Self::Map(_) => StateKind::Map,
+            Self::Unreadable { kind, .. } => *kind,
         }
     }
 

@@ -405,3 +405,29 @@ fn a_label_stands_in_arns_and_is_held_to_that() {
         assert!(label(bad).contains("A Label must have"), "{bad}");
     }
 }
+
+#[test]
+fn an_express_child_cannot_wait_for_anybody() {
+    let each = |kind: &str, state: Value| {
+        let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": kind});
+        let processor = json!({"ProcessorConfig": config, "StartAt": "Work", "States": {"Work": state}});
+        problems_of(&json!({"Each": {"Type": "Map", "ItemProcessor": processor, "End": true}}))
+    };
+    let task = |resource: &str| json!({"Type": "Task", "Resource": resource, "End": true});
+    let refused = "SCHEMA_VALIDATION_FAILED: Express state machine does not support activities, '.sync' and \
+                   '.waitForTaskToken' resources at /States/Each/ItemProcessor/States/Work/Resource";
+    for resource in [
+        "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "arn:aws:states:::states:startExecution.sync",
+        "arn:aws:states:eu-west-2:000000000000:activity:work",
+    ] {
+        assert_eq!(each("EXPRESS", task(resource)), refused, "{resource}");
+        assert_eq!(each("STANDARD", task(resource)), "", "{resource}");
+        let within = json!({"StartAt": "Inner", "States": {"Inner": task(resource)}});
+        let parallel = json!({"Type": "Parallel", "Branches": [within], "End": true});
+        assert!(
+            each("EXPRESS", parallel).contains("at /States/Each/ItemProcessor/States/Work/Branches[0]/States/Inner")
+        );
+    }
+    assert_eq!(each("EXPRESS", task("arn:aws:states:::lambda:invoke")), "");
+}

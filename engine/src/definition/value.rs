@@ -89,7 +89,8 @@ impl Template {
         let value = fields.get(field)?;
         match language {
             QueryLanguage::JsonPath => {
-                let parsed = template::Template::parse(value).map_err(|reason| fields.wrong(field, reason.to_string()));
+                let parsed =
+                    template::Template::parse(value).map_err(|reason| fields.unreadable(field, reason.to_string()));
                 parsed.map(Self::JsonPath).ok()
             }
             QueryLanguage::Jsonata => {
@@ -192,7 +193,7 @@ impl ResultPlace {
                 Some(text) => match ReferencePath::parse(text) {
                     Ok(path) if path.path().variable().is_none() && !path.path().is_context() => Self::At(path),
                     _ => {
-                        fields.wrong(
+                        fields.unreadable(
                             field,
                             format!("The value for the field '{field}' must be a valid JSONPath Reference Path"),
                         );
@@ -277,7 +278,7 @@ impl Text {
             if fields.has(path_field) {
                 let text = fields.text(path_field)?;
                 return template::Query::parse(text)
-                    .map_err(|_| fields.wrong(path_field, not_a_path(path_field)))
+                    .map_err(|_| fields.unreadable(path_field, not_a_path(path_field)))
                     .map(Self::Query)
                     .ok();
             }
@@ -299,7 +300,7 @@ pub(super) fn expression(fields: &Fields<'_>, field: &str, text: &str) -> Option
 }
 
 pub(super) fn path(fields: &Fields<'_>, field: &str, text: &str) -> Option<Path> {
-    Path::parse(text).map_err(|_| fields.wrong(field, not_a_path(field))).ok()
+    Path::parse(text).map_err(|_| fields.unreadable(field, not_a_path(field))).ok()
 }
 
 fn not_a_path(field: &str) -> String {

@@ -19,6 +19,23 @@ pub enum StateKind {
     Map,
 }
 
+impl StateKind {
+    /// Of a state's Type.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "Pass" => Self::Pass,
+            "Task" => Self::Task,
+            "Choice" => Self::Choice,
+            "Wait" => Self::Wait,
+            "Succeed" => Self::Succeed,
+            "Fail" => Self::Fail,
+            "Parallel" => Self::Parallel,
+            "Map" => Self::Map,
+            _ => return None,
+        })
+    }
+}
+
 impl fmt::Display for StateKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

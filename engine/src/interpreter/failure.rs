@@ -89,6 +89,12 @@ impl Run<'_> {
         Failure::new(error.error, cause)
     }
 
+    /// The failure of a state that was stored by an earlier release and can't be read by this one.
+    pub fn unreadable(&self, id: BranchId, reason: &str) -> Failure {
+        let name = &self.branch(id).state;
+        Failure::new(RUNTIME, format!("The state '{name}' cannot be read by this version of the engine: {reason}"))
+    }
+
     /// Retries, catches, or fails the branch and what is around it.
     pub fn fail_state(&mut self, id: BranchId, failure: Failure) {
         let (mut id, mut failure) = (id, failure);

@@ -28,7 +28,7 @@ impl Run<'_> {
         let branch = Branch {
             parent,
             index,
-            state: start_at,
+            state: self.definition.state(start_at).name.clone(),
             input: None,
             entered: 0,
             entered_at: 0,
@@ -52,7 +52,7 @@ impl Run<'_> {
         let event = self.tell(id, EventKind::StateEntered(state.body.kind(), entered));
         let now = self.now.unix_timestamp_nanos().div_euclid(1_000_000);
         self.change(id, |branch| {
-            branch.state = state_id;
+            branch.state.clone_from(&state.name);
             branch.input = input;
             branch.came_from = came_from;
             branch.entered = event;
@@ -95,6 +95,7 @@ impl Run<'_> {
             Body::Parallel(parallel) => {
                 self.parallel_branch_succeeded(parent, state, parallel, index, previous, output)
             }
+            Body::Unreadable { reason, .. } => Err(self.unreadable(parent, reason)),
             _ => Ok(()),
         };
         if let Err(failure) = done {

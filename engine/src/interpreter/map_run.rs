@@ -15,7 +15,7 @@ use super::{
     state::{BranchId, Phase},
 };
 use crate::{
-    definition::{Body, Definition, MachineId, Map, ProcessorMode, State},
+    definition::{Body, Definition, Map, ProcessorMode, State},
     history::{self, EventKind, MapRunRedriven, MapRunStarted},
     query::QueryError,
 };
@@ -26,8 +26,8 @@ pub struct MapRunPlan {
     /// The Map state's, or one made up; with the id it makes the ARN: `…:mapRun:<state machine>/<label>:<id>`.
     pub label: String,
     pub id: String,
-    /// What the children run.
-    pub processor: MachineId,
+    /// The name of the Map state, whose processor the children run.
+    pub processor: String,
     /// Of type EXPRESS rather than STANDARD.
     pub express: bool,
     pub children: Children,
@@ -203,7 +203,7 @@ impl Run<'_> {
         let plan = MapRunPlan {
             label: self.label(label.as_deref(), run),
             id: self.uuid(run.event << 1),
-            processor: map.processor,
+            processor: state.name.clone(),
             express: *express,
             children,
             max_concurrency,

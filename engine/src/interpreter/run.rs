@@ -68,6 +68,11 @@ impl<'a> Run<'a> {
     }
 
     fn take(&mut self, event: Event) -> Result<(), NotPending> {
+        if let Some((id, reason)) = self.unreadable_that_waits_for(&event) {
+            let failure = self.unreadable(id, reason);
+            self.fail_state(id, failure);
+            return Ok(());
+        }
         match event {
             Event::Start => self.start(),
             Event::Redrive => self.redrive(),
@@ -86,6 +91,27 @@ impl<'a> Run<'a> {
             Event::TaskFailed { task, error, cause } => self.task_failed(task, error, cause),
             Event::TaskHeartbeat { task } => self.task_heartbeat(task),
             Event::MapRunEnded { run, outcome } => self.map_run_ended(run, outcome),
+        }
+    }
+
+    /// The branch that an answer is for, when its state can't be read: nothing can be made of the answer then.
+    fn unreadable_that_waits_for(&self, event: &Event) -> Option<(BranchId, &'a str)> {
+        let answered = match event {
+            Event::ActivityStarted { task, .. }
+            | Event::TaskSubmitted { task, .. }
+            | Event::TaskSucceeded { task, .. }
+            | Event::TaskFailed { task, .. }
+            | Event::MapRunEnded { run: task, .. } => *task,
+            _ => return None,
+        };
+        let (id, _) = self.state.branches.iter().find(|(_, branch)| match &branch.phase {
+            Phase::Task(pending) => pending.task == answered,
+            Phase::MapRun { run, .. } => *run == answered,
+            _ => false,
+        })?;
+        match &self.current(*id).body {
+            Body::Unreadable { reason, .. } => Some((*id, reason)),
+            _ => None,
         }
     }
 
@@ -180,6 +206,7 @@ impl<'a> Run<'a> {
             (Body::Task(task), _) => self.schedule(id, state, task),
             (Body::Parallel(parallel), _) => self.fork(id, state, parallel),
             (Body::Map(map), _) => self.start_map(id, state, map),
+            (Body::Unreadable { reason, .. }, _) => Err(self.unreadable(id, reason)),
         };
         if let Err(failure) = done {
             self.fail_state(id, failure);
@@ -199,6 +226,8 @@ impl<'a> Run<'a> {
     }
 
     pub fn current(&self, id: BranchId) -> &'a State {
-        self.definition.state(self.branch(id).state)
+        let name = &self.branch(id).state;
+        // `ExecutionState::fits` has checked that all of them are there.
+        self.definition.state_named(name).unwrap_or_else(|| panic!("the definition has no state {name}"))
     }
 }

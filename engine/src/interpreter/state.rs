@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Payload, TaskId, TimerId};
-use crate::{definition::StateId, history::MAX_EVENTS};
+use crate::{definition::Definition, history::MAX_EVENTS};
 
 /// A line of states: the execution itself, a branch of a Parallel or an iteration of a Map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,6 +55,12 @@ impl ExecutionState {
         }
     }
 
+    /// Whether all states that it is in are in the definition, so that [`advance`](super::advance) can be called with it.
+    #[must_use]
+    pub fn fits(&self, definition: &Definition) -> bool {
+        self.branches.values().all(|branch| definition.state_named(&branch.state).is_some())
+    }
+
     /// Whether it has succeeded, failed, timed out or been stopped.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -82,8 +88,9 @@ pub(super) struct Branch {
     /// Which branch of the Parallel, which item of the Map.
     #[serde(rename = "i", default, skip_serializing_if = "is_zero")]
     pub index: usize,
+    /// The name of the state it is in.
     #[serde(rename = "s")]
-    pub state: StateId,
+    pub state: String,
     /// The state's raw input; none where it is the execution's.
     #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Payload>,

@@ -131,14 +131,7 @@ fn check_role(arn: &str) -> Result<(), Fault> {
 /// Refuses what can't be run.
 pub(super) fn check_definition(engine: &Engine, text: &str, express: bool) -> Result<(), Fault> {
     let definition = engine.read_definition(text).map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
-    let waits = |body: &StateBody| match body {
-        StateBody::Task(task) => match &task.resource {
-            Resource::Activity { .. } => true,
-            Resource::Service { pattern, .. } => *pattern != Pattern::RequestResponse,
-            Resource::Lambda { .. } => false,
-        },
-        _ => false,
-    };
+    let waits = |body: &StateBody| matches!(body, StateBody::Task(task) if task.resource.waits_for_others());
     if express && let Some(state) = definition.states().find(|state| waits(&state.body)) {
         return Err(Fault::InvalidDefinition(format!(
             "SCHEMA_VALIDATION_FAILED: Express state machine does not support activities, '.sync' and \

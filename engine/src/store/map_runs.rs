@@ -5,7 +5,6 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, types::FromSql
 use super::{ExecutionId, status::Status};
 use crate::{
     Options,
-    definition::MachineId,
     interpreter::{Children, MapRunPlan, Payload, TaskId},
 };
 
@@ -61,7 +60,8 @@ pub(crate) struct MapRun {
     pub status: RunStatus,
     pub started: i64,
     pub stopped: Option<i64>,
-    pub processor: MachineId,
+    /// The name of the Map state, whose processor the children run.
+    pub processor: String,
     pub express: bool,
     /// 0 for no limit.
     pub max_concurrency: i64,
@@ -91,7 +91,7 @@ fn map_run(row: &Row<'_>) -> Result<MapRun> {
         status: row.get(5)?,
         started: row.get(6)?,
         stopped: row.get(7)?,
-        processor: MachineId::from_number(row.get(8)?),
+        processor: row.get(8)?,
         express: row.get(9)?,
         max_concurrency: row.get(10)?,
         tolerated_count: row.get(11)?,
@@ -136,7 +136,7 @@ pub(crate) fn insert(
                 &plan.label,
                 &plan.id,
                 started,
-                plan.processor.number(),
+                &plan.processor,
                 plan.express,
                 number(plan.max_concurrency),
                 plan.tolerated_count.map(number),

@@ -140,8 +140,8 @@ CREATE TABLE map_run (
     status INTEGER NOT NULL DEFAULT 0,
     started INTEGER NOT NULL,
     stopped INTEGER,
-    -- Which part of the definition its children run, and whether they are EXPRESS.
-    processor INTEGER NOT NULL,
+    -- The name of the Map state whose processor its children run, and whether they are EXPRESS.
+    processor TEXT NOT NULL,
     express INTEGER NOT NULL,
     -- 0 for as many as there may be.
     max_concurrency INTEGER NOT NULL,

@@ -178,8 +178,8 @@ impl Revisions {
             return Ok(runnable.clone());
         }
         let revision = revision(connection, id)?;
-        // It was checked when it was created; that it can't be read now means that the file is damaged.
-        let definition = Definition::parse(&revision.definition).map_err(|error| {
+        // It was checked when it was created. That it can't be read at all now means that the file is damaged.
+        let definition = Definition::load(&revision.definition).map_err(|error| {
             rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Text, Box::new(error))
         })?;
         let runnable = Arc::new(Runnable {

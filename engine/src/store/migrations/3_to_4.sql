@@ -51,7 +51,7 @@ CREATE TABLE map_run (
     status INTEGER NOT NULL DEFAULT 0,
     started INTEGER NOT NULL,
     stopped INTEGER,
-    processor INTEGER NOT NULL,
+    processor TEXT NOT NULL,
     express INTEGER NOT NULL,
     max_concurrency INTEGER NOT NULL,
     tolerated_count INTEGER,
@@ -67,7 +67,7 @@ CREATE TABLE map_run (
 ) STRICT;
 CREATE INDEX map_run_startable ON map_run (startable) WHERE startable;
 INSERT INTO map_run
-SELECT id, execution, task, 0, label, uuid, status, started, stopped, processor, express, max_concurrency, tolerated_count,
+SELECT id, execution, task, 0, label, uuid, status, started, stopped, CAST(processor AS TEXT), express, max_concurrency, tolerated_count,
        tolerated_percentage, items, children, next, redrive_count, redriven, startable, result_writing
 FROM old_map_run;
 INSERT INTO sqlite_sequence (name, seq)

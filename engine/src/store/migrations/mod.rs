@@ -38,5 +38,6 @@ fn from_2_to_3(transaction: &Transaction<'_>) -> Result<()> {
 
 fn from_3_to_4(transaction: &Transaction<'_>) -> Result<()> {
     transaction.execute_batch(include_str!("3_to_4.sql"))?;
-    state::rewrite(transaction)
+    state::name_states(transaction)?;
+    state::name_processors(transaction)
 }

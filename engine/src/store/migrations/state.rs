@@ -1,29 +1,70 @@
-//! The states of executions, as schema 3 stored them and as schema 4 does.
+//! Where executions are, as schema 3 stored it and as schema 4 does.
+//!
+//! Schema 3 stored the state that a branch is in, and the processor that the children of a map run go through, by their
+//! places in the definition as it was read then. Schema 4 stores the names of states.
+
+use std::collections::HashMap;
 
 use rusqlite::{Connection, Error, Result, types::Type};
 use serde_json::{Value, json};
 
-/// States rewritten at once: enough to be fast, few enough for memory.
+/// Rows rewritten at once: enough to be fast, few enough for memory.
 const PAGE: i64 = 256;
 
 /// Rewrites the states of all executions.
-pub(super) fn rewrite(connection: &Connection) -> Result<()> {
-    let mut read = connection
-        .prepare("SELECT execution, state FROM execution_state WHERE execution > ? ORDER BY execution LIMIT ?")?;
+pub(super) fn name_states(connection: &Connection) -> Result<()> {
+    let mut read = connection.prepare(
+        "SELECT s.execution, r.definition, s.state FROM execution_state s
+         JOIN execution e ON e.id = s.execution JOIN revision r ON r.id = e.revision
+         WHERE s.execution > ? ORDER BY s.execution LIMIT ?",
+    )?;
     let mut write = connection.prepare("UPDATE execution_state SET state = ? WHERE execution = ?")?;
+    let mut definitions = Definitions::new(connection);
     let mut after = 0;
     loop {
-        let page: Vec<(i64, Vec<u8>)> =
-            read.query_map((after, PAGE), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+        let page: Vec<(i64, i64, Vec<u8>)> =
+            read.query_map((after, PAGE), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_>>()?;
+        let Some((last, ..)) = page.last() else { return Ok(()) };
         after = *last;
-        for (execution, state) in page {
-            let mut state: Value = serde_json::from_slice(&state)
-                .map_err(|error| Error::FromSqlConversionFailure(1, Type::Blob, error.into()))?;
-            for branch in state["b"].as_object_mut().into_iter().flatten().map(|(_, branch)| branch) {
+        for (execution, definition, state) in page {
+            let places = definitions.places(definition)?;
+            let mut state: Value = match serde_json::from_slice(&state) {
+                Ok(state) => state,
+                Err(error) => {
+                    // Nor could schema 3 read it. It must not keep the others from being opened.
+                    tracing::warn!(execution, %error, "the state of an execution can't be read; it is left as it is");
+                    continue;
+                }
+            };
+            for (_, branch) in state["b"].as_object_mut().into_iter().flatten() {
+                let name = places.states.get(number(&branch["s"])?).ok_or_else(|| unreadable(MISSING.into()))?;
+                branch["s"] = name.as_str().into();
                 add_nonce(branch);
             }
             write.execute((state.to_string().into_bytes(), execution))?;
+        }
+    }
+}
+
+/// Rewrites the processors of all map runs.
+pub(super) fn name_processors(connection: &Connection) -> Result<()> {
+    let mut read = connection.prepare(
+        "SELECT m.id, r.definition, m.processor FROM map_run m
+         JOIN execution e ON e.id = m.execution JOIN revision r ON r.id = e.revision
+         WHERE m.id > ? ORDER BY m.id LIMIT ?",
+    )?;
+    let mut write = connection.prepare("UPDATE map_run SET processor = ? WHERE id = ?")?;
+    let mut definitions = Definitions::new(connection);
+    let mut after = 0;
+    loop {
+        let page: Vec<(i64, i64, String)> =
+            read.query_map((after, PAGE), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_>>()?;
+        let Some((last, ..)) = page.last() else { return Ok(()) };
+        after = *last;
+        for (run, definition, processor) in page {
+            let machine: usize = processor.parse().map_err(|_| unreadable(MISSING.into()))?;
+            let name = definitions.places(definition)?.containers.get(machine).cloned().flatten();
+            write.execute((name.ok_or_else(|| unreadable(MISSING.into()))?, run))?;
         }
     }
 }
@@ -34,5 +75,92 @@ fn add_nonce(branch: &mut Value) {
         if let Some(task) = branch.pointer_mut(&format!("/ph/{phase}/k")) {
             *task = json!([task.take(), 0]);
         }
+    }
+}
+
+/// The definitions that were looked at.
+struct Definitions<'c> {
+    connection: &'c Connection,
+    known: HashMap<i64, Places>,
+}
+
+impl<'c> Definitions<'c> {
+    fn new(connection: &'c Connection) -> Self {
+        Self { connection, known: HashMap::new() }
+    }
+
+    fn places(&mut self, definition: i64) -> Result<&Places> {
+        if !self.known.contains_key(&definition) {
+            let text: String = self
+                .connection
+                .prepare_cached("SELECT text FROM definition WHERE id = ?")?
+                .query_row([definition], |row| row.get(0))?;
+            let value: Value = serde_json::from_str(&text).map_err(|error| unreadable(error.into()))?;
+            let mut places = Places::default();
+            places.read(None, &value);
+            self.known.insert(definition, places);
+        }
+        Ok(&self.known[&definition])
+    }
+}
+
+/// What schema 3 meant by its numbers: the order in which its releases read a definition.
+#[derive(Debug, Default, PartialEq)]
+struct Places {
+    /// The names of states.
+    states: Vec<String>,
+    /// By machine, the name of the state that it is in.
+    containers: Vec<Option<String>>,
+}
+
+impl Places {
+    /// A machine's states get their places together, and only then come those of the machines within them.
+    fn read(&mut self, container: Option<&str>, machine: &Value) {
+        self.containers.push(container.map(str::to_owned));
+        let states = || machine["States"].as_object().into_iter().flatten();
+        self.states.extend(states().map(|(name, _)| name.clone()));
+        for (name, state) in states() {
+            match state["Type"].as_str() {
+                Some("Parallel") => {
+                    let branches = state["Branches"].as_array().into_iter().flatten();
+                    branches.for_each(|branch| self.read(Some(name), branch));
+                }
+                Some("Map") => {
+                    let field = if state.get("Iterator").is_some() { "Iterator" } else { "ItemProcessor" };
+                    self.read(Some(name), &state[field]);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+const MISSING: &str = "it refers to a state that its definition does not have";
+
+fn number(value: &Value) -> Result<usize> {
+    value.as_u64().and_then(|number| usize::try_from(number).ok()).ok_or_else(|| unreadable(MISSING.into()))
+}
+
+fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    Error::FromSqlConversionFailure(0, Type::Text, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_those_that_schema_3_gave() {
+        let inner = json!({"StartAt": "D", "States": {"D": {"Type": "Pass"}, "C": {"Type": "Pass"}}});
+        let other = json!({"StartAt": "E", "States": {"E": {"Type": "Pass"}}});
+        let definition = json!({"StartAt": "B", "States": {
+            "B": {"Type": "Parallel", "Branches": [inner, other]},
+            "A": {"Type": "Map", "ItemProcessor": {"StartAt": "F", "States": {"F": {"Type": "Pass"}}}}
+        }});
+        let mut places = Places::default();
+        places.read(None, &definition);
+        assert_eq!(places.states, ["B", "A", "D", "C", "E", "F"]);
+        let container = |name: &str| Some(name.to_owned());
+        assert_eq!(places.containers, [None, container("B"), container("B"), container("A")]);
     }
 }
