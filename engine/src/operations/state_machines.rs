@@ -13,10 +13,9 @@ use crate::{
     Options,
     arn::Arn,
     clock::{epoch_seconds, millis},
-    definition::{Body as StateBody, ProcessorMode, Resource},
+    definition::{Body as StateBody, ProcessorMode},
     deletion::{Deleted, delete_some_of},
     engine::Engine,
-    interpreter::Pattern,
     protocol::{ARN, Body, DEFINITION, DESCRIPTION, Fault, Fields, Page, Text},
     store::{
         Stop, Transaction,
