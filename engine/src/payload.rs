@@ -8,6 +8,8 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::query::{MAX_DEPTH, deeper_than};
+
 /// A JSON document, as text and as a tree; each is made from the other when it is first asked for.
 ///
 /// An untouched input keeps its text letter by letter, spaces included, as AWS hands it on. Cheap to clone.
@@ -27,13 +29,19 @@ impl Payload {
         Self(Arc::new(Document { text: OnceLock::from(text.into()), value: OnceLock::new() }))
     }
 
-    /// The text, and only if it is JSON that [`Self::value`] can read: at most 128 levels deep.
+    /// The text, and only if it is JSON of at most [`MAX_DEPTH`] levels.
     ///
     /// # Errors
     /// What is wrong with the text, and where.
     pub fn parse(text: impl Into<Box<str>>) -> Result<Self, serde_json::Error> {
         let text = text.into();
-        let value = serde_json::from_str::<Value>(&text)?;
+        // The parser stops at 128 levels, and says of its own limit only that it was reached.
+        let too_deep = || serde::de::Error::custom(format!("the JSON is nested deeper than {MAX_DEPTH} levels"));
+        let value: Value = serde_json::from_str(&text)
+            .map_err(|error| if error.to_string().starts_with("recursion limit") { too_deep() } else { error })?;
+        if deeper_than(&value, MAX_DEPTH) {
+            return Err(too_deep());
+        }
         Ok(Self(Arc::new(Document { text: OnceLock::from(text), value: OnceLock::from(value) })))
     }
 
@@ -49,6 +57,12 @@ impl Payload {
             let text = self.0.text.get().map_or("null", AsRef::as_ref);
             serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
         })
+    }
+
+    /// Whether it nests deeper than [`MAX_DEPTH`] levels: stored along with others, it could not be read back.
+    #[must_use]
+    pub fn is_too_deep(&self) -> bool {
+        deeper_than(self.value(), MAX_DEPTH)
     }
 
     /// Bytes of UTF-8: what AWS's 262,144-byte limit counts.

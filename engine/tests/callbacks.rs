@@ -181,6 +181,87 @@ async fn a_token_of_a_timeline_that_a_restored_backup_has_undone_answers_nothing
     assert_eq!(desk.describe(&execution).await["output"], json!(r#""right""#));
 }
 
+/// An array within an array, so many levels deep.
+fn nested(levels: usize) -> String {
+    "[".repeat(levels) + &"]".repeat(levels)
+}
+
+#[tokio::test]
+async fn json_that_is_nested_too_deep_is_refused_when_it_comes_in() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock).await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    for levels in [101, 127, 128, 1_000, 100_000] {
+        let request = json!({"stateMachineArn": machine, "input": nested(levels)});
+        let (kind, message) = desk.refusal("StartExecution", request).await;
+        assert_eq!(kind, "InvalidExecutionInput", "{levels}");
+        assert!(message.contains("nested deeper than 100 levels"), "{message}");
+    }
+    let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
+    let token = desk.called().await.token();
+    let (kind, message) = desk.refusal("SendTaskSuccess", json!({"taskToken": token, "output": nested(101)})).await;
+    assert_eq!(kind, "InvalidOutput");
+    assert!(message.contains("nested deeper than 100 levels"), "{message}");
+    assert_eq!(desk.ask("SendTaskSuccess", json!({"taskToken": token, "output": nested(100)})).await, json!({}));
+    assert_eq!(desk.describe(&execution).await["output"], json!(nested(100)));
+}
+
+#[tokio::test]
+async fn a_function_that_returns_what_is_nested_too_deep_fails_its_task() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock).await;
+    let arn = "arn:aws:lambda:eu-west-2:000000000000:function:deep";
+    let definition = json!({"StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": arn, "End": true}}});
+    let machine = desk.machine("m", &definition).await;
+    let execution = desk.start(&machine, "e", &json!({})).await;
+    desk.called().await.returns(serde_json::from_str(&nested(127)).unwrap());
+    let end = desk.end(&execution).await;
+    assert_eq!((&end["status"], &end["error"]), (&json!("FAILED"), &json!("States.DataLimitExceeded")));
+}
+
+#[tokio::test]
+async fn the_deepest_input_survives_a_restart_while_its_call_is_under_way() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let arn = "arn:aws:lambda:eu-west-2:000000000000:function:deep";
+    let definition = json!({"StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": arn, "End": true}}});
+    let machine = desk.machine("m", &definition).await;
+    let input: serde_json::Value = serde_json::from_str(&nested(100)).unwrap();
+    let execution = desk.start(&machine, "e", &input).await;
+    drop(desk.called().await);
+    drop(desk);
+    let desk = Desk::open(folder.path(), clock).await;
+    let call = desk.called().await;
+    assert_eq!(call.payload, input);
+    call.returns(json!({}));
+    desk.until(&execution, "ExecutionSucceeded").await;
+}
+
+#[tokio::test]
+async fn a_stored_call_that_cannot_be_read_fails_its_own_task_and_no_other() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &callback_machine()).await;
+    let unreadable = desk.start(&machine, "unreadable", &json!({"question": 1})).await;
+    let whole = desk.start(&machine, "whole", &json!({"question": 2})).await;
+    drop((desk.called().await, desk.called().await));
+    desk.engine.shutdown().await;
+    drop(desk);
+    let database = rusqlite::Connection::open(folder.path().join(DATABASE)).unwrap();
+    // As deep as a release up to schema 3 could write it and not read it.
+    let work = format!(r#"{{"Function":{{"function":"f","payload":{}}}}}"#, nested(127)).into_bytes();
+    database.execute("UPDATE call SET work = ? WHERE execution = 1", [work]).unwrap();
+    drop(database);
+
+    let desk = Desk::open(folder.path(), clock).await;
+    let call = desk.called().await;
+    assert_eq!(call.payload["question"], json!(2));
+    assert_eq!(desk.succeed(&call.token(), &json!({})).await, Ok(json!({})));
+    desk.until(&whole, "ExecutionSucceeded").await;
+    let end = desk.end(&unreadable).await;
+    assert_eq!((&end["status"], &end["error"]), (&json!("FAILED"), &json!("States.Runtime")));
+}
+
 #[tokio::test]
 async fn a_function_that_fails_gives_its_error_and_answer() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());

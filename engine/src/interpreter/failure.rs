@@ -11,7 +11,7 @@ use crate::{
     definition::{Body, Catcher, QueryLanguage, State, Transition, matches_error},
     history::{self, EvaluationFailed, EventKind},
     mix::mixed,
-    query::QueryError,
+    query::{MAX_DEPTH, QueryError},
 };
 
 /// AWS's limit on a state's input, output and result, in bytes of UTF-8.
@@ -39,6 +39,13 @@ impl Failure {
         let cause = format!(
             "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
         );
+        Self::new("States.DataLimitExceeded", cause)
+    }
+
+    /// A result that nests deeper than can be stored; `what` is a task's resource. The words are not AWS's, which
+    /// documents no such limit.
+    pub fn too_deep(what: &str) -> Self {
+        let cause = format!("The state/task '{what}' returned a result that is nested deeper than {MAX_DEPTH} levels.");
         Self::new("States.DataLimitExceeded", cause)
     }
 

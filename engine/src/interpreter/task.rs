@@ -224,8 +224,15 @@ impl Run<'_> {
         self.settle(id, &pending, None);
         let state = self.current(id);
         let Body::Task(task) = &state.body else { return Err(NotPending) };
-        if output.size() > MAX_PAYLOAD {
-            let failure = Failure::too_large(resource_of(&task.resource));
+        let resource = resource_of(&task.resource);
+        let refused = if output.size() > MAX_PAYLOAD {
+            Some(Failure::too_large(resource))
+        } else if output.is_too_deep() {
+            Some(Failure::too_deep(resource))
+        } else {
+            None
+        };
+        if let Some(failure) = refused {
             self.task_ended_badly(id, failure);
             return Ok(());
         }

@@ -31,8 +31,16 @@ pub(crate) fn remove_all(connection: &Connection, execution: ExecutionId) -> Res
     Ok(removed > 0)
 }
 
+/// The row of a call.
+pub(crate) struct Stored {
+    pub execution: ExecutionId,
+    pub task: TaskId,
+    /// None for a call that can't be read.
+    pub call: Option<Call>,
+}
+
 /// A page of the calls that runs before this one left unanswered, after the given one.
-pub(crate) fn left(connection: &Connection, run: i64, after: (ExecutionId, TaskId), most: i64) -> Result<Vec<Call>> {
+pub(crate) fn left(connection: &Connection, run: i64, after: (ExecutionId, TaskId), most: i64) -> Result<Vec<Stored>> {
     connection
         .prepare_cached(
             "SELECT execution, task, nonce, work, context FROM call
@@ -43,7 +51,7 @@ pub(crate) fn left(connection: &Connection, run: i64, after: (ExecutionId, TaskI
 }
 
 /// None when it has been answered, or is not wanted any more.
-pub(crate) fn find(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<Option<Call>> {
+pub(crate) fn find(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<Option<Stored>> {
     connection
         .prepare_cached(
             "SELECT execution, task, nonce, work, context FROM call WHERE execution = ? AND task = ? AND nonce = ?",
@@ -52,19 +60,26 @@ pub(crate) fn find(connection: &Connection, execution: ExecutionId, task: TaskId
         .optional()
 }
 
-fn read(row: &Row<'_>) -> Result<Call> {
-    let (execution, task): (ExecutionId, _) = (row.get(0)?, TaskId { event: row.get(1)?, nonce: row.get(2)? });
-    let work = serde_json::from_slice(row.get_ref(3)?.as_blob()?).map_err(|error| unreadable(3, error))?;
-    let context = match row.get_ref(4)?.as_str_or_null()? {
-        Some(context) => serde_json::from_str(context).map_err(|error| unreadable(4, error))?,
+fn read(row: &Row<'_>) -> Result<Stored> {
+    let (execution, task) = (row.get(0)?, TaskId { event: row.get(1)?, nonce: row.get(2)? });
+    let call = match call(execution, task, row.get_ref(3)?.as_blob()?, row.get_ref(4)?.as_str_or_null()?) {
+        Ok(call) => Some(call),
+        Err(error) => {
+            tracing::error!(execution = execution.0, event = task.event, %error, "a stored call can't be read");
+            None
+        }
+    };
+    Ok(Stored { execution, task, call })
+}
+
+fn call(execution: ExecutionId, task: TaskId, work: &[u8], context: Option<&str>) -> serde_json::Result<Call> {
+    let work = serde_json::from_slice(work)?;
+    let context = match context {
+        Some(context) => serde_json::from_str(context)?,
         // Asked for by a release up to schema 3.
         None => CallContext { key: format!("{}/{}", execution.0, task.event), ..CallContext::of(None) },
     };
     Ok(Call { execution, task, work, context })
-}
-
-fn unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
 }
 
 /// An execution that waits for the end of another.

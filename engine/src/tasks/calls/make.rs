@@ -7,9 +7,9 @@ use crate::{
     Attempt, Cancellation,
     clock::from_millis,
     engine::Engine,
-    interpreter::{Event, Pattern, Work},
+    interpreter::{Event, Pattern, TaskId, Work},
     protocol::Fault,
-    store::{Call, CallContext, StorageError, calls},
+    store::{Call, CallContext, ExecutionId, StorageError, calls},
 };
 
 pub(super) async fn make(engine: &Arc<Engine>, call: Call, cancellation: Cancellation) {
@@ -45,6 +45,20 @@ pub(super) async fn make(engine: &Arc<Engine>, call: Call, cancellation: Cancell
             calls::remove(transaction.connection, execution, task)?;
             // The task may have been answered by its token, or timed out, while the call was under way.
             let _ = transaction.deliver(execution, event.clone())?;
+            Ok(())
+        })
+    })
+    .await;
+}
+
+/// Fails a task whose call can't be read: it can't be made, and the others must not wait for it.
+pub(super) async fn give_up(engine: &Engine, (execution, task): (ExecutionId, TaskId)) {
+    until_stored(|| {
+        engine.store.write(move |transaction| {
+            calls::remove(transaction.connection, execution, task)?;
+            let cause = "The call of the task cannot be read by this version of the engine".to_owned();
+            let event = Event::TaskFailed { task, error: Some("States.Runtime".to_owned()), cause: Some(cause) };
+            let _ = transaction.deliver(execution, event)?;
             Ok(())
         })
     })

@@ -156,7 +156,12 @@ async fn hand_in_left_calls(engine: Arc<Engine>) {
             Ok(page) => {
                 let Some(last) = page.last() else { return };
                 after = (last.execution, last.task);
-                page.into_iter().for_each(|call| engine.reactions.calls.send(CallEffect::Make(call)));
+                for stored in page {
+                    match stored.call {
+                        Some(call) => engine.reactions.calls.send(CallEffect::Make(call)),
+                        None => make::give_up(&engine, (stored.execution, stored.task)).await,
+                    }
+                }
             }
             Err(Fault::Storage(StorageError::Closed)) => return,
             Err(_) => tokio::time::sleep(AGAIN).await,
@@ -168,7 +173,12 @@ async fn hand_in_left_calls(engine: Arc<Engine>) {
 async fn until_read(engine: &Engine, (execution, task): CallKey) -> Option<Call> {
     loop {
         match engine.store.read(move |connection| Ok(calls::find(connection, execution, task)?)).await {
-            Ok(call) => return call,
+            Ok(None) => return None,
+            Ok(Some(calls::Stored { call: Some(call), .. })) => return Some(call),
+            Ok(Some(_)) => {
+                make::give_up(engine, (execution, task)).await;
+                return None;
+            }
             Err(Fault::Storage(StorageError::Closed)) => return None,
             Err(_) => tokio::time::sleep(AGAIN).await,
         }
