@@ -150,6 +150,9 @@ fn look_for_site(site_root: &Path) {
 /// Files of the site; what is no file goes on to the pages.
 fn files(site_root: &Path, pages: Router) -> Router {
     let files = ServeDir::new(site_root)
+        // `cargo xtask build` has compressed them.
+        .precompressed_br()
+        .precompressed_gzip()
         .append_index_html_on_directories(false)
         .call_fallback_on_method_not_allowed(true)
         .fallback(pages);

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::project::{Mode, OUTPUT_NAME, Project};
-use crate::wasm;
+use crate::{compress, wasm};
 
 /// Brings `<target>/site` up to date: wasm and script, the style sheet, static files.
 pub fn build(project: &Project, mode: Mode) -> Result<()> {
@@ -17,7 +17,8 @@ pub fn build(project: &Project, mode: Mode) -> Result<()> {
     if public.is_dir() {
         copy_what_changed(&public, &site)?;
     }
-    copy_if_changed(&project.root.join("style/main.css"), &pkg.join(format!("{OUTPUT_NAME}.css")))
+    copy_if_changed(&project.root.join("style/main.css"), &pkg.join(format!("{OUTPUT_NAME}.css")))?;
+    compress::files(&site, mode)
 }
 
 fn remove_what_is_gone(from: &Path, to: &Path, except: &Path) -> Result<()> {
@@ -25,6 +26,9 @@ fn remove_what_is_gone(from: &Path, to: &Path, except: &Path) -> Result<()> {
         let path = entry?.path();
         let Some(name) = path.file_name() else { continue };
         let source = from.join(name);
+        if compress::is_of(&source) {
+            continue;
+        }
         if path == except {
             continue;
         }
