@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod command;
+mod compress;
 mod fingerprint;
 mod project;
 mod serve;
@@ -27,7 +28,9 @@ cargo xtask <command>
   test [STEP...] [-- FLAGS]     run every check and test, or just the named: format, licences, lint, engine, rust,
                                 browser; FLAGS go to Playwright: `test browser -- submitting --headed`
   build                         build what is deployed: the optimised server, wasm and static files
-  bench [--desk] [--engine]     measure the optimised desk (wasm, pages, memory) and the engine (cycles, paused executions)
+  bench [--desk] [--engine]     measure the optimised desk (wasm; pages, memory and load with up to 100,000 applications)
+                                and the engine (cycles, paused executions)
+  bench --as-built              measure the optimised desk as it was built last, without its wasm
   bench --crash [-- FLAGS]      kill a loaded engine 50 times; FLAGS go to the load, as with --engine: -- --help lists them
   help                          show this
 ";

@@ -31,14 +31,25 @@ pub struct RunningServer {
 impl RunningServer {
     /// Starts the server on an empty `data` folder and waits until it answers.
     pub fn start(project: &Project, mode: Mode, data: &Path) -> Result<Self> {
+        Self::start_with(project, mode, data, &[])
+    }
+
+    /// The same, with more flags.
+    pub fn start_with(project: &Project, mode: Mode, data: &Path, flags: &[&str]) -> Result<Self> {
         if data.exists() {
             std::fs::remove_dir_all(data)?;
         }
+        Self::again(project, mode, data, flags)
+    }
+
+    /// Starts the server on a `data` folder as it is and waits until it answers.
+    pub fn again(project: &Project, mode: Mode, data: &Path, flags: &[&str]) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let process = project
             .server(mode)
             .args(["--listen", &address, "--data-dir"])
             .arg(data)
+            .args(flags)
             .env("LOAN_DESK_LOG", "warn")
             .spawn()
             .with_context(|| format!("cannot start {}", project.server_binary(mode).display()))?;
@@ -51,7 +62,7 @@ impl RunningServer {
             if Instant::now() > deadline {
                 bail!("the server is not ready after 20 seconds");
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(5));
         }
         Ok(server)
     }

@@ -17,6 +17,7 @@ struct Parts {
     engine: bool,
     crash: bool,
     scale: bool,
+    as_built: bool,
 }
 
 impl Parts {
@@ -28,9 +29,10 @@ impl Parts {
                 "--engine" => parts.engine = true,
                 "--crash" => parts.crash = true,
                 "--scale" => parts.scale = true,
+                "--as-built" => (parts.desk, parts.as_built) = (true, true),
                 other => {
                     bail!(
-                        "bench takes --desk, --engine, --crash and --scale, not `{other}`; \
+                        "bench takes --desk, --as-built, --engine, --crash and --scale, not `{other}`; \
                          the arguments after -- are for the program that puts load on the engine"
                     )
                 }
@@ -50,7 +52,7 @@ pub fn bench(project: &Project, arguments: &[String], load_flags: &[String]) -> 
     }
     let mut fits = true;
     if parts.desk {
-        fits = desk::bench(project)?;
+        fits = desk::bench(project, parts.as_built)?;
     }
     if parts.engine {
         load(project, "bench", load_flags)?;
