@@ -7,8 +7,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::{
-    applications::Execution, aws::AwsError, mock_valuer::MockValuer, timestamp, valuation_request::ValuationRequests,
-    work_items::WorkItems, workflow::without_tokens,
+    applications::Execution, aws::AwsError, mock_valuer::MockValuer, paused::Step, timestamp,
+    valuation_request::ValuationRequests, work_items::WorkItems, workflow::without_tokens,
 };
 
 pub const VALUATION_REQUEST: &str = "loan-desk-valuation-request";
@@ -92,17 +92,26 @@ pub struct ExecutionPayload {
     arn: String,
     #[serde(deserialize_with = "rfc3339")]
     started_at: OffsetDateTime,
+    #[serde(default)]
+    redrive_count: u32,
+}
+
+/// The `state` member of a payload: when the state that called was entered, and how often it has retried since.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatePayload {
+    #[serde(deserialize_with = "rfc3339")]
+    entered_at: OffsetDateTime,
+    #[serde(default)]
+    retry_count: u32,
 }
 
 impl ExecutionPayload {
-    pub fn arn(&self) -> &str {
-        &self.arn
-    }
-}
-
-impl From<ExecutionPayload> for Execution {
-    fn from(payload: ExecutionPayload) -> Self {
-        Self { arn: payload.arn, started_at: payload.started_at }
+    /// With the step that called. A definition that was deployed by an older desk does not tell its state.
+    pub fn at(self, state: Option<StatePayload>) -> Execution {
+        let redrives = self.redrive_count;
+        let step = state.map(|state| Step { redrives, entered_at: state.entered_at, retries: state.retry_count });
+        Execution { arn: self.arn, started_at: self.started_at, step }
     }
 }
 

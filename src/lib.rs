@@ -90,6 +90,8 @@ mod web;
 mod work_items;
 #[cfg(feature = "ssr")]
 mod workflow;
+#[cfg(feature = "ssr")]
+mod writes;
 
 // The islands are reached by name from the page, never from here: without this they would be stripped.
 use app as _;

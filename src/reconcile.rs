@@ -155,8 +155,10 @@ impl Reconciler {
 
     async fn close_if_abandoned(&self, task: &PausedTask) -> Result<(), AwsError> {
         let record = self.applications.get(&task.application_reference).await?;
-        let is_over =
-            record.is_some_and(|record| record.execution_arn == task.execution_arn && !record.status.is_open());
+        let is_over = record.is_some_and(|record| {
+            let waits_for_it = record.pause.as_ref().is_some_and(|pause| pause.id == task.id.as_str());
+            record.execution_arn == task.execution_arn && (!record.status.is_open() || !waits_for_it)
+        });
         if is_over { self.close(task, State::Abandoned).await } else { Ok(()) }
     }
 

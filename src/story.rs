@@ -34,10 +34,15 @@ pub fn tell(record: &Record, tasks: &[PausedTask], callbacks: &[Callback]) -> Ve
 }
 
 /// Why an application came to the desk of whoever values by hand.
-pub fn why_by_hand(failure: Option<&Failure>, valuation_timeout: Duration) -> String {
+pub fn why_by_hand(failure: Option<&Failure>) -> String {
     let Some(failure) = failure else { return "The valuation service gave no value.".to_owned() };
     if failure.error == work_items::TIMED_OUT {
-        return format!("The valuation service did not answer within {}.", duration(valuation_timeout));
+        return match failure.timeout_seconds {
+            Some(seconds) => {
+                format!("The valuation service did not answer within {}.", duration(Duration::from_secs(seconds)))
+            }
+            None => "The valuation service did not answer in time.".to_owned(),
+        };
     }
     match failure.task_error.as_deref() {
         Some("ValuationFailed") => "The valuation service could not value the property.",
@@ -65,14 +70,21 @@ fn submitted(record: &Record) -> String {
 }
 
 fn tell_request(task: &PausedTask, story: &mut Vec<StoryEntry>) {
+    let again = match task.retries {
+        0 => String::new(),
+        1 => " after a failed attempt".to_owned(),
+        n => format!(" after {n} failed attempts"),
+    };
     story.push(match (&task.valuation_reference, &task.state) {
         (_, State::Failed) => entry(
             task.since,
             StoryKind::Failed,
             "Valuation requested; the valuation service could not take the request",
         ),
-        (Some(reference), _) => asked(task, format!("Valuation requested, reference {reference}, answer due by")),
-        (None, _) => asked(task, "Valuation requested, answer due by"),
+        (Some(reference), _) => {
+            asked(task, format!("Valuation requested{again}, reference {reference}, answer due by"))
+        }
+        (None, _) => asked(task, format!("Valuation requested{again}, answer due by")),
     });
     match &task.state {
         State::Answering(answer) | State::Answered(answer) => story.push(entry(
@@ -80,7 +92,8 @@ fn tell_request(task: &PausedTask, story: &mut Vec<StoryEntry>) {
             if matches!(answer.says, Says::Success { .. }) { StoryKind::Answered } else { StoryKind::Failed },
             service_said(answer),
         )),
-        // The callback that was too late is told by itself.
+        // The callback that was too late is told by itself, and so is what came instead.
+        State::TooLate(answer) if answer.at < task.deadline => {}
         State::Lapsed | State::TooLate(_) => {
             story.push(entry(task.deadline, StoryKind::Lapsed, "The valuation service did not answer in time"));
         }
@@ -110,7 +123,8 @@ fn tell_work_item(task: &PausedTask, story: &mut Vec<StoryEntry>) {
             story.push(entry(answer.at, kind, person_said(answer)));
         }
         State::TooLate(answer) => {
-            let text = format!("{}. It came too late: kept, not used", person_said(answer));
+            let why = if answer.at < task.deadline { "Nobody waited for it any more" } else { "It came too late" };
+            let text = format!("{}. {why}: kept, not used", person_said(answer));
             story.push(entry(answer.at, StoryKind::Kept, text));
         }
         State::Lapsed | State::Failed => {
@@ -254,6 +268,7 @@ mod tests {
             remark: None,
             valuation: None,
             decided_at: None,
+            policy: None,
         }
     }
 
@@ -266,6 +281,8 @@ mod tests {
             application: record(ApplicationStatus::Submitted).application,
             since: datetime!(2026-11-22 14:31:31 UTC),
             deadline: datetime!(2026-11-22 14:32:01 UTC),
+            timeout: Duration::from_secs(30),
+            retries: 0,
             valuation_reference: Some("CNMg".into()),
             failure: None,
             state,

@@ -1,9 +1,9 @@
 //! Asking the valuation service: the function behind the workflow's `RequestValuation`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use app::domain::{LoanApplication, WaitingOn};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -12,9 +12,9 @@ use crate::{
     applications::Applications,
     callbacks::{self, Callbacks, ReferenceError},
     clock::Clock,
-    functions::{self, ExecutionPayload, FunctionFailure},
+    functions::{self, ExecutionPayload, FunctionFailure, StatePayload},
     outbound::Outbound,
-    paused::{Opened, PausedTask, PausedTaskId, PausedTasks, State, TaskToken},
+    paused::{PausedTask, PausedTaskId, PausedTasks, State, TaskToken},
     signing::CallbackUrls,
 };
 
@@ -35,7 +35,8 @@ struct Payload {
     task_token: TaskToken,
     loan_application: LoanApplication,
     execution: ExecutionPayload,
-    timeout_seconds: i64,
+    state: Option<StatePayload>,
+    timeout_seconds: u32,
 }
 
 #[derive(Deserialize)]
@@ -57,35 +58,38 @@ impl ValuationRequests {
                 before.application.application_reference
             )));
         }
+        let execution = payload.execution.at(payload.state);
+        let timeout = Duration::from_secs(payload.timeout_seconds.into());
         let now = self.clock.now();
         let task = PausedTask {
-            id: PausedTaskId::of(&payload.task_token),
+            id: PausedTaskId::of(execution.step.as_ref(), &execution.arn, &payload.task_token),
             on: WaitingOn::ValuationService,
             application_reference: payload.loan_application.application_reference.clone(),
-            execution_arn: payload.execution.arn().to_owned(),
+            execution_arn: execution.arn.clone(),
             application: payload.loan_application,
             since: now,
-            deadline: now + time::Duration::seconds(payload.timeout_seconds),
+            deadline: now + timeout,
+            timeout,
+            retries: execution.step.as_ref().map_or(0, |step| step.retries),
             valuation_reference: None,
             failure: None,
             state: State::Requesting,
         };
-        let known = match self.paused.open(&task, &payload.task_token).await? {
-            Opened::New => None,
-            // Called again: a desk was stopped over it.
-            Opened::Known(known) => Some((known.state, known.valuation_reference)),
+        let waits = |task: &PausedTask| self.applications.waits_for(task, &execution);
+        let Some(task) = self.paused.open(task, &payload.task_token, execution.step.as_ref(), waits).await? else {
+            return Err(FunctionFailure::ValuationServiceUnavailable(
+                "the workflow has gone on since it asked for this valuation".to_owned(),
+            ));
         };
-        let reference = match known {
+        self.applications.nudge();
+        let reference = match (&task.valuation_reference, &task.state) {
             // The service is not asked twice; but what follows from its answer may not have been done.
-            Some((_, Some(reference))) => reference,
-            Some((state, None)) if state != State::Requesting => {
+            (Some(reference), _) => reference.clone(),
+            (None, State::Requesting) => self.ask_or_give_up(&task).await?,
+            (None, _) => {
                 return Err(FunctionFailure::ValuationServiceUnavailable(
                     "the request was given up before the valuation service had taken it".to_owned(),
                 ));
-            }
-            _ => {
-                self.applications.waits_for(&task, &payload.execution.into()).await?;
-                self.ask_or_give_up(&task).await?
             }
         };
         match self.callbacks.reference_known(&reference, &task).await {
@@ -96,7 +100,6 @@ impl ValuationRequests {
             Err(ReferenceError::Aws(error)) => return Err(error.into()),
             Ok(()) => {}
         }
-        self.applications.nudge();
         // Without the reference, which is all that an unsigned callback needs.
         tracing::info!(application = %task.application_reference, request = %task.id, "valuation requested");
         Ok(json!({ "valuationReference": reference }))
@@ -120,10 +123,10 @@ impl ValuationRequests {
         let property = &task.application.property;
         let body = json!({
             "property": { "nameOrNumber": &property.name_or_number, "postcode": &property.postcode },
-            "callbackUrl": self.urls.sign(&task.id, task.deadline).as_str(),
+            "callbackUrl": self.urls.sign(&task.id, task.since + task.timeout).as_str(),
         });
         let answer =
-            self.outbound.post(self.service_url.clone(), HeaderMap::new(), &body).await.map_err(|error| {
+            self.outbound.post(self.service_url.clone(), idempotency_key(&task.id), &body).await.map_err(|error| {
                 FunctionFailure::ValuationServiceUnavailable(format!("the valuation service {error}"))
             })?;
         let status = answer.status;
@@ -144,6 +147,13 @@ impl ValuationRequests {
             )),
         }
     }
+}
+
+/// The same for every request for the same valuation, so that a service which remembers keys gives one answer to all.
+fn idempotency_key(id: &PausedTaskId) -> HeaderMap {
+    // An id is letters, digits, `-` and `_`, so this is always a header.
+    let value = HeaderValue::from_str(id.as_str()).ok();
+    value.map(|value| (HeaderName::from_static("idempotency-key"), value)).into_iter().collect()
 }
 
 fn unavailable(status: StatusCode) -> FunctionFailure {

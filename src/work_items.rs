@@ -1,5 +1,7 @@
 //! Manual valuations: the function behind the workflow's `ManualValuation`, and the answers that staff give.
 
+use std::time::Duration;
+
 use app::{
     desk::{ManualValuationState, ManualValuationView, PreviousValuation, StoryEntry},
     domain::{LoanApplication, ManualValuationAnswer, WaitingOn},
@@ -11,8 +13,8 @@ use crate::{
     applications::Applications,
     aws::AwsError,
     clock::Clock,
-    functions::{self, ExecutionPayload, FunctionFailure},
-    paused::{Answer, Answered, Failure, Opened, PausedTask, PausedTaskId, PausedTasks, Says, State, TaskToken},
+    functions::{self, ExecutionPayload, FunctionFailure, StatePayload},
+    paused::{Along, Answer, Answered, Failure, PausedTask, PausedTaskId, PausedTasks, Says, State, TaskToken},
     story,
     valuation::{self, StaffValuation},
 };
@@ -36,10 +38,11 @@ struct Payload {
     task_token: TaskToken,
     loan_application: LoanApplication,
     execution: ExecutionPayload,
+    state: Option<StatePayload>,
     failure: WhatFailed,
     /// The error that the workflow caught.
     cause: Caught,
-    timeout_seconds: i64,
+    timeout_seconds: u32,
 }
 
 #[derive(Deserialize)]
@@ -57,48 +60,55 @@ impl WorkItems {
     /// Puts an application on the desk of whoever values by hand.
     pub async fn add(&self, payload: Value) -> Result<Value, FunctionFailure> {
         let payload: Payload = functions::read(payload)?;
+        let execution = payload.execution.at(payload.state);
+        let timeout = Duration::from_secs(payload.timeout_seconds.into());
         let now = self.clock.now();
         let reference = payload.loan_application.application_reference.clone();
-        let ended_as = if payload.failure.error == TIMED_OUT { State::Lapsed } else { State::Abandoned };
-        let valuation_reference = self.close_requests(reference.as_str(), payload.execution.arn(), ended_as).await?;
+        let before = self.paused.of_application(reference.as_str()).await?;
+        let before: Vec<_> = before.into_iter().filter(|task| task.execution_arn == execution.arn).collect();
+        let request = before.iter().rfind(|task| task.on == WaitingOn::ValuationService);
+        let has_timed_out = payload.failure.error == TIMED_OUT;
         let task = PausedTask {
-            id: PausedTaskId::of(&payload.task_token),
+            id: PausedTaskId::of(execution.step.as_ref(), &execution.arn, &payload.task_token),
             on: WaitingOn::Staff,
             application_reference: reference,
-            execution_arn: payload.execution.arn().to_owned(),
+            execution_arn: execution.arn.clone(),
             application: payload.loan_application,
             since: now,
-            deadline: now + time::Duration::seconds(payload.timeout_seconds),
-            valuation_reference,
-            failure: Some(Failure { error: payload.failure.error, task_error: payload.cause.error }),
+            deadline: now + timeout,
+            timeout,
+            retries: execution.step.as_ref().map_or(0, |step| step.retries),
+            valuation_reference: request.and_then(|request| request.valuation_reference.clone()),
+            failure: Some(Failure {
+                error: payload.failure.error,
+                task_error: payload.cause.error,
+                timeout_seconds: request.filter(|_| has_timed_out).map(|request| request.timeout.as_secs()),
+            }),
             state: State::Open,
         };
-        if self.paused.open(&task, &payload.task_token).await? == Opened::New {
-            tracing::info!(application = %task.application_reference, item = %task.id, "waiting for a manual valuation");
-        }
-        self.applications.waits_for(&task, &payload.execution.into()).await?;
+        let waits = |task: &PausedTask| self.applications.waits_for(task, &execution);
+        let Some(task) = self.paused.open(task, &payload.task_token, execution.step.as_ref(), waits).await? else {
+            return Err(FunctionFailure::InvalidApplication(
+                "the workflow has gone on since it asked for this valuation".to_owned(),
+            ));
+        };
+        self.applications.nudge();
+        tracing::info!(application = %task.application_reference, item = %task.id, "waiting for a manual valuation");
+        // The workflow waits for nothing else now. Should this not come to pass, the reconciler does it.
+        let ended_as = if has_timed_out { State::Lapsed } else { State::Abandoned };
+        self.close_others(&before, &task, ended_as).await?;
         Ok(json!({ "workItem": task.id.as_str() }))
     }
 
-    /// The workflow asks a person, so it waits for the valuation service no more. Returns the reference that the service
-    /// had given last.
-    async fn close_requests(
-        &self,
-        reference: &str,
-        execution_arn: &str,
-        ended_as: State,
-    ) -> Result<Option<String>, AwsError> {
-        let mut last = None;
-        for task in self.paused.of_application(reference).await? {
-            if task.on != WaitingOn::ValuationService || task.execution_arn != execution_arn {
-                continue;
+    /// Closes what the execution waited for before it asked for `task`.
+    async fn close_others(&self, before: &[PausedTask], task: &PausedTask, ended_as: State) -> Result<(), AwsError> {
+        for other in before.iter().filter(|other| other.id != task.id) {
+            if matches!(other.state, State::Requesting | State::Open) {
+                let ended_as = if other.on == task.on { State::Abandoned } else { ended_as.clone() };
+                self.paused.close(&other.id, ended_as).await?;
             }
-            if matches!(task.state, State::Requesting | State::Open) {
-                self.paused.close(&task.id, ended_as.clone()).await?;
-            }
-            last = task.valuation_reference.or(last);
         }
-        Ok(last)
+        Ok(())
     }
 
     pub async fn get(&self, id: &str) -> Result<Option<PausedTask>, AwsError> {
@@ -130,20 +140,14 @@ impl WorkItems {
             }
         };
         let answer = Answer { says, by: Some(by.to_owned()), callback: None, at: self.clock.now() };
-        let answered = self.paused.answer(&task.id, answer).await?;
-        if let Answered::Resumed(task) = &answered {
-            self.applications.goes_on(task).await;
-        }
+        let along = Along { claimed: Some(self.applications.waits_no_more(task)), answered: None };
+        let answered = self.paused.answer(&task.id, answer, along).await?;
+        self.applications.nudge();
         Ok(answered)
     }
 
-    /// What the page shows of an item. `valuation_timeout` is told when it was the service that was too slow.
-    pub fn view(
-        task: &PausedTask,
-        valuation_timeout: std::time::Duration,
-        story: Vec<StoryEntry>,
-        previous: Vec<PreviousValuation>,
-    ) -> ManualValuationView {
+    /// What the page shows of an item.
+    pub fn view(task: &PausedTask, story: Vec<StoryEntry>, previous: Vec<PreviousValuation>) -> ManualValuationView {
         let state = match &task.state {
             State::Open | State::Requesting => ManualValuationState::Open,
             State::Answering(answer) | State::Answered(answer) => match read_answer(&answer.says) {
@@ -155,6 +159,9 @@ impl WorkItems {
                 None => ManualValuationState::Lapsed,
             },
             State::TooLate(answer) => match (read_answer(&answer.says), &answer.by) {
+                (Some(given), Some(by)) if answer.at < task.deadline => {
+                    ManualValuationState::NotUsed { by: by.clone(), at: answer.at, answer: given }
+                }
                 (Some(given), Some(by)) => {
                     ManualValuationState::TooLate { by: by.clone(), at: answer.at, answer: given }
                 }
@@ -166,7 +173,7 @@ impl WorkItems {
         ManualValuationView {
             item: task.waiting_item(),
             application: task.application.clone(),
-            reason: story::why_by_hand(task.failure.as_ref(), valuation_timeout),
+            reason: story::why_by_hand(task.failure.as_ref()),
             story,
             previous,
             state,

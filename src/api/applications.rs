@@ -103,6 +103,10 @@ impl From<DeskError> for Problem {
                 let detail = "This has been answered already, or the time to answer it has passed.";
                 Self::new(StatusCode::CONFLICT, "too-late", "Too late", detail)
             }
+            DeskError::NotUsed => {
+                let detail = "The workflow does not wait for this answer any more; it was kept and not used.";
+                Self::new(StatusCode::CONFLICT, "not-used", "Not used", detail)
+            }
             DeskError::Unavailable => Self::unavailable(),
         }
     }

@@ -8,16 +8,17 @@ mod record;
 mod submit;
 
 use app::domain::{ApplicationReference, ApplicationStatus, LoanApplication};
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{Update, builders::UpdateBuilder};
 use time::OffsetDateTime;
 
 use crate::{
     aws::{Aws, AwsError},
-    item::{json, text, time},
+    item::{json, number, text, time},
     live::Changes,
-    paused::PausedTask,
+    paused::{PausedTask, Step},
     read_model::ReadModel,
     tables::{Index, Shows, Table},
+    writes::write_one,
 };
 
 #[cfg(test)]
@@ -55,6 +56,8 @@ pub struct Applications {
 pub struct Execution {
     pub arn: String,
     pub started_at: OffsetDateTime,
+    /// The step that called the function. `None` in executions that began before workflows told it.
+    pub step: Option<Step>,
 }
 
 impl Applications {
@@ -86,50 +89,56 @@ impl Applications {
         Ok((records, next))
     }
 
-    /// The application's execution now waits for `task`. An application that the desk has not seen (it was started in
-    /// Step Functions directly) is entered; a newer execution of the same reference takes the entry over, and an older
-    /// one leaves it alone.
-    pub async fn waits_for(&self, task: &PausedTask, execution: &Execution) -> Result<(), AwsError> {
-        let now = self.aws.clock.now();
+    /// The write by which the application waits for `task`. It enters an application that the desk has not seen, because
+    /// it was started in Step Functions directly. A newer execution of the same reference takes the row over, and an older
+    /// one leaves it alone. So does a call of the same execution that comes after something later has been written: a slow
+    /// call must not erase a decision.
+    pub fn waits_for(&self, task: &PausedTask, execution: &Execution) -> UpdateBuilder {
         let status = match task.on {
             app::domain::WaitingOn::ValuationService => ApplicationStatus::WaitingForValuation,
             app::domain::WaitingOn::Staff => ApplicationStatus::WaitingForManualValuation,
         };
-        let set = "kind = :kind, application = :application, \
-                   #status = :status, submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, \
-                   executionArn = :arn, executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, \
-                   waitingUntil = :until";
-        let update = self
-            .update(&task.application_reference)
+        let mut set = "SET kind = :kind, application = :application, #status = :status, \
+                       submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, executionArn = :arn, \
+                       executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, waitingUntil = :until"
+            .to_owned();
+        let mut is_in_order = String::new();
+        let mut update = self.update(&task.application_reference);
+        if let Some(step) = &execution.step {
+            set.push_str(", workflowStep = :step, redriveCount = :redrives");
+            is_in_order.push_str(
+                " AND (attribute_not_exists(workflowStep) OR redriveCount < :redrives \
+                 OR (redriveCount = :redrives AND workflowStep <= :step))",
+            );
+            update = update
+                .expression_attribute_values(":step", text(step.order()))
+                .expression_attribute_values(":redrives", number(step.redrives));
+        }
+        update
             // What an execution before had come to, or this one before it was redriven, is not so any more.
-            .update_expression(format!("SET {set} REMOVE loanToValue, remark, valuation, decidedAt"))
-            .condition_expression(
-                "attribute_not_exists(executionArn) OR executionArn = :arn OR \
-                 attribute_not_exists(executionStartedAt) OR executionStartedAt < :startedAt",
-            )
+            .update_expression(format!(
+                "{set} REMOVE loanToValue, remark, valuation, decidedAt, approveUpTo, referUpTo"
+            ))
+            .condition_expression(format!(
+                "attribute_not_exists(executionArn) OR (executionArn = :arn{is_in_order}) OR (executionArn <> :arn AND \
+                 (attribute_not_exists(executionStartedAt) OR executionStartedAt < :startedAt))"
+            ))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":kind", text(KIND))
             .expression_attribute_values(":application", json(&task.application))
             .expression_attribute_values(":status", text(status.key()))
             .expression_attribute_values(":startedAt", time(execution.started_at))
-            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":now", time(self.aws.clock.now()))
             .expression_attribute_values(":arn", text(&execution.arn))
             .expression_attribute_values(":id", text(task.id.as_str()))
             .expression_attribute_values(":since", time(task.since))
-            .expression_attribute_values(":until", time(task.deadline));
-        self.write_if(update).await
+            .expression_attribute_values(":until", time(task.deadline))
     }
 
-    /// Something that pages show has been written elsewhere, to another table say.
-    pub fn nudge(&self) {
-        self.changes.nudge();
-    }
-
-    /// Nobody answers `task` any more. Its application waits for it no longer, unless its execution has already ended,
-    /// or waits for another. That is only told to people: when it fails, nothing else has.
-    pub async fn goes_on(&self, task: &PausedTask) {
-        let update = self
-            .update(&task.application_reference)
+    /// The write by which the application waits for `task` no longer, because that is being answered. Its condition is not
+    /// met when the application's execution has ended, or waits for another.
+    pub fn waits_no_more(&self, task: &PausedTask) -> UpdateBuilder {
+        self.update(&task.application_reference)
             .update_expression("SET #status = :status, updatedAt = :now REMOVE waitingId, waitingSince, waitingUntil")
             .condition_expression("executionArn = :arn AND waitingId = :id AND #status IN (:service, :staff)")
             .expression_attribute_names("#status", "status")
@@ -138,10 +147,20 @@ impl Applications {
             .expression_attribute_values(":staff", text(ApplicationStatus::WaitingForManualValuation.key()))
             .expression_attribute_values(":now", time(self.aws.clock.now()))
             .expression_attribute_values(":arn", text(&task.execution_arn))
-            .expression_attribute_values(":id", text(task.id.as_str()));
-        if let Err(error) = self.write_if(update).await {
+            .expression_attribute_values(":id", text(task.id.as_str()))
+    }
+
+    /// Nobody answers `task` any more, so its application waits for it no longer. That is only told to people: when it
+    /// fails, nothing else has.
+    pub async fn goes_on(&self, task: &PausedTask) {
+        if let Err(error) = self.write_if(self.waits_no_more(task)).await {
             tracing::warn!(application = %task.application_reference, %error, "cannot note that it waits no more");
         }
+    }
+
+    /// Something that pages show has been written elsewhere: to another table, or by another write's transaction.
+    pub fn nudge(&self) {
+        self.changes.nudge();
     }
 
     /// Something happened to the application that its page shows.
@@ -174,7 +193,7 @@ impl Applications {
         self.write_if(update).await
     }
 
-    async fn touch_if_mine(&self, update: UpdateItemFluentBuilder, execution_arn: &str) -> Result<(), AwsError> {
+    async fn touch_if_mine(&self, update: UpdateBuilder, execution_arn: &str) -> Result<(), AwsError> {
         let update = update
             .expression_attribute_values(":now", time(self.aws.clock.now()))
             .expression_attribute_values(":arn", text(execution_arn))
@@ -183,9 +202,9 @@ impl Applications {
     }
 
     /// A condition that is not met means that another execution or writer came first: nothing is to be done.
-    async fn write_if(&self, update: UpdateItemFluentBuilder) -> Result<(), AwsError> {
-        match update.send().await.map_err(AwsError::from) {
-            Ok(_) => {
+    async fn write_if(&self, update: UpdateBuilder) -> Result<(), AwsError> {
+        match write_one(&self.aws, update).await {
+            Ok(()) => {
                 self.changes.nudge();
                 Ok(())
             }
@@ -194,8 +213,8 @@ impl Applications {
         }
     }
 
-    fn update(&self, reference: &ApplicationReference) -> UpdateItemFluentBuilder {
-        self.aws.dynamodb.update_item().table_name(TABLE.name).key(TABLE.key, text(reference.as_str()))
+    fn update(&self, reference: &ApplicationReference) -> UpdateBuilder {
+        Update::builder().table_name(TABLE.name).key(TABLE.key, text(reference.as_str()))
     }
 
     /// The ARN that the application's own execution has or will have.

@@ -2,7 +2,7 @@
 
 use app::{
     desk::{ApplicationRow, WaitingItem},
-    domain::{ApplicationStatus, LoanApplication, Valuation, WaitingOn},
+    domain::{ApplicationStatus, LoanApplication, Policy, Valuation, WaitingOn},
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -29,6 +29,8 @@ pub struct Record {
     /// What the workflow took as the valuation: the service's callback, or what a person said.
     pub valuation: Option<Value>,
     pub decided_at: Option<OffsetDateTime>,
+    /// The limits that its workflow decided by.
+    pub policy: Option<Policy>,
 }
 
 /// The paused task that the application waited for last.
@@ -67,6 +69,7 @@ impl Record {
             execution_arn: self.execution_arn.clone(),
             valuation: self.valuation(),
             remark: self.remark.clone(),
+            policy: self.policy,
         }
     }
 
@@ -129,6 +132,10 @@ pub fn read(item: &Item) -> Result<Record, AwsError> {
         remark: item.text("remark").map(str::to_owned),
         valuation: item.json("valuation")?,
         decided_at: item.optional_time("decidedAt")?,
+        policy: match (item.number("approveUpTo"), item.number("referUpTo")) {
+            (Some(approve_up_to), Some(refer_up_to)) => Some(Policy { approve_up_to, refer_up_to }),
+            _ => None,
+        },
     })
 }
 

@@ -93,11 +93,13 @@ fn answers(callback: Received<'_>, request: &PausedTask) -> Verdict {
         State::Requesting => Verdict::Park,
         // An answer that is being sent may be one that a desk was stopped over: sending it again finishes it.
         State::Open | State::Answering(_) => Verdict::Answer,
+        // By this desk's clock. Only Step Functions knows whether it still waits.
+        State::Lapsed => Verdict::Answer,
         // Settled again: a desk stopped before it had recorded the outcome.
         State::Answered(answer) if is_this(answer) => Verdict::Used,
         State::Answered(answer) if same(answer) => Verdict::Duplicate,
         State::Answered(_) => Verdict::Conflicting,
-        State::Lapsed | State::TooLate(_) | State::Abandoned | State::Failed => Verdict::Late,
+        State::TooLate(_) | State::Abandoned | State::Failed => Verdict::Late,
     }
 }
 
@@ -122,6 +124,8 @@ mod tests {
             application: serde_json::from_value(application).unwrap(),
             since: datetime!(2026-11-22 10:00 UTC),
             deadline: datetime!(2026-11-22 10:00:30 UTC),
+            timeout: std::time::Duration::from_secs(30),
+            retries: 0,
             valuation_reference: reference.map(str::to_owned),
             failure: None,
             state,
@@ -218,8 +222,10 @@ mod tests {
     }
 
     #[test]
-    fn after_the_deadline_it_is_late() {
-        for state in [State::Lapsed, State::TooLate(answer(1)), State::Abandoned, State::Failed] {
+    fn when_its_request_is_over_it_is_late_and_step_functions_decides_whether_a_deadline_has_passed() {
+        let lapsed = request("r", Some("ref"), State::Lapsed);
+        assert_eq!(decide("other", UrlSays::Request(&lapsed), None, &response("ref", 1), false), Verdict::Answer);
+        for state in [State::TooLate(answer(1)), State::Abandoned, State::Failed] {
             let over = request("r", Some("ref"), state.clone());
             assert_eq!(
                 decide("other", UrlSays::Request(&over), Some(&over), &response("ref", 1), false),

@@ -21,10 +21,11 @@ use crate::{
     applications::Applications,
     aws::{Aws, AwsError},
     config::CallbackAuth,
-    paused::{Answer, Answered, PausedTask, PausedTasks},
+    paused::{Along, Answer, Answered, PausedTask, PausedTasks, State},
     random,
     signing::{CallbackUrls, SignedRequest},
     tables::{Index, Shows, Table},
+    writes::{NotWritten, Write, write_all},
 };
 
 pub use endpoint::router;
@@ -148,13 +149,14 @@ impl Callbacks {
         if callback.outcome.is_final() {
             return Ok(callback);
         }
-        let (outcome, task) = match ValuationResponse::parse(&callback.body) {
+        let settled = match ValuationResponse::parse(&callback.body) {
             Ok(response) => self.act_on(&callback, &response).await?,
-            Err(malformed) => (Outcome::Malformed(malformed), None),
+            Err(malformed) => Settled::new(Outcome::Malformed(malformed), None),
         };
-        callback.application_reference = task.as_ref().map(|task| task.application_reference.to_string());
-        if outcome != callback.outcome {
-            callback.outcome = outcome;
+        callback.application_reference = settled.task.as_ref().map(|task| task.application_reference.to_string());
+        let is_news = settled.outcome != callback.outcome;
+        callback.outcome = settled.outcome;
+        if is_news && !settled.is_stored {
             self.put_outcome(&callback).await?;
         }
         tracing::info!(
@@ -163,22 +165,21 @@ impl Callbacks {
             application = callback.application_reference,
             "callback settled"
         );
-        if let Some(task) = task {
-            if callback.outcome == Outcome::Accepted {
-                self.applications.goes_on(&task).await;
-            } else if let Err(error) = self.applications.touch(&task).await {
-                // The outcome is stored. Open pages learn of it later.
-                tracing::warn!(callback = callback.id, %error, "cannot tell open pages of a callback");
+        match &settled.task {
+            Some(_) if settled.is_stored => self.applications.nudge(),
+            Some(task) if callback.outcome == Outcome::Accepted => self.applications.goes_on(task).await,
+            Some(task) => {
+                if let Err(error) = self.applications.touch(task).await {
+                    // The outcome is stored. Open pages learn of it later.
+                    tracing::warn!(callback = callback.id, %error, "cannot tell open pages of a callback");
+                }
             }
+            None => {}
         }
         Ok(callback)
     }
 
-    async fn act_on(
-        &self,
-        callback: &Callback,
-        response: &ValuationResponse,
-    ) -> Result<(Outcome, Option<PausedTask>), AwsError> {
+    async fn act_on(&self, callback: &Callback, response: &ValuationResponse) -> Result<Settled, AwsError> {
         let (mut verdict, mut task) = self.find(callback, response).await?;
         let may_wait = match (verdict, &callback.request) {
             (Verdict::Park, _) => true,
@@ -192,25 +193,53 @@ impl Callbacks {
             let is_parked = self.park(callback, response).await?;
             (verdict, task) = self.find(callback, response).await?;
             if !is_parked && verdict == Verdict::Park {
-                return Ok((Outcome::TooMany, task));
+                return Ok(Settled::new(Outcome::TooMany, task));
             }
         }
-        let Some(task) = task else { return Ok((verdict.outcome(), None)) };
-        if verdict != Verdict::Answer {
-            return Ok((verdict.outcome(), Some(task)));
+        match task {
+            Some(task) if verdict == Verdict::Answer => self.answer(callback, response, &task).await,
+            task => Ok(Settled::new(verdict.outcome(), task)),
         }
+    }
+
+    /// Answers a request with a callback.
+    async fn answer(
+        &self,
+        callback: &Callback,
+        response: &ValuationResponse,
+        task: &PausedTask,
+    ) -> Result<Settled, AwsError> {
         let answer =
             Answer { says: response.says(), by: None, callback: Some(callback.id.clone()), at: callback.received_at };
-        Ok(match self.paused.answer(&task.id, answer).await? {
-            Answered::Resumed(task) => (Outcome::Accepted, Some(task)),
+        let accepted = Callback {
+            outcome: Outcome::Accepted,
+            application_reference: Some(task.application_reference.to_string()),
+            ..callback.clone()
+        };
+        let along = Along {
+            claimed: Some(self.applications.waits_no_more(task)),
+            answered: Some(store::outcome_of(&accepted)),
+        };
+        Ok(match self.paused.answer(&task.id, answer, along).await? {
+            Answered::Resumed(task) => Settled { is_stored: true, ..Settled::new(Outcome::Accepted, Some(task)) },
             Answered::Before(task, before) if before.callback.as_deref() == Some(&callback.id) => {
-                (Outcome::Accepted, Some(task))
+                Settled::new(Outcome::Accepted, Some(task))
             }
-            Answered::Before(task, before) if before.says == response.says() => (Outcome::Duplicate, Some(task)),
-            Answered::Before(task, _) => (Outcome::Conflicting, Some(task)),
-            Answered::TooLate(task) => (Outcome::Late, Some(task)),
-            Answered::NotYet(task) => (Outcome::Parked, Some(task)),
-            Answered::NotFound => (Outcome::Unknown, None),
+            Answered::Before(task, before) if before.says == response.says() => {
+                Settled::new(Outcome::Duplicate, Some(task))
+            }
+            Answered::Before(task, _) => Settled::new(Outcome::Conflicting, Some(task)),
+            Answered::TooLate(task) => Settled::new(Outcome::Late, Some(task)),
+            // It is kept with the task, or comes behind another that is.
+            Answered::Pending(task) => match &task.state {
+                State::Answering(claimed) if claimed.callback.as_deref() != Some(&callback.id) => {
+                    let is_same = claimed.says == response.says();
+                    Settled::new(if is_same { Outcome::Duplicate } else { Outcome::Conflicting }, Some(task))
+                }
+                _ => Settled::new(Outcome::Received, Some(task)),
+            },
+            Answered::NotYet(task) => Settled::new(Outcome::Parked, Some(task)),
+            Answered::NotFound => Settled::new(Outcome::Unknown, None),
         })
     }
 
@@ -255,8 +284,18 @@ impl Callbacks {
     /// [`ReferenceError::Reused`] when the service gave another request the same reference before: a callback that names
     /// it could then be about either.
     pub async fn reference_known(&self, valuation_reference: &str, task: &PausedTask) -> Result<(), ReferenceError> {
-        self.keep_reference(valuation_reference, &task.id).await?;
-        self.paused.requested(&task.id, valuation_reference).await?;
+        let writes =
+            [references::give(valuation_reference, &task.id), self.paused.has_reference(&task.id, valuation_reference)];
+        match write_all(&self.aws, writes.map(Write::Update)).await {
+            Ok(()) => {}
+            Err(NotWritten::Aws(error)) => return Err(error.into()),
+            // The reference is another request's, or the request is over: then each by itself, as far as it goes.
+            Err(NotWritten::Refused(_)) => {
+                self.keep_reference(valuation_reference, &task.id).await?;
+                self.paused.requested(&task.id, valuation_reference).await?;
+            }
+        }
+        self.applications.nudge();
         let mut parked = self.paused.parked(&task.id).await?;
         if self.auth == CallbackAuth::Reference {
             parked.extend(self.parked_by_reference(valuation_reference).await?);
@@ -267,5 +306,20 @@ impl Callbacks {
             }
         }
         Ok(())
+    }
+}
+
+/// What a callback came to.
+struct Settled {
+    outcome: Outcome,
+    /// The request it is about.
+    task: Option<PausedTask>,
+    /// Whether that is written down already, with the answer.
+    is_stored: bool,
+}
+
+impl Settled {
+    fn new(outcome: Outcome, task: Option<PausedTask>) -> Self {
+        Self { outcome, task, is_stored: false }
     }
 }

@@ -1,7 +1,7 @@
 //! Which request a valuation reference belongs to, and which unsigned callbacks named it before that was known. Read by
 //! its key and so never behind, as an index may be.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Update, builders::UpdateBuilder};
 
 use super::Callbacks;
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
     item::{Item, Read, number, text},
     paused::PausedTaskId,
     tables,
+    writes::write_one,
 };
 
 pub const TABLE: tables::Table = tables::Table {
@@ -37,6 +38,16 @@ pub enum ReferenceError {
     Aws(#[from] AwsError),
 }
 
+/// The write that gives a reference to one request, for ever.
+pub(super) fn give(reference: &str, request: &PausedTaskId) -> UpdateBuilder {
+    Update::builder()
+        .table_name(TABLE.name)
+        .key(TABLE.key, text(reference))
+        .update_expression("SET requestId = :request REMOVE expiresAt")
+        .condition_expression("attribute_not_exists(requestId) OR requestId = :request")
+        .expression_attribute_values(":request", text(request.as_str()))
+}
+
 impl Callbacks {
     pub(super) async fn request_of(&self, reference: &str) -> Result<Option<PausedTaskId>, AwsError> {
         Ok(self.entry(reference).await?.text("requestId").map(PausedTaskId::from_key))
@@ -55,21 +66,10 @@ impl Callbacks {
 
     /// Gives a reference to one request, for ever.
     pub(super) async fn keep_reference(&self, reference: &str, request: &PausedTaskId) -> Result<(), ReferenceError> {
-        let kept = self
-            .aws
-            .dynamodb
-            .update_item()
-            .table_name(TABLE.name)
-            .key(TABLE.key, text(reference))
-            .update_expression("SET requestId = :request REMOVE expiresAt")
-            .condition_expression("attribute_not_exists(requestId) OR requestId = :request")
-            .expression_attribute_values(":request", text(request.as_str()))
-            .send()
-            .await
-            .map_err(AwsError::from);
+        let kept = write_one(&self.aws, give(reference, request)).await;
         match kept {
             Err(error) if error.is_condition() => Err(ReferenceError::Reused),
-            other => Ok(other.map(drop)?),
+            other => Ok(other?),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The table of callbacks.
 
+use aws_sdk_dynamodb::types::{Update, builders::UpdateBuilder};
 use time::OffsetDateTime;
 
 use super::{Callback, Callbacks, Outcome, TABLE};
@@ -8,6 +9,7 @@ use crate::{
     item::{Item, Read, number, read_all, text, time},
     paused::PausedTaskId,
     signing::SignedRequest,
+    writes::write_one,
 };
 
 impl Callbacks {
@@ -17,31 +19,7 @@ impl Callbacks {
     }
 
     pub(super) async fn put_outcome(&self, callback: &Callback) -> Result<(), AwsError> {
-        let mut set = "SET outcome = :outcome".to_owned();
-        let mut update = self
-            .aws
-            .dynamodb
-            .update_item()
-            .table_name(TABLE.name)
-            .key(TABLE.key, text(&callback.id))
-            .expression_attribute_values(":outcome", text(callback.outcome.key()));
-        if let Outcome::Malformed(why) = &callback.outcome {
-            set.push_str(", malformed = :malformed");
-            update = update.expression_attribute_values(":malformed", text(why.key()));
-        }
-        if let Some(reference) = &callback.application_reference {
-            set.push_str(", applicationReference = :reference");
-            update = update.expression_attribute_values(":reference", text(reference));
-        }
-        match callback.expires_at() {
-            Some(at) => {
-                set.push_str(", expiresAt = :expiresAt");
-                update = update.expression_attribute_values(":expiresAt", number(at.unix_timestamp()));
-            }
-            None => set.push_str(" REMOVE expiresAt"),
-        }
-        update.update_expression(set).send().await?;
-        Ok(())
+        write_one(&self.aws, outcome_of(callback)).await
     }
 
     pub async fn get(&self, id: &str) -> Result<Option<Callback>, AwsError> {
@@ -68,6 +46,31 @@ impl Callbacks {
             .expression_attribute_values(":until", time(until));
         read_all(query, |item| Ok(item.require(TABLE.key)?.to_owned())).await
     }
+}
+
+/// The write that keeps a callback's outcome.
+pub(super) fn outcome_of(callback: &Callback) -> UpdateBuilder {
+    let mut set = "SET outcome = :outcome".to_owned();
+    let mut update = Update::builder()
+        .table_name(TABLE.name)
+        .key(TABLE.key, text(&callback.id))
+        .expression_attribute_values(":outcome", text(callback.outcome.key()));
+    if let Outcome::Malformed(why) = &callback.outcome {
+        set.push_str(", malformed = :malformed");
+        update = update.expression_attribute_values(":malformed", text(why.key()));
+    }
+    if let Some(reference) = &callback.application_reference {
+        set.push_str(", applicationReference = :reference");
+        update = update.expression_attribute_values(":reference", text(reference));
+    }
+    match callback.expires_at() {
+        Some(at) => {
+            set.push_str(", expiresAt = :expiresAt");
+            update = update.expression_attribute_values(":expiresAt", number(at.unix_timestamp()));
+        }
+        None => set.push_str(" REMOVE expiresAt"),
+    }
+    update.update_expression(set)
 }
 
 fn write(callback: &Callback) -> Item {

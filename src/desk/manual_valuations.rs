@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::{LoanDesk, unavailable};
 use crate::{
     applications::Record,
-    paused::{Answer, Answered, PausedTask},
+    paused::{Answer, Answered, PausedTask, State},
     work_items::{self, WorkItems},
 };
 
@@ -28,7 +28,7 @@ impl ManualValuationOperations for LoanDesk {
             self.previous_valuations(&task)
         )?;
         let story = application.map(|application| application.story).unwrap_or_default();
-        Ok(Some(WorkItems::view(&task, self.about.valuation_timeout, story, previous)))
+        Ok(Some(WorkItems::view(&task, story, previous)))
     }
 
     async fn answer_manual_valuation(
@@ -40,10 +40,14 @@ impl ManualValuationOperations for LoanDesk {
         let task = self.work_items.get(id).await.map_err(unavailable)?.ok_or(DeskError::NotFound)?;
         match self.work_items.answer(&task, &answer, by.name()).await {
             Ok(Answered::Resumed(task)) => Ok(task.application_reference),
+            // Kept with the task, and sent as soon as its workflow asks again.
+            Ok(Answered::Pending(task)) if is_kept(&task, by, &answer) => Ok(task.application_reference),
+            Ok(Answered::Pending(_)) => Err(DeskError::NotUsed),
             Ok(Answered::Before(task, before)) if is_same(&before, by, &answer) => Ok(task.application_reference),
             Ok(Answered::Before(_, before)) => {
                 Err(DeskError::AlreadyAnswered { by: before.by.unwrap_or_default(), at: before.at })
             }
+            Ok(Answered::TooLate(task)) if self.clock.now() < task.deadline => Err(DeskError::NotUsed),
             Ok(Answered::TooLate(_) | Answered::NotYet(_)) => Err(DeskError::TooLate),
             Ok(Answered::NotFound) => Err(DeskError::NotFound),
             Err(error) => Err(unavailable(error)),
@@ -63,6 +67,11 @@ impl LoanDesk {
         });
         Ok(previous.take(PREVIOUS).collect())
     }
+}
+
+/// Whether it is this person's answer that a task is kept with.
+fn is_kept(task: &PausedTask, by: &Person, answer: &ManualValuationAnswer) -> bool {
+    matches!(&task.state, State::Answering(claimed) if is_same(claimed, by, answer))
 }
 
 /// Whether the same person gave the same answer before.

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType};
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent, HistoryEventType};
 
 use super::{
     Answer, PausedTask, PausedTaskId, PausedTasks, Says, State, TaskToken,
@@ -24,19 +25,33 @@ pub enum Answered {
     TooLate(PausedTask),
     /// The valuation service has not said its reference yet.
     NotYet(PausedTask),
+    /// The call that gave out the token has failed, and its workflow is about to ask again. The answer is kept and sent
+    /// when it does.
+    Pending(PausedTask),
     NotFound,
+}
+
+/// What else is to be written when an answer comes to pass, in the same transactions.
+#[derive(Debug, Default)]
+pub struct Along {
+    /// When the task is reserved for the answer. Left out when its condition is not met.
+    pub claimed: Option<UpdateBuilder>,
+    /// When Step Functions has taken the answer.
+    pub answered: Option<UpdateBuilder>,
 }
 
 impl PausedTasks {
     /// Answers a task. After an error the answer may stand in the task's row, and will be sent by the reconciler.
-    pub async fn answer(&self, id: &PausedTaskId, answer: Answer) -> Result<Answered, AwsError> {
-        let item = match self.claim(id, &answer).await? {
+    pub async fn answer(&self, id: &PausedTaskId, answer: Answer, along: Along) -> Result<Answered, AwsError> {
+        let item = match self.claim(id, &answer, along.claimed).await? {
             Changed::Yes(item) | Changed::No(item) => item,
             Changed::NotFound => return Ok(Answered::NotFound),
         };
         let task = store::read(&item)?;
         match task.state.clone() {
-            State::Answering(claimed) => self.send(task, &store::read_token(&item)?, &claimed, &answer).await,
+            State::Answering(claimed) => {
+                self.send(task, store::read_token(&item)?, &claimed, &answer, along.answered).await
+            }
             State::Answered(before) => Ok(Answered::Before(task, before)),
             State::Lapsed | State::TooLate(_) | State::Abandoned | State::Failed => Ok(Answered::TooLate(task)),
             State::Requesting | State::Open => Ok(Answered::NotYet(task)),
@@ -46,7 +61,7 @@ impl PausedTasks {
     /// Sends the answer of a task that a desk may not have sent before it stopped.
     pub async fn send_again(&self, task: &PausedTask) -> Result<Option<Answered>, AwsError> {
         match &task.state {
-            State::Answering(answer) => self.answer(&task.id, answer.clone()).await.map(Some),
+            State::Answering(answer) => self.answer(&task.id, answer.clone(), Along::default()).await.map(Some),
             _ => Ok(None),
         }
     }
@@ -55,27 +70,54 @@ impl PausedTasks {
     async fn send(
         &self,
         mut task: PausedTask,
-        token: &TaskToken,
+        token: TaskToken,
         claimed: &Answer,
         mine: &Answer,
+        along: Option<UpdateBuilder>,
     ) -> Result<Answered, AwsError> {
-        let taken = match self.tell(token, &claimed.says).await {
-            Ok(()) => true,
-            // It was answered, timed out, or its execution is closed. If it was answered, then by us: with a reply that
-            // was lost on its way here.
-            Err(error) if error.is("TaskTimedOut") || error.is("TaskDoesNotExist") || error.is("InvalidToken") => {
-                self.was_told(&task.execution_arn, token, &claimed.says).await?
+        if !self.is_taken(&task, &token, claimed).await? {
+            if self.may_be_asked_again(&task).await? {
+                return Ok(Answered::Pending(task));
             }
-            Err(error) => return Err(error),
-        };
-        if !taken {
             self.too_late(&task.id).await?;
             task.state = State::TooLate(claimed.clone());
             return Ok(Answered::TooLate(task));
         }
-        self.answered(&task.id).await?;
+        let along = along.filter(|_| claimed == mine);
+        self.answered(&task.id, along).await?;
         task.state = State::Answered(claimed.clone());
         Ok(if claimed == mine { Answered::Resumed(task) } else { Answered::Before(task, claimed.clone()) })
+    }
+
+    /// Whether Step Functions has taken the answer, now or before.
+    async fn is_taken(&self, task: &PausedTask, token: &TaskToken, answer: &Answer) -> Result<bool, AwsError> {
+        match self.tell(token, &answer.says).await {
+            Ok(()) => Ok(true),
+            // It was answered, timed out, or its execution is closed. If it was answered, then by us: with a reply that
+            // was lost on its way here.
+            Err(error) if error.is("TaskTimedOut") || error.is("TaskDoesNotExist") || error.is("InvalidToken") => {
+                self.was_told(&task.execution_arn, token, &answer.says).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a task whose token is dead may be asked for again: its time has not passed, its execution runs, and that
+    /// has asked for nothing else since. A function that failed after it had kept its token leaves a task like this until
+    /// Step Functions calls it again.
+    async fn may_be_asked_again(&self, task: &PausedTask) -> Result<bool, AwsError> {
+        if task.deadline <= self.aws.clock.now() {
+            return Ok(false);
+        }
+        let execution = self.aws.step_functions.describe_execution().execution_arn(&task.execution_arn).send().await;
+        match execution.map_err(AwsError::from) {
+            Ok(described) if described.status == ExecutionStatus::Running => {}
+            Err(error) if !error.is("ExecutionDoesNotExist") => return Err(error),
+            _ => return Ok(false),
+        }
+        let tasks = self.of_application(task.application_reference.as_str()).await?;
+        let is_later = |other: &PausedTask| other.execution_arn == task.execution_arn && other.since > task.since;
+        Ok(!tasks.iter().any(is_later))
     }
 
     async fn tell(&self, token: &TaskToken, says: &Says) -> Result<(), AwsError> {

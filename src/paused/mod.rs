@@ -2,8 +2,12 @@
 //! what Step Functions waits for, because Step Functions cannot be asked.
 
 mod answer;
+mod attempt;
+mod open;
 mod store;
 mod token;
+
+use std::time::Duration;
 
 use app::{
     desk::WaitingItem,
@@ -15,8 +19,9 @@ use time::OffsetDateTime;
 
 use crate::tables::{Index, Shows, Table};
 
-pub use answer::Answered;
-pub use store::{Opened, PausedTasks, read, waiting_on_key};
+pub use answer::{Along, Answered};
+pub use attempt::Step;
+pub use store::{PausedTasks, read, waiting_on_key};
 pub use token::{PausedTaskId, TaskToken};
 
 /// One row a task token. Only the table itself holds the token; the indexes are for looking.
@@ -48,6 +53,8 @@ pub const PUBLIC: &[&str] = &[
     "valuationReference",
     "failure",
     "answer",
+    "timeoutSeconds",
+    "retries",
 ];
 
 /// What an execution is paused on.
@@ -58,8 +65,13 @@ pub struct PausedTask {
     pub application_reference: ApplicationReference,
     pub execution_arn: String,
     pub application: LoanApplication,
+    /// When it was asked for first.
     pub since: OffsetDateTime,
     pub deadline: OffsetDateTime,
+    /// How long its workflow waits for an answer.
+    pub timeout: Duration,
+    /// How often its workflow asked again because the call before had failed.
+    pub retries: u32,
     /// The valuation service's own name for what it was asked, once it has told.
     pub valuation_reference: Option<String>,
     /// Of a task for staff: what went wrong before.
@@ -117,6 +129,9 @@ pub struct Failure {
     /// The error of the task that failed, `ValuationServiceRefused` say, where it was not a timeout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_error: Option<String>,
+    /// How many seconds the workflow had waited for the valuation service, where that did not answer in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
 }
 
 impl PausedTask {

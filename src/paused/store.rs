@@ -1,5 +1,7 @@
 //! The table of paused tasks.
 
+use std::time::Duration;
+
 use app::domain::WaitingOn;
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -7,7 +9,7 @@ use aws_sdk_dynamodb::{
         query::builders::QueryFluentBuilder,
         update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     },
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Update, builders::UpdateBuilder},
 };
 use time::OffsetDateTime;
 
@@ -15,6 +17,7 @@ use super::{Answer, FEED, PausedTask, PausedTaskId, State, TABLE, TaskToken};
 use crate::{
     aws::{Aws, AwsError},
     item::{Item, Read, json, number, read_all, text, time},
+    writes::{NotWritten, Write, write_all, write_one},
 };
 
 /// Callbacks at the signed address of one request that may wait for its reference.
@@ -24,14 +27,6 @@ const PARKED: usize = 100;
 #[derive(Debug, Clone)]
 pub struct PausedTasks {
     pub(super) aws: Aws,
-}
-
-/// What [`PausedTasks::open`] found.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Opened {
-    New,
-    /// The function was called again with the same token; this is what it did the first time.
-    Known(Box<PausedTask>),
 }
 
 /// What a write that asks for a state first came to.
@@ -51,7 +46,17 @@ pub(super) enum Queue {
 }
 
 impl Queue {
-    fn key(self) -> &'static str {
+    /// `None` for a task that is over.
+    pub(super) fn of(state: &State) -> Option<Self> {
+        match state {
+            State::Requesting => Some(Self::Requesting),
+            State::Open => Some(Self::Open),
+            State::Answering(_) => Some(Self::Answering),
+            _ => None,
+        }
+    }
+
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::Requesting => "requesting",
             Self::Open => "open",
@@ -65,32 +70,13 @@ impl PausedTasks {
         Self { aws }
     }
 
-    /// Keeps a token. From now on its task can be found, and, when it is for staff, answered.
-    pub async fn open(&self, task: &PausedTask, token: &TaskToken) -> Result<Opened, AwsError> {
-        let queue = if task.state == State::Requesting { Queue::Requesting } else { Queue::Open };
-        let put = self
-            .aws
-            .dynamodb
-            .put_item()
-            .table_name(TABLE.name)
-            .set_item(Some(write(task, token, queue, self.aws.clock.now())))
-            .condition_expression("attribute_not_exists(id)")
-            .send()
-            .await
-            .map_err(AwsError::from);
-        match put {
-            Ok(_) => Ok(Opened::New),
-            Err(error) if error.is_condition() => match self.get(&task.id).await? {
-                Some(known) => Ok(Opened::Known(Box::new(known))),
-                None => Err(error),
-            },
-            Err(error) => Err(error),
-        }
+    pub async fn get(&self, id: &PausedTaskId) -> Result<Option<PausedTask>, AwsError> {
+        self.item(id).await?.map(|item| read(&item)).transpose()
     }
 
-    pub async fn get(&self, id: &PausedTaskId) -> Result<Option<PausedTask>, AwsError> {
+    pub(super) async fn item(&self, id: &PausedTaskId) -> Result<Option<Item>, AwsError> {
         let answer = self.aws.dynamodb.get_item().table_name(TABLE.name).key("id", text(id.as_str()));
-        answer.consistent_read(true).send().await?.item.map(|item| read(&item)).transpose()
+        Ok(answer.consistent_read(true).send().await?.item)
     }
 
     /// All of one application, oldest first.
@@ -128,6 +114,21 @@ impl PausedTasks {
     pub async fn any_being_requested(&self) -> Result<bool, AwsError> {
         let answer = self.query_queue(Queue::Requesting, None).limit(1).send().await?;
         Ok(answer.count > 0)
+    }
+
+    /// The write by which a request that is being made waits for its callback: its reference is known now.
+    pub fn has_reference(&self, id: &PausedTaskId, valuation_reference: &str) -> UpdateBuilder {
+        Update::builder()
+            .table_name(TABLE.name)
+            .key("id", text(id.as_str()))
+            .update_expression("SET #state = :open, queue = :queue, valuationReference = :reference, updatedAt = :now")
+            .condition_expression("#state = :requesting")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":open", text(State::OPEN))
+            .expression_attribute_values(":requesting", text(State::REQUESTING))
+            .expression_attribute_values(":queue", text(Queue::Open.key()))
+            .expression_attribute_values(":reference", text(valuation_reference))
+            .expression_attribute_values(":now", time(self.aws.clock.now()))
     }
 
     /// The valuation service has taken the request and told its reference: from now on the task waits for its callback.
@@ -188,11 +189,42 @@ impl PausedTasks {
         self.settle(id, state.key(), &[State::REQUESTING, State::OPEN]).await
     }
 
-    /// Reserves the task for this answer.
-    pub(super) async fn claim(&self, id: &PausedTaskId, answer: &Answer) -> Result<Changed, AwsError> {
-        self.change(id, &[State::OPEN], |update| {
+    /// Reserves the task for this answer, and does `along` if that can be done at the same time.
+    ///
+    /// A task that lapsed by the desk's clock may still be waiting by that of Step Functions, so it can be claimed, too.
+    pub(super) async fn claim(
+        &self,
+        id: &PausedTaskId,
+        answer: &Answer,
+        along: Option<UpdateBuilder>,
+    ) -> Result<Changed, AwsError> {
+        if let Some(along) = along {
+            let claim = Update::builder()
+                .table_name(TABLE.name)
+                .key("id", text(id.as_str()))
+                .update_expression(Self::CLAIM)
+                .condition_expression("#state IN (:open, :lapsed)")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_values(":open", text(State::OPEN))
+                .expression_attribute_values(":lapsed", text(State::LAPSED))
+                .expression_attribute_values(":state", text(State::ANSWERING))
+                .expression_attribute_values(":queue", text(Queue::Answering.key()))
+                .expression_attribute_values(":answer", json(answer))
+                .expression_attribute_values(":now", time(self.aws.clock.now()));
+            match write_all(&self.aws, [Write::Update(claim), Write::Update(along)]).await {
+                Ok(()) => return Ok(self.item(id).await?.map_or(Changed::NotFound, Changed::Yes)),
+                Err(NotWritten::Aws(error)) => return Err(error),
+                Err(NotWritten::Refused(refused)) => match refused.into_iter().next().flatten() {
+                    Some(item) if item.is_empty() => return Ok(Changed::NotFound),
+                    Some(item) => return Ok(Changed::No(item)),
+                    // The other write has become pointless.
+                    None => {}
+                },
+            }
+        }
+        self.change(id, &[State::OPEN, State::LAPSED], |update| {
             update
-                .update_expression("SET #state = :state, queue = :queue, answer = :answer, updatedAt = :now")
+                .update_expression(Self::CLAIM)
                 .expression_attribute_values(":state", text(State::ANSWERING))
                 .expression_attribute_values(":queue", text(Queue::Answering.key()))
                 .expression_attribute_values(":answer", json(answer))
@@ -200,10 +232,32 @@ impl PausedTasks {
         .await
     }
 
-    /// Step Functions has taken the answer.
-    pub(super) async fn answered(&self, id: &PausedTaskId) -> Result<(), AwsError> {
+    const CLAIM: &str = "SET #state = :state, queue = :queue, answer = :answer, updatedAt = :now";
+
+    /// Step Functions has taken the answer. Does `along` at the same time.
+    pub(super) async fn answered(&self, id: &PausedTaskId, along: Option<UpdateBuilder>) -> Result<(), AwsError> {
         // Another desk that sent the same answer may have read a history that did not have it yet.
-        self.settle(id, State::ANSWERED, &[State::ANSWERING, State::TOO_LATE]).await
+        let from = [State::ANSWERING, State::TOO_LATE];
+        let Some(along) = along else { return self.settle(id, State::ANSWERED, &from).await };
+        let answered = Update::builder()
+            .table_name(TABLE.name)
+            .key("id", text(id.as_str()))
+            .update_expression("SET #state = :answered, updatedAt = :now REMOVE queue")
+            .condition_expression("#state IN (:answering, :too_late)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":answered", text(State::ANSWERED))
+            .expression_attribute_values(":answering", text(State::ANSWERING))
+            .expression_attribute_values(":too_late", text(State::TOO_LATE))
+            .expression_attribute_values(":now", time(self.aws.clock.now()));
+        match write_all(&self.aws, [Write::Update(answered), Write::Update(along.clone())]).await {
+            Ok(()) => Ok(()),
+            // Another desk was faster with the first of them.
+            Err(NotWritten::Refused(_)) => {
+                self.settle(id, State::ANSWERED, &from).await?;
+                write_one(&self.aws, along).await
+            }
+            Err(NotWritten::Aws(error)) => Err(error),
+        }
     }
 
     /// Step Functions has refused the answer: the task was over.
@@ -297,7 +351,7 @@ impl State {
     const ABANDONED: &'static str = "abandoned";
     const FAILED: &'static str = "failed";
 
-    fn key(&self) -> &'static str {
+    pub(super) fn key(&self) -> &'static str {
         match self {
             Self::Requesting => Self::REQUESTING,
             Self::Open => Self::OPEN,
@@ -311,13 +365,12 @@ impl State {
     }
 }
 
-fn write(task: &PausedTask, token: &TaskToken, queue: Queue, now: OffsetDateTime) -> Item {
+pub(super) fn write(task: &PausedTask, token: &TaskToken, queue: Option<Queue>, now: OffsetDateTime) -> Item {
     let mut item = Item::from([
         ("id".into(), text(task.id.as_str())),
         ("token".into(), text(token.reveal())),
         ("feed".into(), text(FEED)),
         ("updatedAt".into(), time(now)),
-        ("queue".into(), text(queue.key())),
         ("state".into(), text(task.state.key())),
         ("waitingOn".into(), text(waiting_on_key(task.on))),
         ("applicationReference".into(), text(task.application_reference.as_str())),
@@ -325,7 +378,11 @@ fn write(task: &PausedTask, token: &TaskToken, queue: Queue, now: OffsetDateTime
         ("application".into(), json(&task.application)),
         ("since".into(), time(task.since)),
         ("deadline".into(), time(task.deadline)),
+        ("timeoutSeconds".into(), number(task.timeout.as_secs())),
     ]);
+    if let Some(queue) = queue {
+        item.insert("queue".into(), text(queue.key()));
+    }
     if let Some(reference) = &task.valuation_reference {
         item.insert("valuationReference".into(), text(reference));
     }
@@ -355,6 +412,11 @@ pub fn read(item: &Item) -> Result<PausedTask, AwsError> {
         application: item.require_json("application")?,
         since: item.time("since")?,
         deadline: item.time("deadline")?,
+        timeout: match item.number("timeoutSeconds") {
+            Some(seconds) => Duration::from_secs(seconds as u64),
+            None => (item.time("deadline")? - item.time("since")?).unsigned_abs(),
+        },
+        retries: item.number("retries").unwrap_or_default() as u32,
         valuation_reference: item.text("valuationReference").map(str::to_owned),
         failure: item.json("failure")?,
         state,

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Desk, SAME_REFERENCE, Setup, Valuer, kinds, seed};
+use crate::support::{BUSY, Browser, Desk, SAME_REFERENCE, Setup, Valuer, kinds, seed};
 
 async fn desk_and_valuer(setup: Setup) -> (Desk, Valuer) {
     let valuer = Valuer::open().await;
@@ -226,4 +226,23 @@ async fn a_reference_that_the_valuer_gives_out_twice_is_refused_for_the_second_r
     assert_eq!(first.answer(&desk, 250_000).await.status, 200);
     assert_eq!(desk.until("first", "Valued").await["valuation"]["propertyValue"], 250_000);
     assert_eq!(desk.application("second").await["status"], "Waiting for manual valuation");
+}
+
+#[tokio::test]
+async fn a_retry_asks_for_the_same_valuation_with_the_same_key_and_address() {
+    let (desk, valuer) = desk_and_valuer(Setup::new()).await;
+    desk.submit(&seed("app-ref", BUSY)).await;
+    desk.submit(&seed("other", "999")).await;
+    let request = valuer.known_to(&desk, BUSY).await;
+    assert_eq!(request.answer(&desk, 250_000).await.status, 200);
+    desk.until("app-ref", "Valued").await;
+    let (tries, others): (Vec<_>, Vec<_>) =
+        valuer.requests().into_iter().partition(|request| request.body["property"]["nameOrNumber"] == BUSY);
+    assert_eq!(tries.len(), 2);
+    assert!(tries[0].idempotency_key.is_some());
+    assert_eq!(tries[0].idempotency_key, tries[1].idempotency_key);
+    assert_eq!(tries[0].body, tries[1].body);
+    assert_ne!(tries[0].idempotency_key, others[0].idempotency_key);
+    let page = Browser::new(&desk).open("/applications/app-ref").await.words();
+    assert!(page.contains("Valuation requested after a failed attempt, reference"), "{page}");
 }

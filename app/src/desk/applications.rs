@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{Actor, ApplicationQuery, DeskError, StoryEntry, WaitingItem};
-use crate::domain::{ApplicationReference, ApplicationStatus, LoanApplication, Valuation};
+use crate::domain::{ApplicationReference, ApplicationStatus, LoanApplication, Policy, Valuation};
 
 #[async_trait::async_trait]
 pub trait ApplicationOperations {
@@ -65,6 +65,8 @@ pub struct ApplicationRow {
     pub valuation: Option<Valuation>,
     /// Why it needs attention or was declined, in a sentence.
     pub remark: Option<String>,
+    /// The limits that it was decided by, where that is known.
+    pub policy: Option<Policy>,
 }
 
 #[derive(Debug, Clone)]

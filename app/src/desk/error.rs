@@ -15,6 +15,11 @@ pub enum DeskError {
     AlreadyAnswered { by: String, at: OffsetDateTime },
     #[error("the time to answer this has passed, and its application has gone on without it")]
     TooLate,
+    #[error(
+        "its workflow does not wait for this any more, so your answer was kept and not used; see the application for \
+         what it waits for now"
+    )]
+    NotUsed,
     /// What is said to be where the previous page of a list ended was not made by this desk.
     #[error("after is not the end of a page of this list; leave it out to begin at the first page")]
     NotAPage,

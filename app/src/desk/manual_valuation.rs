@@ -58,6 +58,12 @@ pub enum ManualValuationState {
         at: OffsetDateTime,
         answer: ManualValuationAnswer,
     },
+    /// This was answered in time, when the workflow did not wait for it any more: it is kept, and not used.
+    NotUsed {
+        by: String,
+        at: OffsetDateTime,
+        answer: ManualValuationAnswer,
+    },
     /// The workflow was stopped, or went on by an answer that did not come through the desk.
     Abandoned,
 }

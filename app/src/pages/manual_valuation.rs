@@ -47,15 +47,14 @@ fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) 
     let title = format!("Manual valuation for {}", valuation.application.application_reference);
     let errors = if is_open { draft.errors.clone() } else { Vec::new() };
     // Where it is kept it stands on the page already.
-    let is_kept =
-        matches!(&valuation.state, ManualValuationState::TooLate { by, .. } if *by == draft.typed.name.trim());
+    let is_kept = matches!(&valuation.state, ManualValuationState::TooLate { by, .. } | ManualValuationState::NotUsed { by, .. } if *by == draft.typed.name.trim());
     let unused = (!is_open && !is_kept && !draft.errors.is_empty()).then(|| draft.typed.clone());
     let document_title = if errors.is_empty() { title.clone() } else { format!("Error: {title}") };
     let right = match valuation.state.clone() {
         ManualValuationState::Open => view! { <AnswerForm id=valuation.item.id.clone() draft/> }.into_any(),
-        ManualValuationState::Answered { answer, .. } | ManualValuationState::TooLate { answer, .. } => {
-            view! { <TheAnswer answer/> }.into_any()
-        }
+        ManualValuationState::Answered { answer, .. }
+        | ManualValuationState::TooLate { answer, .. }
+        | ManualValuationState::NotUsed { answer, .. } => view! { <TheAnswer answer/> }.into_any(),
         ManualValuationState::Lapsed | ManualValuationState::Abandoned => ().into_any(),
     };
     view! {
@@ -108,9 +107,17 @@ fn OutcomeNotice(valuation: ManualValuationView) -> impl IntoView {
             };
             ("notice tone-bad", Glyph::Alert, news, sentence.into_any())
         }
+        ManualValuationState::NotUsed { by, at, .. } => {
+            let news = format!("{by}’s answer was not used");
+            let sentence = view! {
+                {news.clone()} ": it was given on " <When at style=TimeStyle::Minute/>
+                ", when the workflow did not wait for it any more. It is kept here."
+            };
+            ("notice tone-bad", Glyph::Alert, news, sentence.into_any())
+        }
         ManualValuationState::Abandoned => {
             let news = "Nobody waits for this any more".to_owned();
-            let sentence = format!("{news}: its workflow was stopped, or has gone on by an answer from elsewhere.");
+            let sentence = format!("{news}: its workflow was stopped, has gone on without it, or has asked again.");
             ("notice tone-neutral", Glyph::Alert, news, sentence.into_any())
         }
     };

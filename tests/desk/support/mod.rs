@@ -14,7 +14,7 @@ pub use browser::{Browser, Page};
 pub use desk::{Answer, Desk, Setup, seed};
 pub use executions::kinds;
 pub use process::Process;
-pub use valuer::{HELD, SAME_REFERENCE, SILENT, Valuer};
+pub use valuer::{BUSY, HELD, SAME_REFERENCE, SILENT, Valuer};
 
 /// How long anything may take before a test gives up: far longer than it does, as nothing is waited for longer than it
 /// takes.

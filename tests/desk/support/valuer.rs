@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::{Json, Router, extract, http::StatusCode, routing::post};
+use axum::{
+    Json, Router, extract,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use serde_json::{Value, json};
 
 use super::{Answer, Desk, eventually};
@@ -30,6 +34,8 @@ pub struct Request {
     pub body: Value,
     /// What this service called it.
     pub reference: String,
+    /// The header `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
 }
 
 impl Valuer {
@@ -92,9 +98,13 @@ pub const HELD: &str = "Held";
 /// The name of a property whose request is answered 503 the first time.
 pub const BUSY: &str = "Busy";
 
-async fn take(extract::State(state): extract::State<State>, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
+async fn take(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> (StatusCode, Json<Value>) {
     let name = body["property"]["nameOrNumber"].as_str().unwrap_or_default().to_owned();
-    let (reference, is_first) = keep(&state.requests, body);
+    let (reference, is_first) = keep(&state.requests, &headers, body);
     if name == SILENT {
         std::future::pending::<()>().await;
     }
@@ -109,13 +119,14 @@ async fn take(extract::State(state): extract::State<State>, Json(body): Json<Val
 }
 
 /// Keeps a request; its reference, and whether it is the first for its property.
-fn keep(requests: &Requests, body: Value) -> (String, bool) {
+fn keep(requests: &Requests, headers: &HeaderMap, body: Value) -> (String, bool) {
     let mut requests = requests.lock().unwrap();
     let name = &body["property"]["nameOrNumber"];
     let is_first = !requests.iter().any(|before| before.body["property"]["nameOrNumber"] == *name);
     // All of one length, so that searching for one finds no other.
     let reference = format!("V-{:04}", requests.len() + usize::from(name != SAME_REFERENCE));
-    requests.push(Request { body, reference: reference.clone() });
+    let key = headers.get("idempotency-key").map(|key| key.to_str().expect("plain ASCII").to_owned());
+    requests.push(Request { body, reference: reference.clone(), idempotency_key: key });
     (reference, is_first)
 }
 

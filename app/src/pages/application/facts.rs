@@ -9,7 +9,12 @@ use crate::{
 };
 
 #[component]
-pub fn FactsPanel(row: ApplicationRow, policy: Policy) -> impl IntoView {
+pub fn FactsPanel(
+    row: ApplicationRow,
+    /// Of today. An application that was decided is shown by the limits of its decision.
+    policy: Policy,
+) -> impl IntoView {
+    let policy = row.policy.unwrap_or(policy);
     let asked = row.application.clone();
     let term = asked.term_years.map_or_else(|| "–".to_owned(), |term| term.to_string());
     view! {
