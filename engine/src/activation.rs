@@ -14,13 +14,13 @@ use crate::{
     arn::Arn,
     clock::{from_millis, millis},
     definition::MachineId,
-    interpreter::{self, Command, Event, ExecutionFacts, ExecutionState, Outcome, Payload, TaskId, Work},
+    interpreter::{self, Command, Event, ExecutionFacts, ExecutionState, Outcome, Payload, TaskId, TimerId, Work},
     store::{
         Call, CallContext, CallEffect, Ended, ExecutionId, Transaction,
         activities::{self, Activity, Offer},
         calls,
         executions::{self, End, Execution, Status},
-        history, map_runs,
+        follow_ups, history, map_runs,
         state_machines::Runnable,
         timers,
     },
@@ -29,6 +29,9 @@ use crate::{
 
 /// How long one step may take while other executions wait for the writer; what is left of it follows later.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Events that one change delivers beside its own.
+pub(crate) const MOST_FOLLOWED: usize = 64;
 
 /// Whether the event still concerned its execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +52,19 @@ impl Transaction<'_> {
         Ok(delivered)
     }
 
-    /// Brings events to executions, and what follows from each.
+    /// Brings events to executions, and what follows from each. Events that there is no room for become rows, which are
+    /// delivered in changes of their own.
     pub(crate) fn follow(&mut self, mut follows: Follows) -> Result<()> {
+        let begun = self.clock.monotonic();
+        let mut delivered = 0;
         while let Some((execution, event)) = follows.pop_front() {
+            let is_full = delivered == MOST_FOLLOWED || self.clock.monotonic().saturating_sub(begun) > PATIENCE;
+            if is_full && event.can_wait() {
+                follow_ups::insert(self.connection, execution, &event)?;
+                self.effects.follow_ups = true;
+                continue;
+            }
+            delivered += 1;
             // One that waits no more is no fault of the event that began this.
             let _ = self.activate(execution, event, &mut follows)?;
         }
@@ -122,8 +135,15 @@ impl Transaction<'_> {
         })
     }
 
-    fn activate(&mut self, id: ExecutionId, event: Event, follows: &mut Follows) -> Result<Delivered> {
+    /// Brings one event to one execution.
+    pub(crate) fn activate(&mut self, id: ExecutionId, event: Event, follows: &mut Follows) -> Result<Delivered> {
         let Some((loaded, mut state)) = self.load(id)? else { return Ok(Delivered::NotPending) };
+        if let Event::TimerFired { timer } = event
+            && let Some(due) = self.heartbeat_after_downtime(&state, timer)
+        {
+            timers::set(self.connection, id, timer, due)?;
+            return Ok(Delivered::Yes);
+        }
         let definition = &loaded.runnable.definition;
         let step =
             self.with_facts(&loaded, |facts| interpreter::advance(definition, facts, &mut state, event, self.now));
@@ -152,6 +172,14 @@ impl Transaction<'_> {
             executions::drop_state(self.connection, id)?;
         }
         Ok(Delivered::Yes)
+    }
+
+    /// When a heartbeat timer is to fire instead of now: nobody could send heartbeats while the engine was not running,
+    /// so a task has its whole interval from the opening of the engine on.
+    fn heartbeat_after_downtime(&self, state: &ExecutionState, timer: TimerId) -> Option<i64> {
+        let interval = time::Duration::seconds(state.heartbeat_interval(timer)?);
+        let due = self.opened.checked_add(interval)?;
+        (self.now < due).then(|| millis(due))
     }
 
     fn carry_out(&mut self, loaded: &Loaded, command: Command, follows: &mut Follows) -> Result<()> {

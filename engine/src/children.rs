@@ -16,7 +16,7 @@ use crate::{
     store::{
         Call, CallContext, ExecutionId, Transaction, calls,
         executions::{self, ChildOf, Execution, NewExecution, Status},
-        history,
+        follow_ups, history,
         map_runs::{self, MapRun, RunStatus},
         state_machines,
     },
@@ -99,6 +99,11 @@ impl Transaction<'_> {
         follows: &mut Follows,
     ) -> Result<()> {
         let Some(run) = map_runs::by_task(self.connection, execution, task)? else { return Ok(()) };
+        // Children that were to be stopped with the run: later, their stops would reach them after their redrive.
+        for child in executions::children(self.connection, run.id, Status::Running, i64::MAX)? {
+            follow_ups::forget(self.connection, child)?;
+            let _ = self.activate(child, Event::Stop { error: None, cause: None }, follows)?;
+        }
         map_runs::redrive(self.connection, run.id, millis(self.now))?;
         self.bring_in_line(&map_runs::get(self.connection, run.id)?, follows)
     }
@@ -242,10 +247,11 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Starts some children of a run that has room for them, or brings some in line; of the run after `served` if there
-    /// are several. Gives that run; None when there is none.
-    pub(crate) fn start_some_children(&mut self, served: i64) -> Result<Option<i64>> {
-        let Some(id) = map_runs::startable(self.connection, served)? else { return Ok(None) };
+    /// Starts some children of a run if it has room for them, or brings some in line.
+    pub(crate) fn start_some_children_of(&mut self, id: i64) -> Result<()> {
+        if !map_runs::is_startable(self.connection, id)? {
+            return Ok(());
+        }
         let run = map_runs::get(self.connection, id)?;
         if map_runs::is_out_of_line(self.connection, id)? {
             let mut follows = Follows::new();
@@ -254,11 +260,11 @@ impl Transaction<'_> {
             if run.status == RunStatus::Failed && run.is_written() && self.load(run.execution)?.is_some() {
                 self.write_failed(&run)?;
             }
-            return Ok(Some(id));
+            return Ok(());
         }
         let Some((parent, mut state)) = self.load(run.execution)? else {
             map_runs::set_startable(self.connection, id, false)?;
-            return Ok(Some(id));
+            return Ok(());
         };
         let begun = Instant::now();
         for started in 0..SOME {
@@ -285,7 +291,7 @@ impl Transaction<'_> {
             self.look_after(&run, &mut follows)?;
             self.follow(follows)?;
         }
-        Ok(Some(id))
+        Ok(())
     }
 
     fn start_child(&mut self, run: &MapRun, parent: &Loaded, state: &mut ExecutionState) -> Result<()> {
@@ -339,6 +345,9 @@ impl Transaction<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+use crate::activation::MOST_FOLLOWED;
 
 #[cfg(test)]
 mod tests;

@@ -215,3 +215,39 @@ async fn an_express_child_ends_after_five_minutes() {
     desk.until(&execution, "ExecutionFailed").await;
     assert_eq!(run.count(&desk, "timedOut").await, 1);
 }
+
+#[tokio::test]
+async fn a_run_that_cannot_go_on_holds_up_no_other_and_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = ManualClock::new();
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &each(&ask(), &json!({"MaxConcurrency": 1}))).await;
+    let damaged = desk.start(&machine, "damaged", &json!(["a", "b"])).await;
+    drop(desk.called().await);
+    desk.engine.shutdown().await;
+    drop(desk);
+    let database = || {
+        let connection = rusqlite::Connection::open(folder.path().join(support::DATABASE)).unwrap();
+        connection.busy_timeout(Duration::from_secs(10)).unwrap();
+        connection
+    };
+    let state: Vec<u8> =
+        database().query_row("SELECT state FROM execution_state WHERE execution = 1", [], |row| row.get(0)).unwrap();
+    let put = |state: &[u8]| {
+        database().execute("UPDATE execution_state SET state = ? WHERE execution = 1", [state]).unwrap();
+    };
+    put(b"{");
+
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    desk.called().await.returns(json!(1));
+    let sound = desk.start(&machine, "sound", &json!(["c", "d"])).await;
+    for _ in 0..2 {
+        desk.called().await.returns(json!(0));
+    }
+    assert_eq!(desk.end(&sound).await["status"], "SUCCEEDED");
+
+    put(&state);
+    clock.advance(Duration::from_secs(5 * 60));
+    desk.called().await.returns(json!(2));
+    assert_eq!(desk.end(&damaged).await["status"], "SUCCEEDED");
+}

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{Event, ExecutionId, SOME_IN_LINE, Status, executions, map_runs};
+use super::{Event, ExecutionId, MOST_FOLLOWED, SOME_IN_LINE, Status, executions, map_runs};
 use crate::{
     FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError, StepFunctions,
     SystemClock,
@@ -114,7 +114,7 @@ async fn a_stop_takes_back_some_redrives_at_a_time_and_goes_on_after_a_crash() {
     let database = folder.path().join("db");
     let store = failed_run(&database).await;
     redrive(&store).await;
-    store.write(|transaction| Ok(transaction.start_some_children(0)?)).await.unwrap();
+    store.write(|transaction| Ok(transaction.start_some_children_of(RUN)?)).await.unwrap();
     assert_eq!(count(&store, Status::PendingRedrive).await, MORE);
     let stop = |transaction: &mut super::Transaction<'_>| {
         Ok(transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())?)
@@ -131,4 +131,77 @@ async fn a_stop_takes_back_some_redrives_at_a_time_and_goes_on_after_a_crash() {
     engine.shutdown().await;
     let store = Store::open(&database, options(), Arc::new(SystemClock), Arc::new(Nothing)).unwrap();
     assert_eq!(count(&store, Status::Aborted).await, MORE);
+}
+
+const CHILDREN: usize = 3 * MOST_FOLLOWED;
+
+/// A run of which every child waits, and nobody at work on it: a store alone.
+async fn running_run(database: &Path) -> Store {
+    let processor = json!({
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}},
+    });
+    let each = json!({"Type": "Map", "ItemProcessor": processor, "End": true});
+    let definition = json!({"StartAt": "Each", "States": {"Each": each}}).to_string();
+    let engine = open(database).await;
+    let machine = json!({"name": "m", "definition": definition, "roleArn": "arn:aws:iam::000000000000:role/m"});
+    assert_eq!(engine.handle("CreateStateMachine", machine.to_string().as_bytes()).await.status, 200);
+    let machine = "arn:aws:states:eu-west-2:000000000000:stateMachine:m";
+    let start = json!({"stateMachineArn": machine, "input": json!(vec![0; CHILDREN]).to_string()});
+    assert_eq!(engine.handle("StartExecution", start.to_string().as_bytes()).await.status, 200);
+    until_children(database, 0, CHILDREN).await;
+    engine.shutdown().await;
+    Store::open(database, options(), Arc::new(SystemClock), Arc::new(Nothing)).unwrap()
+}
+
+async fn until_children(database: &Path, status: i64, wanted: usize) {
+    let connection = Connection::open(database).unwrap();
+    let count = "SELECT count(*) FROM execution WHERE map_run = 1 AND status = ?";
+    let there = async {
+        while connection.query_row(count, [status], |row| row.get::<_, usize>(0)).unwrap() != wanted {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), there).await.expect("the children get there in time");
+}
+
+async fn stop_parent(store: &Store) {
+    let stop = |transaction: &mut super::Transaction<'_>| {
+        Ok(transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())?)
+    };
+    store.write(stop).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_follows_from_a_stop_is_bounded_in_its_transaction_and_goes_on_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("db");
+    let store = running_run(&database).await;
+    stop_parent(&store).await;
+    let aborted = count(&store, Status::Aborted).await;
+    assert!((1..=MOST_FOLLOWED).contains(&aborted), "{aborted} were stopped at once");
+    assert_eq!(count(&store, Status::Running).await, CHILDREN - aborted);
+    store.close();
+
+    let engine = open(&database).await;
+    until_children(&database, 4, CHILDREN).await;
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_stop_that_is_still_to_come_does_not_reach_a_child_after_its_redrive() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("db");
+    let store = running_run(&database).await;
+    stop_parent(&store).await;
+    redrive(&store).await;
+    assert_eq!(count(&store, Status::PendingRedrive).await, CHILDREN);
+    store.close();
+
+    let engine = open(&database).await;
+    until_children(&database, 0, CHILDREN).await;
+    engine.shutdown().await;
+    let connection = Connection::open(&database).unwrap();
+    let left: i64 = connection.query_row("SELECT count(*) FROM follow_up", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
 }

@@ -198,7 +198,7 @@ impl Nonce {
 pub struct TimerId(pub i64);
 
 /// What happens to an execution from outside.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     Start,
     /// An activity worker took the task.
@@ -226,6 +226,7 @@ pub enum Event {
         task: TaskId,
     },
     /// The map run of a distributed Map is over.
+    #[serde(skip)]
     MapRunEnded {
         run: TaskId,
         outcome: MapRunOutcome,
@@ -241,6 +242,13 @@ pub enum Event {
         error: Option<String>,
         cause: Option<String>,
     },
+}
+
+impl Event {
+    /// Whether it can be stored, to be delivered later.
+    pub(crate) fn can_wait(&self) -> bool {
+        !matches!(self, Self::MapRunEnded { .. })
+    }
 }
 
 /// What the outside must do after the step has been committed.

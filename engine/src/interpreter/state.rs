@@ -70,6 +70,16 @@ impl ExecutionState {
     /// Whether [`Event::Redrive`](super::Event::Redrive) can make it go on: it has ended without success, and its
     /// history has room.
     #[must_use]
+    /// The seconds between two heartbeats, where the timer is that of a task's heartbeat.
+    pub(crate) fn heartbeat_interval(&self, timer: TimerId) -> Option<i64> {
+        self.branches.values().find_map(|branch| match &branch.phase {
+            Phase::Task(pending) => {
+                pending.heartbeat.as_ref().filter(|beat| beat.timer == timer).map(|beat| beat.seconds)
+            }
+            _ => None,
+        })
+    }
+
     pub fn is_redrivable(&self) -> bool {
         self.over && !self.branches.is_empty() && self.next_event < MAX_EVENTS
     }

@@ -36,6 +36,8 @@ pub(crate) struct Reactions {
     pub deletions: Notify,
     /// Wakes the task that starts the children of map runs.
     pub map_runs: Notify,
+    /// Wakes the task that delivers follow-ups.
+    pub follow_ups: Notify,
 }
 
 impl AfterCommit for Reactions {
@@ -52,6 +54,9 @@ impl AfterCommit for Reactions {
         if effects.map_runs {
             self.map_runs.notify_one();
         }
+        if effects.follow_ups {
+            self.follow_ups.notify_one();
+        }
     }
 }
 
@@ -66,6 +71,7 @@ impl Reactions {
             endings: Endings::default(),
             deletions: Notify::new(),
             map_runs: Notify::new(),
+            follow_ups: Notify::new(),
         };
         (reactions, queue)
     }

@@ -231,6 +231,11 @@ pub(crate) fn startable(connection: &Connection, after: i64) -> Result<Option<i6
     }
 }
 
+/// Whether it can start a child, or children are to be brought in line.
+pub(crate) fn is_startable(connection: &Connection, id: i64) -> Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM map_run WHERE id = ? AND startable <> 0")?.exists([id])
+}
+
 pub(crate) fn set_startable(connection: &Connection, id: i64, startable: bool) -> Result<()> {
     connection
         .prepare_cached("UPDATE map_run SET startable = ?1 WHERE id = ?2 AND startable <> ?1")?

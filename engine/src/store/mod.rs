@@ -9,6 +9,7 @@ mod backup;
 pub(crate) mod calls;
 mod checkpoints;
 pub(crate) mod executions;
+pub(crate) mod follow_ups;
 pub(crate) mod history;
 mod ids;
 pub(crate) mod map_runs;
@@ -103,7 +104,7 @@ impl Store {
         let checkpoints = Arc::new(checkpoints);
         let signer = Signer::new(&opened.signing_key);
         let readers = readers::Readers::new(path);
-        let world = transaction::World { options, signer: signer.clone(), clock, run: opened.run };
+        let world = transaction::World { options, signer: signer.clone(), opened: clock.now(), clock, run: opened.run };
         let (connection, lock) = (opened.connection, opened.lock);
         let writer = writer::Writer::start(connection, lock, world, after_commit, checkpoints.clone());
         Ok(Self { writer, readers, checkpoints, path: path.to_owned(), signer, run: opened.run })

@@ -23,6 +23,8 @@ pub(super) struct World {
     pub options: Options,
     pub signer: Signer,
     pub clock: Arc<dyn Clock>,
+    /// When the engine was opened.
+    pub opened: OffsetDateTime,
     pub run: i64,
 }
 
@@ -46,6 +48,8 @@ pub(crate) struct Transaction<'a> {
     pub signer: &'a Signer,
     pub now: OffsetDateTime,
     pub clock: &'a dyn Clock,
+    /// When the engine was opened.
+    pub opened: OffsetDateTime,
     pub run: i64,
     pub revisions: &'a mut Revisions,
     pub effects: Effects,
@@ -59,6 +63,7 @@ impl<'a> Transaction<'a> {
             signer: &world.signer,
             now: world.clock.now(),
             clock: &*world.clock,
+            opened: world.opened,
             run: world.run,
             revisions: &mut memory.revisions,
             effects: Effects::default(),
@@ -85,18 +90,21 @@ pub(crate) struct Effects {
     pub deleting: bool,
     /// Map runs that can start children.
     pub map_runs: bool,
+    /// Whether events follow that the transaction had no room for.
+    pub follow_ups: bool,
 }
 
 impl Effects {
     /// Adds what another change of the same transaction leads to.
     pub(super) fn add(&mut self, other: Self) {
-        let Self { calls, earliest_timer, offers, ended, deleting, map_runs } = other;
+        let Self { calls, earliest_timer, offers, ended, deleting, map_runs, follow_ups } = other;
         self.calls.extend(calls);
         self.earliest_timer = self.earliest_timer.into_iter().chain(earliest_timer).min();
         self.offers.extend(offers);
         self.ended.extend(ended);
         self.deleting |= deleting;
         self.map_runs |= map_runs;
+        self.follow_ups |= follow_ups;
     }
 }
 

@@ -1,20 +1,103 @@
 //! Map runs: their children are started some at a time, so that a run of very many leaves room for everything else.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use rusqlite::Connection;
+use time::OffsetDateTime;
 
 use super::AGAIN;
-use crate::{engine::Engine, protocol::Fault, store::StorageError};
+use crate::{
+    engine::Engine,
+    protocol::Fault,
+    store::{StorageError, map_runs},
+};
 
-/// Starts children wherever a run has room for them, and first those that an earlier run of the engine has left.
+/// A run that fails is not looked at for longer than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// Starts children wherever a run has room for them, and first those that an earlier run of the engine has left. A run
+/// whose step fails is put off, for longer each time, and does not hold up the others.
 pub(crate) async fn start_children(engine: Arc<Engine>) {
     // The run that was served last: the next one's turn comes first.
     let mut served = 0;
+    let mut failing = Failing::default();
     loop {
-        match engine.store.write(move |transaction| Ok(transaction.start_some_children(served)?)).await {
-            Ok(Some(run)) => served = run,
-            Ok(None) => engine.reactions.map_runs.notified().await,
+        let put_off = failing.put_off(engine.clock.now());
+        let next = match engine.store.read(move |connection| Ok(next(connection, served, &put_off)?)).await {
+            Ok(next) => next,
             Err(Fault::Storage(StorageError::Closed)) => return,
+            Err(_) => {
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+        };
+        let Some(run) = next else {
+            wait(&engine, &failing).await;
+            continue;
+        };
+        served = run;
+        match engine.store.write(move |transaction| Ok(transaction.start_some_children_of(run)?)).await {
+            Ok(()) => failing.succeeded(run),
+            Err(Fault::Storage(StorageError::Closed)) => return,
+            // The fault is in the log.
+            Err(Fault::Storage(StorageError::Internal | StorageError::Damaged)) => {
+                failing.failed(run, engine.clock.now())
+            }
             Err(_) => tokio::time::sleep(AGAIN).await,
         }
+    }
+}
+
+/// The run whose turn it is after `served`, other than those that are put off.
+fn next(connection: &Connection, served: i64, put_off: &HashSet<i64>) -> rusqlite::Result<Option<i64>> {
+    let mut after = served;
+    let mut passed = HashSet::new();
+    while let Some(run) = map_runs::startable(connection, after)? {
+        if !put_off.contains(&run) {
+            return Ok(Some(run));
+        }
+        if !passed.insert(run) {
+            break;
+        }
+        after = run;
+    }
+    Ok(None)
+}
+
+async fn wait(engine: &Engine, failing: &Failing) {
+    let woken = engine.reactions.map_runs.notified();
+    match failing.earliest() {
+        None => woken.await,
+        Some(earliest) => tokio::select! {
+            () = woken => {}
+            () = engine.clock.sleep_until(earliest) => {}
+        },
+    }
+}
+
+/// Runs whose last step failed: when each is tried again, and how long it waits for that.
+#[derive(Default)]
+struct Failing(HashMap<i64, (OffsetDateTime, Duration)>);
+
+impl Failing {
+    fn failed(&mut self, run: i64, now: OffsetDateTime) {
+        let pause = self.0.get(&run).map_or(AGAIN, |(_, pause)| (*pause * 2).min(LONGEST_PAUSE));
+        self.0.insert(run, (now + pause, pause));
+    }
+
+    fn succeeded(&mut self, run: i64) {
+        self.0.remove(&run);
+    }
+
+    fn put_off(&self, now: OffsetDateTime) -> HashSet<i64> {
+        self.0.iter().filter(|(_, (again, _))| *again > now).map(|(run, _)| *run).collect()
+    }
+
+    fn earliest(&self) -> Option<OffsetDateTime> {
+        self.0.values().map(|(again, _)| *again).min()
     }
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod deletions;
 mod envelope;
+mod follow_ups;
 mod item_reader;
 mod map_runs;
 mod nested;
@@ -27,5 +28,6 @@ pub(crate) fn spawn(engine: &Arc<Engine>, calls: mpsc::UnboundedReceiver<CallEff
         tokio::spawn(calls::make_calls(engine.clone(), calls)),
         tokio::spawn(deletions::carry_out_deletions(engine.clone())),
         tokio::spawn(map_runs::start_children(engine.clone())),
+        tokio::spawn(follow_ups::deliver_follow_ups(engine.clone())),
     ]);
 }

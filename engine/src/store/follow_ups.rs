@@ -1,0 +1,53 @@
+//! The rows of follow-ups: events that follow from a change, and reach their executions in changes of their own since
+//! the first one's transaction had no room for them.
+
+use rusqlite::{Connection, OptionalExtension, Result};
+
+use super::ExecutionId;
+use crate::interpreter::Event;
+
+pub(crate) fn insert(connection: &Connection, execution: ExecutionId, event: &Event) -> Result<()> {
+    let event = serde_json::to_string(event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    connection
+        .prepare_cached("INSERT INTO follow_up (execution, event) VALUES (?, ?)")?
+        .execute((execution, event))
+        .map(drop)
+}
+
+/// Those that can be delivered now, oldest first.
+pub(crate) fn due(connection: &Connection, now: i64, most: i64) -> Result<Vec<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM follow_up WHERE not_before <= ? ORDER BY not_before, id LIMIT ?")?
+        .query_map((now, most), |row| row.get(0))?
+        .collect()
+}
+
+/// The earliest time, in milliseconds, at which one can be delivered.
+pub(crate) fn next(connection: &Connection) -> Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT not_before FROM follow_up ORDER BY not_before LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()
+}
+
+/// Takes one out; `None` when it has been delivered or forgotten.
+pub(crate) fn take(connection: &Connection, id: i64) -> Result<Option<(ExecutionId, Event)>> {
+    let taken: Option<(ExecutionId, String)> = connection
+        .prepare_cached("DELETE FROM follow_up WHERE id = ? RETURNING execution, event")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((execution, event)) = taken else { return Ok(None) };
+    let event = serde_json::from_str(&event)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, error.into()))?;
+    Ok(Some((execution, event)))
+}
+
+/// Puts one off until a time in milliseconds.
+pub(crate) fn put_off(connection: &Connection, id: i64, until: i64) -> Result<()> {
+    connection.prepare_cached("UPDATE follow_up SET not_before = ? WHERE id = ?")?.execute((until, id)).map(drop)
+}
+
+/// Forgets those to an execution.
+pub(crate) fn forget(connection: &Connection, execution: ExecutionId) -> Result<()> {
+    connection.prepare_cached("DELETE FROM follow_up WHERE execution = ?")?.execute([execution]).map(drop)
+}
