@@ -65,7 +65,7 @@ impl Reconciler {
     }
 
     /// Each kind of step, and each step, by itself: one that fails keeps no other from being finished.
-    async fn finish_steps(&self) {
+    pub async fn finish_steps(&self) {
         const WHAT: &str = "finishing unfinished steps";
         report(WHAT, self.send_again().await);
         report(WHAT, self.close_overdue().await);
@@ -124,7 +124,8 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn sweep(&self) {
+    /// Compares everything that is open with Step Functions.
+    pub async fn sweep(&self) {
         report("comparing applications with their executions", self.compare_applications().await);
         report("looking for tasks that nobody waits for", self.close_abandoned().await);
     }

@@ -1,0 +1,359 @@
+//! A desk, and what is around it: its AWS, its clock, the valuation service, and the disk that survives it.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use app::{
+    desk::{Actor, ApplicationView, DeskError, Person, WaitingItem},
+    domain::{ApplicationReference, ManualValuationAnswer, WaitingOn},
+};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType};
+use axum::Router;
+use clap::Parser;
+use http::StatusCode;
+use loan_desk::{
+    aws::Aws,
+    clock::Clock,
+    config::{Cli, Command, Config},
+    opening::{OpenDesk, Outside},
+    routes,
+    services::Addresses,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use super::{Faults, ManualClock, Valuer, valuer::post};
+
+const REGION: &str = "eu-west-2";
+
+/// How long the valuation service has.
+pub const VALUATION_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long staff have.
+pub const MANUAL_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// How long anything may take in real time before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder in memory where there is one: the tests do not measure how durable a disk is, and syncing is slow.
+fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.expect("a folder")
+}
+
+/// A data folder in which a desk has been opened before. Copies of it open faster than an empty one.
+pub struct Template(TempDir);
+
+impl Template {
+    pub async fn new() -> Self {
+        let folder = folder();
+        let world = World::open_in(folder, Valuer::new(super::Answers::Never)).await;
+        Self(world.close().await)
+    }
+
+    fn copy(&self) -> TempDir {
+        let copy = folder();
+        for entry in std::fs::read_dir(self.0.path()).expect("a folder") {
+            let entry = entry.expect("an entry");
+            if entry.file_type().expect("a type").is_file() {
+                std::fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("it can be copied");
+            }
+        }
+        copy
+    }
+}
+
+pub struct World {
+    folder: Option<TempDir>,
+    config: Config,
+    addresses: Addresses,
+    pub clock: Arc<ManualClock>,
+    pub faults: Arc<Faults>,
+    pub valuer: Arc<Valuer>,
+    desk: Option<Running>,
+}
+
+struct Running {
+    desk: OpenDesk,
+    router: Router,
+    alive: Arc<AtomicBool>,
+    /// AWS without faults, for what the test itself asks.
+    aws: Aws,
+    /// Keeps the receivers of the desk from believing that it closes.
+    _closing: watch::Sender<bool>,
+}
+
+impl World {
+    pub async fn open(template: &Template, valuer: Arc<Valuer>) -> Self {
+        Self::open_in(template.copy(), valuer).await
+    }
+
+    async fn open_in(folder: TempDir, valuer: Arc<Valuer>) -> Self {
+        let seconds = |duration: Duration| format!("{}s", duration.as_secs());
+        let Command::Serve(config) = Cli::parse_from([
+            "loan-desk",
+            "serve",
+            "--data-dir",
+            folder.path().to_str().expect("plain"),
+            "--valuation-service-url",
+            "http://valuer.test/requests",
+            "--valuation-timeout",
+            &seconds(VALUATION_TIMEOUT),
+            "--manual-valuation-timeout",
+            &seconds(MANUAL_TIMEOUT),
+        ])
+        .command;
+        let url: url::Url = "http://desk.test".parse().expect("a URL");
+        let mut world = Self {
+            folder: Some(folder),
+            config: *config,
+            addresses: Addresses { public_url: url.clone(), own_url: url },
+            clock: ManualClock::new(),
+            faults: Arc::default(),
+            valuer,
+            desk: None,
+        };
+        world.start().await;
+        world
+    }
+
+    /// Opens the desk on what is on the disk.
+    async fn start(&mut self) {
+        let given_up = Instant::now() + PATIENCE;
+        loop {
+            let alive = Arc::new(AtomicBool::new(true));
+            let (faults, is_alive) = (self.faults.clone(), alive.clone());
+            let outside = Outside {
+                clock: Clock::new(self.clock.clone()),
+                outbound: self.valuer.clone(),
+                connector: Box::new(move |inner| faults.connector(inner, is_alive)),
+            };
+            let (sender, closing) = watch::channel(false);
+            let opened = OpenDesk::open(&self.config, &self.addresses, outside, closing);
+            let opened = tokio::select! {
+                opened = opened => Some(opened),
+                () = self.faults.stop_wanted() => None,
+            };
+            match opened {
+                Some(Ok(desk)) => {
+                    let router = routes::router(&desk.services, &self.config, &self.addresses);
+                    self.valuer.reaches(router.clone());
+                    let embedded = desk.embedded.as_ref().expect("it is embedded");
+                    let aws = Aws::inside(embedded, REGION);
+                    self.desk = Some(Running { desk, router, alive, aws, _closing: sender });
+                    return;
+                }
+                // Like whatever starts the desk, try again.
+                Some(Err(error)) => assert!(Instant::now() < given_up, "the desk does not open: {error}"),
+                None => {
+                    alive.store(false, Ordering::SeqCst);
+                    self.faults.was_stopped();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Stops the desk as if it were killed, and opens it again.
+    pub async fn restart(&mut self) {
+        if let Some(running) = self.desk.take() {
+            running.alive.store(false, Ordering::SeqCst);
+            self.faults.was_stopped();
+            // Releases the files. Nothing else of the desk gets a chance to finish.
+            running.desk.embedded.as_ref().expect("it is embedded").shutdown().await;
+        }
+        self.start().await;
+    }
+
+    async fn close(mut self) -> TempDir {
+        if let Some(running) = self.desk.take() {
+            running.desk.close().await;
+        }
+        self.folder.take().expect("its folder")
+    }
+
+    fn running(&self) -> &Running {
+        self.desk.as_ref().expect("the desk runs")
+    }
+
+    /// Does something with the desk; `None` when the desk stops meanwhile.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.faults.stop_wanted() => None,
+            // A call is held back, and so is whoever waits for it.
+            () = self.long_held() => None,
+        }
+    }
+
+    async fn long_held(&self) {
+        let mut polls = 0;
+        while polls < 20 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            polls = if self.faults.holds() && self.faults.under_way() == 0 { polls + 1 } else { 0 };
+        }
+    }
+
+    /// Submits an application by the API; whether the desk took it.
+    pub async fn submit(&self, application: &Value) -> bool {
+        let posted = self.unless_stopped(self.post("/api/applications", application)).await;
+        posted.is_some_and(|(status, body)| match status {
+            StatusCode::CREATED | StatusCode::OK => true,
+            StatusCode::SERVICE_UNAVAILABLE => false,
+            status => panic!("{status}: {body}"),
+        })
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        post(self.running().router.clone(), path, body).await
+    }
+
+    /// The valuation service's callbacks reach the desk; it sends those again that were not acknowledged.
+    pub async fn deliver(&self) {
+        for callback in self.valuer.due() {
+            if let Some((status, _)) = self.unless_stopped(self.post(&callback.0, &callback.1)).await
+                && !status.is_server_error()
+            {
+                self.valuer.delivered(&callback);
+            }
+        }
+    }
+
+    /// What waits for staff.
+    pub async fn staff_queue(&self) -> Vec<WaitingItem> {
+        self.waiting(Some(WaitingOn::Staff)).await
+    }
+
+    async fn waiting(&self, on: Option<WaitingOn>) -> Vec<WaitingItem> {
+        let desk = self.running().desk.services.desk.clone();
+        let page = self.unless_stopped(async { desk.waiting(&Actor::Visitor, on, None, 50).await }).await;
+        page.and_then(Result::ok).map(|page| page.items).unwrap_or_default()
+    }
+
+    pub async fn answer(&self, id: &str, answer: &ManualValuationAnswer) -> Option<Result<(), DeskError>> {
+        let desk = self.running().desk.services.desk.clone();
+        let ada = Person::named("Ada").expect("a name");
+        let answered =
+            self.unless_stopped(async { desk.answer_manual_valuation(&ada, id, answer.clone()).await }).await;
+        answered.map(|answered| answered.map(drop))
+    }
+
+    /// One round of what the reconciler does every few seconds.
+    pub async fn finish_steps(&self) {
+        self.unless_stopped(self.running().desk.services.reconciler.finish_steps()).await;
+    }
+
+    /// One round of what it does every minute.
+    pub async fn sweep(&self) {
+        // It rests between two calls, and this clock stands still.
+        let sweep = self.running().desk.services.reconciler.sweep();
+        tokio::pin!(sweep);
+        let moving = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                self.clock.advance(Duration::from_millis(5));
+            }
+        };
+        self.unless_stopped(async {
+            tokio::select! {
+                () = sweep => {}
+                () = moving => {}
+            }
+        })
+        .await;
+    }
+
+    /// Waits until everything waits: for a deadline, for somebody outside, or for a call that is held back. A desk that
+    /// was stopped is started again first.
+    pub async fn settle(&mut self) {
+        let given_up = Instant::now() + PATIENCE;
+        let mut still = 0;
+        while still < 3 {
+            if self.faults.wants_stop() {
+                self.restart().await;
+                still = 0;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let is_still = self.faults.under_way() == 0 && (self.faults.holds() || self.engine_waits().await);
+            still = if is_still { still + 1 } else { 0 };
+            assert!(Instant::now() < given_up, "it does not come to rest: {:?}", self.faults.calls());
+        }
+    }
+
+    /// Whether every execution has ended, waits for its token, or waits to try again.
+    async fn engine_waits(&self) -> bool {
+        for arn in self.executions().await {
+            let last = self.history(&arn, true).await.into_iter().next();
+            let is_busy = last.is_some_and(|event| {
+                matches!(event.r#type, HistoryEventType::TaskScheduled | HistoryEventType::TaskStarted)
+            });
+            if is_busy {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn executions(&self) -> Vec<String> {
+        let machine = self.state_machine();
+        let listed = self.running().aws.step_functions.list_executions().state_machine_arn(machine).send().await;
+        listed.expect("they are listed").executions.into_iter().map(|execution| execution.execution_arn).collect()
+    }
+
+    fn state_machine(&self) -> String {
+        format!("arn:aws:states:{REGION}:000000000000:stateMachine:loan-processing")
+    }
+
+    pub fn execution_arn(&self, reference: &str) -> String {
+        format!("arn:aws:states:{REGION}:000000000000:execution:loan-processing:{reference}")
+    }
+
+    pub async fn history(&self, arn: &str, newest_first: bool) -> Vec<HistoryEvent> {
+        let history = self.running().aws.step_functions.get_execution_history().execution_arn(arn);
+        let history = history.max_results(1000).reverse_order(newest_first).send().await;
+        history.map(|history| history.events).unwrap_or_default()
+    }
+
+    pub async fn execution_status(&self, reference: &str) -> Option<String> {
+        let described = self.running().aws.step_functions.describe_execution();
+        let described = described.execution_arn(self.execution_arn(reference)).send().await;
+        described.ok().map(|described| described.status.as_str().to_owned())
+    }
+
+    pub async fn stop_execution(&self, reference: &str) {
+        let stop = self.running().aws.step_functions.stop_execution();
+        stop.execution_arn(self.execution_arn(reference)).send().await.expect("it is stopped");
+    }
+
+    pub async fn redrive(&self, reference: &str) {
+        let redrive = self.running().aws.step_functions.redrive_execution();
+        redrive.execution_arn(self.execution_arn(reference)).send().await.expect("it is redriven");
+    }
+
+    /// Everything in a table, read past the desk.
+    pub async fn table(&self, name: &str) -> Vec<Value> {
+        let items = self.running().aws.dynamodb.scan().table_name(name).consistent_read(true);
+        let items = items.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.expect("a scan");
+        let plain = |value: AttributeValue| match value {
+            AttributeValue::S(text) => json!(text),
+            AttributeValue::N(number) => json!(number.parse::<f64>().expect("a number")),
+            other => json!(format!("{other:?}")),
+        };
+        items.into_iter().map(|item| item.into_iter().map(|(name, value)| (name, plain(value))).collect()).collect()
+    }
+
+    pub async fn application(&self, reference: &str) -> Option<ApplicationView> {
+        let reference: ApplicationReference = reference.parse().expect("a reference");
+        let desk = &self.running().desk.services.desk;
+        desk.application_with_story(&Actor::Visitor, &reference).await.expect("it can be read")
+    }
+}
