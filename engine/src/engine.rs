@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinHandle,
 };
 
@@ -17,7 +17,7 @@ use crate::{
     interpreter::Work,
     payload::Payload,
     reactions::Reactions,
-    store::{CallEffect, Store},
+    store::{CallEffect, StorageError, Store},
 };
 
 /// A running engine: the database, and what goes on around it.
@@ -32,7 +32,12 @@ pub(crate) struct Engine {
     /// Makes a call for TestState.
     pub call_once: CallOnce,
     background: Mutex<Vec<JoinHandle<()>>>,
+    computations: Arc<Semaphore>,
 }
+
+/// Definitions that are read, and states that are tested, at once. Each may take
+/// [`StepFunctions::MEMORY_PER_REQUEST`](crate::StepFunctions::MEMORY_PER_REQUEST).
+const COMPUTATIONS: usize = 2;
 
 /// Makes a call that no execution waits for. A failure is its error and cause.
 ///
@@ -60,7 +65,17 @@ impl Engine {
             .await
             .map_err(|error| OpenError::Storage { path: database.display().to_string(), source: error.into() })??;
         let (closing, background) = (watch::Sender::new(false), Mutex::default());
-        let engine = Arc::new(Self { options, store, clock, integrations, reactions, closing, call_once, background });
+        let engine = Arc::new(Self {
+            options,
+            store,
+            clock,
+            integrations,
+            reactions,
+            closing,
+            call_once,
+            background,
+            computations: Arc::new(Semaphore::new(COMPUTATIONS)),
+        });
         Ok((engine, calls))
     }
 
@@ -74,14 +89,33 @@ impl Engine {
     }
 
     /// Reads a definition that is to be run here: what can't be called is refused.
-    pub fn read_definition(&self, text: &str) -> Result<Definition, Diagnostics> {
-        Definition::parse_where(text, &|resource| match resource {
+    pub async fn read_definition(&self, text: String) -> Result<Result<Definition, Diagnostics>, StorageError> {
+        let integrations = self.integrations.clone();
+        let unavailable = move |resource: &Resource| match resource {
             Resource::Service { service, action, .. } => match service.as_str() {
                 "lambda" | "states" | "aws-sdk:sfn" => None,
-                other => self.integrations.unavailable(other.strip_prefix("aws-sdk:").unwrap_or(other), action),
+                other => integrations.unavailable(other.strip_prefix("aws-sdk:").unwrap_or(other), action),
             },
             Resource::Lambda { .. } | Resource::Activity { .. } => None,
-        })
+        };
+        self.compute(move || Definition::parse_where(&text, &unavailable)).await
+    }
+
+    /// Computes something that may take long, away from the threads that answer requests.
+    ///
+    /// # Errors
+    /// When the computation panics, which is logged, or the engine closes.
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let permit = self.computations.clone().acquire_owned().await.map_err(|_| StorageError::Closed)?;
+        let computed = tokio::task::spawn_blocking(move || {
+            let computed = work();
+            drop(permit);
+            computed
+        });
+        computed.await.map_err(|error| if error.is_cancelled() { StorageError::Closed } else { StorageError::Internal })
     }
 
     /// Ends what goes on in the background and closes the database. A second time does nothing.

@@ -115,6 +115,10 @@ impl Drop for Running {
 }
 
 impl StepFunctions {
+    /// The most memory that one request may take while it is carried out, in bytes. It holds what the request and its
+    /// answer take several times over, and what its expressions compute.
+    pub const MEMORY_PER_REQUEST: usize = 512 << 20;
+
     /// Opens the database file, creates it when it is missing, fires what came due meanwhile and makes again the
     /// calls that were not answered.
     ///

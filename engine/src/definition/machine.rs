@@ -97,7 +97,7 @@ fn read(text: &str, unavailable: &Unavailable<'_>) -> Result<(Option<Definition>
         express: false,
         depth: 0,
     };
-    let timeout_seconds = reading.top(&value);
+    let timeout_seconds = crate::query::reading(|| reading.top(&value));
     let Reading { machines, states, names, processors, .. } = reading;
     let by_name = names.into_iter().map(|(name, id)| (name.to_owned(), id)).collect();
     let states: Option<Vec<_>> = states.into_iter().collect();

@@ -23,6 +23,8 @@ mod telling;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -31,6 +33,7 @@ pub use crate::{definition::Pattern, payload::Payload};
 use crate::{
     definition::{Definition, MachineId, State},
     history::HistoryEvent,
+    query::Budget,
 };
 pub(crate) use context::timestamp;
 pub use items::{Destination, ItemReading, Portions, ResultWriting};
@@ -139,6 +142,8 @@ pub struct Probe<'a> {
     pub inspect: &'a dyn Fn(&State, &'static str, &Payload),
     /// Members of the context object, in place of the execution's own.
     pub context: &'a Map<String, Value>,
+    /// What all steps of the test together may compute. Without a probe, each step has a budget of its own.
+    pub budget: Arc<Budget>,
 }
 
 impl ExecutionFacts<'_> {

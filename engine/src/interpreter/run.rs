@@ -1,5 +1,7 @@
 //! One step of an execution: from an event to where every branch has to wait again.
 
+use std::sync::Arc;
+
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -28,7 +30,7 @@ pub(super) struct Run<'a> {
     /// The history has no room for another event but the last.
     pub full: bool,
     /// What the step may compute.
-    pub budget: Budget,
+    pub budget: Arc<Budget>,
 }
 
 pub(super) fn advance(
@@ -63,7 +65,7 @@ impl<'a> Run<'a> {
             step: Step::default(),
             aborted: Vec::new(),
             full: false,
-            budget: Budget::new(),
+            budget: facts.probe.map_or_else(Arc::default, |probe| probe.budget.clone()),
         }
     }
 

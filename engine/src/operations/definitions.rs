@@ -7,13 +7,13 @@ use crate::{
     protocol::{Body, DEFINITION, Fault, Fields},
 };
 
-pub(super) fn validate(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
+pub(super) async fn validate(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let definition = fields.text("definition", DEFINITION)?;
     fields.optional_word("type", &["STANDARD", "EXPRESS"])?;
     fields.optional_word("severity", &["ERROR", "WARNING"])?;
     let most = fields.optional_int("maxResults", 0..=100)?.filter(|most| *most > 0).unwrap_or(100);
     fields.check()?;
-    let Err(problems) = engine.read_definition(&definition) else {
+    let Err(problems) = engine.read_definition(definition).await? else {
         return Ok(Body::json(&json!({"result": "OK", "diagnostics": [], "truncated": false})));
     };
     let most = usize::try_from(most).unwrap_or(usize::MAX);

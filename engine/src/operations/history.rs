@@ -1,5 +1,7 @@
 //! GetExecutionHistory.
 
+use std::{borrow::Cow, ops::ControlFlow};
+
 use serde_json::Value;
 
 use super::find_execution;
@@ -11,6 +13,9 @@ use crate::{
 };
 
 const NEXT_TOKEN: Text = Text::length(1..=1024);
+/// The events of a page, in bytes: a page ends early before the event that goes beyond it. AWS has such a limit too,
+/// and does not document it. One event alone may be longer.
+const MAX_PAGE: usize = 1 << 20;
 
 pub(super) async fn get_execution_history(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let arn = fields.text("executionArn", ARN)?;
@@ -25,48 +30,73 @@ pub(super) async fn get_execution_history(engine: &Engine, fields: &mut Fields) 
         .store
         .read(move |connection| {
             let (execution, _) = find_execution(connection, &options, &arn)?;
-            let most = usize::try_from(page.probe()).unwrap_or(usize::MAX);
-            // Ids count from 1 without gaps, so a place in the list is an id.
-            let (mut events, first) = if reverse {
-                let begin = begin.unwrap_or(MAX_EVENTS);
-                (history::backwards(connection, execution.id, begin, most)?, begin)
+            let mut events = Events { body: Vec::from(b"{\"events\":["), count: 0, most: page.size(), more: false };
+            let see = |event: &[u8]| events.add(event, with_data);
+            // Ids count from 1 without gaps, so that an id is a place in the list.
+            let begin = begin.unwrap_or(if reverse { MAX_EVENTS } else { 1 });
+            if reverse {
+                history::backwards(connection, execution.id, begin, see)?;
             } else {
-                let begin = begin.unwrap_or(1);
-                (history::forwards(connection, execution.id, begin, most)?, begin)
-            };
-            let next_token = page.cut(&mut events, &signer, &request, |last| {
-                if reverse { id_of(last).map_or(0, |id| id - 1) } else { first + page.most }
-            });
-            Ok(write(&events, with_data, next_token.as_deref()))
+                history::forwards(connection, execution.id, begin, see)?;
+            }
+            let last = i64::try_from(events.count).unwrap_or(i64::MAX);
+            let first = if reverse { events.first_id().unwrap_or(begin) } else { begin };
+            let next = if reverse { first - last } else { first + last };
+            let token = events.more.then(|| signer.page_token(&request, next));
+            Ok(events.finish(token.as_deref()))
         })
         .await
 }
 
-/// The events are stored as they are sent: they are only strung together.
-fn write(events: &[String], with_data: bool, next_token: Option<&str>) -> Body {
-    let mut body = Vec::with_capacity(events.iter().map(|event| event.len() + 1).sum::<usize>() + 256);
-    body.extend_from_slice(b"{\"events\":[");
-    for (index, event) in events.iter().enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        match serde_json::from_str::<Value>(event) {
-            Ok(mut value) if !with_data => {
-                without_execution_data(&mut value);
-                body.extend_from_slice(value.to_string().as_bytes());
-            }
-            _ => body.extend_from_slice(event.as_bytes()),
-        }
-    }
-    body.push(b']');
-    if let Some(token) = next_token {
-        // A token is base64: it needs no escapes.
-        body.extend_from_slice(format!(",\"nextToken\":\"{token}\"").as_bytes());
-    }
-    body.push(b'}');
-    Body(body)
+/// The answer, as it is put together. The events are stored as they are sent.
+struct Events {
+    body: Vec<u8>,
+    count: usize,
+    most: usize,
+    /// Whether there is an event that the page has no room for.
+    more: bool,
 }
 
-fn id_of(event: &str) -> Option<i64> {
-    serde_json::from_str::<Value>(event).ok()?.get("id")?.as_i64()
+impl Events {
+    fn add(&mut self, event: &[u8], with_data: bool) -> ControlFlow<()> {
+        let event = if with_data { Cow::Borrowed(event) } else { without_data(event) };
+        if self.count > 0 && (self.count == self.most || self.body.len() + event.len() > MAX_PAGE) {
+            self.more = true;
+            return ControlFlow::Break(());
+        }
+        if self.count > 0 {
+            self.body.push(b',');
+        }
+        self.body.extend_from_slice(&event);
+        self.count += 1;
+        ControlFlow::Continue(())
+    }
+
+    /// The id of the first event on the page.
+    fn first_id(&self) -> Option<i64> {
+        let events = self.body.get(b"{\"events\":[".len()..)?;
+        let first = serde_json::Deserializer::from_slice(events).into_iter::<Value>().next()?.ok()?;
+        first.get("id")?.as_i64()
+    }
+
+    fn finish(mut self, next_token: Option<&str>) -> Body {
+        self.body.push(b']');
+        if let Some(token) = next_token {
+            // A token is base64: it needs no escapes.
+            self.body.extend_from_slice(format!(",\"nextToken\":\"{token}\"").as_bytes());
+        }
+        self.body.push(b'}');
+        Body(self.body)
+    }
+}
+
+fn without_data(event: &[u8]) -> Cow<'_, [u8]> {
+    match serde_json::from_slice::<Value>(event) {
+        Ok(mut value) => {
+            without_execution_data(&mut value);
+            Cow::Owned(value.to_string().into_bytes())
+        }
+        // The engine has written it: it can be read.
+        Err(_) => Cow::Borrowed(event),
+    }
 }

@@ -35,8 +35,14 @@ use crate::{
     },
 };
 
+/// The longest request, in bytes: a definition of 1 MiB whose every character is escaped has room.
+const MAX_REQUEST: usize = 8 << 20;
+
 /// Carries out one operation.
 pub(crate) async fn answer(engine: &Engine, operation: &str, body: &[u8]) -> Result<Body, Fault> {
+    if body.len() > MAX_REQUEST {
+        return Err(Fault::Serialization(format!("The request is longer than {MAX_REQUEST} bytes")));
+    }
     let mut fields = Fields::parse(body)?;
     let fields = &mut fields;
     match operation {
@@ -65,7 +71,7 @@ pub(crate) async fn answer(engine: &Engine, operation: &str, body: &[u8]) -> Res
         "ListStateMachines" => state_machines::list_state_machines(engine, fields).await,
         "DeleteStateMachine" => state_machines::delete_state_machine(engine, fields).await,
         "TestState" => test_state::test_state(engine, fields).await,
-        "ValidateStateMachineDefinition" => definitions::validate(engine, fields),
+        "ValidateStateMachineDefinition" => definitions::validate(engine, fields).await,
 
         "CreateActivity" => activities::create_activity(engine, fields).await,
         "DescribeActivity" => activities::describe_activity(engine, fields).await,

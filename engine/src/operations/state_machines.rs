@@ -128,8 +128,11 @@ fn check_role(arn: &str) -> Result<(), Fault> {
 }
 
 /// Refuses what can't be run.
-pub(super) fn check_definition(engine: &Engine, text: &str, express: bool) -> Result<(), Fault> {
-    let definition = engine.read_definition(text).map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
+pub(super) async fn check_definition(engine: &Engine, text: &str, express: bool) -> Result<(), Fault> {
+    let definition = engine
+        .read_definition(text.to_owned())
+        .await?
+        .map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
     let waits = |body: &StateBody| matches!(body, StateBody::Task(task) if task.resource.waits_for_others());
     if express && let Some(state) = definition.states().find(|state| waits(&state.body)) {
         return Err(Fault::InvalidDefinition(format!(
@@ -160,7 +163,7 @@ pub(super) async fn create_state_machine(engine: &Engine, fields: &mut Fields) -
     fields.check()?;
     check_name(&name)?;
     check_role(&role_arn)?;
-    check_definition(engine, &definition, express)?;
+    check_definition(engine, &definition, express).await?;
     versions::check_description(publish, description.as_deref())?;
     let arn = engine.options.state_machine_arn(&name);
     let settings = settings.over(&default_settings());
@@ -236,7 +239,7 @@ pub(super) async fn update_state_machine(engine: &Engine, fields: &mut Fields) -
         engine.store.read(move |connection| Ok(current(connection, &options, &arn)?.express)).await?
     };
     if let Some(definition) = &definition {
-        check_definition(engine, definition, express)?;
+        check_definition(engine, definition, express).await?;
     }
     engine
         .store

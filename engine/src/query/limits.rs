@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -20,6 +21,35 @@ const MAX_SIZE: usize = 16_000_000;
 /// How many places one field's paths may visit.
 const MAX_VISITS: usize = 2_000_000;
 
+/// How many regular expressions the JSONPath filters of one definition may have: each is compiled when the definition
+/// is read, and stays in memory with it.
+pub(super) const MAX_PATTERNS: usize = 64;
+
+thread_local! {
+    /// How many more regular expressions the definition may have that this thread reads; None where it reads none.
+    static PATTERNS_LEFT: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Reads a definition, within the limits that hold for all its queries together.
+pub(crate) fn reading<T>(read: impl FnOnce() -> T) -> T {
+    let before = PATTERNS_LEFT.replace(Some(MAX_PATTERNS));
+    let read = read();
+    PATTERNS_LEFT.set(before);
+    read
+}
+
+/// Counts a regular expression of the definition that is being read. `false` when that is one too many.
+pub(super) fn count_pattern() -> bool {
+    match PATTERNS_LEFT.get() {
+        None => true,
+        Some(0) => false,
+        Some(left) => {
+            PATTERNS_LEFT.set(Some(left - 1));
+            true
+        }
+    }
+}
+
 /// How much may be computed in one go, in nanoseconds. Nothing else is written meanwhile.
 const MAX_WORK: u64 = 2_000_000_000;
 /// What things cost, in nanoseconds, roughly and rather too much.
@@ -37,19 +67,21 @@ const MATCHED_BYTE: u64 = 50;
 #[derive(Debug)]
 pub struct Budget {
     /// In nanoseconds.
-    left: Cell<u64>,
+    left: AtomicU64,
 }
 
 impl Budget {
     #[must_use]
     pub fn new() -> Self {
-        Self { left: Cell::new(MAX_WORK) }
+        Self { left: AtomicU64::new(MAX_WORK) }
     }
 
     /// Pays for work. `false` when there is nothing left.
     pub(super) fn spend(&self, nanoseconds: u64) -> bool {
-        self.left.set(self.left.get().saturating_sub(nanoseconds));
-        self.left.get() > 0
+        // One computation uses it at a time: this need not be one operation.
+        let left = self.left.load(Ordering::Relaxed).saturating_sub(nanoseconds);
+        self.left.store(left, Ordering::Relaxed);
+        left > 0
     }
 
     /// Pays for a copy of `value`. `false` when there is nothing left: no query gives anything any more.
@@ -66,17 +98,17 @@ impl Budget {
     }
 
     pub(super) fn left(&self) -> Duration {
-        Duration::from_nanos(self.left.get())
+        Duration::from_nanos(self.left.load(Ordering::Relaxed))
     }
 
     #[cfg(test)]
     pub(crate) fn set(&self, left: Duration) {
-        self.left.set(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
+        self.left.store(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     #[cfg(test)]
     pub(crate) fn renew(&self) {
-        self.left.set(MAX_WORK);
+        self.left.store(MAX_WORK, Ordering::Relaxed);
     }
 }
 
@@ -111,9 +143,10 @@ impl<'b> Allowance<'b> {
         self.budget.spend((pairs as u64).saturating_mul(COMPARISON))
     }
 
-    /// Pays for matching a text of so many bytes with a regular expression. `false` when there is nothing left.
-    pub fn match_text(&self, bytes: usize) -> bool {
-        self.budget.spend((bytes as u64).saturating_mul(MATCHED_BYTE))
+    /// Pays for matching a text of so many bytes with a regular expression, at least by the time it takes: that
+    /// depends on the expression too. `false` when there is nothing left.
+    pub fn match_text(&self, bytes: usize, matches: impl FnOnce() -> bool) -> bool {
+        self.budget.spend((bytes as u64).saturating_mul(MATCHED_BYTE)) && self.budget.time(matches)
     }
 
     /// Pays for a copy of `value`, before it is made.

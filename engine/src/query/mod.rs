@@ -17,6 +17,7 @@ pub mod path;
 pub mod template;
 pub mod timestamp;
 
+pub(crate) use limits::reading;
 use limits::{Allowance, bounded};
 pub use limits::{Budget, MAX_DEPTH, deeper_than};
 use serde_json::{Map, Value};

@@ -1,5 +1,7 @@
 //! The rows of histories: one an activation, its events as JSON, one a line.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, Result};
 
 use super::ExecutionId;
@@ -20,8 +22,13 @@ pub(crate) fn append(connection: &Connection, execution: ExecutionId, first: i64
         .map(drop)
 }
 
-/// Events of one execution in order from `from` on, `most` at most: each its JSON.
-pub(crate) fn forwards(connection: &Connection, execution: ExecutionId, from: i64, most: usize) -> Result<Vec<String>> {
+/// Shows the events of one execution in order from `from` on, each as its JSON, until `see` breaks off.
+pub(crate) fn forwards(
+    connection: &Connection,
+    execution: ExecutionId,
+    from: i64,
+    mut see: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<()> {
     // The row that holds `from` begins at it or before it.
     let mut rows = connection.prepare_cached(
         "SELECT id, events FROM history WHERE id < ?3 AND id >=
@@ -29,48 +36,41 @@ pub(crate) fn forwards(connection: &Connection, execution: ExecutionId, from: i6
          ORDER BY id",
     )?;
     let mut rows = rows.query((key(execution, 0), key(execution, from), key(execution, EVENTS)))?;
-    let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         let first = row.get::<_, i64>(0)? - key(execution, 0);
-        let lines = lines(row.get_ref(1)?.as_blob()?);
+        let mut lines = lines(row.get_ref(1)?.as_blob()?);
         let skipped = usize::try_from(from - first).unwrap_or(0);
-        events.extend(lines.skip(skipped).take(most - events.len()));
-        if events.len() == most {
+        if lines.by_ref().skip(skipped).try_for_each(&mut see).is_break() {
             break;
         }
     }
-    Ok(events)
+    Ok(())
 }
 
-/// Events of one execution from `from` back to the first, `most` at most.
+/// Shows the events of one execution from `from` back to the first, until `see` breaks off.
 pub(crate) fn backwards(
     connection: &Connection,
     execution: ExecutionId,
     from: i64,
-    most: usize,
-) -> Result<Vec<String>> {
+    mut see: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<()> {
     let mut rows =
         connection.prepare_cached("SELECT id, events FROM history WHERE id BETWEEN ? AND ? ORDER BY id DESC")?;
     let mut rows = rows.query((key(execution, 0), key(execution, from)))?;
-    let mut events: Vec<String> = Vec::new();
     while let Some(row) = rows.next()? {
         let first = row.get::<_, i64>(0)? - key(execution, 0);
         let wanted = usize::try_from(from - first + 1).unwrap_or(0);
-        let lines: Vec<String> = lines(row.get_ref(1)?.as_blob()?).take(wanted).collect();
-        events.extend(lines.into_iter().rev().take(most - events.len()));
-        if events.len() == most {
+        let lines: Vec<&[u8]> = lines(row.get_ref(1)?.as_blob()?).take(wanted).collect();
+        if lines.into_iter().rev().try_for_each(&mut see).is_break() {
             break;
         }
     }
-    Ok(events)
+    Ok(())
 }
 
 /// Compact JSON has no line breaks of its own.
-fn lines(events: &[u8]) -> impl Iterator<Item = String> + '_ {
-    events
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| String::from_utf8_lossy(line).into_owned())
+fn lines(events: &[u8]) -> impl Iterator<Item = &[u8]> {
+    events.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
 }
 
 /// Removes rows of one history, `most` at most; how many.
@@ -104,8 +104,16 @@ mod tests {
         connection
     }
 
-    fn ids(events: &[String]) -> Vec<i64> {
-        events.iter().map(|event| event.strip_prefix("2.").expect("of this execution").parse().unwrap()).collect()
+    /// The ids of `most` events, of the execution 2.
+    fn ids(most: usize, page: impl FnOnce(&mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<()>) -> Vec<i64> {
+        let mut ids = Vec::new();
+        page(&mut |event| {
+            let event = std::str::from_utf8(event).unwrap();
+            ids.push(event.strip_prefix("2.").expect("of this execution").parse().unwrap());
+            if ids.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+        ids
     }
 
     #[test]
@@ -113,9 +121,9 @@ mod tests {
         let connection = stored();
         for from in 1..=11 {
             for most in 1..=12 {
-                let page = forwards(&connection, ExecutionId(2), from, most).unwrap();
+                let page = ids(most, |see| forwards(&connection, ExecutionId(2), from, see));
                 let wanted: Vec<i64> = (from..=10).take(most).collect();
-                assert_eq!(ids(&page), wanted, "{most} from {from}");
+                assert_eq!(page, wanted, "{most} from {from}");
             }
         }
     }
@@ -125,9 +133,9 @@ mod tests {
         let connection = stored();
         for from in (1..=10).chain([i64::from(i16::MAX)]) {
             for most in 1..=12 {
-                let page = backwards(&connection, ExecutionId(2), from, most).unwrap();
+                let page = ids(most, |see| backwards(&connection, ExecutionId(2), from, see));
                 let wanted: Vec<i64> = (1..=from.min(10)).rev().take(most).collect();
-                assert_eq!(ids(&page), wanted, "{most} back from {from}");
+                assert_eq!(page, wanted, "{most} back from {from}");
             }
         }
     }
@@ -136,8 +144,15 @@ mod tests {
     fn removing_one_history_leaves_the_others() {
         let connection = stored();
         remove(&connection, ExecutionId(2)).unwrap();
-        assert!(forwards(&connection, ExecutionId(2), 1, 100).unwrap().is_empty());
-        assert_eq!(forwards(&connection, ExecutionId(1), 1, 100).unwrap().len(), 10);
-        assert_eq!(forwards(&connection, ExecutionId(3), 1, 100).unwrap().len(), 10);
+        let count = |execution| {
+            let mut count = 0;
+            let see = |_: &[u8]| {
+                count += 1;
+                ControlFlow::Continue(())
+            };
+            forwards(&connection, ExecutionId(execution), 1, see).unwrap();
+            count
+        };
+        assert_eq!([1, 2, 3].map(count), [10, 0, 10]);
     }
 }

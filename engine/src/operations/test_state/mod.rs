@@ -8,7 +8,7 @@ mod items;
 mod mock;
 mod stage;
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -30,6 +30,7 @@ use crate::{
         TaskId, Work, advance, child_input,
     },
     protocol::{ARN, Body, DATA, DEFINITION, Fault, Fields, NAME},
+    query::Budget,
 };
 
 pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
@@ -62,7 +63,7 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
         variables: variables.as_deref(),
         mocked: mock.is_some(),
     };
-    let (name, definition) = stage::set(engine, &wanted)?;
+    let (name, definition) = stage::set(engine, &wanted).await?;
     let now = engine.clock.now();
     let facts = Facts::new(&engine.options, role_arn, input, context, now);
     let Configuration { retried, item_data } = configuration.unwrap_or_default();
@@ -71,7 +72,7 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
         return Err(Fault::Validation(message.into()));
     }
     let inspection = RefCell::new(Inspection::new(name.clone(), &facts.input, variables.as_deref()));
-    let mut test = Test {
+    let test = Test {
         name,
         definition,
         facts,
@@ -82,12 +83,29 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
         item_data,
         unreadable: None,
         inspection,
+        budget: Arc::default(),
     };
-    test.take(Event::Start, now);
-    while let Some(event) = test.next_event(engine, mock.as_ref()).await? {
-        test.take(event, engine.clock.now());
-    }
-    Ok(Body::json(&test.answer(level)))
+    let run = async {
+        let mut test = take(engine, test, Event::Start).await?;
+        while let Some(event) = test.next_event(engine, mock.as_ref()).await? {
+            test = take(engine, test, event).await?;
+        }
+        Ok(Body::json(&test.answer(level)))
+    };
+    let too_late = |_| Err(Fault::Validation(format!("The test takes longer than {} seconds", LONGEST.as_secs())));
+    tokio::time::timeout(LONGEST, run).await.unwrap_or_else(too_late)
+}
+
+/// AWS's limit on a test.
+const LONGEST: Duration = Duration::from_secs(300);
+
+async fn take(engine: &Engine, mut test: Test, event: Event) -> Result<Test, Fault> {
+    let now = engine.clock.now();
+    let taken = engine.compute(move || {
+        test.take(event, now);
+        test
+    });
+    Ok(taken.await?)
 }
 
 /// Each retry before the test is run through; AWS sets no limit.
@@ -144,12 +162,7 @@ impl Facts {
         Self { machine_arn, arn, name, role_arn, input, context, started, seed: id.as_u64_pair().0 }
     }
 
-    fn with<T>(
-        &self,
-        definition: &Definition,
-        inspect: &dyn Fn(&State, &'static str, &Payload),
-        run: impl FnOnce(&ExecutionFacts<'_>) -> T,
-    ) -> T {
+    fn with<T>(&self, definition: &Definition, probe: &Probe<'_>, run: impl FnOnce(&ExecutionFacts<'_>) -> T) -> T {
         let token = |task: TaskId| format!("TestState-{}", task.event);
         run(&ExecutionFacts {
             execution_arn: &self.arn,
@@ -171,7 +184,7 @@ impl Facts {
             // What would poll it is the mock.
             has_activity: &|_| true,
             is_late: &|| false,
-            probe: Some(&Probe { inspect, context: &self.context }),
+            probe: Some(probe),
         })
     }
 }
@@ -191,22 +204,25 @@ struct Test {
     /// Why that has no items.
     unreadable: Option<String>,
     inspection: RefCell<Inspection>,
+    /// For all that the test computes.
+    budget: Arc<Budget>,
 }
 
 impl Test {
     fn take(&mut self, event: Event, now: OffsetDateTime) {
-        let Self { definition, facts, state, inspection, item_data, unreadable, .. } = self;
+        let Self { definition, facts, state, inspection, item_data, unreadable, budget, .. } = self;
         let inspect =
             |state: &State, stage: &'static str, value: &Payload| inspection.borrow_mut().note(state, stage, value);
+        let probe = Probe { inspect: &inspect, context: &facts.context, budget: budget.clone() };
         // Only events that the commands before have asked for are given: none is late.
-        let step = facts.with(definition, &inspect, |facts| advance(definition, facts, state, event, now));
+        let step = facts.with(definition, &probe, |facts| advance(definition, facts, state, event, now));
         let step = step.unwrap_or_default();
         for command in &step.commands {
             if let Command::StartMapRun { run, plan } = command {
                 let mut plan = plan.clone();
                 if let (Children::ToRead(reading), Some(data)) = (&plan.children, item_data.as_deref()) {
                     let children = items::read(data, reading).and_then(|items| {
-                        facts.with(definition, &inspect, |facts| {
+                        facts.with(definition, &probe, |facts| {
                             items::children(definition, facts, state, *run, &items, now)
                         })
                     });
@@ -216,7 +232,7 @@ impl Test {
                     }
                 }
                 let inputs = plan.children.inputs(|item| {
-                    facts.with(definition, &inspect, |facts| child_input(definition, facts, state, *run, item, now))
+                    facts.with(definition, &probe, |facts| child_input(definition, facts, state, *run, item, now))
                 });
                 inspection.borrow_mut().map(&plan, inputs.ok());
             }

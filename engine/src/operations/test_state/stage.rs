@@ -27,7 +27,7 @@ pub(super) struct Wanted<'a> {
 }
 
 /// The state to test in a definition of its own, and its name.
-pub(super) fn set(engine: &Engine, wanted: &Wanted<'_>) -> Result<(String, Definition), Fault> {
+pub(super) async fn set(engine: &Engine, wanted: &Wanted<'_>) -> Result<(String, Definition), Fault> {
     let mut given: Map<String, Value> = serde_json::from_str(wanted.definition)
         .map_err(|error| Fault::InvalidDefinition(format!("INVALID_JSON_DESCRIPTION: {error}")))?;
     let mut whole = Map::new();
@@ -62,7 +62,11 @@ pub(super) fn set(engine: &Engine, wanted: &Wanted<'_>) -> Result<(String, Defin
     whole.insert("States".into(), states.into());
     let whole = Value::Object(whole).to_string();
     // What a mock stands for need not be there.
-    let definition = if wanted.mocked { Definition::parse(&whole) } else { engine.read_definition(&whole) };
+    let definition = if wanted.mocked {
+        engine.compute(move || Definition::parse(&whole)).await?
+    } else {
+        engine.read_definition(whole).await?
+    };
     let definition = definition.map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
     Ok((name, definition))
 }

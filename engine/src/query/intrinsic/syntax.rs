@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
-use super::super::path::Path;
+use super::super::path::{Path, shortened};
 use super::functions::Function;
 use super::{Argument, Call};
 
 /// How deep calls may nest; AWS takes up to ten.
 const MAX_NESTING: usize = 10;
+/// The longest call, in bytes.
+const MAX_LENGTH: usize = 100_000;
 
 /// Why a text is no call of an intrinsic function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +22,10 @@ pub struct CallError {
 
 pub(super) fn parse(text: &str) -> Result<Call, CallError> {
     let text = text.trim();
-    let error = |reason: String| CallError { call: text.to_owned(), reason };
+    let error = |reason: String| CallError { call: shortened(text), reason };
+    if text.len() > MAX_LENGTH {
+        return Err(CallError { call: shortened(text), reason: format!("it is longer than {MAX_LENGTH} bytes") });
+    }
     let mut reader = Reader { text, at: 0 };
     let call = reader.call(0).map_err(error)?;
     reader.spaces();

@@ -21,12 +21,13 @@ pub(in super::super) enum Miss {
 
 type Walked = Result<(), Miss>;
 
-/// Evaluates `path` on `model`; `document` is what `$` means inside filters, `root` how messages call it.
+/// Evaluates `path` on `model`; `document` is what `$` means inside filters. `root` is how messages name the place where
+/// the path begins; without it there are no messages: a filter looks at very many places and shows none.
 pub(super) fn evaluate(
     path: &Steps,
     model: &Value,
     document: &Value,
-    root: &str,
+    root: Option<&str>,
     allowance: &Allowance,
 ) -> Result<Value, Miss> {
     let mut walk = Walk { path: &path.steps, document, root, allowance, found: Vec::new(), past_end: false };
@@ -40,7 +41,8 @@ pub(super) fn evaluate(
     let value = if path.definite {
         walked?;
         let missing = || {
-            let why = format!("No results for path: {root}{}", render(&path.steps));
+            let why = root.map(|root| format!("No results for path: {root}{}", render(&path.steps)));
+            let why = why.unwrap_or_default();
             if walk.past_end && path.functions.is_empty() { Miss::NoItem(why) } else { Miss::NotFound(why) }
         };
         copy(found.pop().ok_or_else(missing)?)?
@@ -54,7 +56,7 @@ pub(super) fn evaluate(
 struct Walk<'a, 'v> {
     path: &'a [Step],
     document: &'a Value,
-    root: &'a str,
+    root: Option<&'a str>,
     allowance: &'a Allowance<'a>,
     found: Vec<Cow<'v, Value>>,
     /// Whether the last step was an index past the end of a list.
@@ -110,10 +112,10 @@ impl<'v> Walk<'_, 'v> {
                     self.step(at + 1, model, false)
                 }
                 Value::Object(_) => Ok(()),
-                _ if definite => Err(Miss::NotFound(format!(
-                    "Filter: {} can not be applied to primitives. Current context is: {model}",
-                    render(&self.path[at..=at])
-                ))),
+                _ if definite => self.not_found(|_| {
+                    let filter = render(&self.path[at..=at]);
+                    format!("Filter: {filter} can not be applied to primitives. Current context is: {model}")
+                }),
                 _ => Ok(()),
             },
             Step::Scan => self.scan(at + 1, model),
@@ -148,13 +150,16 @@ impl<'v> Walk<'_, 'v> {
     fn properties(&mut self, at: usize, names: &[String], model: &'v Value, definite: bool) -> Walked {
         let Value::Object(fields) = model else {
             return if definite {
-                Err(Miss::NotFound(format!(
-                    "Expected to find an object with property {} in path {} but found '{}'. This is not a json \
-                     object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'.",
-                    render(&self.path[at..=at]),
-                    self.location(at),
-                    jackson_class(model),
-                )))
+                self.not_found(|root| {
+                    format!(
+                        "Expected to find an object with property {} in path {root}{} but found '{}'. This is not a \
+                         json object according to the JsonProvider: \
+                         'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'.",
+                        render(&self.path[at..=at]),
+                        render(&self.path[..at]),
+                        jackson_class(model),
+                    )
+                })
             } else {
                 Ok(())
             };
@@ -165,7 +170,7 @@ impl<'v> Walk<'_, 'v> {
                 Some(value) => self.step(at + 1, value, definite),
                 // "No results for path" is said at the end.
                 None if last || !definite => Ok(()),
-                None => Err(Miss::NotFound(format!("Missing property in path {}", self.location(at + 1)))),
+                None => self.not_found(|root| format!("Missing property in path {root}{}", render(&self.path[..=at]))),
             },
             _ if last => {
                 let mut picked = Map::new();
@@ -184,11 +189,11 @@ impl<'v> Walk<'_, 'v> {
         match model {
             Value::Array(items) => Ok(Some(items)),
             _ if !definite => Ok(None),
-            Value::Null => Err(Miss::NotFound(format!("The path {} is null", self.location(at)))),
-            _ => Err(Miss::NotFound(format!(
-                "Filter: {} can only be applied to arrays. Current context is: {model}",
-                render(&self.path[at..])
-            ))),
+            Value::Null => self.not_found(|root| format!("The path {root}{} is null", render(&self.path[..at]))),
+            _ => self.not_found(|_| {
+                let filter = render(&self.path[at..]);
+                format!("Filter: {filter} can only be applied to arrays. Current context is: {model}")
+            }),
         }
     }
 
@@ -204,9 +209,9 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    /// `$['a'][0]`: where the steps before `at` lead.
-    fn location(&self, at: usize) -> String {
-        format!("{}{}", self.root, render(&self.path[..at]))
+    /// Nothing is there; `why` gets the name of the place where the path begins.
+    fn not_found<T>(&self, why: impl FnOnce(&str) -> String) -> Result<T, Miss> {
+        Err(Miss::NotFound(self.root.map(why).unwrap_or_default()))
     }
 }
 

@@ -5,14 +5,19 @@ use std::{borrow::Cow, cmp::Ordering};
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use super::super::limits::Allowance;
+use super::super::limits::{self, Allowance};
 use super::evaluate::evaluate;
 use super::syntax::{PathError, Reader, Steps};
 
+/// The longest regular expression, in bytes.
+const MAX_PATTERN: usize = 1_000;
+/// How much memory a compiled regular expression may take, in bytes; its cache may take as much again.
+const MAX_COMPILED: usize = 1 << 20;
+
 #[derive(Debug, Clone)]
 pub(super) enum Filter {
-    And(Box<Filter>, Box<Filter>),
-    Or(Box<Filter>, Box<Filter>),
+    And(Vec<Filter>),
+    Or(Vec<Filter>),
     Not(Box<Filter>),
     /// A path alone: whether it is there, whatever its value.
     Exists(Operand),
@@ -78,22 +83,33 @@ const OPERATORS: [(&str, Operator); 20] = [
 
 impl Filter {
     pub fn read(reader: &mut Reader) -> Result<Self, PathError> {
-        let mut left = Self::read_and(reader)?;
-        while reader.take("||") {
-            left = Self::Or(Box::new(left), Box::new(Self::read_and(reader)?));
-        }
-        Ok(left)
+        Self::read_chain(reader, "||", Self::read_and, Self::Or)
     }
 
     fn read_and(reader: &mut Reader) -> Result<Self, PathError> {
-        let mut left = Self::read_one(reader)?;
-        while reader.take("&&") {
-            left = Self::And(Box::new(left), Box::new(Self::read_one(reader)?));
+        Self::read_chain(reader, "&&", Self::read_one, Self::And)
+    }
+
+    /// A term alone, or several with an operator between them.
+    fn read_chain(
+        reader: &mut Reader,
+        operator: &str,
+        term: fn(&mut Reader) -> Result<Self, PathError>,
+        chain: fn(Vec<Self>) -> Self,
+    ) -> Result<Self, PathError> {
+        let first = term(reader)?;
+        if !reader.looking_at(operator) {
+            return Ok(first);
         }
-        Ok(left)
+        let mut terms = vec![first];
+        while reader.take(operator) {
+            terms.push(term(reader)?);
+        }
+        Ok(chain(terms))
     }
 
     fn read_one(reader: &mut Reader) -> Result<Self, PathError> {
+        reader.count_term()?;
         reader.skip_spaces();
         if reader.take("!") {
             return reader.nested(Self::read_one).map(|filter| Self::Not(Box::new(filter)));
@@ -122,12 +138,8 @@ impl Filter {
     /// Whether `item` passes.
     pub fn accepts(&self, item: &Value, document: &Value, allowance: &Allowance) -> bool {
         match self {
-            Self::And(left, right) => {
-                left.accepts(item, document, allowance) && right.accepts(item, document, allowance)
-            }
-            Self::Or(left, right) => {
-                left.accepts(item, document, allowance) || right.accepts(item, document, allowance)
-            }
+            Self::And(terms) => terms.iter().all(|term| term.accepts(item, document, allowance)),
+            Self::Or(terms) => terms.iter().any(|term| term.accepts(item, document, allowance)),
             Self::Not(filter) => !filter.accepts(item, document, allowance),
             Self::Exists(operand) => match operand.value(item, document, allowance) {
                 // An indefinite path is there when it finds anything.
@@ -191,6 +203,14 @@ impl Operand {
                 Some(c) => pattern.push(c),
             }
         }
+        if pattern.len() > MAX_PATTERN {
+            return Err(reader.error(format_args!("the regular expression is longer than {MAX_PATTERN} bytes")));
+        }
+        if !limits::count_pattern() {
+            return Err(
+                reader.error(format_args!("the definition has more than {} regular expressions", limits::MAX_PATTERNS))
+            );
+        }
         let flags = reader.take_while(|c| c.is_ascii_alphabetic());
         // The whole text must match, as Java's `matches` has it.
         let built = RegexBuilder::new(&format!("^(?:{pattern})$"))
@@ -198,7 +218,8 @@ impl Operand {
             .multi_line(false)
             .dot_matches_new_line(flags.contains('s'))
             .ignore_whitespace(flags.contains('x'))
-            .size_limit(1 << 20)
+            .size_limit(MAX_COMPILED)
+            .dfa_size_limit(MAX_COMPILED)
             .build();
         built.map(Self::Pattern).map_err(|_| reader.error("the regular expression is invalid"))
     }
@@ -231,8 +252,8 @@ impl Operand {
     fn value(&self, item: &Value, document: &Value, allowance: &Allowance) -> Option<Cow<'_, Value>> {
         match self {
             Self::Literal(value) => Some(Cow::Borrowed(value)),
-            Self::Current(path) => evaluate(path, item, document, "@", allowance).ok().map(Cow::Owned),
-            Self::Document(path) => evaluate(path, document, document, "$", allowance).ok().map(Cow::Owned),
+            Self::Current(path) => evaluate(path, item, document, None, allowance).ok().map(Cow::Owned),
+            Self::Document(path) => evaluate(path, document, document, None, allowance).ok().map(Cow::Owned),
             Self::Pattern(_) => None,
         }
     }
@@ -248,8 +269,8 @@ impl Operand {
 fn matches(pattern: &Regex, value: &Value, allowance: &Allowance) -> bool {
     match value {
         Value::Array(items) => items.iter().any(|item| matches(pattern, item, allowance)),
-        Value::String(text) => allowance.match_text(text.len()) && pattern.is_match(text),
-        Value::Number(_) | Value::Bool(_) => allowance.match_text(1) && pattern.is_match(&value.to_string()),
+        Value::String(text) => allowance.match_text(text.len(), || pattern.is_match(text)),
+        Value::Number(_) | Value::Bool(_) => allowance.match_text(1, || pattern.is_match(&value.to_string())),
         _ => false,
     }
 }

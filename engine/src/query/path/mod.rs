@@ -10,10 +10,11 @@ use serde_json::Value;
 
 pub use reference::ReferencePath;
 pub use syntax::PathError;
+pub(super) use syntax::shortened;
 
 use super::{Allowance, QueryError, Scope};
 pub(super) use evaluate::Miss;
-use syntax::{Reader, Steps};
+use syntax::{MAX_LENGTH, Reader, Steps};
 
 /// The longest variable name AWS takes, in characters.
 pub const MAX_VARIABLE_NAME: usize = 80;
@@ -44,6 +45,9 @@ impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let source = text.trim();
         let mut reader = Reader::new(source);
+        if source.len() > MAX_LENGTH {
+            return Err(reader.error(format_args!("the path is longer than {MAX_LENGTH} bytes")));
+        }
         reader.expect("$")?;
         let root = if reader.take("$") {
             Root::Context
@@ -154,7 +158,7 @@ impl Path {
                 None => return Err(Miss::NotFound(format!("The variable '{name}' is not defined"))),
             },
         };
-        evaluate::evaluate(&self.steps, document, document, "$", allowance)
+        evaluate::evaluate(&self.steps, document, document, Some("$"), allowance)
     }
 }
 

@@ -7,6 +7,11 @@ use super::function::Function;
 
 /// How deep filters and the paths within them may nest.
 pub(super) const MAX_NESTING: usize = 16;
+/// The longest path, in bytes.
+pub(super) const MAX_LENGTH: usize = 16_384;
+/// How many steps a path may have, and how many terms its filters; those of the paths within its filters count too.
+const MAX_STEPS: usize = 256;
+const MAX_TERMS: usize = 256;
 
 /// Why a text is no path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,17 +101,42 @@ pub(super) fn render(steps: &[Step]) -> String {
     text
 }
 
+/// The text as an error shows it.
+pub(in super::super) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 1_000;
+    if text.len() <= SHOWN { text.to_owned() } else { format!("{}...", &text[..text.floor_char_boundary(SHOWN)]) }
+}
+
 /// Reads a path's text; shared with filters and function parameters, in which paths stand again.
 pub(super) struct Reader<'t> {
     text: &'t str,
     at: usize,
     /// How many filters, brackets and calls this reader is inside.
     pub nesting: usize,
+    steps: usize,
+    terms: usize,
 }
 
 impl<'t> Reader<'t> {
     pub fn new(text: &'t str) -> Self {
-        Self { text, at: 0, nesting: 0 }
+        Self { text, at: 0, nesting: 0, steps: 0, terms: 0 }
+    }
+
+    fn count_step(&mut self) -> Result<(), PathError> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(self.error(format_args!("the path has more than {MAX_STEPS} steps")));
+        }
+        Ok(())
+    }
+
+    /// Counts a term of a filter.
+    pub fn count_term(&mut self) -> Result<(), PathError> {
+        self.terms += 1;
+        if self.terms > MAX_TERMS {
+            return Err(self.error(format_args!("the filters have more than {MAX_TERMS} terms")));
+        }
+        Ok(())
     }
 
     pub fn peek(&self) -> Option<char> {
@@ -150,7 +180,7 @@ impl<'t> Reader<'t> {
     }
 
     pub fn error(&self, reason: impl std::fmt::Display) -> PathError {
-        PathError { path: self.text.to_owned(), reason: format!("{reason}, at position {}", self.at) }
+        PathError { path: shortened(self.text), reason: format!("{reason}, at position {}", self.at) }
     }
 
     pub fn expect(&mut self, expected: &str) -> Result<(), PathError> {
@@ -206,6 +236,9 @@ impl<'t> Reader<'t> {
     pub fn steps(&mut self, inside: bool) -> Result<Steps, PathError> {
         let mut read = Steps::default();
         loop {
+            if matches!(self.peek(), Some('.' | '[')) {
+                self.count_step()?;
+            }
             match self.peek() {
                 None => break,
                 Some('.') if self.take("..") => {

@@ -185,7 +185,7 @@ fn what_a_path_copies_is_bounded() {
 
 #[test]
 fn a_filter_pays_for_the_list_it_looks_into() {
-    let list: Vec<String> = (0..20_000).map(|n| n.to_string()).collect();
+    let list: Vec<String> = (0..3_000).map(|n| n.to_string()).collect();
     let world = World::of(json!(vec![json!({"x": -1}); 20_000]));
     let path = Path::parse(&format!("$[?(@.x in [{}])]", list.join(","))).unwrap();
     world.budget.set(std::time::Duration::from_millis(5));
@@ -194,4 +194,71 @@ fn a_filter_pays_for_the_list_it_looks_into() {
     world.budget.renew();
     let path = Path::parse("$[?(@.x in [1, 2, -1])]").unwrap();
     assert_eq!(path.get(&world.scope()).map(|found| found.as_array().map(Vec::len)), Ok(Some(20_000)));
+}
+
+/// Runs where the engine's writer runs: on a thread with the standard library's stack of 2 MiB.
+fn on_a_small_stack(look: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(2 << 20).spawn(look).unwrap().join().unwrap();
+}
+
+fn refusal(path: &str) -> String {
+    Path::parse(path).unwrap_err().reason
+}
+
+#[test]
+fn a_filter_of_very_many_terms_is_refused() {
+    on_a_small_stack(|| {
+        for operator in ["||", "&&"] {
+            let terms = vec!["@.a==1"; 90_000].join(operator);
+            let reason = refusal(&format!("$.l[?({terms})]"));
+            assert!(reason.starts_with("the path is longer than 16384 bytes"), "{reason}");
+            let terms = vec!["@"; 1_000].join(operator);
+            let reason = refusal(&format!("$.l[?({terms})]"));
+            assert!(reason.starts_with("the filters have more than 256 terms"), "{reason}");
+        }
+        assert!(refusal(&format!("$.{}", "a".repeat(100_000))).starts_with("the path is longer than 16384 bytes"));
+        assert!(refusal(&format!("${}", ".a".repeat(1_000))).starts_with("the path has more than 256 steps"));
+        assert!(refusal(&format!("${}", "[?(@.a)]".repeat(1_000))).starts_with("the path has more than 256 steps"));
+        assert!(refusal(&format!("$[?({}@.a)]", "!".repeat(1_000))).starts_with("nested deeper than 16 levels"));
+    });
+}
+
+#[test]
+fn a_filter_may_have_as_many_terms_as_it_can() {
+    let terms: Vec<String> = (0..100).map(|n| format!("@.a == {n}")).collect();
+    assert_eq!(get(&format!("$[?({})].a", terms.join(" || ")), json!([{"a": 99}, {"a": 100}])), Ok(json!([99])));
+    let terms: Vec<String> = (0..100).map(|n| format!("@.a != {n}")).collect();
+    assert_eq!(get(&format!("$[?({})].a", terms.join(" && ")), json!([{"a": 99}, {"a": 100}])), Ok(json!([100])));
+}
+
+#[test]
+fn the_deepest_paths_fit_the_stack_of_a_thread() {
+    on_a_small_stack(|| {
+        let deep = (0..126).fold(json!([1]), |value, _| json!({"a": value}));
+        let world = World::of(deep);
+        let steps = "[?(@)]".repeat(125);
+        let nested = (0..16).fold("@".to_owned(), |path, _| format!("$..[?({path})]"));
+        let ever_deeper = (0..15).fold("@..[?(@.a)]".to_owned(), |path, _| format!("@..[?({path})]"));
+        for path in [format!("${steps}"), nested, ever_deeper.replacen('@', "$", 1), format!("$..a{steps}")] {
+            world.budget.renew();
+            let _ = Path::parse(&path).map(|path| path.get(&world.scope()));
+        }
+    });
+}
+
+#[test]
+fn a_definition_may_have_so_many_regular_expressions() {
+    let pattern = "$[?(@.a =~ /a+/)]";
+    let parse = || (0..100).map(|_| Path::parse(pattern)).filter(Result::is_err).count();
+    assert_eq!(parse(), 0);
+    assert_eq!(super::super::limits::reading(parse), 36);
+    assert!(refusal(&format!("$[?(@.a =~ /{}/)]", "a".repeat(2000))).contains("longer than 1000 bytes"));
+}
+
+#[test]
+fn a_filter_does_not_write_out_what_it_does_not_find() {
+    let big = json!({"big": "x".repeat(100_000), "list": vec![json!(1); 10_000]});
+    let begun = std::time::Instant::now();
+    assert_eq!(get("$.list[?($.big[0].x == @)]", big), Ok(json!([])));
+    assert!(begun.elapsed() < std::time::Duration::from_millis(500), "{:?}", begun.elapsed());
 }
