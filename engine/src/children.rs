@@ -298,13 +298,15 @@ impl Transaction<'_> {
         let Some((child, item)) = map_runs::take_next(self.connection, run)? else { return Ok(()) };
         let input = self.with_facts(parent, |facts| {
             let (definition, place) = (&parent.runnable.definition, usize::try_from(run.next).unwrap_or(usize::MAX));
-            interpreter::child_input(definition, facts, state, run.task, (place, item), self.now)
+            interpreter::child_input(definition, facts, state, run.task, (place, item.clone()), self.now)
         });
         let input =
             input.and_then(|input| if input.size() > MOST_INPUT { Err(too_large(run.next)) } else { Ok(input) });
         let input: Payload = match input {
             Ok(input) => input,
             Err(error) => {
+                // A redrive of the run begins with this item.
+                map_runs::put_back(self.connection, child, &item)?;
                 let mut follows = Follows::new();
                 self.end_run(run, RunStatus::Failed, Some(MapRunOutcome::NoInput(error)), &mut follows)?;
                 return self.follow(follows);

@@ -251,3 +251,27 @@ async fn a_run_that_cannot_go_on_holds_up_no_other_and_is_tried_again() {
     desk.called().await.returns(json!(2));
     assert_eq!(desk.end(&damaged).await["status"], "SUCCEEDED");
 }
+
+#[tokio::test]
+async fn a_redrive_loses_no_item_whose_selector_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path(), ManualClock::new()).await;
+    let selector = json!({"v.$": "States.MathAdd($$.Map.Item.Value.n, 1)"});
+    let more = json!({"MaxConcurrency": 1, "ItemSelector": selector});
+    let machine = desk.machine("m", &each(&ask(), &more)).await;
+    let execution = desk.start(&machine, "e", &json!([{"n": 1}, {}, {"n": 3}])).await;
+    desk.called().await.returns(json!("A"));
+    desk.until(&execution, "ExecutionFailed").await;
+    let run = Run::of(&desk, &execution).await;
+    let counts = run.describe(&desk).await["itemCounts"].clone();
+    assert_eq!((&counts["total"], &counts["succeeded"]), (&json!(3), &json!(1)), "{counts}");
+    desk.ask("RedriveExecution", json!({"executionArn": execution})).await;
+    desk.end(&execution).await;
+    let counts = run.describe(&desk).await["itemCounts"].clone();
+    let all: i64 = ["pending", "running", "succeeded", "failed", "timedOut", "aborted"]
+        .iter()
+        .map(|status| counts[*status].as_i64().unwrap())
+        .sum();
+    // The second item fails the run again: it is still there, and so is the third.
+    assert_eq!((all, &counts["succeeded"], &counts["pending"]), (3, &json!(1), &json!(2)), "{counts}");
+}

@@ -67,16 +67,18 @@ const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 
 /// Whether an `ErrorEquals` list matches an error.
 ///
-/// From the States Language and the developer guide: States.ALL takes everything but States.DataLimitExceeded and
-/// States.Runtime; States.TaskFailed takes everything a task can fail with but States.Timeout. An error without a name
-/// is matched by those two alone.
+/// States.ALL matches everything but States.Runtime; the developer guide excludes States.DataLimitExceeded too, but
+/// recordings of AWS show that it is caught. States.TaskFailed matches everything that a task can fail with but
+/// States.Timeout. Only these two match an error without a name. Nothing matches States.Runtime, not even its own name.
 #[must_use]
 pub fn matches_error(errors: &[String], error: Option<&str>, by_heartbeat: bool) -> bool {
     let name = error.unwrap_or_default();
-    let unmatchable = matches!(name, "States.DataLimitExceeded" | "States.Runtime");
+    if name == "States.Runtime" {
+        return false;
+    }
     errors.iter().any(|pattern| match pattern.as_str() {
-        "States.ALL" => !unmatchable,
-        "States.TaskFailed" => !unmatchable && name != "States.Timeout" && !by_heartbeat,
+        "States.ALL" => true,
+        "States.TaskFailed" => !matches!(name, "States.Timeout" | "States.DataLimitExceeded") && !by_heartbeat,
         HEARTBEAT_TIMEOUT if by_heartbeat => true,
         pattern => error == Some(pattern),
     })

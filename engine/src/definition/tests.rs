@@ -374,7 +374,9 @@ fn wildcards_match_what_aws_says() {
     let matches = |pattern: &str, error| matches_error(&[pattern.to_owned()], error, false);
     assert!(matches("States.ALL", None));
     assert!(matches("States.ALL", Some("States.Timeout")));
-    assert!(!matches("States.ALL", Some("States.DataLimitExceeded")));
+    assert!(matches("States.ALL", Some("States.DataLimitExceeded")));
+    assert!(!matches("States.TaskFailed", Some("States.DataLimitExceeded")));
+    assert!(!matches("States.Runtime", Some("States.Runtime")));
     assert!(!matches("States.ALL", Some("States.Runtime")));
     assert!(matches("States.TaskFailed", Some("Custom")));
     assert!(!matches("States.TaskFailed", Some("States.Timeout")));

@@ -62,6 +62,17 @@ impl Failure {
         history::Failure { error: self.error.clone(), cause: self.cause.clone() }
     }
 
+    /// Whether it fails the execution at once, wherever it happens: States.Runtime is neither retried nor caught, not even
+    /// by a Catch that names it.
+    pub fn is_fatal(&self) -> bool {
+        self.error.as_deref() == Some(RUNTIME)
+    }
+
+    /// Whether an ErrorEquals takes it.
+    fn matches(&self, errors: &[String]) -> bool {
+        matches_error(errors, self.error.as_deref(), self.by_heartbeat)
+    }
+
     /// What a Catch sees: null where SendTaskFailure gave nothing, but an empty cause of a timeout.
     fn output(&self) -> Value {
         let timed_out = self.error.as_deref() == Some("States.Timeout");
@@ -106,12 +117,20 @@ impl Run<'_> {
     pub fn fail_state(&mut self, id: BranchId, failure: Failure) {
         let (mut id, mut failure) = (id, failure);
         self.aborted.clear();
+        if failure.is_fatal() {
+            self.fail_execution(self.branch(id).previous, failure);
+            return;
+        }
+        // Told once the state is not retried.
+        let mut state_failed = None;
         while !self.state.over {
-            if self.is_fatal(id, &failure) {
-                self.fail_execution(self.branch(id).previous, failure);
+            if self.retry(id, &failure) {
                 return;
             }
-            failure = match self.handle(id, failure) {
+            if let Some(event) = state_failed.take() {
+                self.tell(id, event);
+            }
+            failure = match self.catch(id, failure) {
                 None => return,
                 Some(failure) => failure,
             };
@@ -122,7 +141,10 @@ impl Run<'_> {
                 return;
             };
             match &self.current(parent).body {
-                Body::Map(_) => self.iteration_failed(parent, id, index),
+                Body::Map(_) => {
+                    self.iteration_failed(parent, id, index);
+                    state_failed = Some(EventKind::MapStateFailed);
+                }
                 _ => {
                     self.abort_children(parent, Some(id));
                     self.change(parent, |branch| branch.previous = previous);
@@ -138,29 +160,33 @@ impl Run<'_> {
         self.finish(Outcome::Failed { error: failure.error, cause: failure.cause });
     }
 
-    /// Tries Retry and Catch of a branch's current state; gives back a failure that neither takes.
-    fn handle(&mut self, id: BranchId, failure: Failure) -> Option<Failure> {
-        let state = self.current(id);
-        let (retriers, catchers) = state.body.handlers();
-        let error = failure.error.as_deref();
-        let matches = |errors: &[String]| matches_error(errors, error, failure.by_heartbeat);
-        let retrier = retriers.iter().enumerate().find(|(_, retrier)| matches(&retrier.errors));
-        if let Some((at, retrier)) = retrier.filter(|_| error != Some(RUNTIME)) {
-            let used = self.branch(id).attempts.get(at).copied().unwrap_or(0);
-            if used < retrier.max_attempts {
-                let delay = retrier.delay_milliseconds(used, self.chance());
-                let timer = self.set_timer_in(delay);
-                self.change(id, |branch| {
-                    branch.attempts.resize(retriers.len(), 0);
-                    branch.attempts[at] += 1;
-                    branch.phase = Phase::BackingOff { timer };
-                });
-                return None;
-            }
-        }
-        let Some((at, catcher)) = catchers.iter().enumerate().find(|(_, catcher)| matches(&catcher.errors)) else {
-            return Some(failure);
+    /// Has a branch's current state run again, if a Retrier of it takes the failure.
+    fn retry(&mut self, id: BranchId, failure: &Failure) -> bool {
+        let (retriers, _) = self.current(id).body.handlers();
+        let Some((at, retrier)) = retriers.iter().enumerate().find(|(_, retrier)| failure.matches(&retrier.errors))
+        else {
+            return false;
         };
+        let used = self.branch(id).attempts.get(at).copied().unwrap_or(0);
+        if used >= retrier.max_attempts {
+            return false;
+        }
+        let delay = retrier.delay_milliseconds(used, self.chance());
+        let timer = self.set_timer_in(delay);
+        self.change(id, |branch| {
+            branch.attempts.resize(retriers.len(), 0);
+            branch.attempts[at] += 1;
+            branch.phase = Phase::BackingOff { timer };
+        });
+        true
+    }
+
+    /// Leaves a branch's current state by a Catcher of it; gives back a failure that none takes.
+    fn catch(&mut self, id: BranchId, failure: Failure) -> Option<Failure> {
+        let state = self.current(id);
+        let (_, catchers) = state.body.handlers();
+        let catcher = catchers.iter().enumerate().find(|(_, catcher)| failure.matches(&catcher.errors));
+        let Some((at, catcher)) = catcher else { return Some(failure) };
         match self.caught(id, state, at, catcher, &failure) {
             Ok((output, assigned)) if self.is_too_much(id, &output, &assigned) => Some(Failure::too_large(&state.name)),
             Ok((output, assigned)) => {
@@ -203,19 +229,6 @@ impl Run<'_> {
                 Ok((Payload::from(output), assigned))
             }
         }
-    }
-
-    /// Whether a failure of a branch fails the execution at once, wherever it happens: States.Runtime that no Catch on
-    /// the way out names. The wildcards don't match it, and it is never retried.
-    pub fn is_fatal(&self, id: BranchId, failure: &Failure) -> bool {
-        failure.error.as_deref() == Some(RUNTIME) && !self.is_runtime_caught(id)
-    }
-
-    fn is_runtime_caught(&self, id: BranchId) -> bool {
-        std::iter::successors(Some(id), |id| self.branch(*id).parent).any(|id| {
-            let (_, catchers) = self.current(id).body.handlers();
-            catchers.iter().any(|catcher| catcher.errors.iter().any(|error| error == RUNTIME))
-        })
     }
 
     /// A number in [0, 1) for a retry's jitter.

@@ -131,6 +131,5 @@ impl Run<'_> {
         self.record(previous, EventKind::MapIterationFailed(Iteration { name, index }));
         self.abort_children(id, Some(child));
         self.change(id, |branch| branch.previous = previous);
-        self.tell(id, EventKind::MapStateFailed);
     }
 }

@@ -60,7 +60,7 @@ impl Run<'_> {
     /// A Parallel's or Map's own query failed: unless that fails the execution at once, the state tells of it.
     pub fn container_query_failed(&mut self, id: BranchId, error: QueryError, previous: i64) -> Failure {
         let failure = self.query_failed(id, error, previous);
-        if !self.is_fatal(id, &failure) {
+        if !failure.is_fatal() {
             let failed = match self.current(id).body {
                 Body::Map(_) => EventKind::MapStateFailed,
                 _ => EventKind::ParallelStateFailed,

@@ -309,6 +309,17 @@ pub(crate) fn take_next(connection: &Connection, run: &MapRun) -> Result<Option<
     Ok(next)
 }
 
+/// Puts back what [`take_next`] took out: no child came of it.
+pub(crate) fn put_back(connection: &Connection, child: ChildOf, input: &Payload) -> Result<()> {
+    connection
+        .prepare_cached("INSERT INTO map_run_item (map_run, place, items, input) VALUES (?, ?, ?, ?)")?
+        .execute((child.map_run, child.place, child.items, input.text()))?;
+    connection
+        .prepare_cached("UPDATE map_run SET next = ? WHERE id = ?")?
+        .execute((child.place, child.map_run))
+        .map(drop)
+}
+
 /// How many children, and items they work on, are in which status.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {

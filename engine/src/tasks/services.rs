@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::envelope;
 use crate::{
-    Attempt, FunctionError, Invocation, InvocationType, Refusal, ServiceAnswer, ServiceCall, ServiceError,
+    Attempt, FunctionError, Invocation, InvocationType, Options, Refusal, ServiceAnswer, ServiceCall, ServiceError,
     engine::{CallOutcome, Engine},
     interpreter::{Payload, Work},
     names::pascal_case,
@@ -144,7 +144,7 @@ pub(crate) fn call_once(engine: &Engine, work: Work) -> CallOutcome<'_> {
 /// `lambda:invoke`.
 async fn invoke(engine: &Engine, parameters: Value, attempt: Attempt) -> Result<Payload, Failure> {
     let invocation = Invocation { attempt, ..invocation(parameters)? };
-    let function = invocation.function.clone();
+    let function = qualified(&engine.options, &invocation);
     let invoked = engine.integrations.invoke_function(invocation).await;
     let invoked = invoked.map_err(|error| function_failure(&function, error))?;
     Ok(envelope::invocation(invoked, engine.clock.now()).into())
@@ -163,8 +163,25 @@ fn invocation(mut parameters: Value) -> Result<Invocation, Failure> {
     };
     let (qualifier, client_context) = (text("Qualifier"), text("ClientContext"));
     let log_tail = parameters.get("LogType").and_then(Value::as_str) == Some("Tail");
-    let payload = parameters.get_mut("Payload").map_or_else(|| json!({}), Value::take);
+    let payload = match parameters.get_mut("Payload").map(Value::take) {
+        None | Some(Value::Null) => json!({}),
+        // A text is the request's body. Lambda refuses one that is no JSON; here the function gets it as a string.
+        Some(Value::String(text)) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        Some(payload) => payload,
+    };
     Ok(Invocation { qualifier, invocation_type, client_context, log_tail, ..Invocation::new(function, payload) })
+}
+
+/// The ARN by which Lambda names a function that is missing: with its version or alias, or `$LATEST`.
+fn qualified(options: &Options, invocation: &Invocation) -> String {
+    let rest = invocation.function.split_once("function:").map_or(&*invocation.function, |(_, rest)| rest);
+    let (name, own) = rest.split_once(':').map_or((rest, None), |(name, qualifier)| (name, Some(qualifier)));
+    let qualifier = invocation.qualifier.as_deref().or(own).unwrap_or("$LATEST");
+    let prefix = match invocation.function.split_once(":function:") {
+        Some((prefix, _)) if prefix.starts_with("arn:") => prefix.to_owned(),
+        _ => format!("arn:aws:lambda:{}:{}", options.region, options.account_id),
+    };
+    format!("{prefix}:function:{name}:{qualifier}")
 }
 
 impl Failure {
@@ -372,5 +389,37 @@ mod tests {
         assert!(asked.log_tail);
         assert_eq!(asked.payload, json!({"a": 1}));
         assert!(invocation(json!({"FunctionName": "f", "InvocationType": "Later"})).is_err());
+    }
+
+    #[test]
+    fn a_text_as_payload_is_the_body_itself() {
+        let payload = |payload: Value| invocation(json!({"FunctionName": "f", "Payload": payload})).map(|i| i.payload);
+        for (given, sent) in [
+            (json!("{}"), json!({})),
+            (json!("\"HelloWorld\""), json!("HelloWorld")),
+            (json!("0"), json!(0)),
+            (json!("[1]"), json!([1])),
+            (json!("true"), json!(true)),
+            (json!("null"), Value::Null),
+            (json!("HelloWorld"), json!("HelloWorld")),
+            (Value::Null, json!({})),
+            (json!({"a": "0"}), json!({"a": "0"})),
+        ] {
+            assert_eq!(payload(given.clone()).unwrap(), sent, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_missing_function_is_named_with_its_qualifier() {
+        let options = Options::new("000000000000", "eu-west-2");
+        let named = |function: &str, qualifier: Option<&str>| {
+            let qualifier = qualifier.map(str::to_owned);
+            qualified(&options, &Invocation { qualifier, ..Invocation::new(function, Value::Null) })
+        };
+        let arn = "arn:aws:lambda:eu-west-2:000000000000:function:greet";
+        assert_eq!(named("greet", None), format!("{arn}:$LATEST"));
+        assert_eq!(named(arn, None), format!("{arn}:$LATEST"));
+        assert_eq!(named("greet:live", None), format!("{arn}:live"));
+        assert_eq!(named(arn, Some("3")), format!("{arn}:3"));
     }
 }

@@ -13,13 +13,25 @@ fn a_result_over_256_kib_fails_the_state() {
 }
 
 #[test]
-fn an_answer_over_256_kib_fails_the_task_past_every_wildcard() {
-    let catch = json!([{"ErrorEquals": ["States.ALL"], "Next": "Done"}]);
+fn an_answer_over_256_kib_fails_the_task_and_only_states_all_catches_it() {
+    let catch = json!([
+        {"ErrorEquals": ["States.TaskFailed"], "Next": "Ask"},
+        {"ErrorEquals": ["States.ALL"], "Next": "Done"},
+    ]);
     let states = json!({"Ask": callback(&json!({"Catch": catch, "Next": "Done"})), "Done": {"Type": "Succeed"}});
     let mut play = Play::start(&machine(&states), &json!({}));
     play.succeed(&json!("x".repeat(262_144)));
-    assert_eq!(play.trace()[4..], ["5<-4 TaskFailed", "6<-5 ExecutionFailed"]);
-    assert_eq!(play.error().0, Some("States.DataLimitExceeded"));
+    assert_eq!(
+        play.trace()[4..],
+        [
+            "5<-4 TaskFailed",
+            "6<-5 TaskStateExited",
+            "7<-6 SucceedStateEntered",
+            "8<-7 SucceedStateExited",
+            "9<-8 ExecutionSucceeded"
+        ]
+    );
+    assert_eq!(play.output()["Error"], "States.DataLimitExceeded");
 }
 
 #[test]
