@@ -96,6 +96,7 @@ pub use integrations::{
 pub use options::Options;
 pub use protocol::Answer;
 pub use store::{BackupError, CheckError, OpenError};
+pub use token::TASK_TOKEN_SHAPES;
 
 use crate::engine::Engine;
 

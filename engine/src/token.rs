@@ -23,6 +23,10 @@ const SIGNATURE: usize = 32;
 /// The length of a page token's signature, in bytes.
 const PAGE_SIGNATURE: usize = 16;
 
+/// What task tokens look like: how many characters they have, and the first of them (the version and the upper bytes of the
+/// execution's number). For programs that must keep tokens out of what people see.
+pub const TASK_TOKEN_SHAPES: [(usize, &str); 2] = [(66, "AQAA"), (76, "AgAA")];
+
 /// A task token. Its Debug shows nothing of it: a token is a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TaskToken(String);
@@ -164,6 +168,18 @@ mod tests {
         let task = TaskId { event: 3, nonce: Nonce::NONE };
         assert_eq!(signer(7).read_task_token(token), Ok((ExecutionId(42), task)));
         assert_eq!(signer(7).task_token(ExecutionId(42), task).as_str(), token);
+    }
+
+    #[test]
+    fn every_token_has_one_of_the_shapes() {
+        for nonce in [Nonce::NONE, Nonce(1), Nonce(i64::MIN)] {
+            for execution in [0, 42, (1 << 40) + 1] {
+                let token = signer(7).task_token(ExecutionId(execution), TaskId { nonce, ..TASK });
+                let token = token.as_str();
+                let is_known = |(length, start): (usize, &str)| token.len() == length && token.starts_with(start);
+                assert!(TASK_TOKEN_SHAPES.into_iter().any(is_known), "{token}");
+            }
+        }
     }
 
     #[test]

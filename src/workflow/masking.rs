@@ -6,16 +6,9 @@ use serde_json::Value;
 
 const MASK: &str = "••••••••";
 
-/// Characters of the token alphabet without a break that no person wrote, whatever they are: AWS's tokens have several
-/// hundred.
+/// Characters of the token alphabet without a break that are masked whatever they are: no person wrote them, and AWS's
+/// tokens have several hundred. The tokens of the embedded Step Functions are shorter, and known by their shape.
 const SURELY_A_TOKEN: usize = 200;
-
-/// Characters of the token alphabet without a break below which nothing is taken for a token.
-const LIKE_A_TOKEN: usize = 60;
-
-/// A token of the embedded Step Functions: 49 bytes of Base64, which begin with the version 1 and the upper bytes of a
-/// small number.
-const EMBEDDED: (usize, &str) = (66, "AQAA");
 
 /// What is known of the tokens in one execution's history.
 #[derive(Debug, Default)]
@@ -115,9 +108,6 @@ impl Mask {
 
 /// The text with what looks like a token masked, wherever it came from.
 pub fn without_tokens(text: &str) -> String {
-    if text.len() < LIKE_A_TOKEN {
-        return text.to_owned();
-    }
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_');
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -131,29 +121,11 @@ pub fn without_tokens(text: &str) -> String {
     masked
 }
 
-/// Whether this run of the token alphabet is a token, or holds one.
+/// Whether this run of the token alphabet is a token, or holds one: by length or by shape. What a token is made of is not
+/// looked at, because ordinary ids and digests look as random as a token does.
 fn is_like_a_token(run: &str) -> bool {
-    let (length, start) = EMBEDDED;
-    let is_embedded = |(at, _)| run.len() - at >= length;
-    run.len() >= SURELY_A_TOKEN
-        || run.match_indices(start).any(is_embedded)
-        || run.len() >= LIKE_A_TOKEN && run.split(|c: char| !c.is_ascii_alphanumeric()).any(is_random)
-}
-
-/// Whether letters and digits that stand together look thrown with dice. Half of such neighbours differ in kind. In
-/// names, even `InCamelCase`, fewer do; digests, UUIDs and ULIDs have letters of one case only; and what people join
-/// with hyphens has short pieces.
-fn is_random(piece: &str) -> bool {
-    const ENOUGH: usize = 24;
-    let bytes = piece.as_bytes();
-    let kind = |byte: &u8| (byte.is_ascii_uppercase(), byte.is_ascii_lowercase());
-    let changes = bytes.windows(2).filter(|pair| kind(&pair[0]) != kind(&pair[1])).count();
-    let has = |of: fn(&u8) -> bool| bytes.iter().any(of);
-    bytes.len() >= ENOUGH
-        && changes * 5 >= bytes.len() * 2
-        && has(u8::is_ascii_uppercase)
-        && has(u8::is_ascii_lowercase)
-        && has(u8::is_ascii_digit)
+    let holds = |(length, start): (usize, &str)| run.match_indices(start).any(|(at, _)| run.len() - at >= length);
+    run.len() >= SURELY_A_TOKEN || asl_engine::TASK_TOKEN_SHAPES.into_iter().any(holds)
 }
 
 #[cfg(test)]
@@ -191,24 +163,24 @@ mod tests {
 
     #[test]
     fn a_token_of_the_embedded_step_functions_is_masked_by_its_shape_whatever_stands_around_it() {
-        // 49 bytes: the version, two small numbers and a signature, here one without much mixture.
-        let token = format!("AQAAAAAAAAAqAAAAAAAAAA{}", "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqr");
-        assert_eq!(token.len(), 66);
+        // A signature without much mixture.
+        let letters = "abcdefghijklmnopqrstuvwxyz".repeat(3);
         let mask = Mask::for_definition(&json!({}));
-        for (text, masked) in [
-            (token.clone(), MASK.to_owned()),
-            (format!("answer with {token}."), format!("answer with {MASK}.")),
-            (format!("answer=x-{token}"), MASK.to_owned()),
-            (format!(r#"{{"handle":"{token}"}}"#), format!(r#"{{"handle":"{MASK}"}}"#)),
-        ] {
-            assert_eq!(mask.apply(json!({"note": [text]})), json!({"note": [masked]}));
+        for (length, start) in asl_engine::TASK_TOKEN_SHAPES {
+            let token = format!("{start}{}", &letters[..length - start.len()]);
+            for (text, masked) in [
+                (token.clone(), MASK.to_owned()),
+                (format!("answer with {token}."), format!("answer with {MASK}.")),
+                (format!("answer=x-{token}"), MASK.to_owned()),
+                (format!(r#"{{"handle":"{token}"}}"#), format!(r#"{{"handle":"{MASK}"}}"#)),
+            ] {
+                assert_eq!(mask.apply(json!({"note": [text]})), json!({"note": [masked]}));
+            }
         }
     }
 
     #[test]
-    fn a_short_token_is_told_from_ordinary_ids_by_its_mixture() {
-        let random = "dGhpcyBJcyBhIHRva2VuIG9mIG5vYm9keSwgdHJ5IGl0IGFuZCB5b3UnbGwgc2Vl";
-        assert_eq!(without_tokens(random), MASK);
+    fn ids_digests_and_addresses_are_not_taken_for_tokens() {
         for ordinary in [
             "arn:aws:states:eu-west-2:000000000000:execution:loan-processing:Application-2026-11-22-Rose-Cottage-PO1-1CE",
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -217,6 +189,7 @@ mod tests {
             "LoanApplicationForMortgageValuationOfPropertiesInPortsmouth2026November",
             "http://127.0.0.1:3000/api/valuations?request=mFiZxQ0vJrE2tXk1Yw9aBg.0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1",
             "/aws/states/loan-desk/Production/2026/11/22/Executions/Application-1/Output",
+            "dGhpcyBpcyBhIGRpZ2VzdCBvZiBhIGZpbGUgYW5kIG5vdCBhIHRhc2sgdG9rZW4=",
             "----------------------------------------------------------------------",
         ] {
             assert_eq!(without_tokens(ordinary), ordinary);

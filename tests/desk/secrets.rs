@@ -150,8 +150,8 @@ async fn no_page_shows_a_token_that_a_workflow_of_ones_own_put_where_nobody_expe
     }
 }
 
-/// The tokens of the embedded Step Functions in a text: 66 characters that begin with a version and a small number.
+/// The tokens of the embedded Step Functions in a text: 76 characters that begin with a version and a small number.
 fn embedded_tokens(text: &str) -> Vec<String> {
     let runs = text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
-    runs.filter(|run| run.len() == 66 && run.starts_with("AQAA")).map(str::to_owned).collect()
+    runs.filter(|run| run.len() == 76 && run.starts_with("AgAA")).map(str::to_owned).collect()
 }

@@ -1,0 +1,151 @@
+//! The workflows as files, with their `${…}` substitutions filled in.
+
+use std::{fmt, fs, io, path::Path};
+
+use serde_json::Value;
+
+/// A workflow: a file in `infra/`, deployed as a state machine of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Workflow {
+    pub name: &'static str,
+    /// Whether there is no desk without it.
+    pub is_required: bool,
+    compiled_in: &'static str,
+}
+
+pub const LOAN_PROCESSING: Workflow = Workflow {
+    name: "loan-processing",
+    is_required: true,
+    compiled_in: include_str!("../../infra/loan-processing.asl.json"),
+};
+
+/// An AWS without a mock valuer does not have it.
+pub const MOCK_VALUATION: Workflow = Workflow {
+    name: "mock-valuation",
+    is_required: false,
+    compiled_in: include_str!("../../infra/mock-valuation.asl.json"),
+};
+
+/// All workflows of the desk. Another one is another file in `infra/` and another entry here.
+pub static WORKFLOWS: [Workflow; 2] = [LOAN_PROCESSING, MOCK_VALUATION];
+
+/// The definition of a state machine, ready to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    pub workflow: &'static Workflow,
+    pub text: String,
+}
+
+/// Why a workflow's file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    #[error("cannot read {file}: {source}")]
+    Unreadable { file: String, source: io::Error },
+    #[error("{file} is not JSON: {source}")]
+    NotJson { file: String, source: serde_json::Error },
+    #[error("{file} names ${{{name}}}, which is nothing that the desk fills in; it fills in {known}")]
+    UnknownSubstitution { file: String, name: String, known: String },
+}
+
+/// What stands for a `${Name}` in a definition.
+pub type Substitutions = [(&'static str, String)];
+
+/// All definitions, from `folder` or as they were compiled in.
+pub fn load(folder: Option<&Path>, substitutions: &Substitutions) -> Result<Vec<Definition>, DefinitionError> {
+    WORKFLOWS.iter().map(|workflow| read(workflow, folder, substitutions)).collect()
+}
+
+fn read(
+    workflow: &'static Workflow,
+    folder: Option<&Path>,
+    substitutions: &Substitutions,
+) -> Result<Definition, DefinitionError> {
+    let file = format!("{}.asl.json", workflow.name);
+    let text = match folder {
+        None => workflow.compiled_in.to_owned(),
+        Some(folder) => {
+            let path = folder.join(&file);
+            fs::read_to_string(&path)
+                .map_err(|source| DefinitionError::Unreadable { file: path.display().to_string(), source })?
+        }
+    };
+    serde_json::from_str::<Value>(&text).map_err(|source| DefinitionError::NotJson { file: file.clone(), source })?;
+    let text = substitute(&text, substitutions).map_err(|unknown| DefinitionError::UnknownSubstitution {
+        file,
+        name: unknown.0,
+        known: Names(substitutions).to_string(),
+    })?;
+    Ok(Definition { workflow, text })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Unknown(String);
+
+/// Fills in every `${Name}`, as CloudFormation's definition substitutions do. Values stand inside JSON strings and are
+/// escaped for that.
+fn substitute(text: &str, substitutions: &Substitutions) -> Result<String, Unknown> {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        filled.push_str(before);
+        let name = after.split_once('}').filter(|(name, _)| is_name(name));
+        let Some((name, after)) = name else {
+            filled.push_str("${");
+            rest = after;
+            continue;
+        };
+        let value = substitutions.iter().find(|(known, _)| *known == name);
+        let (_, value) = value.ok_or_else(|| Unknown(name.to_owned()))?;
+        let quoted = Value::from(value.as_str()).to_string();
+        filled.push_str(&quoted[1..quoted.len() - 1]);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+struct Names<'a>(&'a Substitutions);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|(name, _)| *name).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_workflow_in_infra_is_deployed() {
+        let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra");
+        let files = fs::read_dir(infra).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut named: Vec<_> = files.filter_map(|file| file.strip_suffix(".asl.json").map(str::to_owned)).collect();
+        named.sort();
+        assert_eq!(named, WORKFLOWS.map(|workflow| workflow.name));
+    }
+
+    #[test]
+    fn substitutions_are_filled_in_everywhere() {
+        let substitutions = [("Seconds", "30".to_owned()), ("Arn", "arn:aws:lambda".to_owned())];
+        let text = r#"{"a": "${Seconds}", "b": "f('${Seconds}') ${Arn}", "c": "$.x", "d": "$${"}"#;
+        let filled = r#"{"a": "30", "b": "f('30') arn:aws:lambda", "c": "$.x", "d": "$${"}"#;
+        assert_eq!(substitute(text, &substitutions).unwrap(), filled);
+    }
+
+    #[test]
+    fn what_is_filled_in_cannot_break_out_of_its_string() {
+        let substitutions = [("Name", r#"a"b\c"#.to_owned())];
+        assert_eq!(substitute(r#"{"a": "${Name}"}"#, &substitutions).unwrap(), r#"{"a": "a\"b\\c"}"#);
+    }
+
+    #[test]
+    fn an_unknown_substitution_is_named() {
+        assert_eq!(substitute("${Nothing}", &[]), Err(Unknown("Nothing".to_owned())));
+    }
+}
