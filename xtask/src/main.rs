@@ -12,6 +12,7 @@ mod serve;
 mod server;
 mod setup;
 mod site;
+mod style;
 mod test;
 mod wasm;
 

@@ -50,6 +50,11 @@ impl Project {
         self.site().join("pkg")
     }
 
+    /// The joined style sheet, where cargo-leptos looks for it.
+    pub fn joined_style(&self) -> PathBuf {
+        self.target.join("style").join(format!("{OUTPUT_NAME}.css"))
+    }
+
     /// Notes of ours on what was built from what.
     pub fn notes(&self) -> PathBuf {
         self.target.join("xtask")

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::project::{Mode, OUTPUT_NAME, Project};
-use crate::{compress, wasm};
+use crate::{compress, style, wasm};
 
 /// Brings `<target>/site` up to date: wasm and script, the style sheet, static files.
 pub fn build(project: &Project, mode: Mode) -> Result<()> {
@@ -17,7 +17,10 @@ pub fn build(project: &Project, mode: Mode) -> Result<()> {
     if public.is_dir() {
         copy_what_changed(&public, &site)?;
     }
-    copy_if_changed(&project.root.join("style/main.css"), &pkg.join(format!("{OUTPUT_NAME}.css")))?;
+    let style = style::join(&project.root.join("style/main.css"))?;
+    fs::create_dir_all(project.joined_style().parent().unwrap_or(&project.target))?;
+    write_if_changed(style.as_bytes(), &project.joined_style())?;
+    write_if_changed(style.as_bytes(), &pkg.join(format!("{OUTPUT_NAME}.css")))?;
     compress::files(&site, mode)
 }
 
@@ -57,9 +60,12 @@ fn copy_what_changed(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-// An untouched file keeps its time, and so browsers keep their copy of it.
 fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
-    let content = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    write_if_changed(&fs::read(from).with_context(|| format!("cannot read {}", from.display()))?, to)
+}
+
+// An untouched file keeps its time, and so browsers keep their copy of it.
+fn write_if_changed(content: &[u8], to: &Path) -> Result<()> {
     if fs::read(to).is_ok_and(|is| is == content) {
         return Ok(());
     }
