@@ -19,8 +19,6 @@ pub mod config;
 #[cfg(feature = "ssr")]
 mod connections;
 #[cfg(feature = "ssr")]
-mod definitions;
-#[cfg(feature = "ssr")]
 mod deploy;
 #[cfg(feature = "ssr")]
 mod desk;

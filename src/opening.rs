@@ -10,7 +10,7 @@ use crate::{
     aws::{Aws, AwsError, ConfigurationError, Embedded, OpenError},
     clock::Clock,
     config::{Backend, Config},
-    deploy::{self, DeployError},
+    deploy::{self, DeployError, StateMachines},
     integrations::DeskIntegrations,
     outbound::{Network, Outbound},
     services::{Addresses, Services},
@@ -97,7 +97,7 @@ impl OpenDesk {
         deploy::create_tables(&aws).await?;
         // Step Functions needs the functions when it opens, and the functions need the ARNs of its state machines: these
         // are known beforehand.
-        let machines = deploy::state_machines_to_be(config);
+        let machines = StateMachines::to_be(config);
         let services = Services::build(&aws, outbound, machines, config, addresses, closing).await?;
         let integrations = DeskIntegrations {
             functions: services.functions.clone(),

@@ -15,7 +15,7 @@ use crate::{
     callbacks::Callbacks,
     clock::Clock,
     config::{Backend, Config},
-    deploy::StateMachines,
+    deploy::{self, StateMachines, Workflow},
     desk::LoanDesk,
     functions::Functions,
     health::Health,
@@ -88,14 +88,16 @@ impl Services {
     ) -> Result<Self, AwsError> {
         let clock = aws.clock.clone();
         let changes = Changes::default();
+        let arn = |workflow: &Workflow| machines.arn(workflow).map(str::to_owned);
+        let loan_processing = arn(&deploy::LOAN_PROCESSING)
+            .ok_or_else(|| AwsError::missing(format_args!("state machine {}", deploy::LOAN_PROCESSING.name)))?;
         let settings = Settings::new(aws.clone());
         let urls = CallbackUrls::load(&settings, &clock, &addresses.public_url, config.valuation_timeout).await?;
         let paused = PausedTasks::new(aws.clone());
         let place = Place::take(&config.data_dir)
             .map_err(|error| AwsError::corrupt(format_args!("no place for the read model: {error}")))?;
         let (read_model, follower) = ReadModel::open(aws.clone(), &place.file, changes.clone()).await?;
-        let applications =
-            Applications::new(aws.clone(), machines.loan_processing, changes.clone(), read_model.clone());
+        let applications = Applications::new(aws.clone(), loan_processing, changes.clone(), read_model.clone());
         let callbacks =
             Callbacks::new(aws.clone(), urls.clone(), config.callback_auth, paused.clone(), applications.clone());
         let workflows = Workflows { aws: aws.clone() };
@@ -126,7 +128,7 @@ impl Services {
                 aws: aws.clone(),
                 settings,
                 outbound,
-                state_machine_arn: machines.mock_valuation,
+                state_machine_arn: arn(&deploy::MOCK_VALUATION),
                 delay: config.mock_valuer_delay,
                 late_delay: config.mock_valuer_late_delay,
                 public_url: addresses.public_url.clone(),

@@ -174,9 +174,10 @@ mod tests {
     }
 
     /// Remembers a name, and tells it.
-    async fn desk(clock: Clock) -> (tempfile::TempDir, Router) {
+    async fn desk(clock: Clock) -> (tempfile::TempDir, Arc<Embedded>, Router) {
         let folder = tempfile::tempdir().unwrap();
-        let aws = Aws::inside(&Embedded::open(folder.path(), clock.clone()).unwrap(), "eu-west-2");
+        let embedded = Embedded::open(folder.path(), clock.clone()).unwrap();
+        let aws = Aws::inside(&embedded, "eu-west-2");
         deploy::create_tables(&aws).await.unwrap();
         let remember = |session: Session| async move { session.insert("name", "Ada").await.unwrap() };
         let tell = |session: Session| async move { session.get::<String>("name").await.unwrap().unwrap_or_default() };
@@ -185,7 +186,7 @@ mod tests {
             .route("/tell", get(tell))
             .layer(from_fn_with_state(clock, note_use))
             .layer(Sessions::new(aws).layer(true));
-        (folder, router)
+        (folder, embedded, router)
     }
 
     async fn ask(router: &Router, path: &str, cookie: &str, refreshes: bool) -> (String, Option<String>) {
@@ -203,7 +204,7 @@ mod tests {
     async fn a_visit_ends_twelve_hours_after_it_was_used_last() {
         let time = Arc::new(Still(Mutex::new(datetime!(2026-11-22 8:00 UTC))));
         let later = |duration: time::Duration| *time.0.lock().unwrap() += duration;
-        let (_folder, router) = desk(Clock::new(time.clone())).await;
+        let (_folder, _embedded, router) = desk(Clock::new(time.clone())).await;
         let cookie = ask(&router, "/remember", "", false).await.1.expect("a cookie");
         assert!(cookie.contains("Max-Age=43200"), "{cookie}");
         let cookie = cookie.split(';').next().unwrap();
@@ -224,7 +225,7 @@ mod tests {
     #[tokio::test]
     async fn looking_at_a_page_gives_nobody_a_cookie() {
         let clock = Clock::new(Arc::new(Still(Mutex::new(datetime!(2026-11-22 8:00 UTC)))));
-        let (_folder, router) = desk(clock).await;
+        let (_folder, _embedded, router) = desk(clock).await;
         assert_eq!(ask(&router, "/tell", "", false).await, (String::new(), None));
     }
 }

@@ -1,6 +1,4 @@
-//! What a table of ours looks like, and which there are. Each stands with the module whose job it serves.
-
-use crate::{applications, callbacks, paused, sessions, settings};
+//! What describes a table. Each table is described by the module whose job it serves.
 
 /// A table whose key is one text attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +26,3 @@ pub enum Shows {
     KeysOnly,
     Also(&'static [&'static str]),
 }
-
-/// All tables of the desk.
-pub const ALL: [&Table; 6] = [
-    &applications::TABLE,
-    &paused::TABLE,
-    &callbacks::TABLE,
-    &callbacks::REFERENCES,
-    &sessions::TABLE,
-    &settings::TABLE,
-];

@@ -26,15 +26,11 @@ pub use record::{End, Lifespan};
 pub use record::{Record, read};
 pub use submit::{SubmitError, Submitted};
 
-pub const TABLE: Table = Table {
-    name: "loan-desk-applications",
-    key: "applicationReference",
-    indexes: &[
-        // All applications, the last changed last: read models follow it.
-        Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly },
-    ],
-    time_to_live: None,
-};
+pub const TABLE: Table =
+    Table { name: "loan-desk-applications", key: "applicationReference", indexes: &[CHANGED], time_to_live: None };
+
+/// All applications, the last changed last: read models follow it.
+const CHANGED: Index = Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly };
 
 /// Indexes that earlier versions of the desk read. Nothing does any more.
 pub const RETIRED_INDEXES: [&str; 3] = ["newest", "by-status", "by-property"];

@@ -39,17 +39,14 @@ use matching::Received;
 pub const TABLE: Table = Table {
     name: "loan-desk-callbacks",
     key: "id",
-    indexes: &[
-        Index {
-            name: "by-application",
-            partition: "applicationReference",
-            sort: "receivedAt",
-            shows: Shows::Everything,
-        },
-        Index { name: "by-outcome", partition: "outcome", sort: "receivedAt", shows: Shows::KeysOnly },
-    ],
+    indexes: &[BY_APPLICATION, BY_OUTCOME],
     time_to_live: Some("expiresAt"),
 };
+
+const BY_APPLICATION: Index =
+    Index { name: "by-application", partition: "applicationReference", sort: "receivedAt", shows: Shows::Everything };
+const BY_OUTCOME: Index =
+    Index { name: "by-outcome", partition: "outcome", sort: "receivedAt", shows: Shows::KeysOnly };
 
 /// How many callbacks that anybody may have sent are kept: each new one takes the place of another, at random.
 const STRANGERS: u32 = 200;

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{Update, builders::UpdateBuilder};
 use time::OffsetDateTime;
 
-use super::{Callback, Callbacks, Outcome, TABLE};
+use super::{BY_APPLICATION, BY_OUTCOME, Callback, Callbacks, Outcome, TABLE};
 use crate::{
     aws::AwsError,
     item::{Item, Read, number, read_all, text, time},
@@ -29,7 +29,7 @@ impl Callbacks {
 
     /// All that concern one application, oldest first.
     pub async fn of_application(&self, reference: &str) -> Result<Vec<Callback>, AwsError> {
-        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(TABLE.indexes[0].name);
+        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(BY_APPLICATION.name);
         let query = query
             .key_condition_expression("applicationReference = :reference")
             .expression_attribute_values(":reference", text(reference));
@@ -38,7 +38,7 @@ impl Callbacks {
 
     /// Ids of those received between two times that were left unsettled when a desk stopped.
     pub async fn unsettled(&self, since: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<String>, AwsError> {
-        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(TABLE.indexes[1].name);
+        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(BY_OUTCOME.name);
         let query = query
             .key_condition_expression("outcome = :outcome AND receivedAt BETWEEN :since AND :until")
             .expression_attribute_values(":outcome", text(Outcome::Received.key()))

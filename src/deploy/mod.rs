@@ -43,5 +43,8 @@ pub async fn find(aws: &Aws) -> Result<StateMachines, DeployError> {
         return Err(DeployError::Missing(missing.join(", ")));
     }
     tables::complete_tables(aws).await?;
+    for (table, index) in tables::retired_indexes(aws).await? {
+        tracing::info!(table = table.name, index, "this index is not used any more and can be deleted");
+    }
     Ok(machines)
 }

@@ -25,18 +25,15 @@ pub use store::{PausedTasks, read, waiting_on_key};
 pub use token::{PausedTaskId, TaskToken};
 
 /// One row a task token. Only the table itself holds the token; the indexes are for looking.
-pub const TABLE: Table = Table {
-    name: "loan-desk-paused-tasks",
-    key: "id",
-    indexes: &[
-        // Sparse: a task leaves it when it is over.
-        Index { name: "queue", partition: "queue", sort: "deadline", shows: Shows::Also(PUBLIC) },
-        Index { name: "by-application", partition: "applicationReference", sort: "since", shows: Shows::Also(PUBLIC) },
-        // All tasks, the last changed last: read models follow it.
-        Index { name: "changed", partition: "feed", sort: "updatedAt", shows: Shows::KeysOnly },
-    ],
-    time_to_live: None,
-};
+pub const TABLE: Table =
+    Table { name: "loan-desk-paused-tasks", key: "id", indexes: &[QUEUE, BY_APPLICATION, CHANGED], time_to_live: None };
+
+/// Sparse: a task leaves it when it is over.
+const QUEUE: Index = Index { name: "queue", partition: "queue", sort: "deadline", shows: Shows::Also(PUBLIC) };
+const BY_APPLICATION: Index =
+    Index { name: "by-application", partition: "applicationReference", sort: "since", shows: Shows::Also(PUBLIC) };
+/// All tasks, the last changed last: read models follow it.
+const CHANGED: Index = Index { name: "changed", partition: "feed", sort: "updatedAt", shows: Shows::KeysOnly };
 
 /// The one value of `feed`: the partition of the index that holds all tasks.
 pub const FEED: &str = "task";

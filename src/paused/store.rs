@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::{
 };
 use time::OffsetDateTime;
 
-use super::{Answer, FEED, PausedTask, PausedTaskId, State, TABLE, TaskToken};
+use super::{Answer, BY_APPLICATION, FEED, PausedTask, PausedTaskId, QUEUE, State, TABLE, TaskToken};
 use crate::{
     aws::{Aws, AwsError},
     item::{Item, Read, json, number, read_all, text, time},
@@ -81,7 +81,7 @@ impl PausedTasks {
 
     /// All of one application, oldest first.
     pub async fn of_application(&self, reference: &str) -> Result<Vec<PausedTask>, AwsError> {
-        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name("by-application");
+        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(BY_APPLICATION.name);
         let query = query
             .key_condition_expression("applicationReference = :reference")
             .expression_attribute_values(":reference", text(reference));
@@ -321,7 +321,7 @@ impl PausedTasks {
     }
 
     fn query_queue(&self, queue: Queue, until: Option<OffsetDateTime>) -> QueryFluentBuilder {
-        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name("queue");
+        let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(QUEUE.name);
         let query = query.expression_attribute_values(":queue", text(queue.key()));
         match until {
             None => query.key_condition_expression("queue = :queue"),

@@ -1,5 +1,4 @@
-//! What must be there before the desk opens: its tables and its state machines. Embedded, the desk makes them; on AWS
-//! whoever deploys it does, and the desk looks whether they are there. What a table lacks, it gets in both.
+//! The desk's tables: created where they are missing, and completed where an earlier version left something out.
 
 use std::time::Duration;
 
@@ -12,41 +11,23 @@ use aws_sdk_dynamodb::{
     },
 };
 
+use super::{DeployError, failed};
 use crate::{
     applications,
     aws::{Aws, AwsError},
-    config::Config,
-    definitions::{self, Definition, DefinitionError, LOAN_PROCESSING, MOCK_VALUATION},
-    functions,
-    tables::{self, Index, Shows, Table},
+    callbacks, paused, sessions, settings,
+    tables::{Index, Shows, Table},
 };
 
-/// ARNs of the state machines.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateMachines {
-    pub loan_processing: String,
-    /// `None` on an AWS where there is no mock valuer.
-    pub mock_valuation: Option<String>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum DeployError {
-    #[error(transparent)]
-    Definition(#[from] DefinitionError),
-    #[error("the state machine {name} was refused: {source}")]
-    Refused { name: &'static str, source: AwsError },
-    #[error("cannot prepare {what}: {source}")]
-    Aws { what: String, source: AwsError },
-    #[error(
-        "not everything that the desk needs is in this AWS account and region; missing: {0}. It must be deployed \
-         there first: with --backend aws the desk creates no table and no state machine"
-    )]
-    Missing(String),
-}
-
-fn failed(what: impl ToString) -> impl FnOnce(AwsError) -> DeployError {
-    move |source| DeployError::Aws { what: what.to_string(), source }
-}
+/// All tables of the desk. Each is described by the module whose job it serves.
+pub const ALL: [&Table; 6] = [
+    &applications::TABLE,
+    &paused::TABLE,
+    &callbacks::TABLE,
+    &callbacks::REFERENCES,
+    &sessions::TABLE,
+    &settings::TABLE,
+];
 
 /// How often AWS is asked whether it has made an index, which may take it minutes.
 const INDEX_POLL: Duration = Duration::from_secs(1);
@@ -55,7 +36,7 @@ const INDEX_POLL: Duration = Duration::from_secs(1);
 /// something with every write.
 pub async fn create_tables(aws: &Aws) -> Result<(), DeployError> {
     let existing = table_names(aws).await.map_err(failed("the tables"))?;
-    for table in tables::ALL {
+    for table in ALL {
         if !existing.iter().any(|name| name == table.name) {
             create_table(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
         }
@@ -69,7 +50,7 @@ pub async fn create_tables(aws: &Aws) -> Result<(), DeployError> {
 }
 
 /// The indexes that earlier versions made and nothing reads any more.
-async fn retired_indexes(aws: &Aws) -> Result<Vec<(&'static Table, &'static str)>, DeployError> {
+pub(super) async fn retired_indexes(aws: &Aws) -> Result<Vec<(&'static Table, &'static str)>, DeployError> {
     let table = &applications::TABLE;
     let described = at_rest(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
     let exists =
@@ -88,8 +69,8 @@ async fn delete_index(aws: &Aws, table: &Table, index: &str) -> Result<(), AwsEr
 
 /// Gives tables what they lack: an index that an earlier version did not know, or the time to live that a desk was
 /// stopped before it could set. To a table that lacks nothing this does nothing.
-async fn complete_tables(aws: &Aws) -> Result<(), DeployError> {
-    for table in tables::ALL {
+pub(super) async fn complete_tables(aws: &Aws) -> Result<(), DeployError> {
+    for table in ALL {
         let completed = async {
             create_missing_indexes(aws, table).await?;
             set_time_to_live(aws, table).await
@@ -153,7 +134,7 @@ async fn set_time_to_live(aws: &Aws, table: &Table) -> Result<(), AwsError> {
     Ok(())
 }
 
-async fn table_names(aws: &Aws) -> Result<Vec<String>, AwsError> {
+pub(super) async fn table_names(aws: &Aws) -> Result<Vec<String>, AwsError> {
     let mut pages = aws.dynamodb.list_tables().into_paginator().items().send();
     let mut names = Vec::new();
     while let Some(name) = pages.next().await {
@@ -219,101 +200,10 @@ fn global_index(index: &Index) -> Result<GlobalSecondaryIndex, BuildError> {
         .build()
 }
 
-/// The ARNs that the embedded state machines have or will have.
-pub fn state_machines_to_be(config: &Config) -> StateMachines {
-    let arn = |name: &str| format!("arn:aws:states:{}:{}:stateMachine:{name}", config.region, config.account_id);
-    StateMachines { loan_processing: arn(LOAN_PROCESSING), mock_valuation: Some(arn(MOCK_VALUATION)) }
-}
-
-/// Creates the state machines, or updates them to what their files say now. Executions that run go on as they began.
-pub async fn deploy_state_machines(aws: &Aws, config: &Config) -> Result<(), DeployError> {
-    let definitions = definitions::load(config.workflow_dir.as_deref(), &substitutions(config))?;
-    let existing = state_machines(aws).await.map_err(failed("the state machines"))?;
-    for definition in &definitions {
-        let known = existing.iter().find(|(name, _)| name == definition.name).map(|(_, arn)| arn.as_str());
-        let deployed = deploy(aws, config, definition, known).await;
-        deployed.map_err(|source| DeployError::Refused { name: definition.name, source })?;
-    }
-    Ok(())
-}
-
-async fn deploy(aws: &Aws, config: &Config, definition: &Definition, known: Option<&str>) -> Result<(), AwsError> {
-    match known {
-        Some(arn) => {
-            let described = aws.step_functions.describe_state_machine().state_machine_arn(arn).send().await?;
-            if described.definition != definition.text {
-                let update = aws.step_functions.update_state_machine().state_machine_arn(arn);
-                update.definition(&definition.text).send().await?;
-                tracing::info!(state_machine = definition.name, "updated");
-            }
-        }
-        None => {
-            let role = format!("arn:aws:iam::{}:role/loan-desk", config.account_id);
-            let create = aws.step_functions.create_state_machine().name(definition.name).role_arn(role);
-            create.definition(&definition.text).send().await?;
-            tracing::info!(state_machine = definition.name, "created");
-        }
-    }
-    Ok(())
-}
-
-/// Name and ARN of each.
-async fn state_machines(aws: &Aws) -> Result<Vec<(String, String)>, AwsError> {
-    let mut items = aws.step_functions.list_state_machines().into_paginator().items().send();
-    let mut machines = Vec::new();
-    while let Some(machine) = items.next().await {
-        let machine = machine?;
-        machines.push((machine.name, machine.state_machine_arn));
-    }
-    Ok(machines)
-}
-
-fn substitutions(config: &Config) -> Vec<(&'static str, String)> {
-    let function = |name: &str| format!("arn:aws:lambda:{}:{}:function:{name}", config.region, config.account_id);
-    let seconds = |duration: Duration| duration.as_secs().to_string();
-    vec![
-        ("ValuationTimeoutSeconds", seconds(config.valuation_timeout)),
-        ("ManualValuationTimeoutSeconds", seconds(config.manual_valuation_timeout)),
-        ("ValuationRequestFunctionArn", function(functions::VALUATION_REQUEST)),
-        ("ManualValuationFunctionArn", function(functions::MANUAL_VALUATION)),
-        ("SendValuationResponseFunctionArn", function(functions::SEND_VALUATION_RESPONSE)),
-        ("ApplicationsTable", crate::applications::TABLE.name.to_owned()),
-        ("ApproveUpToPercent", config.approve_up_to_percent.to_string()),
-        ("ReferUpToPercent", config.refer_up_to_percent.to_string()),
-    ]
-}
-
-/// Finds on AWS what must have been deployed, and gives the tables what they lack.
-pub async fn find(aws: &Aws) -> Result<StateMachines, DeployError> {
-    let tables = table_names(aws).await.map_err(failed("the list of tables"))?;
-    let machines = state_machines(aws).await.map_err(failed("the list of state machines"))?;
-    let arn_of = |name: &str| machines.iter().find(|(known, _)| known == name).map(|(_, arn)| arn.clone());
-    let mut missing: Vec<String> = tables::ALL
-        .iter()
-        .filter(|table| !tables.iter().any(|name| name == table.name))
-        .map(|table| format!("table {}", table.name))
-        .collect();
-    match arn_of(LOAN_PROCESSING) {
-        Some(loan_processing) if missing.is_empty() => {
-            complete_tables(aws).await?;
-            for (table, index) in retired_indexes(aws).await? {
-                tracing::info!(table = table.name, index, "this index is not used any more and can be deleted");
-            }
-            Ok(StateMachines { loan_processing, mock_valuation: arn_of(MOCK_VALUATION) })
-        }
-        found => {
-            if found.is_none() {
-                missing.push(format!("state machine {LOAN_PROCESSING}"));
-            }
-            Err(DeployError::Missing(missing.join(", ")))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{aws::Embedded, callbacks, clock::Clock, item::text, sessions};
+    use crate::{aws::Embedded, clock::Clock, item::text};
 
     async fn time_to_live(aws: &Aws, table: &Table) -> Option<TimeToLiveStatus> {
         let described = aws.dynamodb.describe_time_to_live().table_name(table.name).send().await.unwrap();
@@ -337,7 +227,7 @@ mod tests {
 
         for _ in 0..2 {
             create_tables(&aws).await.unwrap();
-            for table in tables::ALL {
+            for table in ALL {
                 let described = at_rest(&aws, table).await.unwrap();
                 let names: Vec<_> =
                     described.global_secondary_indexes().iter().filter_map(|i| i.index_name()).collect();
@@ -346,7 +236,7 @@ mod tests {
                 assert_eq!(expires, table.time_to_live.is_some(), "{}", table.name);
             }
         }
-        let late = aws.dynamodb.query().table_name(older.name).index_name(callbacks::TABLE.indexes[1].name);
+        let late = aws.dynamodb.query().table_name(older.name).index_name("by-outcome");
         let late = late.key_condition_expression("outcome = :late").expression_attribute_values(":late", text("late"));
         assert_eq!(late.send().await.unwrap().count(), 1);
     }

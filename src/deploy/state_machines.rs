@@ -1,0 +1,98 @@
+//! The desk's state machines: created or updated where they are embedded, found by their names where they are not.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    DeployError,
+    definitions::{self, Definition, Workflow},
+    failed,
+};
+use crate::{
+    aws::{Aws, AwsError},
+    config::Config,
+    functions,
+};
+
+/// ARNs of the state machines that there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateMachines(BTreeMap<&'static str, String>);
+
+impl StateMachines {
+    /// The ARNs that the embedded state machines have or will have.
+    pub fn to_be(config: &Config) -> Self {
+        let arn = |name: &str| format!("arn:aws:states:{}:{}:stateMachine:{name}", config.region, config.account_id);
+        Self(definitions::WORKFLOWS.iter().map(|workflow| (workflow.name, arn(workflow.name))).collect())
+    }
+
+    /// Those that are deployed in this account and region.
+    pub(super) async fn deployed(aws: &Aws) -> Result<Self, AwsError> {
+        let mut items = aws.step_functions.list_state_machines().into_paginator().items().send();
+        let mut arns = BTreeMap::new();
+        while let Some(machine) = items.next().await {
+            let machine = machine?;
+            if let Some(workflow) = definitions::WORKFLOWS.iter().find(|workflow| workflow.name == machine.name) {
+                arns.insert(workflow.name, machine.state_machine_arn);
+            }
+        }
+        Ok(Self(arns))
+    }
+
+    /// The ARN of a workflow's state machine; `None` where it is not deployed.
+    pub fn arn(&self, workflow: &Workflow) -> Option<&str> {
+        self.0.get(workflow.name).map(String::as_str)
+    }
+
+    /// The workflows that the desk cannot do without and that are not deployed.
+    pub(super) fn missing(&self) -> impl Iterator<Item = &'static Workflow> {
+        definitions::WORKFLOWS.iter().filter(|workflow| workflow.is_required && self.arn(workflow).is_none())
+    }
+}
+
+/// Creates the state machines, or updates them to what their files say now. Executions that run go on as they began.
+pub async fn deploy_state_machines(aws: &Aws, config: &Config) -> Result<(), DeployError> {
+    let definitions = definitions::load(config.workflow_dir.as_deref(), &substitutions(config))?;
+    let deployed = StateMachines::deployed(aws).await.map_err(failed("the state machines"))?;
+    for definition in &definitions {
+        deploy(aws, config, definition, deployed.arn(definition.workflow))
+            .await
+            .map_err(|source| DeployError::Refused { name: definition.workflow.name, source })?;
+    }
+    Ok(())
+}
+
+async fn deploy(aws: &Aws, config: &Config, definition: &Definition, known: Option<&str>) -> Result<(), AwsError> {
+    let name = definition.workflow.name;
+    match known {
+        Some(arn) => {
+            let described = aws.step_functions.describe_state_machine().state_machine_arn(arn).send().await?;
+            if described.definition != definition.text {
+                let update = aws.step_functions.update_state_machine().state_machine_arn(arn);
+                update.definition(&definition.text).send().await?;
+                tracing::info!(state_machine = name, "updated");
+            }
+        }
+        None => {
+            let role = format!("arn:aws:iam::{}:role/loan-desk", config.account_id);
+            let create = aws.step_functions.create_state_machine().name(name).role_arn(role);
+            create.definition(&definition.text).send().await?;
+            tracing::info!(state_machine = name, "created");
+        }
+    }
+    Ok(())
+}
+
+/// What the definitions leave open.
+fn substitutions(config: &Config) -> Vec<(&'static str, String)> {
+    let function = |name: &str| format!("arn:aws:lambda:{}:{}:function:{name}", config.region, config.account_id);
+    let seconds = |duration: Duration| duration.as_secs().to_string();
+    vec![
+        ("ValuationTimeoutSeconds", seconds(config.valuation_timeout)),
+        ("ManualValuationTimeoutSeconds", seconds(config.manual_valuation_timeout)),
+        ("ValuationRequestFunctionArn", function(functions::VALUATION_REQUEST)),
+        ("ManualValuationFunctionArn", function(functions::MANUAL_VALUATION)),
+        ("SendValuationResponseFunctionArn", function(functions::SEND_VALUATION_RESPONSE)),
+        ("ApplicationsTable", crate::applications::TABLE.name.to_owned()),
+        ("ApproveUpToPercent", config.approve_up_to_percent.to_string()),
+        ("ReferUpToPercent", config.refer_up_to_percent.to_string()),
+    ]
+}
