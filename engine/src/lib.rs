@@ -59,7 +59,6 @@
 
 mod activation;
 mod arn;
-mod children;
 mod clock;
 mod dataset;
 pub mod definition;
@@ -68,10 +67,12 @@ mod description;
 #[cfg(feature = "endpoints")]
 pub mod endpoints;
 mod engine;
+mod execution;
 pub mod history;
 mod ids;
 mod integrations;
 pub mod interpreter;
+mod map_runs;
 mod mix;
 mod names;
 mod operations;
@@ -80,8 +81,6 @@ mod payload;
 mod protocol;
 pub mod query;
 mod reactions;
-mod reading;
-mod results;
 mod store;
 mod tasks;
 mod token;

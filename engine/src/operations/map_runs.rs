@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use super::find_execution;
 use crate::{
     Options,
-    activation::Follows,
     arn::Arn,
     clock::epoch_seconds,
     engine::Engine,
+    execution::FollowUps,
+    map_runs as runs,
     protocol::{ARN, Body, Fault, Fields, LONG_ARN, Page, Text},
     store::{
         Stop,
@@ -130,9 +131,9 @@ pub(super) async fn update(engine: &Engine, fields: &mut Fields) -> Result<Body,
             let (run, _) = find(connection, transaction.options, &arn)?;
             map_runs::update(connection, run.id, max_concurrency, count, percentage)?;
             if run.status == RunStatus::Running {
-                let mut follows = Follows::new();
-                transaction.look_after(&map_runs::get(connection, run.id)?, &mut follows)?;
-                transaction.follow(follows)?;
+                let mut follow_ups = FollowUps::new();
+                runs::check_progress(transaction, &map_runs::get(connection, run.id)?, &mut follow_ups)?;
+                transaction.follow(follow_ups)?;
             }
             Ok(Body::empty())
         })

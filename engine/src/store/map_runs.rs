@@ -220,7 +220,7 @@ pub(crate) fn list(connection: &Connection, execution: ExecutionId, before: i64,
         .collect()
 }
 
-/// One that can start a child, or whose children are to be brought in line: the one after `after`, or the first.
+/// One that can start a child, or whose children must be reconciled: the one after `after`, or the first.
 pub(crate) fn startable(connection: &Connection, after: i64) -> Result<Option<i64>> {
     let mut next =
         connection.prepare_cached("SELECT id FROM map_run WHERE startable AND id > ? ORDER BY id LIMIT 1")?;
@@ -243,18 +243,18 @@ pub(crate) fn set_startable(connection: &Connection, id: i64, startable: bool) -
         .map(drop)
 }
 
-/// In the place of `startable`: children are to be brought in line with the run first.
-const OUT_OF_LINE: i64 = 2;
+/// In the place of `startable`: its children must be reconciled with it before any is started.
+const NEEDS_RECONCILING: i64 = 2;
 
-pub(crate) fn is_out_of_line(connection: &Connection, id: i64) -> Result<bool> {
+pub(crate) fn needs_reconciling(connection: &Connection, id: i64) -> Result<bool> {
     connection
         .prepare_cached("SELECT startable = ? FROM map_run WHERE id = ?")?
-        .query_row((OUT_OF_LINE, id), |row| row.get(0))
+        .query_row((NEEDS_RECONCILING, id), |row| row.get(0))
 }
 
-/// Whether all its children that don't run are in line with the run. Whether it can start some is to be found out then.
-pub(crate) fn set_in_line(connection: &Connection, id: i64, in_line: bool) -> Result<()> {
-    let startable = if in_line { 0 } else { OUT_OF_LINE };
+/// Says whether all children that do not run are reconciled with the run. Whether it can start any is checked afterwards.
+pub(crate) fn set_reconciled(connection: &Connection, id: i64, reconciled: bool) -> Result<()> {
+    let startable = if reconciled { 0 } else { NEEDS_RECONCILING };
     connection
         .prepare_cached("UPDATE map_run SET startable = ?1 WHERE id = ?2 AND startable <> ?1")?
         .execute((startable, id))

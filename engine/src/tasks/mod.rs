@@ -4,10 +4,8 @@ mod calls;
 mod deletions;
 mod envelope;
 mod follow_ups;
-mod item_reader;
 mod map_runs;
 mod nested;
-mod result_writer;
 mod services;
 mod timers;
 

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::{AGAIN, item_reader, nested, result_writer, services};
+use super::super::{
+    AGAIN,
+    map_runs::{item_reader, result_writer},
+    nested, services,
+};
 use crate::{
     Attempt, Cancellation,
     clock::from_millis,

@@ -7,13 +7,15 @@ use std::{ops::ControlFlow, sync::Arc};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{calls::until_stored, services};
+use super::super::{calls::until_stored, services};
 use crate::{
     Attempt,
     dataset::{self, LONGEST_OBJECT},
     definition::DataSet,
     engine::Engine,
+    execution::FollowUps,
     interpreter::{ItemReading, Payload, Portions, TaskId},
+    map_runs,
     store::ExecutionId,
 };
 
@@ -34,7 +36,12 @@ enum Stop {
 }
 
 /// Reads the items and starts the run with them, or tells that they can't be read.
-pub(super) async fn read(engine: &Arc<Engine>, whose: (ExecutionId, TaskId), reading: ItemReading, attempt: Attempt) {
+pub(in crate::tasks) async fn read(
+    engine: &Arc<Engine>,
+    whose: (ExecutionId, TaskId),
+    reading: ItemReading,
+    attempt: Attempt,
+) {
     let taking = Taking { engine, whose, portions: Portions::of_read() };
     let done = match reading.dataset {
         DataSet::Objects => list(engine, taking, reading, &attempt).await,
@@ -44,7 +51,11 @@ pub(super) async fn read(engine: &Arc<Engine>, whose: (ExecutionId, TaskId), rea
         let (execution, task) = whose;
         until_stored(|| {
             let cause = cause.clone();
-            engine.store.write(move |transaction| Ok(transaction.give_up_items(execution, task, &cause)?))
+            engine.store.write(move |transaction| {
+                let mut follow_ups = FollowUps::new();
+                map_runs::fail_items(transaction, execution, task, &cause, &mut follow_ups)?;
+                Ok(transaction.follow(follow_ups)?)
+            })
         })
         .await;
     }
@@ -145,9 +156,13 @@ impl Taking<'_> {
         let items = Arc::new(items);
         let taken = until_stored(|| {
             let (whose, portions, items) = (self.whose, self.portions.clone(), items.clone());
-            self.engine
-                .store
-                .write(move |transaction| Ok(transaction.take_items(whose, portions.clone(), &items, last)?))
+            self.engine.store.write(move |transaction| {
+                let mut follow_ups = FollowUps::new();
+                let portions = portions.clone();
+                let portions = map_runs::add_items(transaction, whose, portions, &items, last, &mut follow_ups)?;
+                transaction.follow(follow_ups)?;
+                Ok(portions)
+            })
         });
         match taken.await.flatten() {
             Some(portions) => self.portions = portions,

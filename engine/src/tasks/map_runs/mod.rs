@@ -1,20 +1,33 @@
 //! Map runs: their children are started some at a time, so that a run of very many leaves room for everything else.
 
+pub(super) mod item_reader;
+pub(super) mod result_writer;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Result};
 use time::OffsetDateTime;
 
 use super::AGAIN;
 use crate::{
     engine::Engine,
+    execution::{self, FollowUps, PATIENCE},
+    map_runs,
     protocol::Fault,
-    store::{StorageError, map_runs},
+    store::{
+        StorageError, Transaction,
+        map_runs::{self as rows, RunStatus},
+    },
 };
+
+/// How many children one change starts: others get their turn in between.
+const MAX_STARTED: usize = 32;
 
 /// A run that fails is not looked at for longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -40,7 +53,7 @@ pub(crate) async fn start_children(engine: Arc<Engine>) {
             continue;
         };
         served = run;
-        match engine.store.write(move |transaction| Ok(transaction.start_some_children_of(run)?)).await {
+        match engine.store.write(move |transaction| Ok(start_some_children(transaction, run)?)).await {
             Ok(()) => failing.succeeded(run),
             Err(Fault::Storage(StorageError::Closed)) => return,
             // The fault is in the log.
@@ -53,10 +66,10 @@ pub(crate) async fn start_children(engine: Arc<Engine>) {
 }
 
 /// The run whose turn it is after `served`, other than those that are put off.
-fn next(connection: &Connection, served: i64, put_off: &HashSet<i64>) -> rusqlite::Result<Option<i64>> {
+fn next(connection: &Connection, served: i64, put_off: &HashSet<i64>) -> Result<Option<i64>> {
     let mut after = served;
     let mut passed = HashSet::new();
-    while let Some(run) = map_runs::startable(connection, after)? {
+    while let Some(run) = rows::startable(connection, after)? {
         if !put_off.contains(&run) {
             return Ok(Some(run));
         }
@@ -100,4 +113,44 @@ impl Failing {
     fn earliest(&self) -> Option<OffsetDateTime> {
         self.0.values().map(|(again, _)| *again).min()
     }
+}
+
+/// Starts some children of a run if it has room for them, or reconciles some.
+fn start_some_children(transaction: &mut Transaction<'_>, id: i64) -> Result<()> {
+    if !rows::is_startable(transaction.connection, id)? {
+        return Ok(());
+    }
+    let run = rows::get(transaction.connection, id)?;
+    if rows::needs_reconciling(transaction.connection, id)? {
+        let mut follow_ups = FollowUps::new();
+        map_runs::reconcile_children(transaction, &run, &mut follow_ups)?;
+        transaction.follow(follow_ups)?;
+        if run.status == RunStatus::Failed && run.is_written() && execution::load(transaction, run.execution)?.is_some()
+        {
+            map_runs::export_failed(transaction, &run)?;
+        }
+        return Ok(());
+    }
+    let Some((parent, mut state)) = execution::load(transaction, run.execution)? else {
+        rows::set_startable(transaction.connection, id, false)?;
+        return Ok(());
+    };
+    let begun = Instant::now();
+    for started in 0..MAX_STARTED {
+        if started > 0 && begun.elapsed() > PATIENCE {
+            break;
+        }
+        let mut follow_ups = FollowUps::new();
+        if !map_runs::start_next(transaction, id, &parent, &mut state, &mut follow_ups)? {
+            break;
+        }
+        transaction.follow(follow_ups)?;
+    }
+    let run = rows::get(transaction.connection, id)?;
+    if run.status == RunStatus::Running {
+        let mut follow_ups = FollowUps::new();
+        map_runs::check_progress(transaction, &run, &mut follow_ups)?;
+        transaction.follow(follow_ups)?;
+    }
+    Ok(())
 }

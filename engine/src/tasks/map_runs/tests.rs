@@ -5,11 +5,17 @@ use std::{path::Path, sync::Arc};
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{Event, ExecutionId, MOST_FOLLOWED, SOME_IN_LINE, Status, executions, map_runs};
+use super::{Transaction, rows as map_runs, start_some_children};
 use crate::{
     FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError, StepFunctions,
     SystemClock,
-    store::{AfterCommit, Effects, Store},
+    activation::MOST_FOLLOWED,
+    interpreter::Event,
+    map_runs::MAX_RECONCILED,
+    store::{
+        AfterCommit, Effects, ExecutionId, Store,
+        executions::{self, Status},
+    },
 };
 
 struct Nothing;
@@ -29,7 +35,7 @@ impl AfterCommit for Nothing {
     fn perform(&self, _: Effects) {}
 }
 
-const MORE: usize = SOME_IN_LINE + 100;
+const MORE: usize = MAX_RECONCILED + 100;
 
 fn options() -> Options {
     Options::new("000000000000", "eu-west-2")
@@ -78,7 +84,7 @@ async fn count(store: &Store, status: Status) -> usize {
 }
 
 async fn redrive(store: &Store) {
-    let redrive = |transaction: &mut super::Transaction<'_>| {
+    let redrive = |transaction: &mut Transaction<'_>| {
         executions::redrive(transaction.connection, PARENT, 0, None)?;
         let _ = transaction.deliver(PARENT, Event::Redrive)?;
         Ok(())
@@ -94,7 +100,7 @@ async fn a_redrive_takes_some_children_at_a_time_and_goes_on_after_a_crash() {
     redrive(&store).await;
     assert_eq!(
         (count(&store, Status::PendingRedrive).await, count(&store, Status::Failed).await),
-        (SOME_IN_LINE, MORE - SOME_IN_LINE)
+        (MAX_RECONCILED, MORE - MAX_RECONCILED)
     );
     store.close();
 
@@ -114,15 +120,15 @@ async fn a_stop_takes_back_some_redrives_at_a_time_and_goes_on_after_a_crash() {
     let database = folder.path().join("db");
     let store = failed_run(&database).await;
     redrive(&store).await;
-    store.write(|transaction| Ok(transaction.start_some_children_of(RUN)?)).await.unwrap();
+    store.write(|transaction| Ok(start_some_children(transaction, RUN)?)).await.unwrap();
     assert_eq!(count(&store, Status::PendingRedrive).await, MORE);
-    let stop = |transaction: &mut super::Transaction<'_>| {
+    let stop = |transaction: &mut Transaction<'_>| {
         Ok(transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())?)
     };
     store.write(stop).await.unwrap();
     assert_eq!(
         (count(&store, Status::Aborted).await, count(&store, Status::PendingRedrive).await),
-        (SOME_IN_LINE, MORE - SOME_IN_LINE)
+        (MAX_RECONCILED, MORE - MAX_RECONCILED)
     );
     store.close();
 
@@ -166,7 +172,7 @@ async fn until_children(database: &Path, status: i64, wanted: usize) {
 }
 
 async fn stop_parent(store: &Store) {
-    let stop = |transaction: &mut super::Transaction<'_>| {
+    let stop = |transaction: &mut Transaction<'_>| {
         Ok(transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())?)
     };
     store.write(stop).await.unwrap();

@@ -6,19 +6,23 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{calls::until_stored, services};
+use super::super::{calls::until_stored, services};
 use crate::{
     Attempt,
     clock::millis,
     definition::{ResultForm, Transformation},
     engine::Engine,
+    execution::FollowUps,
     interpreter::{Destination, Payload, ResultWriting, TaskId},
+    map_runs::{
+        self,
+        export::{Results, pending},
+    },
     protocol::Fault,
-    results::{Results, pending},
     store::{
         ExecutionId,
         executions::{self, Status},
-        map_runs::{self, MapRun},
+        map_runs::{self as rows, MapRun},
         state_machines,
     },
 };
@@ -49,7 +53,12 @@ impl From<Fault> for Stop {
 }
 
 /// Writes the results and ends the run.
-pub(super) async fn write(engine: &Arc<Engine>, whose: (ExecutionId, TaskId), failed: bool, attempt: Attempt) {
+pub(in crate::tasks) async fn write(
+    engine: &Arc<Engine>,
+    whose: (ExecutionId, TaskId),
+    failed: bool,
+    attempt: Attempt,
+) {
     let written = match write_all(engine, whose, failed, attempt).await {
         Ok(output) => Ok(output),
         Err(Stop::Failed(cause)) => {
@@ -62,7 +71,11 @@ pub(super) async fn write(engine: &Arc<Engine>, whose: (ExecutionId, TaskId), fa
     };
     until_stored(|| {
         let written = written.clone();
-        engine.store.write(move |transaction| Ok(transaction.results_written(whose, failed, written.clone())?))
+        engine.store.write(move |transaction| {
+            let mut follow_ups = FollowUps::new();
+            map_runs::exported(transaction, whose, failed, written.clone(), &mut follow_ups)?;
+            Ok(transaction.follow(follow_ups)?)
+        })
     })
     .await;
 }
@@ -74,7 +87,7 @@ async fn write_all(
     attempt: Attempt,
 ) -> Result<Payload, Stop> {
     let found = engine.store.read(move |connection| {
-        let Some(run) = map_runs::by_task(connection, execution, task)? else { return Ok(None) };
+        let Some(run) = rows::by_task(connection, execution, task)? else { return Ok(None) };
         let machine = executions::state_machine(connection, execution)?;
         Ok(Some((run, state_machines::name(connection, machine)?)))
     });
@@ -106,7 +119,7 @@ async fn write_all(
     if failed {
         let (id, mut from) = (run.id, run.next);
         loop {
-            let page = engine.store.read(move |connection| Ok(map_runs::pending(connection, id, from, PAGE)?)).await?;
+            let page = engine.store.read(move |connection| Ok(rows::pending(connection, id, from, PAGE)?)).await?;
             let Some((last, _)) = page.last() else { break };
             from = last + 1;
             files.add(PENDING, page.iter().map(|(_, input)| pending(input)).collect()).await?;

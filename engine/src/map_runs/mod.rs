@@ -1,0 +1,78 @@
+//! Map runs: the executions of a distributed Map's children.
+//!
+//! The functions change rows in the open transaction. What that means for executions they append to `follow_ups`, which the
+//! caller delivers. The rows are in [`store::map_runs`](crate::store::map_runs), the reading and writing of objects in `tasks::map_runs`.
+
+pub(crate) mod export;
+mod ingest;
+mod reconcile;
+mod start;
+
+use rusqlite::Result;
+
+pub(crate) use self::{
+    ingest::{add_items, fail_items},
+    reconcile::{check_progress, child_ended, export_failed, exported, reconcile_children},
+    start::{abort, redrive, start, start_next, take_unstopped},
+};
+use crate::{
+    execution,
+    interpreter::{ResultWriting, TaskId, Work},
+    query::QueryError,
+    store::{Call, CallContext, ExecutionId, Transaction, executions, map_runs::MapRun, state_machines},
+};
+
+/// How many children of one run may run at once. AWS allows 10,000.
+const MAX_CONCURRENCY: i64 = 1_000;
+/// How many children one change reconciles with their run, or removes with it.
+pub(crate) const MAX_RECONCILED: usize = 1_000;
+/// AWS's limit on an output.
+const MAX_OUTPUT_BYTES: usize = 262_144;
+/// AWS's limit on an input.
+const MAX_INPUT_BYTES: usize = 262_144;
+
+/// An item that was read can be longer than a child's input may be; ItemSelector can make less of it.
+fn input_too_large(place: i64) -> QueryError {
+    QueryError {
+        error: "States.DataLimitExceeded",
+        cause: format!(
+            "The input of the child workflow execution at index {place} has more than {MAX_INPUT_BYTES} bytes."
+        ),
+        location: None,
+    }
+}
+
+impl MapRun {
+    /// Its ResultWriter.
+    pub fn writing(&self) -> Option<ResultWriting> {
+        self.result_writing.as_ref().and_then(|writing| serde_json::from_str(writing).ok())
+    }
+
+    /// Whether its results are to be written somewhere.
+    pub fn is_written(&self) -> bool {
+        self.writing().is_some_and(|writing| writing.destination.is_some())
+    }
+
+    /// How many children may run at once.
+    pub fn concurrency(&self) -> i64 {
+        if self.max_concurrency == 0 { MAX_CONCURRENCY } else { self.max_concurrency.min(MAX_CONCURRENCY) }
+    }
+
+    /// Whether more items have failed than are tolerated: each limit that is set holds, and without any none may fail.
+    fn has_failed(&self, failed: i64) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "counts of items are far below 2^52")]
+        let share = |percentage: f64| failed as f64 * 100.0 > percentage * self.items as f64;
+        match (self.tolerated_count, self.tolerated_percentage) {
+            (None, None) => failed > 0,
+            (count, percentage) => count.is_some_and(|count| failed > count) || percentage.is_some_and(share),
+        }
+    }
+}
+
+/// Requests a call that reads or writes objects of a run.
+fn request_call(transaction: &mut Transaction<'_>, execution: ExecutionId, task: TaskId, work: Work) -> Result<()> {
+    let machine = executions::state_machine(transaction.connection, execution)?;
+    let machine = state_machines::name(transaction.connection, machine)?;
+    let arn = transaction.options.row_arn(&machine, &executions::name(transaction.connection, execution)?);
+    execution::request_call(transaction, Call { execution, task, work, context: CallContext::of(Some(arn)) })
+}

@@ -1,0 +1,147 @@
+//! What the ends of its children, and its own end, make of a map run.
+
+use rusqlite::Result;
+
+use super::{MAX_OUTPUT_BYTES, MAX_RECONCILED, export::Results, request_call};
+use crate::{
+    clock::millis,
+    execution::FollowUps,
+    interpreter::{Event, MapRunOutcome, Payload, ResultWriting, TaskId, Work},
+    store::{
+        ExecutionId, Transaction, calls,
+        executions::{self, ChildOf, Status},
+        map_runs::{self as rows, MapRun, RunStatus},
+    },
+};
+
+/// Counts a child that has ended, and ends its run if that was the last.
+pub(crate) fn child_ended(
+    transaction: &mut Transaction<'_>,
+    child: ChildOf,
+    status: Status,
+    follow_ups: &mut FollowUps,
+) -> Result<()> {
+    rows::count(transaction.connection, child, Some(Status::Running), status)?;
+    let run = rows::get(transaction.connection, child.map_run)?;
+    if run.status == RunStatus::Running { check_progress(transaction, &run, follow_ups) } else { Ok(()) }
+}
+
+/// Ends the run if it is over, and otherwise has children started if there is room for any.
+pub(crate) fn check_progress(
+    transaction: &mut Transaction<'_>,
+    run: &MapRun,
+    follow_ups: &mut FollowUps,
+) -> Result<()> {
+    if rows::needs_reconciling(transaction.connection, run.id)? {
+        return Ok(());
+    }
+    let counts = rows::counts(transaction.connection, run.id)?;
+    if run.has_failed(counts.failed_items()) {
+        if run.is_written() {
+            // Its end is told once what there is has been written.
+            end(transaction, run, RunStatus::Failed, None, follow_ups)?;
+            return export_failed(transaction, run);
+        }
+        return end(transaction, run, RunStatus::Failed, Some(MapRunOutcome::too_many_failed()), follow_ups);
+    }
+    let running = counts.children(Status::Running);
+    let left = run.next < run.children || counts.children(Status::PendingRedrive) > 0;
+    if running == 0 && !left {
+        return complete(transaction, run, follow_ups);
+    }
+    let startable = left && running < run.concurrency();
+    transaction.effects.map_runs |= startable;
+    rows::set_startable(transaction.connection, run.id, startable)
+}
+
+fn complete(transaction: &mut Transaction<'_>, run: &MapRun, follow_ups: &mut FollowUps) -> Result<()> {
+    if calls::find(transaction.connection, run.execution, run.task)?.is_some() {
+        // Its items are still being read, or its results are already being written.
+        return Ok(());
+    }
+    let output = match run.writing() {
+        None => rows::output(transaction.connection, run.id, MAX_OUTPUT_BYTES)?,
+        Some(ResultWriting { destination: Some(_), .. }) => {
+            return request_call(transaction, run.execution, run.task, Work::WriteResults { failed: false });
+        }
+        Some(ResultWriting { form, destination: None }) => {
+            let (connection, options) = (transaction.connection, transaction.options);
+            let results = Results { connection, options, run, now: millis(transaction.now) };
+            results.list(form.transformation, MAX_OUTPUT_BYTES)?
+        }
+    };
+    let outcome = output.map_or(MapRunOutcome::TooLarge, |output| MapRunOutcome::Succeeded { output });
+    end(transaction, run, RunStatus::Succeeded, Some(outcome), follow_ups)
+}
+
+/// Has the results of a run written that has failed, once all its children are in line with that.
+pub(crate) fn export_failed(transaction: &mut Transaction<'_>, run: &MapRun) -> Result<()> {
+    if rows::needs_reconciling(transaction.connection, run.id)? {
+        return Ok(());
+    }
+    request_call(transaction, run.execution, run.task, Work::WriteResults { failed: true })
+}
+
+/// The results of a run have been written: where to, for the Map's output. Or they could not be, and why.
+pub(crate) fn exported(
+    transaction: &mut Transaction<'_>,
+    (execution, task): (ExecutionId, TaskId),
+    failed: bool,
+    written: std::result::Result<Payload, String>,
+    follow_ups: &mut FollowUps,
+) -> Result<()> {
+    if !calls::remove(transaction.connection, execution, task)? {
+        return Ok(());
+    }
+    let Some(run) = rows::by_task(transaction.connection, execution, task)? else { return Ok(()) };
+    let (status, outcome) = match written {
+        // What made the run fail counts, and not that this could not be written down.
+        _ if failed => (RunStatus::Failed, MapRunOutcome::too_many_failed()),
+        Ok(output) => (RunStatus::Succeeded, MapRunOutcome::Succeeded { output }),
+        Err(cause) => (RunStatus::Failed, MapRunOutcome::not_written(cause)),
+    };
+    end(transaction, &run, status, Some(outcome), follow_ups)
+}
+
+/// `outcome` is for the execution that waits for the run; None where it does not wait any more, or not yet.
+pub(crate) fn end(
+    transaction: &mut Transaction<'_>,
+    run: &MapRun,
+    status: RunStatus,
+    outcome: Option<MapRunOutcome>,
+    follow_ups: &mut FollowUps,
+) -> Result<()> {
+    rows::end(transaction.connection, run.id, status, millis(transaction.now))?;
+    // There are never more than may run at once.
+    for child in executions::children(transaction.connection, run.id, Status::Running, i64::MAX)? {
+        follow_ups.push_back((child, Event::Stop { error: None, cause: None }));
+    }
+    if let Some(outcome) = outcome {
+        follow_ups.push_back((run.execution, Event::MapRunEnded { run: run.task, outcome }));
+    }
+    reconcile_children(transaction, &rows::get(transaction.connection, run.id)?, follow_ups)
+}
+
+/// Brings some of the children that don't run in line with their run, which has just ended or been redriven: there
+/// may be very many. While some are left the run starts none, and the rest follow later, after a crash too.
+pub(crate) fn reconcile_children(
+    transaction: &mut Transaction<'_>,
+    run: &MapRun,
+    follow_ups: &mut FollowUps,
+) -> Result<()> {
+    let (connection, id) = (transaction.connection, run.id);
+    let failed = [Status::Failed, Status::TimedOut, Status::Aborted];
+    let done = match run.status {
+        RunStatus::Running => rows::move_children(connection, id, &failed, Status::PendingRedrive, MAX_RECONCILED)?,
+        // AWS keeps nothing of these either.
+        RunStatus::Succeeded if run.express => rows::remove_children(connection, id, MAX_RECONCILED)?,
+        RunStatus::Succeeded => 0,
+        RunStatus::Failed | RunStatus::Aborted => {
+            rows::move_children(connection, id, &[Status::PendingRedrive], Status::Aborted, MAX_RECONCILED)?
+        }
+    };
+    let reconciled = done < MAX_RECONCILED;
+    rows::set_reconciled(connection, id, reconciled)?;
+    transaction.effects.map_runs |= !reconciled;
+    if reconciled && run.status == RunStatus::Running { check_progress(transaction, run, follow_ups) } else { Ok(()) }
+}
