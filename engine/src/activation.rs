@@ -1,5 +1,5 @@
-//! One activation: an event reaches an execution, the interpreter says what follows, and all of it is written in the
-//! transaction that is open.
+//! Activation: delivers an event to an execution. The interpreter computes the step, and the step is written in the open
+//! transaction.
 
 use rusqlite::Result;
 use serde_json::{Value, json};
@@ -20,21 +20,21 @@ use crate::{
     },
 };
 
-/// Events that one change delivers beside its own.
+/// The maximum number of events that one change delivers in addition to its own.
 pub(crate) const MOST_FOLLOWED: usize = 64;
 
-/// Whether the event still concerned its execution.
+/// Whether the execution was waiting for the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Delivered {
     Yes,
-    /// Nothing waited for it; nothing has changed.
+    /// The execution was not waiting for it. Nothing has changed.
     NotPending,
 }
 
 impl Transaction<'_> {
-    /// Brings an event to an execution, and to others what follows from it there: the end of an execution answers
-    /// those that wait for it, and stopping one stops those it waits for.
+    /// Delivers an event to an execution, then the events for other executions that it leads to: an execution that ends
+    /// answers those that wait for it, and one that is stopped stops those that it waits for.
     pub fn deliver(&mut self, execution: ExecutionId, event: Event) -> Result<Delivered> {
         let mut follow_ups = FollowUps::new();
         let delivered = self.activate(execution, event, &mut follow_ups)?;
@@ -42,7 +42,7 @@ impl Transaction<'_> {
         Ok(delivered)
     }
 
-    /// Brings events to executions, and what follows from each. Events that there is no room for become rows, which are
+    /// Delivers events, and those that each of them leads to. Events that there is no room for become rows, which are
     /// delivered in changes of their own.
     pub(crate) fn follow(&mut self, mut follow_ups: FollowUps) -> Result<()> {
         let begun = self.clock.monotonic();
@@ -55,13 +55,13 @@ impl Transaction<'_> {
                 continue;
             }
             delivered += 1;
-            // One that waits no more is no fault of the event that began this.
+            // An execution that no longer waits does not fail the event that led here.
             let _ = self.activate(execution, event, &mut follow_ups)?;
         }
         Ok(())
     }
 
-    /// Brings one event to one execution.
+    /// Delivers one event to one execution.
     fn activate(&mut self, id: ExecutionId, event: Event, follow_ups: &mut FollowUps) -> Result<Delivered> {
         let Some((loaded, mut state)) = execution::load(self, id)? else { return Ok(Delivered::NotPending) };
         if let Event::TimerFired { timer } = event
@@ -91,7 +91,7 @@ impl Transaction<'_> {
                 self.carry_out(&loaded, command, follow_ups)?;
             }
         }
-        // One that failed may be redriven: where it stood is kept.
+        // A failed execution may be redriven, so its state is kept.
         if status == Status::Running || !loaded.express && state.is_redrivable() {
             executions::put_state(self.connection, id, &serde_json::to_vec(&state).map_err(unwritable)?)?;
         } else {
@@ -112,7 +112,7 @@ impl Transaction<'_> {
         let id = loaded.execution.id;
         match command {
             Command::Perform { task, work: Work::Activity { activity_arn, input }, .. } => {
-                // There is one, or the interpreter would not ask for it.
+                // The interpreter has checked that the activity exists.
                 let Some(activity) = execution::activity(self, &activity_arn)? else { return Ok(()) };
                 let offer = Offer { execution: id, task, input: input.to_string() };
                 activities::offer(self.connection, activity.id, &offer)?;
@@ -139,7 +139,7 @@ impl Transaction<'_> {
                 map_runs::redrive(self, id, run, follow_ups)?;
             }
             Command::Abandon { task, offered_to } => self.abandon(id, task, offered_to.as_deref(), follow_ups)?,
-            // The caller ends executions.
+            // Handled by the caller.
             Command::Finish(_) => {}
         }
         Ok(())
@@ -156,7 +156,7 @@ impl Transaction<'_> {
         if calls::remove(self.connection, id, task)? {
             self.effects.calls.push(CallEffect::Cancel { execution: id, task: Some(task) });
         }
-        // A deletion takes back what its activity has offered.
+        // The deletion of an activity withdraws its offers itself.
         if let Some(activity) = offered_to.map(|arn| execution::activity(self, arn)).transpose()?.flatten() {
             activities::withdraw(self.connection, activity.id, id, task)?;
         }
@@ -193,7 +193,7 @@ impl Transaction<'_> {
             }
             map_runs::child_ended(self, child, end.status, follow_ups)?;
         } else if *express {
-            // AWS keeps nothing of these either: whoever waits gets all there is.
+            // AWS does not keep EXPRESS executions either. The waiting caller gets the result.
             executions::remove(self.connection, id)?;
             self.effects.ended.push(Ended::new(&execution.name, &end));
         } else {
@@ -202,7 +202,7 @@ impl Transaction<'_> {
         Ok(end.status)
     }
 
-    /// The answer of `.sync` and `.sync:2`; the second has input and output as JSON, the first as text.
+    /// The result of a `.sync` or `.sync:2` task. Input and output are text in the first and JSON in the second.
     fn describe_to_waiting(
         &self,
         execution: &Execution,

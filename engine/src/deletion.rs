@@ -1,4 +1,4 @@
-//! Deleting a state machine: its executions are stopped and removed, some at a time, and then it is.
+//! Deleting a state machine: its executions are stopped and removed in batches, then the state machine itself.
 
 use crate::{
     interpreter::Event,
@@ -9,17 +9,17 @@ use crate::{
     },
 };
 
-/// Executions that one change stops or forgets.
+/// How many executions one change stops or removes.
 const SOME: i64 = 100;
-/// How far a deletion has come.
+/// The progress of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deleted {
     Wholly,
-    /// There is more to do.
+    /// More batches are needed.
     InPart,
 }
 
-/// Takes a step towards having deleted the state machine.
+/// Deletes the next batch of a state machine.
 pub(crate) fn delete_some_of(transaction: &mut Transaction<'_>, machine: i64, name: &str) -> rusqlite::Result<Deleted> {
     let connection = transaction.connection;
     let running = executions::some_of(connection, machine, Some(Status::Running), SOME)?;

@@ -1,4 +1,4 @@
-//! What DescribeExecution says of an execution.
+//! The description of an execution that DescribeExecution returns.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use crate::{
 /// For how long after its end an execution can be redriven, in milliseconds: 14 days.
 const PERIOD: i64 = 14 * 24 * 60 * 60 * 1000;
 
-/// What DescribeExecution tells of an execution.
+/// The members of DescribeExecution's answer.
 pub(crate) fn description(
     options: &Options,
     execution: &Execution,
@@ -59,7 +59,7 @@ pub(crate) fn description(
     all
 }
 
-/// Why the execution can't be redriven now, as DescribeExecution says it.
+/// Why the execution can't be redriven now, in AWS's words; `None` if it can.
 pub(crate) fn redrive_obstacle(execution: &Execution, now: i64) -> Option<String> {
     if !execution.status.is_redrivable() {
         return Some(format!("Execution is {} and cannot be redriven", execution.status.word()));

@@ -20,14 +20,14 @@ use crate::{
     store::{CallEffect, StorageError, Store},
 };
 
-/// A running engine: the database, and what goes on around it.
+/// A running engine: the database and the background tasks.
 pub(crate) struct Engine {
     pub options: Options,
     pub store: Store,
     pub clock: Arc<dyn Clock>,
     pub integrations: Arc<dyn Integrations>,
     pub reactions: Arc<Reactions>,
-    /// Becomes true when the engine closes: whoever waits for something stops waiting.
+    /// Becomes true when the engine closes, so that waiting callers stop.
     pub closing: watch::Sender<bool>,
     /// Makes a call for TestState.
     pub call_once: CallOnce,
@@ -79,7 +79,7 @@ impl Engine {
         Ok((engine, calls))
     }
 
-    /// Takes charge of tasks: they end when the engine closes.
+    /// Registers background tasks, which are aborted when the engine closes.
     pub fn keep(&self, tasks: impl IntoIterator<Item = JoinHandle<()>>) {
         self.background().extend(tasks);
     }
@@ -88,7 +88,7 @@ impl Engine {
         self.background.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads a definition that is to be run here: what can't be called is refused.
+    /// Reads a definition. Refuses resources that this engine can't call.
     pub async fn read_definition(&self, text: String) -> Result<Result<Definition, Diagnostics>, StorageError> {
         let integrations = self.integrations.clone();
         let unavailable = move |resource: &Resource| match resource {
@@ -118,7 +118,7 @@ impl Engine {
         computed.await.map_err(|error| if error.is_cancelled() { StorageError::Closed } else { StorageError::Internal })
     }
 
-    /// Ends what goes on in the background and closes the database. A second time does nothing.
+    /// Aborts the background tasks and closes the database. Idempotent.
     pub fn close(&self) {
         self.closing.send_replace(true);
         self.reactions.endings.forget();

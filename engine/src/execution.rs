@@ -1,4 +1,4 @@
-//! A running execution as its rows hold it, and what the interpreter needs to know of it.
+//! Loading a running execution, and the facts about it that the interpreter needs.
 
 use std::{
     collections::VecDeque,
@@ -25,7 +25,7 @@ use crate::{
     token::Signer,
 };
 
-/// How long one step may take while other executions wait for the writer; what is left of it follows later.
+/// How long one step may take while other executions wait for the writer. The rest of a longer step runs later.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Events for other executions, or for the same one, that an activation leads to. The oldest is delivered first.
@@ -36,7 +36,7 @@ pub(crate) struct Loaded {
     pub execution: Execution,
     pub input: Payload,
     pub runnable: Arc<Runnable>,
-    /// What it runs of its definition.
+    /// The part of the definition that it runs.
     machine: MachineId,
     pub express: bool,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Loaded {
 const EXPRESS_TIMEOUT: i64 = 300;
 
 impl Loaded {
-    /// Does something with what the interpreter must know of an execution.
+    /// Calls `look` with the facts that the interpreter needs about the execution.
     pub fn with_facts<T>(&self, transaction: &Transaction<'_>, look: impl FnOnce(&ExecutionFacts<'_>) -> T) -> T {
         let begun = Instant::now();
         let Self { execution, input, runnable, machine, .. } = self;
@@ -55,7 +55,7 @@ impl Loaded {
         let version = execution.version.map(|number| transaction.options.qualified_arn(state_machine, number));
         let alias = execution.alias.as_ref().map(|name| transaction.options.qualified_arn(state_machine, name));
         let token = |task: TaskId| transaction.signer.task_token(id, task).as_str().to_owned();
-        // Should it not be readable now, offering a task to it tells why.
+        // If the activity can't be read now, offering the task reports the error.
         let has_activity = |arn: &str| activity(transaction, arn).map_or(true, |activity| activity.is_some());
         look(&ExecutionFacts {
             execution_arn: &transaction.options.arn_of(execution, state_machine),
@@ -80,14 +80,14 @@ impl Loaded {
         })
     }
 
-    /// The child of a map run has no TimeoutSeconds of its own: its parent's end is its end too.
+    /// A child of a map run has no timeout of its own, because it ends with its parent.
     fn timeout_seconds(&self) -> Option<i64> {
         let own = if self.execution.child.is_some() { None } else { self.runnable.definition.timeout_seconds() };
         if self.express { Some(own.map_or(EXPRESS_TIMEOUT, |own| own.min(EXPRESS_TIMEOUT))) } else { own }
     }
 }
 
-/// Reads an execution that runs; None for one that does not.
+/// Loads a running execution. Returns `None` if it does not exist or is not running.
 pub(crate) fn load(transaction: &mut Transaction<'_>, id: ExecutionId) -> Result<Option<(Loaded, ExecutionState)>> {
     let Some((execution, input)) = executions::with_input(transaction.connection, id)? else { return Ok(None) };
     if execution.status != Status::Running {
@@ -116,7 +116,7 @@ pub(crate) fn load(transaction: &mut Transaction<'_>, id: ExecutionId) -> Result
     Ok(Some((Loaded { execution, input: Payload::from_text(input), runnable, machine, express }, state)))
 }
 
-/// Stores a call, which is made once this is committed, and again after a crash until it is answered.
+/// Stores a call. It is made after the commit, and again after a crash until it is answered.
 pub(crate) fn request_call(transaction: &mut Transaction<'_>, call: Call) -> Result<()> {
     calls::insert(transaction.connection, transaction.run, &call)?;
     transaction.effects.calls.push(CallEffect::Make(call));

@@ -1,7 +1,7 @@
-//! Items in delimited text: one a row, an object of the headers and the row's fields.
+//! Items in delimited text. Each row is an item: an object that maps headers to fields.
 //!
-//! The rules are the developer guide's, which no common reader of CSV has: a backslash escapes within quotation marks
-//! and outside of them.
+//! The rules are those of the developer guide, which CSV libraries do not implement: a backslash escapes inside and
+//! outside of quotation marks.
 
 use std::str::Chars;
 
@@ -18,7 +18,7 @@ pub(super) fn read(text: &str, delimiter: char, headers: Option<&[String]>, take
     };
     check(&headers)?;
     for row in rows {
-        // A row that is too short has empty fields at its end; what it has too much is not told.
+        // Missing fields at the end of a row are empty; surplus fields are dropped.
         let mut fields = row?.into_iter();
         let item: Map<String, Value> =
             headers.iter().map(|header| (header.clone(), fields.next().unwrap_or_default().into())).collect();
@@ -35,13 +35,13 @@ fn check(headers: &[String]) -> Result<(), String> {
     }
     for (at, header) in headers.iter().enumerate() {
         if headers[..at].contains(header) {
-            return Err(format!("The header '{header}' is there more than once: each must have a name of its own"));
+            return Err(format!("The header '{header}' is there more than once: headers must be unique"));
         }
     }
     Ok(())
 }
 
-/// The rows, each its fields.
+/// Iterates over rows, each a list of fields.
 struct Rows<'t> {
     rest: Chars<'t>,
     delimiter: char,
@@ -58,7 +58,7 @@ impl Iterator for Rows<'_> {
             }
             self.number += 1;
             match self.row() {
-                // An empty line is no row.
+                // Empty lines are skipped.
                 Ok(fields) if fields.len() == 1 && fields[0].is_empty() => {}
                 row => return Some(row),
             }
@@ -70,7 +70,7 @@ impl Rows<'_> {
     fn row(&mut self) -> Result<Vec<String>, String> {
         let mut fields = Vec::new();
         let mut field = String::new();
-        // Whether the field began with a quotation mark, and whether the one that ends it is still to come.
+        // Whether the field began with a quotation mark, and whether it is still open.
         let (mut quoted, mut open) = (false, false);
         while let Some(char) = self.rest.next() {
             match char {

@@ -1,4 +1,4 @@
-//! Items in JSON: an array, or a document a line.
+//! Items in JSON: an array, or one document per line.
 
 use std::{fmt, ops::ControlFlow};
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use super::Take;
 
-/// Takes the elements of the array that a JSON Pointer finds.
+/// Reads the elements of the array at a JSON Pointer.
 pub(super) fn read(text: &str, pointer: &str, take: &mut Take<'_>) -> Result<(), String> {
     let way: Vec<String> = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
     let mut found = Found { any: false, enough: false };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let read = Place { way: &way, take, found: &mut found }.deserialize(&mut deserializer);
     match read.and_then(|()| deserializer.end()) {
-        // What follows the last item that is wanted is not looked at.
+        // Text after the last requested item is not checked.
         _ if found.enough => Ok(()),
         Err(error) => Err(format!("The object is not usable JSON: {error}")),
         Ok(()) if !found.any => Err(format!("The object has nothing at the ItemsPointer '{pointer}'")),
@@ -22,7 +22,7 @@ pub(super) fn read(text: &str, pointer: &str, take: &mut Take<'_>) -> Result<(),
     }
 }
 
-/// Takes each line's document; empty lines are skipped.
+/// Reads one document per line. Empty lines are skipped.
 pub(super) fn read_lines(text: &str, take: &mut Take<'_>) -> Result<(), String> {
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let item: Value =
@@ -39,7 +39,7 @@ struct Found {
     enough: bool,
 }
 
-/// A place on the way to the array; nothing beside the way is kept in memory.
+/// A step on the path to the array. Values beside the path are not kept in memory.
 struct Place<'p, 't> {
     way: &'p [String],
     take: &'p mut Take<'t>,

@@ -1,4 +1,4 @@
-//! The items that are in an object: pure functions of its text, one item in memory at a time.
+//! Reads the items of an S3 object. Pure functions of its text, with one item in memory at a time.
 //!
 //! See "ItemReader (Map)" in the developer guide.
 
@@ -11,24 +11,24 @@ use serde_json::Value;
 
 use crate::definition::DataSet;
 
-/// Bytes of an object with items, at most: it is in memory while it is read. AWS allows 10 GB.
+/// The maximum size of an object with items, in bytes. It is read into memory. AWS allows 10 GB.
 pub(crate) const LONGEST_OBJECT: usize = 32 << 20;
 
-/// Takes one item after the other, and says whether another is wanted.
+/// Called with each item. Returns whether to continue.
 pub(crate) type Take<'t> = dyn FnMut(Value) -> ControlFlow<()> + 't;
 
-/// Hands the items of an object to `take`.
+/// Calls `take` with each item of an object.
 ///
 /// # Errors
-/// Why the text has no items, in words for States.ItemReaderFailed; some may have been taken before.
+/// Returns the cause for States.ItemReaderFailed if the text can't be read. Some items may have been taken before.
 pub(crate) fn read(text: &str, dataset: &DataSet, take: &mut Take<'_>) -> Result<(), String> {
-    // As programs that write files for spreadsheets begin them.
+    // Spreadsheet programs begin files with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match dataset {
         DataSet::Json { pointer } => json::read(text, pointer, take),
         DataSet::JsonLines => json::read_lines(text, take),
         DataSet::Csv { delimiter, headers } => csv::read(text, *delimiter, headers.as_deref(), take),
-        // As ListObjectsV2 answers, or what is in that.
+        // An answer of ListObjectsV2, or its contents.
         DataSet::Objects => {
             let pointer = if text.trim_start().starts_with('[') { "" } else { "/Contents" };
             json::read(text, pointer, &mut |object| take(described(object)))
@@ -36,7 +36,7 @@ pub(crate) fn read(text: &str, dataset: &DataSet, take: &mut Take<'_>) -> Result
     }
 }
 
-/// An object of a bucket as an item: AWS writes its ETag and its time in ways of its own here.
+/// An object of a bucket as an item. AWS formats its ETag and its time differently here.
 pub(crate) fn described(mut object: Value) -> Value {
     let etag = object.get_mut("ETag").map_or(Value::Null, Value::take);
     let modified = object["LastModified"].as_str().and_then(crate::query::timestamp::parse);
@@ -95,7 +95,7 @@ mod tests {
                 text.push_str(pieces[(random >> 33) as usize % pieces.len()]);
             }
             for format in &formats {
-                // Read or refused; it must only come to an end.
+                // Any result is fine; reading must terminate.
                 let _ = items(&text, format);
             }
         }

@@ -18,10 +18,10 @@ use crate::{
     },
 };
 
-/// Children read at once: each may have 262,144 bytes of input and of output.
+/// How many children are read at once. Each has up to 262,144 bytes of input and as many of output.
 const PAGE: i64 = 32;
 
-/// The children of one run, as they are told of.
+/// The results of one run's children.
 pub(crate) struct Results<'a> {
     pub connection: &'a Connection,
     pub options: &'a Options,
@@ -31,7 +31,7 @@ pub(crate) struct Results<'a> {
 }
 
 impl Results<'_> {
-    /// Some of the children that are over, in their order after the one given, each with its results as JSON texts.
+    /// A page of the children that have ended, in order, after the given one; each with its results as JSON text.
     pub fn page(&self, after: ExecutionId, transformation: Transformation) -> Result<Vec<(Execution, Vec<String>)>> {
         let machine = executions::state_machine(self.connection, self.run.execution)?;
         let machine = state_machines::name(self.connection, machine)?;
@@ -62,7 +62,7 @@ impl Results<'_> {
         Ok(vec![as_exported(described).to_string()])
     }
 
-    /// All results as a list; None when it is longer than `most` bytes.
+    /// All results as a JSON array; `None` if it is longer than `most` bytes.
     pub fn list(&self, transformation: Transformation, most: usize) -> Result<Option<Payload>> {
         if transformation == Transformation::Compact
             && usize::try_from(map_runs::output_size(self.connection, self.run.id)?).is_ok_and(|bytes| bytes > most)
@@ -89,7 +89,7 @@ impl Results<'_> {
     }
 }
 
-/// What DescribeExecution tells, with names and times as S3 gets them.
+/// The answer of DescribeExecution, with member names and times as they are written to S3.
 fn as_exported(described: Map<String, Value>) -> Value {
     let mut members: Vec<(String, Value)> = described
         .into_iter()
@@ -110,7 +110,7 @@ fn as_exported(described: Map<String, Value>) -> Value {
     members.into_iter().collect()
 }
 
-/// What is told of items whose child was never started.
+/// The result of a child that was never started.
 pub(crate) fn pending(input: &str) -> String {
     json!({"Input": input, "InputDetails": {"Included": true}, "Status": "PENDING"}).to_string()
 }

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// The run that waits for its items; None when nobody waits any more.
+/// The run that waits for its items; `None` if it no longer waits.
 fn awaiting_items(transaction: &Transaction<'_>, execution: ExecutionId, task: TaskId) -> Result<Option<MapRun>> {
     if calls::find(transaction.connection, execution, task)?.is_none() {
         return Ok(None);
@@ -62,7 +62,7 @@ pub(crate) fn add_items(
     Ok(None)
 }
 
-/// The items can't be read.
+/// Fails a run whose items can't be read.
 pub(crate) fn fail_items(
     transaction: &mut Transaction<'_>,
     execution: ExecutionId,

@@ -31,7 +31,7 @@ const MAX_OUTPUT_BYTES: usize = 262_144;
 /// AWS's limit on an input.
 const MAX_INPUT_BYTES: usize = 262_144;
 
-/// An item that was read can be longer than a child's input may be; ItemSelector can make less of it.
+/// An item can be larger than a child's input may be. ItemSelector can reduce it.
 fn input_too_large(place: i64) -> QueryError {
     QueryError {
         error: "States.DataLimitExceeded",
@@ -48,7 +48,7 @@ impl MapRun {
         self.result_writing.as_ref().and_then(|writing| serde_json::from_str(writing).ok())
     }
 
-    /// Whether its results are to be written somewhere.
+    /// Whether its results are written to S3.
     pub fn is_written(&self) -> bool {
         self.writing().is_some_and(|writing| writing.destination.is_some())
     }
@@ -58,7 +58,7 @@ impl MapRun {
         if self.max_concurrency == 0 { MAX_CONCURRENCY } else { self.max_concurrency.min(MAX_CONCURRENCY) }
     }
 
-    /// Whether more items have failed than are tolerated: each limit that is set holds, and without any none may fail.
+    /// Whether more items have failed than are tolerated. Both limits apply if both are set; without limits no item may fail.
     fn has_failed(&self, failed: i64) -> bool {
         #[expect(clippy::cast_precision_loss, reason = "counts of items are far below 2^52")]
         let share = |percentage: f64| failed as f64 * 100.0 > percentage * self.items as f64;

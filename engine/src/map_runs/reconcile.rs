@@ -1,4 +1,4 @@
-//! What the ends of its children, and its own end, make of a map run.
+//! Progress of a map run: what follows when a child ends, and when the run ends.
 
 use rusqlite::Result;
 
@@ -26,7 +26,7 @@ pub(crate) fn child_ended(
     if run.status == RunStatus::Running { check_progress(transaction, &run, follow_ups) } else { Ok(()) }
 }
 
-/// Ends the run if it is over, and otherwise has children started if there is room for any.
+/// Ends the run if all children have ended or too many have failed. Otherwise marks it if it can start children.
 pub(crate) fn check_progress(
     transaction: &mut Transaction<'_>,
     run: &MapRun,
@@ -38,7 +38,7 @@ pub(crate) fn check_progress(
     let counts = rows::counts(transaction.connection, run.id)?;
     if run.has_failed(counts.failed_items()) {
         if run.is_written() {
-            // Its end is told once what there is has been written.
+            // The waiting execution is told after the results have been written.
             end(transaction, run, RunStatus::Failed, None, follow_ups)?;
             return export_failed(transaction, run);
         }
@@ -74,7 +74,7 @@ fn complete(transaction: &mut Transaction<'_>, run: &MapRun, follow_ups: &mut Fo
     end(transaction, run, RunStatus::Succeeded, Some(outcome), follow_ups)
 }
 
-/// Has the results of a run written that has failed, once all its children are in line with that.
+/// Requests that the results of a failed run be written, once all its children are reconciled.
 pub(crate) fn export_failed(transaction: &mut Transaction<'_>, run: &MapRun) -> Result<()> {
     if rows::needs_reconciling(transaction.connection, run.id)? {
         return Ok(());
@@ -82,7 +82,7 @@ pub(crate) fn export_failed(transaction: &mut Transaction<'_>, run: &MapRun) -> 
     request_call(transaction, run.execution, run.task, Work::WriteResults { failed: true })
 }
 
-/// The results of a run have been written: where to, for the Map's output. Or they could not be, and why.
+/// Ends a run whose results have been written. `written` is the Map's output, or why writing failed.
 pub(crate) fn exported(
     transaction: &mut Transaction<'_>,
     (execution, task): (ExecutionId, TaskId),
@@ -95,7 +95,7 @@ pub(crate) fn exported(
     }
     let Some(run) = rows::by_task(transaction.connection, execution, task)? else { return Ok(()) };
     let (status, outcome) = match written {
-        // What made the run fail counts, and not that this could not be written down.
+        // The run's own failure takes precedence over a failure to write its results.
         _ if failed => (RunStatus::Failed, MapRunOutcome::too_many_failed()),
         Ok(output) => (RunStatus::Succeeded, MapRunOutcome::Succeeded { output }),
         Err(cause) => (RunStatus::Failed, MapRunOutcome::not_written(cause)),
@@ -103,7 +103,8 @@ pub(crate) fn exported(
     end(transaction, &run, status, Some(outcome), follow_ups)
 }
 
-/// `outcome` is for the execution that waits for the run; None where it does not wait any more, or not yet.
+/// Ends a run. `outcome` is delivered to the execution that waits for it; `None` if it no longer waits, or must wait for
+/// results to be written.
 pub(crate) fn end(
     transaction: &mut Transaction<'_>,
     run: &MapRun,
@@ -112,7 +113,7 @@ pub(crate) fn end(
     follow_ups: &mut FollowUps,
 ) -> Result<()> {
     rows::end(transaction.connection, run.id, status, millis(transaction.now))?;
-    // There are never more than may run at once.
+    // At most as many as may run at once.
     for child in executions::children(transaction.connection, run.id, Status::Running, i64::MAX)? {
         follow_ups.push_back((child, Event::Stop { error: None, cause: None }));
     }
@@ -122,8 +123,9 @@ pub(crate) fn end(
     reconcile_children(transaction, &rows::get(transaction.connection, run.id)?, follow_ups)
 }
 
-/// Brings some of the children that don't run in line with their run, which has just ended or been redriven: there
-/// may be very many. While some are left the run starts none, and the rest follow later, after a crash too.
+/// Reconciles the children that are not running with a run that has just ended or been redriven, at most
+/// [`MAX_RECONCILED`] at a time. The run starts no children until all are reconciled; a later change reconciles the rest,
+/// also after a crash.
 pub(crate) fn reconcile_children(
     transaction: &mut Transaction<'_>,
     run: &MapRun,
@@ -133,7 +135,7 @@ pub(crate) fn reconcile_children(
     let failed = [Status::Failed, Status::TimedOut, Status::Aborted];
     let done = match run.status {
         RunStatus::Running => rows::move_children(connection, id, &failed, Status::PendingRedrive, MAX_RECONCILED)?,
-        // AWS keeps nothing of these either.
+        // AWS does not keep EXPRESS children either.
         RunStatus::Succeeded if run.express => rows::remove_children(connection, id, MAX_RECONCILED)?,
         RunStatus::Succeeded => 0,
         RunStatus::Failed | RunStatus::Aborted => {

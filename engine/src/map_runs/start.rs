@@ -49,7 +49,7 @@ pub(crate) fn take_unstopped(
     Ok(children)
 }
 
-/// Goes on with the children that have not succeeded: each is redriven when there is room for it.
+/// Redrives a map run: each child that has not succeeded is redriven when there is room for it.
 pub(crate) fn redrive(
     transaction: &mut Transaction<'_>,
     execution: ExecutionId,
@@ -61,7 +61,7 @@ pub(crate) fn redrive(
     reconcile_children(transaction, &rows::get(transaction.connection, run.id)?, follow_ups)
 }
 
-/// Nobody waits for the run any more. Whatever else the task may be is no run.
+/// Aborts the map run of a task that is no longer waited for. Does nothing if the task is not a map run.
 pub(crate) fn abort(
     transaction: &mut Transaction<'_>,
     execution: ExecutionId,
@@ -74,8 +74,8 @@ pub(crate) fn abort(
     }
 }
 
-/// Starts the next child of a run, or redrives one. False, and nothing has changed, when the run has ended, has no room or
-/// has no child left to start.
+/// Starts or redrives the next child of a run. Returns `false`, without a change, if the run has ended, has no room or has
+/// no child left to start.
 pub(crate) fn start_next(
     transaction: &mut Transaction<'_>,
     id: i64,
@@ -85,7 +85,7 @@ pub(crate) fn start_next(
 ) -> Result<bool> {
     let run = rows::get(transaction.connection, id)?;
     let counts = rows::counts(transaction.connection, id)?;
-    // The child before may have ended the run.
+    // The previous child may have ended the run.
     if run.status != RunStatus::Running || counts.children(Status::Running) >= run.concurrency() {
         return Ok(false);
     }
@@ -140,7 +140,7 @@ fn start_child(
     Ok(())
 }
 
-/// A STANDARD child goes on where it stood, an EXPRESS one or one whose history is full begins anew.
+/// A STANDARD child resumes where it failed. An EXPRESS child, or one whose history is full, restarts.
 fn redrive_child(
     transaction: &mut Transaction<'_>,
     run: &MapRun,

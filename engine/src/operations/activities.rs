@@ -34,7 +34,7 @@ pub(super) async fn create_activity(engine: &Engine, fields: &mut Fields) -> Res
         .write(move |transaction| {
             let connection = transaction.connection;
             let created = match activities::by_name(connection, &name)? {
-                // Asked for again: tags are not part of the question, and not changed.
+                // A repeated request. Tags are not compared and stay unchanged.
                 Some(before) if before.encryption == encryption => before.created,
                 Some(_) => return Err(Fault::ActivityAlreadyExists(arn.clone()).into()),
                 None => {
@@ -51,7 +51,7 @@ pub(super) async fn create_activity(engine: &Engine, fields: &mut Fields) -> Res
         .await
 }
 
-/// The activity's name in its ARN; None for one of another account or region.
+/// The activity's name in its ARN; `None` for another account or region.
 fn named<'a>(arn: &'a str, options: &Options) -> Result<Option<&'a str>, Fault> {
     match Arn::parse(arn, options)? {
         Arn::Activity { name } => Ok(Some(name)),
@@ -126,7 +126,7 @@ pub(super) async fn delete_activity(engine: &Engine, fields: &mut Fields) -> Res
         .await
 }
 
-/// As long as AWS holds a worker's question open.
+/// How long a worker's poll waits for a task, as on AWS.
 const POLL: Duration = Duration::from_secs(60);
 
 pub(super) async fn get_activity_task(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
@@ -138,7 +138,7 @@ pub(super) async fn get_activity_task(engine: &Engine, fields: &mut Fields) -> R
     let offers = engine.reactions.workers.of(name);
     let mut closing = engine.closing.subscribe();
     loop {
-        // Waits from before it asks: a task that comes in between wakes it.
+        // Starts waiting before it asks, so that it does not miss a task that arrives in between.
         let mut offered = std::pin::pin!(offers.notified());
         offered.as_mut().enable();
         if let Some(task) = take(engine, arn.clone(), worker.clone()).await? {
@@ -167,7 +167,7 @@ async fn take(engine: &Engine, arn: String, worker: Option<String>) -> Result<Op
 fn take_task(transaction: &mut Transaction<'_>, activity: i64, worker: Option<&str>) -> rusqlite::Result<Option<Body>> {
     while let Some(offer) = activities::take_offer(transaction.connection, activity)? {
         let started = Event::ActivityStarted { task: offer.task, worker_name: worker.map(str::to_owned) };
-        // One that timed out meanwhile, or whose execution is over, is dropped.
+        // A task that has timed out, or whose execution has ended, is dropped.
         if transaction.deliver(offer.execution, started)? == Delivered::Yes {
             let token = transaction.signer.task_token(offer.execution, offer.task);
             return Ok(Some(Body::json(&json!({"taskToken": token.as_str(), "input": offer.input}))));

@@ -1,4 +1,4 @@
-//! Aliases: names that lead to one version of a state machine, or to two by weight.
+//! Aliases: names that route to one version of a state machine, or to two by weight.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::{
 };
 
 const NEXT_TOKEN: Text = Text::length(1..=1024);
-/// Aliases of one state machine.
+/// The maximum number of aliases of one state machine.
 const MOST: i64 = 100;
 
 /// One version, or two; the weights add up to 100.
@@ -267,7 +267,7 @@ pub(super) async fn delete(engine: &Engine, fields: &mut Fields) -> Result<Body,
         .await
 }
 
-/// Of a state machine, or of one version: those that lead to it.
+/// Lists the aliases of a state machine, or those that route to one version.
 pub(super) async fn list(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let arn = fields.text("stateMachineArn", ARN)?;
     let page = Page::read(fields, NEXT_TOKEN)?;

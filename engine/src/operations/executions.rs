@@ -66,7 +66,7 @@ struct Executions {
     next_token: Option<String>,
 }
 
-/// Of ListExecutions: longer than that of other lists.
+/// The page token of ListExecutions may be longer than that of other lists.
 const NEXT_TOKEN: Text = Text::length(1..=3096);
 
 pub(super) async fn list_executions(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
@@ -113,7 +113,7 @@ pub(super) async fn list_executions(engine: &Engine, fields: &mut Fields) -> Res
         .await
 }
 
-/// The state machine whose executions are listed; a version or an alias goes into the filter.
+/// The state machine whose executions are listed. A version or an alias is added to the filter.
 fn listed_machine(
     connection: &Connection,
     options: &Options,
@@ -167,7 +167,7 @@ fn listed(options: &Options, execution: &Execution, machine: &str, map_run_arn: 
     }
 }
 
-/// One that is over already stays as it ended; the answer says when that was.
+/// An execution that has ended stays unchanged; the answer says when it ended.
 pub(super) async fn stop_execution(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let arn = fields.text("executionArn", ARN)?;
     let error = fields.optional_text("error", ERROR)?;

@@ -82,7 +82,7 @@ impl Events {
     fn finish(mut self, next_token: Option<&str>) -> Body {
         self.body.push(b']');
         if let Some(token) = next_token {
-            // A token is base64: it needs no escapes.
+            // A token is base64 and needs no escaping.
             self.body.extend_from_slice(format!(",\"nextToken\":\"{token}\"").as_bytes());
         }
         self.body.push(b'}');

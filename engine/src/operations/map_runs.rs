@@ -100,7 +100,7 @@ pub(super) async fn describe(engine: &Engine, fields: &mut Fields) -> Result<Bod
         .await
 }
 
-/// How many are in which status: of the children, or of the items.
+/// The number of children, or of items, by status.
 fn counted(counts: &[i64; 6], total: i64, written: bool) -> Value {
     let of = |status: Status| counts[status as usize];
     json!({
@@ -111,7 +111,7 @@ fn counted(counts: &[i64; 6], total: i64, written: bool) -> Value {
         "timedOut": of(Status::TimedOut),
         "aborted": of(Status::Aborted),
         "total": total,
-        // Into the Map's output, or to where its ResultWriter says.
+        // To the Map's output, or to S3 by its ResultWriter.
         "resultsWritten": if written { of(Status::Succeeded) } else { 0 },
         "failuresNotRedrivable": 0,
         "pendingRedrive": of(Status::PendingRedrive),

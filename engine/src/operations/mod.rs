@@ -1,5 +1,4 @@
-//! The operations of AWS Step Functions, each as its page in the API reference has it: check the request, do one
-//! thing, answer.
+//! The operations of AWS Step Functions, as in the API reference. Each checks the request, does one thing and answers.
 
 mod activities;
 mod aliases;
@@ -46,7 +45,7 @@ pub(crate) async fn answer(engine: &Engine, operation: &str, body: &[u8]) -> Res
     let mut fields = Fields::parse(body)?;
     let fields = &mut fields;
     match operation {
-        // The four of a callback's round first.
+        // The four operations of a callback cycle come first.
         "StartExecution" => start::start_execution(engine, fields).await,
         "GetActivityTask" => activities::get_activity_task(engine, fields).await,
         "SendTaskSuccess" => task_answers::send_task_success(engine, fields).await,
@@ -121,7 +120,7 @@ fn find_execution(connection: &Connection, options: &Options, arn: &str) -> Resu
     let (machine, name) = match Arn::parse(arn, options)? {
         Arn::Execution { machine, name } => match machine.split_once('/') {
             None => (machine, Cow::Borrowed(name)),
-            // Of the child of a map run the label stands there too.
+            // The ARN of a map run's child also has the run's label.
             Some((machine, label)) => (machine, Cow::Owned(Execution::child_name(label, name))),
         },
         Arn::Elsewhere => return Err(missing().into()),

@@ -1,4 +1,4 @@
-//! RedriveExecution: an execution that ended without success goes on where it failed.
+//! RedriveExecution: resumes an execution that ended without success where it failed.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! StartExecution, and what everything that starts an execution shares.
+//! StartExecution, and what it shares with the other ways to start an execution.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -21,16 +21,17 @@ use crate::{
 /// AWS allows ASCII only, and shows it as `\p{ASCII}*`.
 pub(super) const TRACE_HEADER: Text = Text::length(0..=256);
 
-/// What starts an execution.
+/// A request to start an execution.
 #[derive(Debug, Clone)]
 pub(crate) struct StartRequest {
-    /// Of a state machine, a version or an alias.
+    /// The ARN of a state machine, a version or an alias.
     pub state_machine_arn: String,
-    /// A UUID when none is given.
+    /// Defaults to a UUID.
     pub name: Option<String>,
     pub input: String,
     pub trace_header: Option<String>,
-    /// What tells an EXPRESS execution from others of its name. None: a UUID, and the state machine may be STANDARD.
+    /// Distinguishes an EXPRESS execution from others of the same name. `None` if the state machine may be STANDARD; then a
+    /// UUID is used.
     pub express_id: Option<String>,
 }
 
@@ -45,7 +46,7 @@ impl StartRequest {
         })
     }
 
-    /// What can be told without looking at what is stored.
+    /// Checks what does not depend on stored data.
     pub fn check(&self, options: &Options) -> Result<(), Fault> {
         match Arn::parse(&self.state_machine_arn, options)? {
             Arn::StateMachine { .. } | Arn::Version { .. } | Arn::Alias { .. } | Arn::Elsewhere => {}
@@ -62,21 +63,21 @@ impl StartRequest {
     }
 }
 
-/// Bytes of UTF-8 that an input or output may have.
+/// The maximum size of an input or output, in bytes of UTF-8.
 pub(super) const MAX_DATA: usize = 262_144;
 
-/// An execution that has its row.
+/// An execution whose row has been written.
 pub(crate) struct Admitted {
     pub id: ExecutionId,
     pub arn: String,
     /// In milliseconds.
     pub started: i64,
-    /// Not one that the same request has started before.
+    /// False if an identical request has started it before.
     fresh: bool,
 }
 
 impl Admitted {
-    /// Lets it run as far as it goes.
+    /// Starts it, unless it was started before.
     pub fn begin(&self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()> {
         if self.fresh {
             let _ = transaction.deliver(self.id, Event::Start)?;
@@ -85,7 +86,7 @@ impl Admitted {
     }
 }
 
-/// Writes the row of a new execution, or finds that the same request has been made before.
+/// Writes the row of a new execution, or finds the one that an identical request has started.
 pub(crate) fn admit(transaction: &mut Transaction<'_>, request: &StartRequest) -> Result<Admitted, Stop> {
     let connection = transaction.connection;
     let target = target(transaction, &request.state_machine_arn)?;
@@ -126,7 +127,7 @@ pub(crate) fn admit(transaction: &mut Transaction<'_>, request: &StartRequest) -
     Ok(Admitted { id, arn, started, fresh: true })
 }
 
-/// What an ARN says to start.
+/// What an ARN refers to.
 struct Target {
     machine: StateMachine,
     revision: i64,

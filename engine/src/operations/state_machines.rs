@@ -27,9 +27,9 @@ use crate::{
 const NEXT_TOKEN: Text = Text::length(1..=1024);
 const TYPES: [&str; 2] = ["STANDARD", "EXPRESS"];
 
-/// loggingConfiguration, tracingConfiguration and encryptionConfiguration, each as AWS gives it back.
+/// loggingConfiguration, tracingConfiguration and encryptionConfiguration, in the form in which AWS returns them.
 ///
-/// They are kept and shown; nothing here writes logs to CloudWatch, traces to X-Ray or uses keys of KMS.
+/// They are stored and returned, but have no effect: the engine does not use CloudWatch, X-Ray or KMS.
 struct Settings {
     logging: Option<Value>,
     tracing: Option<Value>,
@@ -51,7 +51,7 @@ impl Settings {
         self.logging.is_some() || self.tracing.is_some() || self.encryption.is_some()
     }
 
-    /// What was given, and for the rest what was before.
+    /// Merges the given values into the previous ones.
     fn over(&self, before: &Value) -> String {
         fn keep<'a>(given: &'a Option<Value>, before: &'a Value) -> &'a Value {
             given.as_ref().unwrap_or(before)
@@ -65,7 +65,7 @@ impl Settings {
     }
 }
 
-/// What AWS has when nothing is said.
+/// AWS's defaults.
 fn default_settings() -> Value {
     json!({
         "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
@@ -108,7 +108,7 @@ fn check_encryption(given: Map<String, Value>) -> Result<Value, Fault> {
     }
 }
 
-/// The encryptionConfiguration of a request, or the one AWS has when nothing is said.
+/// The encryptionConfiguration of a request, or AWS's default.
 pub(super) fn encryption(fields: &mut Fields) -> Result<Value, Fault> {
     match fields.optional_object("encryptionConfiguration")? {
         Some(given) => check_encryption(given),
@@ -127,7 +127,7 @@ fn check_role(arn: &str) -> Result<(), Fault> {
     if good { Ok(()) } else { Err(Fault::InvalidRoleArn(arn.to_owned())) }
 }
 
-/// Refuses what can't be run.
+/// Refuses definitions that can't run.
 pub(super) async fn check_definition(engine: &Engine, text: &str, express: bool) -> Result<(), Fault> {
     let definition = engine
         .read_definition(text.to_owned())
@@ -177,7 +177,7 @@ pub(super) async fn create_state_machine(engine: &Engine, fields: &mut Fields) -
                 if before.deleting {
                     return Err(Fault::StateMachineDeleting(arn.clone()).into());
                 }
-                // Asked for again: neither the role nor the tags are part of the question.
+                // A repeated request. Neither the role nor the tags are compared.
                 let revision = machines::revision(connection, before.revision)?;
                 let same = revision.definition == definition && revision.settings == settings;
                 if !same || before.express != express {
@@ -233,7 +233,7 @@ pub(super) async fn update_state_machine(engine: &Engine, fields: &mut Fields) -
         check_role(role_arn)?;
     }
     versions::check_description(publish, description.as_deref())?;
-    // Before it gets in line: parsing is the costly part, and concerns nobody else.
+    // Parsing is expensive, so it happens before the change is queued.
     let express = {
         let (options, arn) = (engine.options.clone(), arn.clone());
         engine.store.read(move |connection| Ok(current(connection, &options, &arn)?.express)).await?
@@ -379,7 +379,7 @@ pub(super) async fn list_state_machines(engine: &Engine, fields: &mut Fields) ->
         .await
 }
 
-/// One that has executions is deleted in the background: those that run are stopped, and all are forgotten.
+/// A state machine with executions is deleted in the background: running executions are stopped, then all are removed.
 pub(super) async fn delete_state_machine(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let arn = fields.text("stateMachineArn", ARN)?;
     fields.check()?;
@@ -388,7 +388,7 @@ pub(super) async fn delete_state_machine(engine: &Engine, fields: &mut Fields) -
         .write(move |transaction| {
             match find_machine(transaction.connection, transaction.options, &arn) {
                 Ok(machine) => begin_deletion(transaction, &machine)?,
-                // It is not there, as asked for.
+                // Deleting one that does not exist succeeds.
                 Err(Stop::Refused(Fault::StateMachineDoesNotExist(_))) => {}
                 Err(stop) => return Err(stop),
             }
@@ -399,7 +399,7 @@ pub(super) async fn delete_state_machine(engine: &Engine, fields: &mut Fields) -
 
 fn begin_deletion(transaction: &mut Transaction<'_>, machine: &StateMachine) -> rusqlite::Result<()> {
     machines::begin_deletion(transaction.connection, machine.id)?;
-    // With few executions that is all: the name is free at once.
+    // With few executions this deletes everything, and the name is free at once.
     for _ in 0..2 {
         if delete_some_of(transaction, machine.id, &machine.name)? == Deleted::Wholly {
             return Ok(());

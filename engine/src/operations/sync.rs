@@ -1,4 +1,4 @@
-//! StartSyncExecution: starts an EXPRESS execution and answers with its end.
+//! StartSyncExecution: starts an EXPRESS execution and answers with its result.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -18,7 +18,7 @@ pub(super) async fn start_sync_execution(engine: &Engine, fields: &mut Fields) -
     request.check(&engine.options)?;
     let name = request.name.get_or_insert_with(|| Uuid::new_v4().to_string()).clone();
     let id = request.express_id.insert(Uuid::new_v4().to_string());
-    // It may end before the answer to its start is here.
+    // Registered first, because it may end before the start is answered.
     let ended = engine.reactions.endings.of(&Execution::express_name(&name, id));
     let asked = request.clone();
     let started = engine
@@ -55,7 +55,7 @@ pub(super) async fn start_sync_execution(engine: &Engine, fields: &mut Fields) -
     data("cause", ended.cause.map(Value::from));
     data("traceHeader", asked.trace_header.map(Value::from));
     let duration = ended.stopped - started.started;
-    // AWS bills by 100 ms and 64 MB, begun ones counted.
+    // AWS bills in steps of 100 ms and 64 MB, rounded up.
     let billed = (duration.max(1) + 99) / 100 * 100;
     data("billingDetails", Some(json!({"billedMemoryUsedInMB": 64, "billedDurationInMilliseconds": billed})));
     Ok(Body::json(&answer))

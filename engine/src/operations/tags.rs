@@ -11,7 +11,7 @@ use crate::{
     store::{Stop, activities, state_machines, tags},
 };
 
-/// Tags on one resource, at most.
+/// The maximum number of tags on one resource.
 const MOST: usize = 50;
 
 /// Reads and checks the `tags` of a request.
@@ -48,7 +48,7 @@ fn checked(fields: &mut Fields, items: Vec<Value>) -> Result<Vec<(String, String
         .collect()
 }
 
-/// Refuses what is neither a state machine nor an activity that exists.
+/// Refuses anything but an existing state machine or activity.
 fn check_resource(connection: &Connection, options: &Options, arn: &str) -> Result<(), Stop> {
     let exists = match Arn::parse(arn, options)? {
         Arn::StateMachine { name } => state_machines::by_name(connection, name)?.is_some(),

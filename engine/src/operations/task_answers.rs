@@ -14,7 +14,7 @@ pub(super) async fn send_task_success(engine: &Engine, fields: &mut Fields) -> R
     let token = fields.text("taskToken", TASK_TOKEN)?;
     let output = fields.text("output", DATA)?;
     fields.check()?;
-    // The token first: whoever holds none learns nothing about outputs.
+    // The token is checked first, so that callers without one learn nothing about outputs.
     let known = engine.store.signer().read_task_token(&token)?;
     if output.len() > MAX_DATA {
         return Err(Fault::InvalidOutput(format!("the output is longer than {MAX_DATA} bytes")));
@@ -42,7 +42,7 @@ async fn answer(
         .write(move |transaction| {
             match transaction.deliver(execution, event(task))? {
                 Delivered::NotPending => return Err(Fault::TaskTimedOut.into()),
-                // An answer may come before the call behind the task has returned: it need not be made again.
+                // The answer may arrive before the task's call has returned. The call need not be repeated.
                 Delivered::Yes => calls::remove(transaction.connection, execution, task)?,
             };
             Ok(Body::empty())

@@ -1,4 +1,4 @@
-//! Versions of state machines, and aliases that lead to them.
+//! Versions of state machines.
 
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
@@ -42,7 +42,7 @@ pub(super) fn revision_of(connection: &Connection, machine: i64, number: i64) ->
     Ok(find(connection, machine, number)?.map(|version| version.revision))
 }
 
-/// The version that an alias leads to this time: by weight, at random.
+/// Chooses the version that an alias routes to, at random by weight.
 pub(super) fn routed(connection: &Connection, machine: i64, alias: &str) -> rusqlite::Result<Option<i64>> {
     let routing = connection
         .prepare_cached(
@@ -65,10 +65,10 @@ pub(super) fn check_description(publish: bool, description: Option<&str>) -> Res
     Ok(())
 }
 
-/// What is to be published.
+/// A request to publish a version.
 pub(super) struct Publication<'a> {
     pub description: Option<&'a str>,
-    /// Which revision the caller means; None: whichever is current.
+    /// The revision that the caller expects; `None` accepts the current one.
     pub revision_id: Option<&'a str>,
 }
 
@@ -77,7 +77,7 @@ pub(super) struct Published {
     pub created: i64,
 }
 
-/// Publishes the current revision; one that is the latest version already is that version.
+/// Publishes the current revision. Returns the latest version if it is of this revision already.
 pub(super) fn publish_current(
     transaction: &mut Transaction<'_>,
     machine: &StateMachine,
@@ -122,7 +122,7 @@ pub(super) fn publish_current(
     Ok(Published { arn: arn(number), created })
 }
 
-/// Versions of one state machine.
+/// The maximum number of versions of one state machine.
 const MOST: i64 = 1000;
 
 pub(super) async fn publish(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
@@ -175,7 +175,7 @@ pub(super) async fn list(engine: &Engine, fields: &mut Fields) -> Result<Body, F
         .await
 }
 
-/// One that an alias leads to can't be deleted; one that is not there is deleted already.
+/// A version that an alias routes to can't be deleted. Deleting one that does not exist succeeds.
 pub(super) async fn delete(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let arn = fields.text("stateMachineVersionArn", LONG_ARN)?;
     fields.check()?;

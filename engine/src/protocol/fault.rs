@@ -1,6 +1,6 @@
 //! The errors of AWS Step Functions, with AWS's names and texts.
 
-/// Why a request was not carried out. The Display of each is AWS's own message.
+/// Why a request was refused. `Display` is AWS's message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error("Activity Already Exists: '{0}'")]
@@ -58,13 +58,13 @@ pub enum Fault {
     UnknownOperation(String),
     #[error("{0}")]
     Validation(String),
-    /// Nothing was changed; the same request can be made again.
+    /// Nothing was changed; the request can be retried.
     #[error("{0}")]
     Storage(StorageError),
 }
 
 impl Fault {
-    /// What stands in `__type`.
+    /// The value of `__type`.
     pub fn code(&self) -> &'static str {
         match self {
             Fault::ActivityAlreadyExists(_) => "ActivityAlreadyExists",
@@ -97,13 +97,13 @@ impl Fault {
         }
     }
 
-    /// The HTTP status: a client's fault is 400, ours 500, which SDKs answer by trying again.
+    /// The HTTP status: 400 for the client's faults and 500 for the engine's, which SDKs retry.
     pub fn status(&self) -> u16 {
         if matches!(self, Fault::Storage(_)) { 500 } else { 400 }
     }
 }
 
-/// The database could not do its work; nothing was changed.
+/// The database failed. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StorageError {
     #[error("the disk is full: nothing was changed; the request can be made again when there is room")]

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::Fault;
 
-/// A request's members. Each is read with its constraints; what is violated is collected, and [`Fields::check`]
-/// refuses the request with all of it, as AWS does.
+/// A request's members. Each is read with its constraints. Violations are collected, and [`Fields::check`] reports all of
+/// them at once, as AWS does.
 #[derive(Debug)]
 pub struct Fields {
     members: Map<String, Value>,
@@ -59,7 +59,7 @@ impl Fields {
         Self { members, violations: Vec::new() }
     }
 
-    /// Takes a member out; null counts as absent.
+    /// Removes and returns a member. `null` counts as absent.
     fn take(&mut self, name: &str) -> Option<Value> {
         self.members.get_mut(name).map(Value::take).filter(|value| !value.is_null())
     }
@@ -102,7 +102,7 @@ impl Fields {
         Ok(Some(value))
     }
 
-    /// A required string; empty when it is missing, which [`Fields::check`] then refuses.
+    /// A required string. Returns an empty one if it is missing, which [`Fields::check`] then refuses.
     pub fn text(&mut self, name: &str, text: Text) -> Result<String, Fault> {
         let value = self.optional_text(name, text)?;
         if value.is_none() {
@@ -153,7 +153,7 @@ impl Fields {
         Ok(Some(value))
     }
 
-    /// One of a fixed set of words.
+    /// A value of an enum.
     pub fn optional_word(&mut self, name: &str, words: &[&'static str]) -> Result<Option<&'static str>, Fault> {
         let Some(value) = self.optional_text(name, Text::length(0..=usize::MAX))? else { return Ok(None) };
         let known = words.iter().find(|word| **word == value).copied();
@@ -191,12 +191,12 @@ impl Fields {
         }
     }
 
-    /// A violation that the caller has found in a nested member.
+    /// Adds a violation that the caller found in a nested member.
     pub fn refuse(&mut self, value: &dyn Display, name: &str, constraint: impl Display) {
         self.violated(Some(value), name, constraint);
     }
 
-    /// Refuses the request with everything that was violated.
+    /// Refuses the request if any constraint was violated.
     pub fn check(&mut self) -> Result<(), Fault> {
         let many = match self.violations.len() {
             0 => return Ok(()),

@@ -20,7 +20,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// What an operation gives back.
+    /// Converts the result of an operation.
     pub(crate) fn of(result: Result<Body, Fault>) -> Self {
         match result {
             Ok(Body(body)) => Self { status: 200, body },
@@ -37,13 +37,13 @@ impl Answer {
 pub(crate) struct Body(pub Vec<u8>);
 
 impl Body {
-    /// What operations without an answer of their own answer.
+    /// The empty answer, `{}`.
     pub fn empty() -> Self {
         Self(b"{}".to_vec())
     }
 
     pub fn json(value: &impl Serialize) -> Self {
-        // Maps with string keys can always be written.
+        // Serialising maps with string keys cannot fail.
         Self(serde_json::to_vec(value).unwrap_or_default())
     }
 }

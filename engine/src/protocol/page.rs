@@ -1,4 +1,4 @@
-//! Paging: how many, and from where on.
+//! Paging: `maxResults` and `nextToken`.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,12 @@ use crate::token::Signer;
 
 /// The part of a list that a request asks for.
 pub(crate) struct Page {
-    /// How many items at most.
+    /// The maximum number of items.
     pub most: i64,
     token: Option<String>,
 }
 
-/// What AWS gives when nothing else is asked for.
+/// AWS's default page size.
 const DEFAULT: i64 = 100;
 
 impl Page {
@@ -22,24 +22,24 @@ impl Page {
         Ok(Self { most, token: fields.optional_text("nextToken", token)? })
     }
 
-    /// Where the page begins; None when it is the first. `request` is what else was asked for: a token goes on with
-    /// the list it was given for, and no other.
+    /// Where the page begins; `None` for the first page. `request` identifies the request: a token is only valid for the
+    /// list that it was issued for.
     pub fn begin(&self, signer: &Signer, request: &str) -> Result<Option<i64>, Fault> {
         self.token.as_deref().map(|token| Ok(signer.read_page_token(request, token)?)).transpose()
     }
 
-    /// How many items at most, to count with.
+    /// The maximum number of items, as `usize`.
     pub fn size(&self) -> usize {
         usize::try_from(self.most).unwrap_or(usize::MAX)
     }
 
-    /// One more than fit, which tells whether there is another page.
+    /// One more than the maximum, to find out whether there is another page.
     pub fn probe(&self) -> i64 {
         self.most + 1
     }
 
-    /// Cuts what [`Page::probe`] got down to the page; the token for the next one, which begins where `place` says of
-    /// the last item kept.
+    /// Truncates the items found with [`Page::probe`] to the page. Returns the token for the next page, which begins at the
+    /// `place` of the last item kept.
     pub fn cut<T>(
         &self,
         items: &mut Vec<T>,

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 /// Wakes the task that sleeps until the next timer when an earlier one is set.
 pub(crate) struct Alarm {
-    /// What the sleeper sleeps until, in milliseconds.
+    /// When the sleeping task wakes, in milliseconds since 1970.
     until: AtomicI64,
     earlier: Notify,
 }
@@ -18,18 +18,18 @@ impl Default for Alarm {
 }
 
 impl Alarm {
-    /// A timer was set that is due then.
+    /// Notes that a timer was set.
     pub fn set(&self, due: i64) {
         if due < self.until.load(Ordering::Acquire) {
             self.earlier.notify_one();
         }
     }
-    /// The sleeper sleeps until then, in milliseconds: timers that are due earlier wake it.
+    /// Sets when the sleeping task wakes, in milliseconds since 1970. Timers that are due earlier wake it before.
     pub fn sleep_until(&self, due: i64) {
         self.until.store(due, Ordering::Release);
     }
 
-    /// Waits until a timer is set that is due earlier than the sleeper wakes.
+    /// Waits until a timer is set that is due before the sleeping task wakes.
     pub async fn earlier(&self) {
         self.earlier.notified().await;
     }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::store::Ended;
 
-/// Who waits for which execution, by the row's name, which is known before the execution starts.
+/// The callers that wait, by the name of the execution's row, which is known before the execution starts.
 #[derive(Default)]
 pub(crate) struct Endings {
     waiting: Mutex<HashMap<String, oneshot::Sender<Ended>>>,
@@ -20,17 +20,17 @@ impl Endings {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// To be called before the execution starts; it may end at once.
+    /// Registers a caller. Must be called before the execution starts, because it may end at once.
     pub fn of(&self, name: &str) -> oneshot::Receiver<Ended> {
         let (tell, told) = oneshot::channel();
         let mut waiting = self.waiting();
-        // Those who have gone leave their entries behind.
+        // Callers that are gone leave their entries behind.
         waiting.retain(|_, tell| !tell.is_closed());
         waiting.insert(name.to_owned(), tell);
         told
     }
 
-    /// Nobody will be told any more.
+    /// Drops all callers.
     pub fn forget(&self) {
         self.waiting().clear();
     }

@@ -1,4 +1,4 @@
-//! What a commit sets off: each part of it wakes whoever waits for it.
+//! Reactions to a commit: wakes the tasks and callers that wait for what was committed.
 
 mod alarm;
 mod endings;
@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc};
 pub(crate) use self::{alarm::Alarm, endings::Endings, workers::Workers};
 use crate::store::{AfterCommit, CallEffect, Effects};
 
-/// Where calls to make and calls to cancel come in.
+/// The sending end of the queue of calls to make and to cancel.
 pub(crate) struct Calls {
     sender: mpsc::UnboundedSender<CallEffect>,
 }
@@ -21,12 +21,12 @@ impl Calls {
     }
 
     pub fn send(&self, effect: CallEffect) {
-        // Nobody receives it while the engine closes: the call is in the database and is made after the next opening.
+        // The receiver is gone while the engine closes. The call is in the database and is made after the next start.
         let _ = self.sender.send(effect);
     }
 }
 
-/// What wakes when something has been committed.
+/// What is woken after a commit.
 pub(crate) struct Reactions {
     pub alarm: Alarm,
     pub calls: Calls,
@@ -61,7 +61,7 @@ impl AfterCommit for Reactions {
 }
 
 impl Reactions {
-    /// Also gives where the calls to make and to cancel come out.
+    /// Also returns the receiving end of the queue of calls.
     pub fn new() -> (Self, mpsc::UnboundedReceiver<CallEffect>) {
         let (calls, queue) = Calls::new();
         let reactions = Self {

@@ -7,18 +7,18 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// Where workers wait, by the activity's name.
+/// The notifications that workers wait for, by activity name.
 #[derive(Default)]
 pub(crate) struct Workers {
     waiting: Mutex<HashMap<String, Arc<Notify>>>,
 }
 
-/// Activities that may be remembered though nobody waits.
+/// How many activities may be kept although no worker waits.
 const IDLE: usize = 1024;
 
 impl Workers {
-    /// What a worker of the activity waits for. It must begin to wait before it asks for a task, or it could miss one
-    /// that comes in between.
+    /// The notification for workers of an activity. A worker must start waiting before it asks for a task, or it could
+    /// miss one that arrives in between.
     pub fn of(&self, activity: &str) -> Arc<Notify> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = waiting.get(activity) {
@@ -30,7 +30,7 @@ impl Workers {
         waiting.entry(activity.to_owned()).or_default().clone()
     }
 
-    /// One task is there: one worker is enough.
+    /// Wakes one worker, for one task.
     pub fn wake_one(&self, activity: &str) {
         self.of(activity).notify_one();
     }

@@ -1,4 +1,4 @@
-//! What AWS's integrations add to a service's answer: the HTTP exchange, as their SDK reports it.
+//! The HTTP metadata that AWS's integrations add to a service's answer, as their SDK reports it.
 
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{Exchange, Invoked};
 
-/// `SdkHttpMetadata` and `SdkResponseMetadata` of an exchange that went well; `headers` come in AWS's order.
+/// `SdkHttpMetadata` and `SdkResponseMetadata` of a successful exchange, with `headers` in AWS's order.
 fn metadata(headers: &[(&str, String)], status: u16, request_id: &str) -> [(String, Value); 2] {
     let all: Map<String, Value> = headers.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
     let mut sorted: Vec<_> = headers.iter().collect();
@@ -19,7 +19,7 @@ fn metadata(headers: &[(&str, String)], status: u16, request_id: &str) -> [(Stri
     ]
 }
 
-/// An exchange like the one there would have been.
+/// An exchange as the real service would have produced it.
 fn exchange_of(answer: Option<&Value>) -> Exchange {
     let length = answer.map_or(0, |answer| answer.to_string().len());
     Exchange { request_id: Uuid::new_v4().to_string(), length }
@@ -78,7 +78,7 @@ pub(super) fn answer(service: &str, answer: Value, exchange: Option<Exchange>, n
     Value::Object(result.into_iter().collect())
 }
 
-/// As HTTP writes times: `Sun, 22 Nov 2026 10:20:30 GMT`.
+/// An HTTP date: `Sun, 22 Nov 2026 10:20:30 GMT`.
 fn http_date(at: OffsetDateTime) -> String {
     let form =
         format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");

@@ -1,4 +1,4 @@
-//! What goes on between requests: timers that fire, calls that are made, workers and callers that wait.
+//! Background tasks: firing timers, making calls, deleting, and running map runs.
 
 mod calls;
 mod deletions;
@@ -16,10 +16,10 @@ use tokio::sync::mpsc;
 pub(crate) use self::services::call_once;
 use crate::{engine::Engine, store::CallEffect};
 
-/// How long to wait before trying again what the database could not do.
+/// The delay before a failed database operation is retried.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Starts everything that goes on between requests. It ends when the engine closes.
+/// Spawns the background tasks. They end when the engine closes.
 pub(crate) fn spawn(engine: &Arc<Engine>, calls: mpsc::UnboundedReceiver<CallEffect>) {
     engine.keep([
         tokio::spawn(timers::fire_timers(engine.clone())),

@@ -27,7 +27,7 @@ pub(super) struct Start {
     pub parameters: Value,
 }
 
-/// Starts the child and answers the task in one transaction: however often the call is made, one child starts.
+/// Starts the child and answers the task in one transaction, so that a repeated call starts only one child.
 pub(super) async fn start(engine: &Engine, start: Start) -> Result<(), Fault> {
     engine.store.write(move |transaction| start_child(transaction, &start)).await
 }
@@ -59,7 +59,7 @@ fn start_child(transaction: &mut Transaction<'_>, start: &Start) -> Result<(), S
     if pattern == Pattern::RequestResponse {
         let _ = transaction.deliver(parent, Event::TaskSucceeded { task, output })?;
     } else {
-        // The child may end at once: whoever waits for it waits first.
+        // Register the wait first, because the child may end at once.
         if let Some(waiting) = Waiting::of(parent, task, pattern) {
             calls::wait_for(transaction.connection, admitted.id, &waiting)?;
         }
@@ -69,7 +69,7 @@ fn start_child(transaction: &mut Transaction<'_>, start: &Start) -> Result<(), S
     Ok(())
 }
 
-/// The call is still to be made: it was neither answered nor abandoned. From now on it is not.
+/// Removes the call. Returns whether it was still there, that is, neither answered nor abandoned.
 fn still_wanted(connection: &Connection, parent: ExecutionId, task: TaskId) -> rusqlite::Result<bool> {
     calls::remove(connection, parent, task)
 }
@@ -92,7 +92,7 @@ fn request(parameters: &Value) -> Result<StartRequest, Fault> {
     })
 }
 
-/// As AWS reports what Step Functions refuses to Step Functions.
+/// A refusal by Step Functions as AWS reports it to the task that called it.
 fn refusal(fault: &Fault) -> (String, String) {
     let code = fault.code();
     let error = if code.ends_with("Exception") { code.to_owned() } else { format!("{code}Exception") };
@@ -126,7 +126,7 @@ pub(super) async fn call_ourselves(engine: &Engine, action: &str, parameters: Va
     }
 }
 
-/// Where the protocol wants a document as a string, AWS takes the document itself too.
+/// AWS also accepts a document where the protocol expects its text.
 fn as_text(mut parameters: Value) -> Value {
     for (name, value) in parameters.as_object_mut().into_iter().flatten() {
         if matches!(name.as_str(), "Input" | "Output" | "Definition") && !value.is_string() && !value.is_null() {
@@ -136,7 +136,7 @@ fn as_text(mut parameters: Value) -> Value {
     parameters
 }
 
-/// Times as AWS's SDK for Java writes them: `2026-11-22T10:20:30.123Z`.
+/// Formats times as the AWS SDK for Java does: `2026-11-22T10:20:30.123Z`.
 fn with_dates(mut answer: Value) -> Value {
     match &mut answer {
         Value::Object(members) => {
@@ -155,7 +155,7 @@ fn with_dates(mut answer: Value) -> Value {
     answer
 }
 
-/// The same with every member's first letter changed. Documents are strings in this protocol: none is touched.
+/// Changes the first letter of each member name. Documents are strings in this protocol and stay unchanged.
 fn renamed(value: Value, change: fn(&char) -> char) -> Value {
     match value {
         Value::Object(members) => Value::Object(

@@ -1,4 +1,4 @@
-//! Making a task's call and putting its answer, or its failure, into the shape that AWS gives it.
+//! Makes the call of a task and converts the answer or failure into AWS's format.
 
 use std::sync::Arc;
 
@@ -98,12 +98,12 @@ async fn perform(engine: &Engine, work: Work, attempt: Attempt) -> Result<Payloa
                 Ok(output.into())
             }
         },
-        // Activities are offered to workers, not called.
+        // Workers poll for activity tasks; they are not called.
         Work::Activity { activity_arn, .. } => {
             let cause = format!("The activity {activity_arn} was called like a function");
             Err(Failure::new("States.Runtime", cause))
         }
-        // Those have calls of their own to make.
+        // Handled by the tasks of map runs.
         Work::ReadItems(_) | Work::WriteResults { .. } => {
             Err(Failure::new("States.Runtime", "A map run's data was called like a function"))
         }
@@ -185,7 +185,7 @@ fn qualified(options: &Options, invocation: &Invocation) -> String {
 }
 
 impl Failure {
-    /// No longer than SendTaskFailure allows: whatever is outside can answer anything.
+    /// Truncates to the limits of SendTaskFailure, because a service may answer with any length.
     fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
         Self { error: shortened(error.into(), MAX_ERROR), cause: shortened(cause.into(), MAX_CAUSE) }
     }
@@ -239,7 +239,7 @@ fn service_failure(error: &ServiceError) -> Failure {
     let Some(Refusal { code, status, request_id }) = &error.refusal else {
         return Failure::new(&error.error, &error.message);
     };
-    // What the SDK of these integrations calls the service.
+    // The service's name in the SDK of these integrations.
     let service = match error.error.split_once('.').map_or("", |(service, _)| service) {
         "DynamoDB" => "AmazonDynamoDBv2".to_owned(),
         "Lambda" => "AWSLambda".to_owned(),
@@ -256,7 +256,7 @@ fn service_failure(error: &ServiceError) -> Failure {
 /// `DynamoDb.ConditionalCheckFailedException`, as `aws-sdk:*` reports it.
 fn sdk_failure(service: &str, error: ServiceError) -> Failure {
     let code = match error.error.split_once('.') {
-        // The engine's own refusal, not the service's.
+        // Refused by the engine, not by the service.
         Some(("States", _)) => return Failure::new(error.error, error.message),
         Some((_, code)) => code,
         None => &error.error,
@@ -274,7 +274,7 @@ fn sdk_failure(service: &str, error: ServiceError) -> Failure {
     Failure::new(format!("{service}.{code}"), cause)
 }
 
-/// Members are called as in the SDK for Java, in Pascal case: where SQS says `MD5OfBody` it has `md5OfBody`.
+/// Names members as the SDK for Java does, in Pascal case: SQS's `MD5OfBody` is `md5OfBody` there.
 fn as_sdk_names(service: &str, output: Value) -> Value {
     match output {
         Value::Object(members) if service == "sqs" => members
@@ -289,7 +289,7 @@ fn as_sdk_names(service: &str, output: Value) -> Value {
     }
 }
 
-/// What the SDK for Java calls the service, which `aws-sdk:*` puts before its errors.
+/// The service's name in the SDK for Java, which prefixes the errors of `aws-sdk:*`.
 pub(super) fn sdk_name(service: &str) -> String {
     match service {
         "dynamodb" => "DynamoDb".to_owned(),

@@ -1,4 +1,4 @@
-//! Timers: one task sleeps until the next is due. All of them are rows; none is in memory.
+//! Timers: one task sleeps until the next timer is due. Timers are rows, not kept in memory.
 
 use std::sync::Arc;
 
@@ -13,16 +13,15 @@ use crate::{
     store::{ExecutionId, StorageError, Transaction, timers},
 };
 
-/// Timers fired at once; other changes get in between.
+/// How many timers are fired at once, so that other changes get their turn.
 const BATCH: i64 = 128;
 
-/// Fires every timer when it is due, for as long as the engine runs. After a start that is all that came due
-/// meanwhile.
+/// Fires timers as they become due, until the engine closes. Begins with those that became due while it was down.
 pub(crate) async fn fire_timers(engine: Arc<Engine>) {
     let alarm = &engine.reactions.alarm;
     loop {
-        // A timer that is set between reading the next one and sleeping must wake the sleeper: until it is known
-        // what to sleep for, every timer does.
+        // A timer that is set after the next one was read and before this sleeps must wake it. Until the wake-up time is
+        // known, every timer does.
         alarm.sleep_until(i64::MAX);
         let next = match fire_due(&engine).await {
             Ok(Some(next)) => next,
@@ -31,7 +30,7 @@ pub(crate) async fn fire_timers(engine: Arc<Engine>) {
                 continue;
             }
             Err(Fault::Storage(StorageError::Closed)) => return,
-            // It is in the log already.
+            // The store has logged it.
             Err(_) => {
                 tokio::time::sleep(AGAIN).await;
                 continue;
@@ -45,11 +44,11 @@ pub(crate) async fn fire_timers(engine: Arc<Engine>) {
     }
 }
 
-/// Fires what is due, and says when the next is.
+/// Fires the timers that are due. Returns when the next one is due.
 async fn fire_due(engine: &Arc<Engine>) -> Result<Option<i64>, Fault> {
     let now = millis(engine.clock.now());
     let due = engine.store.read(move |connection| Ok(timers::due(connection, now, BATCH)?)).await?;
-    // Each is a change of its own, which the writer commits together: one that breaks spoils no other.
+    // Each timer is a change of its own, so that one that fails does not affect the others.
     let mut firing = JoinSet::new();
     for (execution, timer) in due {
         let engine = engine.clone();
@@ -61,14 +60,13 @@ async fn fire_due(engine: &Arc<Engine>) -> Result<Option<i64>, Fault> {
     engine.store.read(|connection| Ok(timers::next(connection)?)).await
 }
 
-/// A timer whose activation breaks is put off by this much, in milliseconds: the fault is in the log, and the others
-/// must not wait for it.
+/// How far a timer is postponed when its activation fails, in milliseconds, so that it does not hold up the others.
 const PUT_OFF: i64 = 60_000;
 
 async fn fire(engine: &Engine, execution: ExecutionId, timer: TimerId) -> Result<(), Fault> {
     let fire = move |transaction: &mut Transaction<'_>| {
         timers::clear(transaction.connection, execution, timer)?;
-        // One that nothing waits for has only been cleared late.
+        // A timer that nothing waits for was cleared too late; that is harmless.
         let _ = transaction.deliver(execution, Event::TimerFired { timer })?;
         Ok(())
     };

@@ -1,6 +1,6 @@
-//! ItemReader: reading the items of a map run from S3, some at a time into the database.
+//! ItemReader: reads the items of a map run from S3 into the database, in batches.
 //!
-//! After a crash they are read again from the first: the run does not begin before it has the last.
+//! After a crash the items are read again from the start. The run does not start before the last item is stored.
 
 use std::{ops::ControlFlow, sync::Arc};
 
@@ -19,23 +19,23 @@ use crate::{
     store::ExecutionId,
 };
 
-/// Items of one run, at most. AWS allows 100,000,000.
+/// The maximum number of items of one run. AWS allows 100,000,000.
 const MOST_ITEMS: usize = 1_000_000;
-/// Bytes of all items of one run, at most: the headers of a CSV file are told with each of its rows.
+/// The maximum size of all items of one run, in bytes. Each row of a CSV file counts with its headers.
 const MOST_BYTES: usize = 256 << 20;
-/// What one change writes; other changes get in between.
+/// How much one change writes, so that other changes get their turn.
 const SOME_ITEMS: usize = 500;
 const SOME_BYTES: usize = 1 << 20;
 
-/// Why no more is read.
+/// Why reading stopped.
 enum Stop {
-    /// The items can't be had, and why.
+    /// The items can't be read, with the cause.
     Failed(String),
-    /// Nobody waits for them any more, or the engine goes down.
+    /// The run no longer waits for the items, or the engine closes.
     Void,
 }
 
-/// Reads the items and starts the run with them, or tells that they can't be read.
+/// Reads the items and starts the run, or fails the run if they can't be read.
 pub(in crate::tasks) async fn read(
     engine: &Arc<Engine>,
     whose: (ExecutionId, TaskId),
@@ -61,7 +61,7 @@ pub(in crate::tasks) async fn read(
     }
 }
 
-/// Takes what ListObjectsV2 tells, page by page.
+/// Reads the pages of ListObjectsV2.
 async fn list(
     engine: &Arc<Engine>,
     mut taking: Taking<'_>,
@@ -110,7 +110,7 @@ async fn read_object(
     if text.len() > LONGEST_OBJECT {
         return Err(Stop::Failed(format!("The object has more than {LONGEST_OBJECT} bytes")));
     }
-    // One chunk waits while the one before is written.
+    // One chunk is prepared while the previous one is written.
     let (sender, mut receiver) = mpsc::channel(1);
     let parsing = tokio::task::spawn_blocking(move || {
         let mut chunks = Chunks::new(reading.max_items);
@@ -119,7 +119,7 @@ async fn read_object(
             match chunks.add(&item) {
                 Ok(None) => {}
                 Ok(Some(chunk)) => {
-                    // Nobody takes it any more: nobody waits for the items.
+                    // The receiver is gone: the run no longer waits for items.
                     if sender.blocking_send(chunk).is_err() {
                         return ControlFlow::Break(());
                     }
@@ -139,12 +139,12 @@ async fn read_object(
     match parsing.await {
         Ok(Ok(rest)) => taking.take(rest, true).await,
         Ok(Err(why)) => Err(Stop::Failed(why)),
-        // The panic hook has logged what it was.
+        // The panic hook has logged it.
         Err(_) => Err(Stop::Failed("The object could not be read".to_owned())),
     }
 }
 
-/// Items on their way into the database.
+/// Writes items to the database.
 struct Taking<'e> {
     engine: &'e Arc<Engine>,
     whose: (ExecutionId, TaskId),
@@ -173,9 +173,9 @@ impl Taking<'_> {
     }
 }
 
-/// Gathers items until there are enough for one change.
+/// Collects items into batches for one change.
 struct Chunks {
-    /// How many are wanted.
+    /// The maximum number of items to read.
     most: usize,
     items: usize,
     bytes: usize,
@@ -193,7 +193,7 @@ impl Chunks {
         self.items >= self.most
     }
 
-    /// A chunk, when this item makes one full.
+    /// Adds an item. Returns the chunk if it is full.
     fn add(&mut self, item: &Value) -> Result<Option<Vec<Payload>>, String> {
         let item = Payload::from_text(item.to_string());
         self.items += 1;

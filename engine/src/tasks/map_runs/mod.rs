@@ -1,4 +1,4 @@
-//! Map runs: their children are started some at a time, so that a run of very many leaves room for everything else.
+//! Map runs: children are started in batches, so that a large run does not hold up other work.
 
 pub(super) mod item_reader;
 pub(super) mod result_writer;
@@ -32,10 +32,10 @@ const MAX_STARTED: usize = 32;
 /// A run that fails is not looked at for longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
-/// Starts children wherever a run has room for them, and first those that an earlier run of the engine has left. A run
+/// Starts children whenever a run has room for them, beginning with runs left by the previous process. A run
 /// whose step fails is put off, for longer each time, and does not hold up the others.
 pub(crate) async fn start_children(engine: Arc<Engine>) {
-    // The run that was served last: the next one's turn comes first.
+    // The run that was served last; the next one is served first.
     let mut served = 0;
     let mut failing = Failing::default();
     loop {

@@ -1,6 +1,6 @@
-//! ResultWriter: writing what the children of a map run gave to S3.
+//! ResultWriter: writes the results of a map run's children to S3.
 //!
-//! After a crash it is written again, to the same places.
+//! After a crash the results are written again, to the same keys.
 
 use std::sync::Arc;
 
@@ -27,9 +27,9 @@ use crate::{
     },
 };
 
-/// Bytes of one file, more or less: it is in memory while it is put together. AWS's have up to 5 GB.
+/// The approximate maximum size of a file in bytes. A file is built in memory. AWS's files have up to 5 GB.
 const LONGEST_FILE: usize = 8 << 20;
-/// Items of children that were never started, read at once.
+/// How many items of children that were never started are read at once.
 const PAGE: i64 = 32;
 
 /// The files, in the manifest's order.
@@ -38,15 +38,15 @@ const FAILED: usize = 0;
 const PENDING: usize = 1;
 const SUCCEEDED: usize = 2;
 
-/// Why nothing more is written.
+/// Why writing stopped.
 enum Stop {
     Failed(String),
-    /// Nobody waits for it any more, or the engine goes down.
+    /// The run no longer waits for the results, or the engine closes.
     Void,
 }
 
 impl From<Fault> for Stop {
-    /// The database has logged what it was.
+    /// The store has logged the cause.
     fn from(fault: Fault) -> Self {
         Self::Failed(format!("The results could not be read: {fault}"))
     }
@@ -154,9 +154,9 @@ struct Files<'f> {
     form: ResultForm,
     to: &'f Destination,
     folder: &'f str,
-    /// What has not been written.
+    /// The unfinished file of each kind.
     open: [String; 3],
-    /// As the manifest tells of it.
+    /// The manifest's entries for the files written.
     written: [Vec<Value>; 3],
     /// How many objects have been put.
     puts: usize,
@@ -193,7 +193,7 @@ impl Files<'_> {
         Ok(())
     }
 
-    /// Writes what is left, and the manifest last: who finds that finds the rest. Its key.
+    /// Writes the remaining files, then the manifest, so that a manifest never refers to missing files. Returns its key.
     async fn finish(mut self, map_run_arn: &str) -> Result<String, Stop> {
         for kind in [FAILED, PENDING, SUCCEEDED] {
             if !self.open[kind].is_empty() {
