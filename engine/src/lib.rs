@@ -1,8 +1,8 @@
 //! An embeddable AWS Step Functions: Amazon States Language, durable executions and task tokens on SQLite, behind the
 //! AWS JSON protocol.
 //!
-//! Whoever embeds it gives it the functions and services that Task states call ([`Integrations`]), and hands it
-//! requests ([`StepFunctions::handle`]): those of an SDK's HTTP connector, of a web server, or its own.
+//! The embedder provides the functions and services that Task states call ([`Integrations`]) and passes requests to
+//! [`StepFunctions::handle`]: from an SDK's HTTP connector, from a web server, or its own.
 //!
 //! # Examples
 //! ```
@@ -73,7 +73,6 @@ mod ids;
 mod integrations;
 pub mod interpreter;
 mod map_runs;
-mod mix;
 mod names;
 mod operations;
 mod options;
@@ -81,6 +80,7 @@ mod payload;
 mod protocol;
 pub mod query;
 mod reactions;
+mod splitmix;
 mod store;
 mod tasks;
 mod token;
@@ -99,13 +99,13 @@ pub use token::TASK_TOKEN_SHAPES;
 
 use crate::engine::Engine;
 
-/// The embedded Step Functions. Cheap to clone; all clones are one, which closes when the last of them is dropped.
+/// The embedded Step Functions. Cheap to clone: clones share one engine, which closes when the last clone is dropped.
 #[derive(Clone)]
 pub struct StepFunctions {
     engine: Arc<Running>,
 }
 
-/// The engine while somebody holds it.
+/// Closes the engine when dropped.
 struct Running(Arc<Engine>);
 
 impl Drop for Running {
@@ -133,7 +133,7 @@ impl StepFunctions {
         Self::open_with_clock(database, options, integrations, Arc::new(SystemClock)).await
     }
 
-    /// Like [`StepFunctions::open`], with a clock of the caller's: a test moves it instead of waiting.
+    /// Like [`StepFunctions::open`], with the caller's clock, so that tests can advance time instead of waiting.
     ///
     /// # Errors
     /// As [`StepFunctions::open`].
@@ -148,8 +148,8 @@ impl StepFunctions {
         Ok(Self { engine: Arc::new(Running(engine)) })
     }
 
-    /// Answers one request of the AWS JSON 1.0 protocol; `operation` is what stands behind `AWSStepFunctions.` in
-    /// `X-Amz-Target`. What the answer says is on disk when it comes.
+    /// Answers one request of the AWS JSON 1.0 protocol. `operation` is the part of `X-Amz-Target` after
+    /// `AWSStepFunctions.`. The changes that the answer reports are on disk when this returns.
     pub async fn handle(&self, operation: &str, body: &[u8]) -> Answer {
         Answer::of(operations::answer(&self.engine.0, operation, body).await)
     }
@@ -178,8 +178,8 @@ impl StepFunctions {
         self.engine.0.store.check().await
     }
 
-    /// Stops firing timers, lets running activations commit and closes the database. Calls under way are left; they
-    /// are made again by the next one who opens it.
+    /// Stops firing timers, commits running activations and closes the database. Calls under way are abandoned and repeated
+    /// when the database is opened again.
     pub async fn shutdown(&self) {
         let engine = self.engine.0.clone();
         // Closing waits for the writer's thread.

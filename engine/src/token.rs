@@ -12,7 +12,7 @@ use sha2::Sha256;
 use crate::{
     ids::ExecutionId,
     interpreter::{Nonce, TaskId},
-    mix::mixed,
+    splitmix::mixed,
 };
 
 /// The form of tokens up to schema 3, which hold no nonce: version, execution, event.

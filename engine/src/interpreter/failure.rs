@@ -10,8 +10,8 @@ use super::{
 use crate::{
     definition::{Body, Catcher, QueryLanguage, State, Transition, matches_error},
     history::{self, EvaluationFailed, EventKind},
-    mix::mixed,
     query::{MAX_DEPTH, QueryError},
+    splitmix::mixed,
 };
 
 /// AWS's limit on a state's input, output and result, in bytes of UTF-8.

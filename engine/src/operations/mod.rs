@@ -2,13 +2,13 @@
 
 mod activities;
 mod aliases;
+#[cfg(test)]
+mod cost;
 mod definitions;
 mod executions;
 mod history;
 mod map_runs;
 mod redrive;
-#[cfg(test)]
-mod scale;
 mod start;
 mod state_machines;
 mod sync;

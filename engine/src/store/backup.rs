@@ -11,6 +11,7 @@ use super::open;
 
 /// Why there is no backup. Nothing is left at the path.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BackupError {
     #[error("cannot back up to {path}: there is a file already; choose a new name")]
     Exists { path: String },
@@ -25,6 +26,7 @@ pub enum BackupError {
 
 /// Why a check did not find the database whole.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CheckError {
     /// What is wrong, as SQLite says it: the first problems, one a line.
     #[error("the database is damaged ({what}); stop the engine and restore a backup")]

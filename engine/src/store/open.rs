@@ -20,6 +20,7 @@ const APPLICATION: i32 = 0x4153_4c45;
 
 /// Why the database could not be opened. The file is as it was.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     #[error("cannot open {path}: {source}")]
     Storage { path: String, source: Box<dyn std::error::Error + Send + Sync> },

@@ -1,7 +1,7 @@
-//! Random choices that come out the same when the same step is taken again.
+//! SplitMix64: random choices that are the same whenever a step is repeated.
 
-/// A number drawn from a seed, another for each nonce: SplitMix64. A good spread is all that jitter and the ids of map
-/// runs need; nothing secret is drawn this way.
+/// Draws a number from a seed and a nonce. It is well distributed, which is all that jitter and the ids of map runs need,
+/// but not secret.
 pub(crate) fn mixed(seed: u64, nonce: u64) -> u64 {
     let mut mixed = seed.wrapping_add(nonce.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -13,7 +13,7 @@ pub(crate) fn mixed(seed: u64, nonce: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// The generator's own first numbers for this seed: its state grows by one increment each time.
+    /// The first numbers that the published generator draws from this seed.
     #[test]
     fn it_draws_what_the_published_generator_draws() {
         let drawn: Vec<u64> = (1..=3).map(|nonce| mixed(1_234_567, nonce)).collect();
