@@ -14,7 +14,7 @@ use crate::{
         activities::{self, Offer},
         calls,
         executions::{self, End, Execution, Status},
-        follow_ups, history,
+        follow_ups, history, kept,
         state_machines::Runnable,
         timers,
     },
@@ -72,7 +72,7 @@ impl Transaction<'_> {
         }
         let definition = &loaded.runnable.definition;
         let step =
-            loaded.with_facts(self, |facts| interpreter::advance(definition, facts, &mut state, event, self.now));
+            loaded.with_facts(self, |facts| interpreter::advance(definition, facts, &mut state, event, self.now))?;
         let Ok(step) = step else { return Ok(Delivered::NotPending) };
 
         if let Some(first) = step.events.first() {
@@ -93,6 +93,7 @@ impl Transaction<'_> {
         }
         // A failed execution may be redriven, so its state is kept.
         if status == Status::Running || !loaded.express && state.is_redrivable() {
+            kept::change(self.connection, id, &state.take_kept())?;
             executions::put_state(self.connection, id, &serde_json::to_vec(&state).map_err(unwritable)?)?;
         } else {
             executions::drop_state(self.connection, id)?;

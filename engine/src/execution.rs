@@ -19,7 +19,7 @@ use crate::{
         activities::{self, Activity},
         calls,
         executions::{self, Execution, Status},
-        map_runs,
+        kept, map_runs,
         state_machines::Runnable,
     },
     token::Signer,
@@ -46,7 +46,11 @@ const EXPRESS_TIMEOUT: i64 = 300;
 
 impl Loaded {
     /// Calls `look` with the facts that the interpreter needs about the execution.
-    pub fn with_facts<T>(&self, transaction: &Transaction<'_>, look: impl FnOnce(&ExecutionFacts<'_>) -> T) -> T {
+    pub fn with_facts<T>(
+        &self,
+        transaction: &Transaction<'_>,
+        look: impl FnOnce(&ExecutionFacts<'_>) -> T,
+    ) -> Result<T> {
         let begun = Instant::now();
         let Self { execution, input, runnable, machine, .. } = self;
         let id = execution.id;
@@ -57,7 +61,8 @@ impl Loaded {
         let token = |task: TaskId| transaction.signer.task_token(id, task).as_str().to_owned();
         // If the activity can't be read now, offering the task reports the error.
         let has_activity = |arn: &str| activity(transaction, arn).map_or(true, |activity| activity.is_some());
-        look(&ExecutionFacts {
+        let kept = kept::Reader::new(transaction.connection, id);
+        let seen = look(&ExecutionFacts {
             execution_arn: &transaction.options.arn_of(execution, state_machine),
             execution_name: execution.shown_name(),
             machine: *machine,
@@ -76,8 +81,10 @@ impl Loaded {
             token: &token,
             has_activity: &has_activity,
             is_late: &|| begun.elapsed() > PATIENCE,
+            kept: &kept,
             probe: None,
-        })
+        });
+        kept.finish().map(|()| seen)
     }
 
     /// A child of a map run has no timeout of its own, because it ends with its parent.

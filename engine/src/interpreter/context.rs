@@ -107,8 +107,8 @@ impl Run<'_> {
         loop {
             let branch = self.branch(id);
             let parent = branch.parent?;
-            if let Phase::Map(mapping) = &self.branch(parent).phase {
-                let items = mapping.items.clone().unwrap_or_else(|| self.input(parent));
+            if let Phase::Map(_) = &self.branch(parent).phase {
+                let items = self.items_of(parent);
                 return Some((branch.index, items.value().get(branch.index).cloned().unwrap_or_default()));
             }
             id = parent;

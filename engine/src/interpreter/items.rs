@@ -3,13 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{
-    Payload,
-    failure::MAX_PAYLOAD,
-    run::Run,
-    simple::plain,
-    state::{BranchId, Phase},
-};
+use super::{Payload, failure::MAX_PAYLOAD, run::Run, simple::plain, state::BranchId};
 use crate::{
     definition::{
         Batching, DataSet, ItemReader, Items, Map, Number, QueryLanguage, ResultForm, ResultWriter, State, Template,
@@ -180,12 +174,7 @@ impl Run<'_> {
 
     /// The input of one iteration of an inline Map.
     pub fn item_input(&self, id: BranchId, state: &State, map: &Map, index: usize) -> Result<Payload, QueryError> {
-        let items = match &self.branch(id).phase {
-            Phase::Map(mapping) => mapping.items.clone(),
-            _ => None,
-        };
-        let items = items.unwrap_or_else(|| self.input(id));
-        let item = items.value().get(index).cloned().unwrap_or_default();
+        let item = self.items_of(id).value().get(index).cloned().unwrap_or_default();
         match &map.item_selector {
             Some(selector) => self.selected(id, state, selector, &self.effective_input(id, state)?, (index, item)),
             None => Ok(Payload::from(item)),

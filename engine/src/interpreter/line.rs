@@ -69,6 +69,9 @@ impl Run<'_> {
         let shown = assigned.iter().map(|(name, value)| (name.clone(), Payload::from(value.clone()))).collect();
         let exited = StateExited { name: state.name.clone(), output: output.clone(), assigned_variables: shown };
         self.tell(id, EventKind::StateExited(state.body.kind(), exited));
+        if matches!(state.body, Body::Map(_) | Body::Parallel(_)) {
+            self.drop_kept(id);
+        }
         self.change(id, |branch| branch.variables.extend(assigned));
         match then {
             Transition::Next(next) => self.enter(id, next, Some(output)),

@@ -1,7 +1,7 @@
 //! Map states: what both modes share, and the iterations of the inline one.
 
 use super::{
-    Payload,
+    Part, Payload,
     data::{Outgoing, Way},
     failure::Failure,
     items::Source,
@@ -46,13 +46,16 @@ impl Run<'_> {
         let total = items.value().as_array().map_or(0, Vec::len);
         let own = (items != self.input(id)).then_some(items);
         let mapping = Mapping {
-            items: own,
+            keeps_items: own.is_some(),
             total,
             started: 0,
             running: 0,
             concurrency: if concurrency == 0 { MOST_INLINE } else { concurrency.min(MOST_INLINE) },
-            outputs: vec![None; total],
         };
+        self.drop_kept(id);
+        if let Some(items) = own {
+            self.keep(id, Part::Items, items);
+        }
         self.change(id, |branch| branch.phase = Phase::Map(Box::new(mapping)));
         self.start_iterations(id, state, map)
     }
@@ -88,7 +91,7 @@ impl Run<'_> {
         if mapping.running > 0 || mapping.started < mapping.total {
             return Ok(());
         }
-        let output = joined(&mapping.outputs);
+        let output = joined(&self.outputs_of(id));
         self.map_succeeded(id, state, map, output)
     }
 
@@ -110,9 +113,9 @@ impl Run<'_> {
         output: Payload,
     ) -> Result<(), Failure> {
         let mut last = false;
+        self.keep(id, Part::Output(index), output);
         self.change(id, |branch| {
             if let Phase::Map(mapping) = &mut branch.phase {
-                mapping.outputs[index] = Some(output);
                 mapping.running -= 1;
                 last = mapping.running == 0 && mapping.started == mapping.total;
             }

@@ -67,11 +67,11 @@ impl Children {
         mut input: impl FnMut((usize, Payload)) -> Result<Payload, QueryError>,
     ) -> Result<Payload, QueryError> {
         let inputs: Vec<_> = match self {
-            Self::Batches(batches) => batches.iter().map(|(batch, _)| Some(batch.clone())).collect(),
+            Self::Batches(batches) => batches.iter().map(|(batch, _)| batch.clone()).collect(),
             Self::ToRead(_) => Vec::new(),
             Self::Items(items) => {
                 let items = items.value().as_array().into_iter().flatten().cloned().map(Payload::from).enumerate();
-                items.map(|item| input(item).map(Some)).collect::<Result<_, _>>()?
+                items.map(&mut input).collect::<Result<_, _>>()?
             }
         };
         Ok(joined(&inputs))

@@ -10,6 +10,7 @@ mod context;
 mod data;
 mod failure;
 mod items;
+mod kept;
 mod line;
 mod map;
 mod map_run;
@@ -37,6 +38,7 @@ use crate::{
 };
 pub(crate) use context::timestamp;
 pub use items::{Destination, ItemReading, Portions, ResultWriting};
+pub use kept::{Kept, KeptChanges, NothingKept, Part};
 pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input, more_children};
 pub use state::ExecutionState;
 
@@ -51,7 +53,7 @@ pub use state::ExecutionState;
 /// ```
 /// use asl_engine::{
 ///     definition::Definition,
-///     interpreter::{Command, Event, ExecutionFacts, ExecutionState, Nonce, Outcome, Payload, advance},
+///     interpreter::{Command, Event, ExecutionFacts, ExecutionState, NothingKept, Nonce, Outcome, Payload, advance},
 /// };
 /// use time::macros::datetime;
 ///
@@ -79,6 +81,7 @@ pub use state::ExecutionState;
 ///     token: &|task| format!("token of {task:?}"),
 ///     has_activity: &|_| true,
 ///     is_late: &|| false,
+///     kept: &NothingKept,
 ///     probe: None,
 /// };
 /// let mut state = ExecutionState::new();
@@ -132,6 +135,8 @@ pub struct ExecutionFacts<'a> {
     pub has_activity: &'a dyn Fn(&str) -> bool,
     /// Whether the step has taken its time: it then ends, and the rest of it is the next one. Asked after each move.
     pub is_late: &'a dyn Fn() -> bool,
+    /// What earlier steps have kept, see [`ExecutionState::take_kept`].
+    pub kept: &'a dyn Kept,
     /// None but where a single state is tested.
     pub probe: Option<&'a Probe<'a>>,
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Payload,
+    Part, Payload,
     data::{Outgoing, Way},
     failure::Failure,
     run::Run,
@@ -24,7 +24,8 @@ impl Run<'_> {
         };
         let started = self.tell(id, EventKind::ParallelStateStarted);
         let count = parallel.branches.len();
-        self.change(id, |branch| branch.phase = Phase::Parallel { running: count, outputs: vec![None; count] });
+        self.change(id, |branch| branch.phase = Phase::Parallel { running: count });
+        self.drop_kept(id);
         for (index, machine) in parallel.branches.iter().enumerate() {
             self.begin(Some(id), index, *machine, Some(input.clone()), started);
         }
@@ -40,17 +41,18 @@ impl Run<'_> {
         previous: i64,
         output: Payload,
     ) -> Result<(), Failure> {
-        let mut done = None;
+        let mut done = false;
+        self.keep(id, Part::Output(index), output);
         self.change(id, |branch| {
-            if let Phase::Parallel { running, outputs } = &mut branch.phase {
-                outputs[index] = Some(output);
+            if let Phase::Parallel { running } = &mut branch.phase {
                 *running -= 1;
-                if *running == 0 {
-                    done = Some(std::mem::take(outputs));
-                }
+                done = *running == 0;
             }
         });
-        let Some(outputs) = done else { return Ok(()) };
+        if !done {
+            return Ok(());
+        }
+        let outputs = self.outputs_of(id);
         self.change(id, |branch| branch.previous = previous);
         self.record(previous, EventKind::ParallelStateSucceeded);
         let way = Way::with_result(state, parallel.result_selector.as_ref(), &parallel.result_path, parallel.then);
@@ -117,10 +119,10 @@ impl Run<'_> {
 }
 
 /// The outputs as a list, each letter by letter.
-pub(super) fn joined(outputs: &[Option<Payload>]) -> Payload {
-    let mut text = String::with_capacity(outputs.iter().flatten().map(|output| output.size() + 1).sum::<usize>() + 2);
+pub(super) fn joined(outputs: &[Payload]) -> Payload {
+    let mut text = String::with_capacity(outputs.iter().map(|output| output.size() + 1).sum::<usize>() + 2);
     text.push('[');
-    for (index, output) in outputs.iter().flatten().enumerate() {
+    for (index, output) in outputs.iter().enumerate() {
         if index > 0 {
             text.push(',');
         }

@@ -1,11 +1,11 @@
 //! One step of an execution: from an event to where every branch has to wait again.
 
-use std::sync::Arc;
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Event, ExecutionFacts, NotPending, Outcome, Step, TimerId,
+    Event, ExecutionFacts, NotPending, Outcome, Payload, Step, TimerId,
     failure::Failure,
     state::{Branch, BranchId, ExecutionState, Phase},
 };
@@ -31,6 +31,8 @@ pub(super) struct Run<'a> {
     pub full: bool,
     /// What the step may compute.
     pub budget: Arc<Budget>,
+    /// The kept items that the step has read.
+    pub items: RefCell<BTreeMap<BranchId, Payload>>,
 }
 
 pub(super) fn advance(
@@ -66,6 +68,7 @@ impl<'a> Run<'a> {
             aborted: Vec::new(),
             full: false,
             budget: facts.probe.map_or_else(Arc::default, |probe| probe.budget.clone()),
+            items: RefCell::default(),
         }
     }
 

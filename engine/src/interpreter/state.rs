@@ -1,11 +1,11 @@
 //! What an execution remembers between two events: where each of its branches is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Payload, TaskId, TimerId};
+use super::{Part, Payload, TaskId, TimerId};
 use crate::{definition::Definition, history::MAX_EVENTS};
 
 /// A line of states: the execution itself, a branch of a Parallel or an iteration of a Map.
@@ -37,6 +37,11 @@ pub struct ExecutionState {
     pub(super) resumption: Option<TimerId>,
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) over: bool,
+    /// What was kept apart since it was last taken, and the branches of which nothing is kept any more.
+    #[serde(skip)]
+    pub(super) kept: BTreeMap<(BranchId, Part), Payload>,
+    #[serde(skip)]
+    pub(super) dropped: BTreeSet<BranchId>,
 }
 
 impl ExecutionState {
@@ -52,6 +57,8 @@ impl ExecutionState {
             ready: VecDeque::new(),
             resumption: None,
             over: false,
+            kept: BTreeMap::new(),
+            dropped: BTreeSet::new(),
         }
     }
 
@@ -155,7 +162,6 @@ pub(super) enum Phase {
     Parallel {
         /// How many branches are still running.
         running: usize,
-        outputs: Vec<Option<Payload>>,
     },
     #[serde(rename = "m")]
     Map(Box<Mapping>),
@@ -200,9 +206,9 @@ pub(super) struct Heartbeat {
 /// An inline Map's progress.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Mapping {
-    /// What the iterations run over; none where it is the state's input.
-    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
-    pub items: Option<Payload>,
+    /// Whether the iterations run over something else than the state's input, which is kept then.
+    #[serde(rename = "v", default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_items: bool,
     #[serde(rename = "n")]
     pub total: usize,
     /// How many iterations have been started.
@@ -213,8 +219,6 @@ pub(super) struct Mapping {
     /// 0 means no limit.
     #[serde(rename = "c", default, skip_serializing_if = "is_zero")]
     pub concurrency: usize,
-    #[serde(rename = "o")]
-    pub outputs: Vec<Option<Payload>>,
 }
 
 impl Pending {

@@ -41,7 +41,7 @@ pub(crate) fn add_items(
     let children = parent.with_facts(transaction, |facts| {
         let definition = &parent.runnable.definition;
         interpreter::more_children(definition, facts, &mut state, task, &mut portions, (items, last), transaction.now)
-    });
+    })?;
     match children {
         Ok(None) => return Ok(None),
         Ok(Some(children)) => {

@@ -110,7 +110,7 @@ fn start_child(
     let input = parent.with_facts(transaction, |facts| {
         let (definition, place) = (&parent.runnable.definition, usize::try_from(run.next).unwrap_or(usize::MAX));
         interpreter::child_input(definition, facts, state, run.task, (place, item.clone()), transaction.now)
-    });
+    })?;
     let input =
         input.and_then(|input| if input.size() > MAX_INPUT_BYTES { Err(input_too_large(run.next)) } else { Ok(input) });
     let input: Payload = match input {

@@ -346,6 +346,7 @@ pub(crate) fn put_state(connection: &Connection, id: ExecutionId, state: &[u8]) 
 }
 
 pub(crate) fn drop_state(connection: &Connection, id: ExecutionId) -> Result<()> {
+    super::kept::remove_all(connection, id)?;
     connection.prepare_cached("DELETE FROM execution_state WHERE execution = ?")?.execute([id]).map(drop)
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod executions;
 pub(crate) mod follow_ups;
 pub(crate) mod history;
 mod ids;
+pub(crate) mod kept;
 pub(crate) mod map_runs;
 mod migrations;
 mod open;

@@ -120,6 +120,17 @@ CREATE TABLE execution_state (
     state BLOB NOT NULL
 ) STRICT;
 
+-- What inline Map and Parallel states of such executions keep: written once, unlike the state.
+CREATE TABLE kept (
+    execution INTEGER NOT NULL,
+    -- The branch that is in the Map or Parallel state.
+    branch INTEGER NOT NULL,
+    -- The index of the iteration or branch that this is the output of; -1 for the items of a Map.
+    part INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (execution, branch, part)
+) STRICT, WITHOUT ROWID;
+
 -- The clientToken of an execution's last redrive: the same request again is the same redrive.
 CREATE TABLE redrive (
     execution INTEGER PRIMARY KEY,

@@ -171,6 +171,7 @@ fn items_that_come_some_at_a_time_make_the_same_batches() {
         token: &|_| String::new(),
         has_activity: &|_| false,
         is_late: &|| false,
+        kept: &NothingKept,
         probe: None,
     };
     let items: Vec<Payload> = (0..8).map(|n| Payload::from(json!(n * 10))).collect();

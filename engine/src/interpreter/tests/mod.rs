@@ -26,11 +26,45 @@ fn task_id(event: i64) -> TaskId {
     TaskId { event, nonce: NONCE }
 }
 
+/// What an execution keeps apart from its state.
+#[derive(Default)]
+struct Rows(BTreeMap<(u32, Part), Payload>);
+
+impl Rows {
+    /// How many bytes were added.
+    fn take(&mut self, state: &mut ExecutionState) -> usize {
+        let KeptChanges { dropped, added } = state.take_kept();
+        let bytes = added.iter().map(|(_, _, kept)| kept.size()).sum();
+        self.0.retain(|(branch, _), _| !dropped.contains(branch));
+        self.0.extend(added.into_iter().map(|(branch, part, kept)| ((branch, part), kept)));
+        bytes
+    }
+}
+
+impl Kept for Rows {
+    fn items(&self, branch: u32) -> Option<Payload> {
+        self.0.get(&(branch, Part::Items)).cloned()
+    }
+
+    fn outputs(&self, branch: u32) -> Vec<(usize, Payload)> {
+        let of_branch = self.0.iter().filter(|((of, _), _)| *of == branch);
+        of_branch
+            .filter_map(|((_, part), kept)| match part {
+                Part::Output(index) => Some((*index, kept.clone())),
+                Part::Items => None,
+            })
+            .collect()
+    }
+}
+
 /// One execution with its outside world.
 struct Play {
     definition: Definition,
     input: Payload,
     state: ExecutionState,
+    kept: Rows,
+    /// Bytes of states and of what is kept apart from them.
+    written: usize,
     now: OffsetDateTime,
     history: Vec<Value>,
     timers: BTreeMap<TimerId, OffsetDateTime>,
@@ -57,6 +91,8 @@ impl Play {
             definition,
             input: Payload::from_text(input),
             state: ExecutionState::new(),
+            kept: Rows::default(),
+            written: 0,
             now: STARTED,
             history: Vec::new(),
             timers: BTreeMap::new(),
@@ -93,10 +129,12 @@ impl Play {
             token: &token,
             has_activity: &|arn| !arn.ends_with(":nobody"),
             is_late: &|| self.late,
+            kept: &self.kept,
             probe: None,
         };
         self.state = serde_json::from_str(&serde_json::to_string(&self.state).unwrap()).unwrap();
         let step = advance(&self.definition, &facts, &mut self.state, event, self.now)?;
+        self.written += serde_json::to_string(&self.state).unwrap().len() + self.kept.take(&mut self.state);
         self.history.extend(step.events.iter().map(|event| serde_json::to_value(event).unwrap()));
         for command in step.commands {
             match command {

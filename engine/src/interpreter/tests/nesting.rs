@@ -318,3 +318,26 @@ fn an_inner_scope_sees_outer_variables_and_keeps_its_own() {
     let exited = play.history.iter().find(|event| event["type"] == "MapStateExited").unwrap();
     assert_eq!(exited["stateExitedEventDetails"]["output"], r#"[{"y":42}]"#);
 }
+
+/// What is written of a Map whose items are answered one by one, in bytes.
+fn written_by_map(items: usize) -> usize {
+    let processor = json!({"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}});
+    let map = json!({"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": true});
+    let input = json!({"items": vec!["i".repeat(300); items]});
+    let mut play = Play::start(&machine(&json!({"Each": map})), &input);
+    let output = Payload::from(json!("o".repeat(300)));
+    for item in 0..items {
+        let task = play.calls[item].0;
+        play.tell(Event::TaskSucceeded { task, output: output.clone() }).unwrap();
+    }
+    assert_eq!(play.output().as_array().unwrap().len(), items);
+    assert!(play.kept.0.is_empty(), "nothing is kept once the Map is left");
+    play.written
+}
+
+#[test]
+fn what_an_inline_map_writes_grows_with_its_items_and_not_with_their_square() {
+    // Forty iterations run at once until the last forty items: the more items, the nearer the ratio comes to theirs.
+    let (some, many) = (written_by_map(160), written_by_map(640));
+    assert!(many < some * 5, "{some} bytes for 160 items, {many} for 640");
+}

@@ -26,8 +26,8 @@ use crate::{
     engine::Engine,
     history::EventKind,
     interpreter::{
-        Children, Command, Event, ExecutionFacts, ExecutionState, MapRunOutcome, Nonce, Outcome, Payload, Probe, Step,
-        TaskId, Work, advance, child_input,
+        Children, Command, Event, ExecutionFacts, ExecutionState, MapRunOutcome, Nonce, NothingKept, Outcome, Payload,
+        Probe, Step, TaskId, Work, advance, child_input,
     },
     protocol::{ARN, Body, DATA, DEFINITION, Fault, Fields, NAME},
     query::Budget,
@@ -184,6 +184,7 @@ impl Facts {
             // What would poll it is the mock.
             has_activity: &|_| true,
             is_late: &|| false,
+            kept: &NothingKept,
             probe: Some(probe),
         })
     }

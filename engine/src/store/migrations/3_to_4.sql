@@ -77,6 +77,15 @@ UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name = '
 WHERE name = 'map_run' AND EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'old_map_run');
 DROP TABLE old_map_run;
 
+-- The outputs of inline Map and Parallel states, and a Map's items, which were part of the state.
+CREATE TABLE kept (
+    execution INTEGER NOT NULL,
+    branch INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (execution, branch, part)
+) STRICT, WITHOUT ROWID;
+
 -- Retention looks for the executions that closed first.
 CREATE INDEX execution_stopped ON execution (stopped) WHERE stopped IS NOT NULL AND map_run IS NULL;
 

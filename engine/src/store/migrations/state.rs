@@ -19,6 +19,7 @@ pub(super) fn name_states(connection: &Connection) -> Result<()> {
          WHERE s.execution > ? ORDER BY s.execution LIMIT ?",
     )?;
     let mut write = connection.prepare("UPDATE execution_state SET state = ? WHERE execution = ?")?;
+    let mut keep = connection.prepare("INSERT INTO kept (execution, branch, part, text) VALUES (?, ?, ?, ?)")?;
     let mut definitions = Definitions::new(connection);
     let mut after = 0;
     loop {
@@ -36,10 +37,14 @@ pub(super) fn name_states(connection: &Connection) -> Result<()> {
                     continue;
                 }
             };
-            for (_, branch) in state["b"].as_object_mut().into_iter().flatten() {
+            for (id, branch) in state["b"].as_object_mut().into_iter().flatten() {
                 let name = places.states.get(number(&branch["s"])?).ok_or_else(|| unreadable(MISSING.into()))?;
                 branch["s"] = name.as_str().into();
                 add_nonce(branch);
+                let id: u32 = id.parse().map_err(|_| unreadable(MISSING.into()))?;
+                for (part, text) in take_kept(branch) {
+                    keep.execute((execution, id, part, text))?;
+                }
             }
             write.execute((state.to_string().into_bytes(), execution))?;
         }
@@ -76,6 +81,24 @@ fn add_nonce(branch: &mut Value) {
             *task = json!([task.take(), 0]);
         }
     }
+}
+
+/// Takes out what is kept apart from the state: the outputs of a Map or Parallel by their index, and as -1 the items of
+/// a Map. The state says instead whether there are items.
+fn take_kept(branch: &mut Value) -> Vec<(i64, String)> {
+    let mut kept = Vec::new();
+    for (phase, outputs) in [("m", "o"), ("p", "outputs")] {
+        let Some(phase) = branch.pointer_mut(&format!("/ph/{phase}")).and_then(Value::as_object_mut) else { continue };
+        if let Some(Value::Array(outputs)) = phase.remove(outputs) {
+            let texts = (0..).zip(outputs).filter_map(|(index, output)| Some((index, output.as_str()?.to_owned())));
+            kept.extend(texts);
+        }
+        if let Some(Value::String(items)) = phase.get_mut("v").map(Value::take) {
+            kept.push((-1, items));
+            phase.insert("v".to_owned(), true.into());
+        }
+    }
+    kept
 }
 
 /// The definitions that were looked at.

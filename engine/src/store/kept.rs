@@ -1,0 +1,86 @@
+//! The rows of what inline Map and Parallel states keep apart from the execution's state.
+
+use std::cell::RefCell;
+
+use rusqlite::{Connection, OptionalExtension, Result};
+
+use super::ExecutionId;
+use crate::interpreter::{Kept, KeptChanges, Part, Payload};
+
+/// In the place of an index, for the items of a Map.
+const ITEMS: i64 = -1;
+
+fn number(part: Part) -> i64 {
+    match part {
+        Part::Items => ITEMS,
+        Part::Output(index) => i64::try_from(index).unwrap_or(i64::MAX),
+    }
+}
+
+pub(crate) fn change(connection: &Connection, execution: ExecutionId, changes: &KeptChanges) -> Result<()> {
+    for branch in &changes.dropped {
+        connection
+            .prepare_cached("DELETE FROM kept WHERE execution = ? AND branch = ?")?
+            .execute((execution, branch))?;
+    }
+    for (branch, part, kept) in &changes.added {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO kept (execution, branch, part, text) VALUES (?, ?, ?, ?)")?
+            .execute((execution, branch, number(*part), kept.text()))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn remove_all(connection: &Connection, execution: ExecutionId) -> Result<()> {
+    connection.prepare_cached("DELETE FROM kept WHERE execution = ?")?.execute([execution]).map(drop)
+}
+
+/// Reads for the interpreter, which knows nothing of databases that fail: [`Reader::finish`] tells whether one did.
+pub(crate) struct Reader<'c> {
+    connection: &'c Connection,
+    execution: ExecutionId,
+    failed: RefCell<Option<rusqlite::Error>>,
+}
+
+impl<'c> Reader<'c> {
+    pub fn new(connection: &'c Connection, execution: ExecutionId) -> Self {
+        Self { connection, execution, failed: RefCell::new(None) }
+    }
+
+    /// # Errors
+    /// What the database failed with while it was read.
+    pub fn finish(self) -> Result<()> {
+        self.failed.into_inner().map_or(Ok(()), Err)
+    }
+
+    fn or_default<T: Default>(&self, read: Result<T>) -> T {
+        read.unwrap_or_else(|error| {
+            self.failed.borrow_mut().get_or_insert(error);
+            T::default()
+        })
+    }
+}
+
+impl Kept for Reader<'_> {
+    fn items(&self, branch: u32) -> Option<Payload> {
+        let read = || {
+            self.connection
+                .prepare_cached("SELECT text FROM kept WHERE execution = ? AND branch = ? AND part = ?")?
+                .query_row((self.execution, branch, ITEMS), |row| Ok(Payload::from_text(row.get::<_, String>(0)?)))
+                .optional()
+        };
+        self.or_default(read())
+    }
+
+    fn outputs(&self, branch: u32) -> Vec<(usize, Payload)> {
+        let read = || {
+            self.connection
+                .prepare_cached("SELECT part, text FROM kept WHERE execution = ? AND branch = ? AND part >= 0")?
+                .query_map((self.execution, branch), |row| {
+                    Ok((row.get(0)?, Payload::from_text(row.get::<_, String>(1)?)))
+                })?
+                .collect()
+        };
+        self.or_default(read())
+    }
+}
