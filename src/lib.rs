@@ -33,6 +33,8 @@ mod integrations;
 #[cfg(feature = "ssr")]
 mod item;
 #[cfg(feature = "ssr")]
+mod lease;
+#[cfg(feature = "ssr")]
 mod limits;
 #[cfg(feature = "ssr")]
 mod live;

@@ -146,8 +146,9 @@ impl OpenDesk {
         }
     }
 
-    /// Lets the embedded AWS commit what is under way.
+    /// Gives leases back, and lets the embedded AWS commit what is under way.
     pub async fn close(self) {
+        self.services.reconciler.lease.release().await;
         if let Some(embedded) = self.embedded {
             embedded.shutdown().await;
         }

@@ -12,7 +12,8 @@ use crate::{
     aws::AwsError,
     callbacks::Callbacks,
     clock::Clock,
-    paused::{PausedTask, PausedTasks, State},
+    lease::Lease,
+    paused::{Ending, PausedTask, PausedTasks, State},
     workflow::{Workflows, without_tokens},
 };
 
@@ -22,8 +23,7 @@ const STEP: Duration = Duration::from_secs(2);
 /// How often every open application is compared with its execution.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// How long after its deadline a task counts as lapsed: Step Functions' clock decides, and it began a moment before
-/// the desk's.
+/// How long after its deadline Step Functions is asked whether a task is over.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// How old an unfinished step is before somebody else finishes it.
@@ -42,6 +42,8 @@ pub struct Reconciler {
     pub paused: PausedTasks,
     pub callbacks: Callbacks,
     pub workflows: Workflows,
+    /// Several desks on one AWS share the work: one of them does it.
+    pub lease: Lease,
     /// Between two calls of DescribeExecution: AWS throttles them for the whole account.
     pub pace: Duration,
 }
@@ -51,14 +53,20 @@ impl Reconciler {
     pub async fn run(self) {
         let stepping = async {
             loop {
-                self.finish_steps().await;
+                if self.lease.hold().await {
+                    self.finish_steps().await;
+                }
                 self.clock.sleep(STEP).await;
             }
         };
         let sweeping = async {
             loop {
-                self.sweep().await;
-                self.clock.sleep(SWEEP).await;
+                if self.lease.hold().await {
+                    self.sweep().await;
+                    self.clock.sleep(SWEEP).await;
+                } else {
+                    self.clock.sleep(STEP).await;
+                }
             }
         };
         tokio::join!(stepping, sweeping);
@@ -85,9 +93,18 @@ impl Reconciler {
 
     async fn close_overdue(&self) -> Result<(), AwsError> {
         for task in self.paused.overdue(self.clock.now() - GRACE).await? {
-            report("closing what is overdue", self.close(&task, State::Lapsed).await);
+            report("closing what is overdue", self.close_if_over(&task).await);
         }
         Ok(())
+    }
+
+    /// Step Functions decides whether a task is over: this desk's clock may run ahead of its own.
+    async fn close_if_over(&self, task: &PausedTask) -> Result<(), AwsError> {
+        match self.paused.ended(task).await? {
+            None => Ok(()),
+            Some(Ending::TimedOut) => self.close(task, State::Lapsed).await,
+            Some(Ending::Otherwise) => self.close(task, State::Abandoned).await,
+        }
     }
 
     async fn close(&self, task: &PausedTask, state: State) -> Result<(), AwsError> {

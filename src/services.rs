@@ -19,6 +19,7 @@ use crate::{
     desk::LoanDesk,
     functions::Functions,
     health::Health,
+    lease::Lease,
     live::{Changes, Live},
     mock_valuer::{self, MockValuer},
     outbound::Outbound,
@@ -107,6 +108,7 @@ impl Services {
             paused: paused.clone(),
             callbacks: callbacks.clone(),
             workflows: workflows.clone(),
+            lease: Lease::new(aws.clone(), "reconciler", config.backend == Backend::Embedded),
             pace: match config.backend {
                 Backend::Embedded => Duration::from_millis(5),
                 Backend::Aws => Duration::from_millis(200),

@@ -101,8 +101,14 @@ async fn create_missing_indexes(aws: &Aws, table: &Table) -> Result<(), AwsError
             update = update.attribute_definitions(attribute(name).map_err(AwsError::corrupt)?);
         }
         tracing::info!(table = table.name, index = index.name, "creating an index that the table lacks");
-        update.send().await?;
-        at_rest(aws, table).await?;
+        let created = update.send().await.map_err(AwsError::from);
+        let described = at_rest(aws, table).await?;
+        // Another desk that starts at the same time may have created it first.
+        let exists = described.global_secondary_indexes().iter().any(|known| known.index_name() == Some(index.name));
+        match created {
+            Err(error) if !exists => return Err(error),
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -9,10 +9,10 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent, HistoryEventType};
 
 use super::{
-    Answer, PausedTask, PausedTaskId, PausedTasks, Says, State, TaskToken,
+    Answer, PausedTask, PausedTaskId, PausedTasks, Says, State, TABLE, TaskToken,
     store::{self, Changed},
 };
-use crate::aws::AwsError;
+use crate::{aws::AwsError, item::text};
 
 /// What became of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +135,22 @@ impl PausedTasks {
 
     /// Whether the execution's history says that this token's task got this answer.
     async fn was_told(&self, execution_arn: &str, token: &TaskToken, says: &Says) -> Result<bool, AwsError> {
+        let events = self.history(execution_arn).await?;
+        Ok(events.is_some_and(|events| history_has_answer(&events, token, says)))
+    }
+
+    /// How Step Functions ended a task; `None` while it still waits for the answer.
+    pub async fn ended(&self, task: &PausedTask) -> Result<Option<Ending>, AwsError> {
+        let get = self.aws.dynamodb.get_item().table_name(TABLE.name).key(TABLE.key, text(task.id.as_str()));
+        let item = get.consistent_read(true).send().await?.item;
+        let (Some(item), Some(events)) = (item, self.history(&task.execution_arn).await?) else {
+            return Ok(Some(Ending::Otherwise));
+        };
+        Ok(history_ends(&events, &store::read_token(&item)?))
+    }
+
+    /// All events of an execution; `None` when Step Functions does not have it any more.
+    async fn history(&self, execution_arn: &str) -> Result<Option<Vec<HistoryEvent>>, AwsError> {
         let mut pages = self
             .aws
             .step_functions
@@ -148,12 +164,48 @@ impl PausedTasks {
         while let Some(event) = pages.next().await {
             match event.map_err(AwsError::from) {
                 Ok(event) => events.push(event),
-                Err(error) if error.is("ExecutionDoesNotExist") => return Ok(false),
+                Err(error) if error.is("ExecutionDoesNotExist") => return Ok(None),
                 Err(error) => return Err(error),
             }
         }
-        Ok(history_has_answer(&events, token, says))
+        Ok(Some(events))
     }
+}
+
+/// How Step Functions ended a task that the desk has no answer to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    TimedOut,
+    /// It was answered past the desk, its function failed, or its execution ended.
+    Otherwise,
+}
+
+fn history_ends(events: &[HistoryEvent], token: &TaskToken) -> Option<Ending> {
+    let is_scheduled = |event: &&HistoryEvent| {
+        event.task_scheduled_event_details.as_ref().is_some_and(|details| details.parameters.contains(token.reveal()))
+    };
+    let Some(scheduled) = events.iter().find(is_scheduled) else { return Some(Ending::Otherwise) };
+    let mut of_task = vec![scheduled.id];
+    for event in events.iter().filter(|event| event.id > scheduled.id) {
+        let ends_execution = matches!(
+            event.r#type,
+            HistoryEventType::ExecutionAborted
+                | HistoryEventType::ExecutionFailed
+                | HistoryEventType::ExecutionSucceeded
+                | HistoryEventType::ExecutionTimedOut
+        );
+        if ends_execution {
+            return Some(Ending::Otherwise);
+        }
+        if of_task.contains(&event.previous_event_id) {
+            match event.r#type {
+                HistoryEventType::TaskStarted | HistoryEventType::TaskSubmitted => of_task.push(event.id),
+                HistoryEventType::TaskTimedOut => return Some(Ending::TimedOut),
+                _ => return Some(Ending::Otherwise),
+            }
+        }
+    }
+    None
 }
 
 /// Looks for the end of the task that was scheduled with this token.
@@ -242,6 +294,19 @@ mod tests {
         assert!(history_has_answer(&answered, &token, &says));
         let lapsed = [scheduled(3, "token-1"), submitted(5, 3), timed_out(6, 5)];
         assert!(!history_has_answer(&lapsed, &token, &says));
+    }
+
+    #[test]
+    fn a_task_is_over_when_its_history_says_so() {
+        let token = TaskToken::new("token-1");
+        assert_eq!(history_ends(&[scheduled(3, "token-1"), submitted(5, 3)], &token), None);
+        let timed_out = [scheduled(3, "token-1"), submitted(5, 3), timed_out(6, 5)];
+        assert_eq!(history_ends(&timed_out, &token), Some(Ending::TimedOut));
+        let answered = [scheduled(3, "token-1"), submitted(5, 3), succeeded(6, 5, json!({}))];
+        assert_eq!(history_ends(&answered, &token), Some(Ending::Otherwise));
+        let aborted = event(6, 0, HistoryEventType::ExecutionAborted).build().unwrap();
+        assert_eq!(history_ends(&[scheduled(3, "token-1"), submitted(5, 3), aborted], &token), Some(Ending::Otherwise));
+        assert_eq!(history_ends(&[scheduled(3, "token-2"), submitted(5, 3)], &token), Some(Ending::Otherwise));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 
 use crate::tables::{Index, Shows, Table};
 
-pub use answer::{Along, Answered};
+pub use answer::{Along, Answered, Ending};
 pub use attempt::Step;
 pub use store::{PausedTasks, read, waiting_on_key};
 pub use token::{PausedTaskId, TaskToken};
