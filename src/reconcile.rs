@@ -13,7 +13,7 @@ use crate::{
     callbacks::Callbacks,
     clock::Clock,
     lease::Lease,
-    paused::{Ending, PausedTask, PausedTasks, State},
+    paused::{Answer, Ending, PausedTask, PausedTasks, State},
     workflow::{Workflows, without_tokens},
 };
 
@@ -85,10 +85,19 @@ impl Reconciler {
         for task in self.paused.unsent().await? {
             if is_old(answered_at(&task.state), self.clock.now()) {
                 tracing::info!(task = %task.id, "sending an answer again");
-                report("sending an answer again", self.paused.send_again(&task).await.map(drop));
+                report("sending an answer again", self.send_one_again(&task).await);
             }
         }
         Ok(())
+    }
+
+    /// Settles the callback, too, that the answer was taken from: one that had been parked is looked for by nothing else.
+    async fn send_one_again(&self, task: &PausedTask) -> Result<(), AwsError> {
+        self.paused.send_again(task).await?;
+        match &task.state {
+            State::Answering(Answer { callback: Some(callback), .. }) => self.settle(callback).await,
+            _ => Ok(()),
+        }
     }
 
     async fn close_overdue(&self) -> Result<(), AwsError> {

@@ -134,7 +134,6 @@ async fn end(world: &World) -> End {
     let unfinished: Vec<_> =
         tasks.iter().filter(|task| ["requesting", "open", "answering"].iter().any(|s| task["state"] == *s)).collect();
     assert!(unfinished.is_empty(), "tasks that nobody waits for are left: {unfinished:?}");
-    assert!(application["waitingId"].is_null(), "it waits although it has ended: {application}");
 
     let callbacks = world.table("loan-desk-callbacks").await;
     let outcomes: Vec<_> = callbacks.iter().map(|callback| callback["outcome"].as_str().unwrap().to_owned()).collect();
@@ -154,7 +153,13 @@ async fn end(world: &World) -> End {
         assert_eq!(callback["outcome"] == "accepted", used, "an untrue outcome: {callback} {answers:?}");
     }
 
-    let story = world.application(REFERENCE).await.expect("it is there").story;
+    // The row keeps the task that it waited for last, and waits only where its status says so.
+    let view = world.application(REFERENCE).await.expect("it is there");
+    assert!(view.row.waiting.is_none(), "it waits although it has ended: {application}");
+    let waiting = world.waiting(None).await;
+    assert!(waiting.is_empty(), "it is listed as waiting although it has ended: {waiting:?}");
+
+    let story = view.story;
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in &story {
         *told.entry(entry.text.as_str()).or_default() += 1;
@@ -178,6 +183,29 @@ async fn end(world: &World) -> End {
     }
 }
 
+/// Which calls meet which faults: `FAULTS=all` stands for each fault at each call, and `FAULTS=12,13` for each fault at these
+/// calls. By default a write meets each fault, and a read, which has no effect to lose, meets one of them, in turn. The
+/// reconciler's queries are the same in each round, so only every fourth query does.
+fn plans(calls: &[String]) -> Vec<(usize, Fault)> {
+    let chosen = std::env::var("FAULTS").unwrap_or_default();
+    let each = |number| Fault::ALL.map(|fault| (number, fault)).to_vec();
+    let numbers = 0..calls.len();
+    match chosen.as_str() {
+        "" => numbers
+            .flat_map(|number| match calls[number].as_str() {
+                "Query" if number % 4 != 0 => Vec::new(),
+                "Query" => vec![(number, Fault::ALL[number / 4 % Fault::ALL.len()])],
+                "GetItem" | "DescribeExecution" | "GetExecutionHistory" => {
+                    vec![(number, Fault::ALL[number % Fault::ALL.len()])]
+                }
+                _ => each(number),
+            })
+            .collect(),
+        "all" => numbers.flat_map(each).collect(),
+        chosen => chosen.split(',').flat_map(|number| each(number.parse().expect("numbers, or `all`"))).collect(),
+    }
+}
+
 /// Runs a path without faults, and then with each fault at each call.
 fn every_fault(path: Path, expected: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -186,7 +214,8 @@ fn every_fault(path: Path, expected: &str) {
         let template = Template::new().await;
         let (without, calls) = run(&template, path, None).await;
         assert_eq!(without.status, expected, "{without:?}");
-        let plans = (0..calls.len()).flat_map(|number| Fault::ALL.map(|fault| (number, fault)));
+        let plans = plans(&calls);
+        let runs = plans.len();
         // A run mostly waits for one of its databases.
         let ends = futures_util::stream::iter(plans).map(async |(number, fault)| {
             let end = AssertUnwindSafe(run(&template, path, Some((number, fault)))).catch_unwind().await;
@@ -195,14 +224,16 @@ fn every_fault(path: Path, expected: &str) {
                 Ok((end, _)) => format!("{end:?}"),
                 Err(panic) => panic.downcast_ref::<String>().map_or("panicked", String::as_str).to_owned(),
             };
-            Some(format!("{fault:?} at call {number}, {}: {words}", calls[number]))
+            let wrong = format!("{fault:?} at call {number}, {}: {words}", calls[number]);
+            eprintln!("{wrong}");
+            Some(wrong)
         });
         let wrong: Vec<String> = ends.buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await;
         assert!(
             wrong.is_empty(),
             "{} of {} runs of {path:?} do not end as {without:?}:\n{}",
             wrong.len(),
-            calls.len() * Fault::ALL.len(),
+            runs,
             wrong.join("\n")
         );
     });

@@ -28,9 +28,9 @@ use loan_desk::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
 
-use super::{Faults, ManualClock, Valuer, valuer::post};
+use super::{Faults, ManualClock, Valuer, connector::exempt, valuer::post};
 
 const REGION: &str = "eu-west-2";
 
@@ -86,6 +86,8 @@ struct Running {
     desk: OpenDesk,
     router: Router,
     alive: Arc<AtomicBool>,
+    /// Keeps the read model up to date.
+    follower: JoinSet<()>,
     /// AWS without faults, for what the test itself asks.
     aws: Aws,
     /// Keeps the receivers of the desk from believing that it closes.
@@ -113,12 +115,13 @@ impl World {
         ])
         .command;
         let url: url::Url = "http://desk.test".parse().expect("a URL");
+        let clock = ManualClock::new();
         let mut world = Self {
             folder: Some(folder),
             config: *config,
             addresses: Addresses { public_url: url.clone(), own_url: url },
-            clock: ManualClock::new(),
-            faults: Arc::default(),
+            faults: Faults::new(clock.clone()),
+            clock,
             valuer,
             desk: None,
         };
@@ -149,7 +152,9 @@ impl World {
                     self.valuer.reaches(router.clone());
                     let embedded = desk.embedded.as_ref().expect("it is embedded");
                     let aws = Aws::inside(embedded, REGION);
-                    self.desk = Some(Running { desk, router, alive, aws, _closing: sender });
+                    let mut follower = JoinSet::new();
+                    follower.spawn(exempt(desk.services.follower.clone().run()));
+                    self.desk = Some(Running { desk, router, alive, follower, aws, _closing: sender });
                     return;
                 }
                 // Like whatever starts the desk, try again.
@@ -165,8 +170,10 @@ impl World {
 
     /// Stops the desk as if it were killed, and opens it again.
     pub async fn restart(&mut self) {
-        if let Some(running) = self.desk.take() {
+        if let Some(mut running) = self.desk.take() {
             running.alive.store(false, Ordering::SeqCst);
+            self.valuer.reaches_nobody();
+            running.follower.shutdown().await;
             self.faults.was_stopped();
             // Releases the files. Nothing else of the desk gets a chance to finish.
             running.desk.embedded.as_ref().expect("it is embedded").shutdown().await;
@@ -175,7 +182,8 @@ impl World {
     }
 
     async fn close(mut self) -> TempDir {
-        if let Some(running) = self.desk.take() {
+        if let Some(mut running) = self.desk.take() {
+            running.follower.shutdown().await;
             running.desk.close().await;
         }
         self.folder.take().expect("its folder")
@@ -233,7 +241,8 @@ impl World {
         self.waiting(Some(WaitingOn::Staff)).await
     }
 
-    async fn waiting(&self, on: Option<WaitingOn>) -> Vec<WaitingItem> {
+    /// What is listed as waiting; empty while the list cannot be read.
+    pub async fn waiting(&self, on: Option<WaitingOn>) -> Vec<WaitingItem> {
         let desk = self.running().desk.services.desk.clone();
         let page = self.unless_stopped(async { desk.waiting(&Actor::Visitor, on, None, 50).await }).await;
         page.and_then(Result::ok).map(|page| page.items).unwrap_or_default()
@@ -283,7 +292,11 @@ impl World {
                 still = 0;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
-            let is_still = self.faults.under_way() == 0 && (self.faults.holds() || self.engine_waits().await);
+            let mut is_still = self.faults.under_way() == 0;
+            if is_still && still == 2 && !self.faults.holds() {
+                // This is asked last, because it takes long.
+                is_still = self.engine_waits().await && self.faults.under_way() == 0;
+            }
             still = if is_still { still + 1 } else { 0 };
             assert!(Instant::now() < given_up, "it does not come to rest: {:?}", self.faults.calls());
         }
