@@ -245,3 +245,73 @@ async fn a_page_of_a_history_is_short_enough_to_be_held() {
         assert_eq!(ids, (1..=44).collect::<Vec<_>>());
     }
 }
+
+#[tokio::test]
+async fn an_expression_that_hoards_memory_is_stopped() {
+    let stage = Stage::open().await;
+    let input = json!({"l": (0..1000).collect::<Vec<_>>()}).to_string();
+    // Without a budget, each would take far more than one request may.
+    for expression in [
+        "$map([1..400000], function($v) { [1..2000] })",
+        "$map([1..400000], function($v) { [$v, $v, $v, $v, $v, $v, $v, $v] })",
+        "$map([1..400000], function($v) { $string($v) & $pad('', 2000, 'x') })",
+        "$map([1..400000], function($v) { $append([1..1000], $v) })",
+        "$map([1..400000], function($v) { $states.input.l.($ + $v) })",
+        "$map([1..400000], function($v) { ($x := [1..1000]; $x) })",
+        "$map([1..400000], function($v) { $states.input ~> $lookup('l') ~> $reverse() })",
+        "[1..400000].{'a': [1..1000]}",
+        "$reduce([1..400000], function($a, $v) { $append($a, [[1..1000]]) }, [])",
+        "($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, $a & $pad('', 10000, 'x')) }; $f(100000, ''))",
+    ] {
+        let cause = stage.failure(&jsonata(expression), &input).await;
+        assert!(cause.contains("Expression evaluation"), "{expression}: {cause}");
+    }
+}
+
+#[tokio::test]
+async fn a_regular_expression_that_would_take_minutes_is_refused() {
+    let stage = Stage::open().await;
+    let begun = std::time::Instant::now();
+    for expression in [
+        "$replace($pad('', 200000, 'a'), /a*b|a/, '')",
+        "$match($pad('', 200000, 'a'), /a*b|a/)",
+        "$split($pad('', 200000, 'a'), /a*b|a/)",
+        "($f := $split; $f($pad('', 200000, 'a'), /a*b|a/))",
+        "($r := /a*b|a/; $replace($pad('', 200000, 'a'), $r, ''))",
+        "$pad('', 200000, 'a') ~> $replace(/a*b|a/, '')",
+        "$pad('', 200000, 'a').$replace(/a*b|a/, '')",
+        "$pad('', 200000, 'a').$split(/a*b|a/)",
+        "($r := /a*b|a/; $pad('', 200000, 'a').$split($r))",
+        "$contains($pad('', 200000, 'a'), /(a|aa|aaa|aaaa){1,900}b/)",
+        "($r := /(a|aa|aaa|aaaa){1,900}b/; $r($pad('', 7000000, 'a')))",
+        "$pad('', 6000000, 'a') ~> /(a|aa|aaa|aaaa){1,900}b/",
+    ] {
+        let cause = stage.failure(&jsonata(expression), "{}").await;
+        assert!(cause.contains("A regular expression takes too long"), "{expression}: {cause}");
+    }
+    // Unbounded, one of them takes minutes.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_ordinary_regular_expression_works_wherever_it_stands() {
+    let stage = Stage::open().await;
+    for (expression, output) in [
+        (r"$contains('loan 42', /\d+/)", json!(true)),
+        (r"$replace('a-b', /-/, '+')", json!("a+b")),
+        (r"$string('a-b').$replace(/-/, '+')", json!("a+b")),
+        (r"$string('a-b').$replace('-', '+')", json!("a+b")),
+        (r"'a-b' ~> $replace(/-/, '+')", json!("a+b")),
+        (r"$string('a1b2').$split(/\d/)", json!(["a", "b", ""])),
+        (r"($r := /\w+/; $match('ab cd', $r).match)", json!(["ab", "cd"])),
+        (r"('ab cd' ~> /\w+/).match", json!("ab")),
+        (r"$filter(['a1', 'b'], /\d/)", json!("a1")),
+        (r"$map(['a', 'b'], $contains(?, /a/))", json!([true, false])),
+        (r"$count($match($pad('', 100000, 'ab '), /\w+/))", json!(33_334)),
+    ] {
+        let request = json!({"definition": jsonata(expression).to_string(), "roleArn": ROLE, "input": "{}"});
+        let (status, answer) = stage.ask("TestState", &request).await;
+        assert_eq!((status, &answer["status"]), (200, &json!("SUCCEEDED")), "{expression}: {answer}");
+        assert_eq!(answer["output"], output.to_string(), "{expression}");
+    }
+}

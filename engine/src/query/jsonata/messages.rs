@@ -11,6 +11,9 @@ pub(super) const STACK: &str =
     "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive.";
 pub(super) const TIME: &str = "Expression evaluation timeout: Check for infinite loop";
 pub(super) const MEMORY: &str = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
+/// AWS has no such limit of its own.
+pub(super) const SEARCH: &str = "Expression evaluation timeout: A regular expression takes too long for the text it is \
+     matched with. Simplify the expression, or shorten the text";
 
 /// The code (`T2001`) a message begins with.
 pub(super) fn code(message: &str) -> Option<&str> {

@@ -69,7 +69,7 @@ pub(super) fn reads_of_states(node: &AstNode, field: &str) -> bool {
 }
 
 /// What a node is made of, and whether each part has a context item that the node gives it.
-fn parts(node: &AstNode) -> Vec<(&AstNode, bool)> {
+pub(super) fn parts(node: &AstNode) -> Vec<(&AstNode, bool)> {
     fn pairs(pairs: &[(AstNode, AstNode)], within: bool) -> impl Iterator<Item = (&AstNode, bool)> {
         pairs.iter().flat_map(move |(key, value)| [(key, within), (value, within)])
     }

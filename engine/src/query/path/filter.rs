@@ -12,7 +12,7 @@ use super::syntax::{PathError, Reader, Steps};
 /// The longest regular expression, in bytes.
 const MAX_PATTERN: usize = 1_000;
 /// How much memory a compiled regular expression may take, in bytes; its cache may take as much again.
-const MAX_COMPILED: usize = 1 << 20;
+const MAX_COMPILED: usize = 1 << 18;
 
 #[derive(Debug, Clone)]
 pub(super) enum Filter {
