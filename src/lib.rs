@@ -31,6 +31,8 @@ mod health;
 #[cfg(feature = "ssr")]
 mod integrations;
 #[cfg(feature = "ssr")]
+mod invocation;
+#[cfg(feature = "ssr")]
 mod item;
 #[cfg(feature = "ssr")]
 mod lease;
@@ -41,13 +43,13 @@ mod live;
 #[cfg(feature = "ssr")]
 pub mod logging;
 #[cfg(feature = "ssr")]
+mod masking;
+#[cfg(feature = "ssr")]
 mod mock_valuer;
 #[cfg(feature = "ssr")]
 pub mod opening;
 #[cfg(feature = "ssr")]
 pub mod outbound;
-#[cfg(feature = "ssr")]
-mod paused;
 #[cfg(feature = "ssr")]
 mod problem;
 #[cfg(feature = "ssr")]
@@ -77,17 +79,15 @@ mod supervision;
 #[cfg(feature = "ssr")]
 mod tables;
 #[cfg(feature = "ssr")]
+mod tasks;
+#[cfg(feature = "ssr")]
 mod timestamp;
 #[cfg(feature = "ssr")]
 mod unanswered;
 #[cfg(feature = "ssr")]
 mod valuation;
 #[cfg(feature = "ssr")]
-mod valuation_request;
-#[cfg(feature = "ssr")]
 mod web;
-#[cfg(feature = "ssr")]
-mod work_items;
 #[cfg(feature = "ssr")]
 mod workflow;
 #[cfg(feature = "ssr")]

@@ -18,7 +18,7 @@ use url::Url;
 use crate::{
     api::JsonBody,
     aws::{Aws, AwsError},
-    functions::{self, FunctionFailure},
+    invocation::{self, FunctionFailure},
     outbound::Outbound,
     problem::Problem,
     random,
@@ -129,7 +129,7 @@ impl MockValuer {
 
     /// The function behind the mock workflow's `SendResponse`.
     pub async fn send_response(&self, payload: Value) -> Result<Value, FunctionFailure> {
-        let send: SendResponse = functions::read(payload)?;
+        let send: SendResponse = invocation::read(payload)?;
         let url = self
             .allowed(&send.callback_url)
             .map_err(|_| FunctionFailure::InvalidApplication("callbackUrl is not this desk's".to_owned()))?;

@@ -13,8 +13,9 @@ use crate::{
     callbacks::Callbacks,
     clock::Clock,
     lease::Lease,
-    paused::{Answer, Ending, PausedTask, PausedTasks, State},
-    workflow::{Workflows, without_tokens},
+    masking::without_tokens,
+    tasks::{Answer, Ending, PausedTask, PausedTasks, State},
+    workflow::Workflows,
 };
 
 /// How often deadlines and unfinished steps are looked for: a query each, mostly empty.

@@ -23,15 +23,13 @@ use crate::{
     live::{Changes, Live},
     mock_valuer::{self, MockValuer},
     outbound::Outbound,
-    paused::PausedTasks,
     read_model::{Follower, Place, ReadModel},
     reconcile::Reconciler,
     sessions::Sessions,
     settings::Settings,
     signing::CallbackUrls,
     supervision::supervised,
-    valuation_request::ValuationRequests,
-    work_items::WorkItems,
+    tasks::{ManualValuations, PausedTasks, ValuationRequests},
     workflow::Workflows,
 };
 
@@ -114,7 +112,8 @@ impl Services {
                 Backend::Aws => Duration::from_millis(200),
             },
         };
-        let work_items = WorkItems { clock: clock.clone(), paused: paused.clone(), applications: applications.clone() };
+        let manual_valuations =
+            ManualValuations { clock: clock.clone(), paused: paused.clone(), applications: applications.clone() };
         let functions = Functions {
             valuation_requests: ValuationRequests {
                 clock: clock.clone(),
@@ -125,7 +124,7 @@ impl Services {
                 outbound: outbound.clone(),
                 service_url: valuation_service_url(config, &addresses.own_url),
             },
-            work_items: work_items.clone(),
+            manual_valuations: manual_valuations.clone(),
             mock_valuer: MockValuer {
                 aws: aws.clone(),
                 settings,
@@ -143,7 +142,7 @@ impl Services {
             read_model: read_model.clone(),
             paused,
             callbacks: callbacks.clone(),
-            work_items,
+            manual_valuations,
             workflows,
             reconciler: reconciler.clone(),
         });

@@ -18,7 +18,7 @@ use sha2::Sha256;
 use time::OffsetDateTime;
 use url::Url;
 
-use crate::{aws::AwsError, clock::Clock, paused::PausedTaskId, random, settings::Settings};
+use crate::{aws::AwsError, clock::Clock, invocation::PausedTaskId, random, settings::Settings};
 
 /// The setting that holds the keys.
 const SETTING: &str = "callback-signing-keys";

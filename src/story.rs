@@ -11,9 +11,9 @@ use time::OffsetDateTime;
 use crate::{
     applications::Record,
     callbacks::{Callback, Outcome, Valuation, ValuationResponse},
-    paused::{Answer, Failure, PausedTask, Says, State},
+    tasks::{Answer, Failure, PausedTask, Says, State, TIMED_OUT, read_manual_valuation},
     timestamp::day,
-    valuation, work_items,
+    valuation,
 };
 
 /// The story of one application, oldest first.
@@ -36,7 +36,7 @@ pub fn tell(record: &Record, tasks: &[PausedTask], callbacks: &[Callback]) -> Ve
 /// Why an application came to the desk of whoever values by hand.
 pub fn why_by_hand(failure: Option<&Failure>) -> String {
     let Some(failure) = failure else { return "The valuation service gave no value.".to_owned() };
-    if failure.error == work_items::TIMED_OUT {
+    if failure.error == TIMED_OUT {
         return match failure.timeout_seconds {
             Some(seconds) => {
                 format!("The valuation service did not answer within {}.", duration(Duration::from_secs(seconds)))
@@ -136,7 +136,7 @@ fn tell_work_item(task: &PausedTask, story: &mut Vec<StoryEntry>) {
 
 fn person_said(answer: &Answer) -> String {
     let by = answer.by.as_deref().unwrap_or("Somebody");
-    match work_items::read_answer(&answer.says) {
+    match read_manual_valuation(&answer.says) {
         Some(ManualValuationAnswer::Value { value, valued_on, basis, comment }) => {
             let (basis, valued_on) = (basis_words(basis), day(valued_on));
             let comment = if comment.is_empty() { String::new() } else { format!(": {comment}") };
@@ -250,7 +250,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::{paused::PausedTaskId, signing::SignedRequest};
+    use crate::{invocation::PausedTaskId, signing::SignedRequest};
 
     fn record(status: ApplicationStatus) -> Record {
         let application = json!({

@@ -13,11 +13,12 @@ use time::OffsetDateTime;
 
 use crate::{
     aws::{Aws, AwsError},
+    invocation::Execution,
     item::{json, number, text, time},
     live::Changes,
-    paused::{PausedTask, Step},
     read_model::ReadModel,
     tables::{Index, Shows, Table},
+    tasks::PausedTask,
     writes::write_one,
 };
 
@@ -45,15 +46,6 @@ pub struct Applications {
     state_machine_arn: String,
     changes: Changes,
     read_model: ReadModel,
-}
-
-/// The execution that an application is, as its functions are told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Execution {
-    pub arn: String,
-    pub started_at: OffsetDateTime,
-    /// The step that called the function. `None` in executions that began before workflows told it.
-    pub step: Option<Step>,
 }
 
 impl Applications {

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{Outcome, response::ValuationResponse};
-use crate::paused::{Answer, PausedTask, State};
+use crate::tasks::{Answer, PausedTask, State};
 
 /// What the callback's address says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -110,7 +110,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::paused::{PausedTaskId, Says};
+    use crate::{invocation::PausedTaskId, tasks::Says};
 
     fn request(id: &str, reference: Option<&str>, state: State) -> PausedTask {
         let application = json!({

@@ -21,10 +21,10 @@ use crate::{
     applications::Applications,
     aws::{Aws, AwsError},
     config::CallbackAuth,
-    paused::{Along, Answer, Answered, PausedTask, PausedTasks, State},
     random,
     signing::{CallbackUrls, SignedRequest},
     tables::{Index, Shows, Table},
+    tasks::{Along, Answer, Answered, PausedTask, PausedTasks, State},
     writes::{NotWritten, Write, write_all},
 };
 

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, Update, builders::UpdateBuilder};
 use super::Callbacks;
 use crate::{
     aws::AwsError,
+    invocation::PausedTaskId,
     item::{Item, Read, number, text},
-    paused::PausedTaskId,
     tables,
     writes::write_one,
 };

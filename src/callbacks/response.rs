@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{paused::Says, valuation::pounds};
+use crate::{tasks::Says, valuation::pounds};
 
 /// Bytes of a callback's body that are kept and read.
 pub const LIMIT: usize = 16 * 1024;

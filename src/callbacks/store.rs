@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use super::{BY_APPLICATION, BY_OUTCOME, Callback, Callbacks, Outcome, TABLE};
 use crate::{
     aws::AwsError,
+    invocation::PausedTaskId,
     item::{Item, Read, number, read_all, text, time},
-    paused::PausedTaskId,
     signing::SignedRequest,
     writes::write_one,
 };

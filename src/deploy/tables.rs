@@ -15,14 +15,15 @@ use super::{DeployError, failed};
 use crate::{
     applications,
     aws::{Aws, AwsError},
-    callbacks, paused, sessions, settings,
+    callbacks, sessions, settings,
     tables::{Index, Shows, Table},
+    tasks,
 };
 
 /// All tables of the desk. Each is described by the module whose job it serves.
 pub const ALL: [&Table; 6] = [
     &applications::TABLE,
-    &paused::TABLE,
+    &tasks::TABLE,
     &callbacks::TABLE,
     &callbacks::REFERENCES,
     &sessions::TABLE,

@@ -12,8 +12,7 @@ use async_trait::async_trait;
 use super::{LoanDesk, unavailable};
 use crate::{
     applications::Record,
-    paused::{Answer, Answered, PausedTask, State},
-    work_items::{self, WorkItems},
+    tasks::{Answer, Answered, ManualValuations, PausedTask, State, read_manual_valuation},
 };
 
 /// How many earlier valuations of a property are shown.
@@ -22,13 +21,13 @@ const PREVIOUS: usize = 5;
 #[async_trait]
 impl ManualValuationOperations for LoanDesk {
     async fn manual_valuation(&self, by: &Actor, id: &str) -> Result<Option<ManualValuationView>, DeskError> {
-        let Some(task) = self.work_items.get(id).await.map_err(unavailable)? else { return Ok(None) };
+        let Some(task) = self.manual_valuations.get(id).await.map_err(unavailable)? else { return Ok(None) };
         let (application, previous) = tokio::try_join!(
             self.application_with_story(by, &task.application_reference),
             self.previous_valuations(&task)
         )?;
         let story = application.map(|application| application.story).unwrap_or_default();
-        Ok(Some(WorkItems::view(&task, story, previous)))
+        Ok(Some(ManualValuations::view(&task, story, previous)))
     }
 
     async fn answer_manual_valuation(
@@ -37,8 +36,8 @@ impl ManualValuationOperations for LoanDesk {
         id: &str,
         answer: ManualValuationAnswer,
     ) -> Result<ApplicationReference, DeskError> {
-        let task = self.work_items.get(id).await.map_err(unavailable)?.ok_or(DeskError::NotFound)?;
-        match self.work_items.answer(&task, &answer, by.name()).await {
+        let task = self.manual_valuations.get(id).await.map_err(unavailable)?.ok_or(DeskError::NotFound)?;
+        match self.manual_valuations.answer(&task, &answer, by.name()).await {
             Ok(Answered::Resumed(task)) => Ok(task.application_reference),
             // Kept with the task, and sent as soon as its workflow asks again.
             Ok(Answered::Pending(task)) if is_kept(&task, by, &answer) => Ok(task.application_reference),
@@ -76,5 +75,5 @@ fn is_kept(task: &PausedTask, by: &Person, answer: &ManualValuationAnswer) -> bo
 
 /// Whether the same person gave the same answer before.
 fn is_same(before: &Answer, by: &Person, answer: &ManualValuationAnswer) -> bool {
-    before.by.as_deref() == Some(by.name()) && work_items::read_answer(&before.says).as_ref() == Some(answer)
+    before.by.as_deref() == Some(by.name()) && read_manual_valuation(&before.says).as_ref() == Some(answer)
 }

@@ -14,10 +14,9 @@ use crate::{
     applications::Applications,
     callbacks::Callbacks,
     clock::Clock,
-    paused::PausedTasks,
     read_model::{Progress, ReadModel},
     reconcile::Reconciler,
-    work_items::WorkItems,
+    tasks::{ManualValuations, PausedTasks},
     workflow::Workflows,
 };
 
@@ -28,7 +27,7 @@ pub struct LoanDesk {
     pub read_model: ReadModel,
     pub paused: PausedTasks,
     pub callbacks: Callbacks,
-    pub work_items: WorkItems,
+    pub manual_valuations: ManualValuations,
     pub workflows: Workflows,
     pub reconciler: Reconciler,
 }

@@ -13,11 +13,11 @@ use crate::{
     applications::{self, Record},
     aws::AwsError,
     item::{Item, Read},
-    paused::{self, PausedTask, State},
+    tasks::{self, PausedTask, State},
 };
 
 /// The name that a task's waiting is counted and found under.
-pub use crate::paused::waiting_on_key as kind;
+pub use crate::tasks::waiting_on_key as kind;
 
 /// Bits of an id that tell applications of one millisecond apart.
 const TIE_BITS: u32 = 20;
@@ -229,7 +229,7 @@ impl Task {
     pub fn read(item: &Item) -> Result<Self, AwsError> {
         // A task that was stored by an earlier version has no time of its last change.
         let version = item.text("updatedAt").unwrap_or_default().to_owned();
-        Ok(Self { version, item: write(item), task: paused::read(item)? })
+        Ok(Self { version, item: write(item), task: tasks::read(item)? })
     }
 
     pub fn application_reference(&self) -> &str {

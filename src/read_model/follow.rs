@@ -32,9 +32,8 @@ use crate::{
     aws::{Aws, AwsError},
     item::{Item, Read, read_all, text, time},
     live::Changes,
-    paused,
     tables::Table,
-    timestamp,
+    tasks, timestamp,
 };
 
 /// How often other desks' changes are looked for.
@@ -84,7 +83,7 @@ impl Feed {
     fn table(self) -> &'static Table {
         match self {
             Self::Applications => &applications::TABLE,
-            Self::Tasks => &paused::TABLE,
+            Self::Tasks => &tasks::TABLE,
         }
     }
 
@@ -92,7 +91,7 @@ impl Feed {
     fn partition(self) -> (&'static str, &'static str) {
         match self {
             Self::Applications => ("kind", applications::KIND),
-            Self::Tasks => ("feed", paused::FEED),
+            Self::Tasks => ("feed", tasks::FEED),
         }
     }
 
@@ -100,7 +99,7 @@ impl Feed {
     fn attributes(self) -> Option<&'static [&'static str]> {
         match self {
             Self::Applications => None,
-            Self::Tasks => Some(paused::PUBLIC),
+            Self::Tasks => Some(tasks::PUBLIC),
         }
     }
 }

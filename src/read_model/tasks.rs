@@ -7,7 +7,7 @@ use app::{
 use rusqlite::{Connection, Row, ToSql};
 
 use super::{entry, item_column};
-use crate::{paused, timestamp};
+use crate::{tasks, timestamp};
 
 /// At most so many of those that wait on anybody, or on some. What `after` is not where a page ended leads to the first
 /// page.
@@ -52,5 +52,5 @@ fn place(text: &str) -> Option<(i64, &str)> {
 }
 
 fn item(row: &Row<'_>) -> rusqlite::Result<WaitingItem> {
-    item_column(row, 0, paused::read).map(|task| task.waiting_item())
+    item_column(row, 0, tasks::read).map(|task| task.waiting_item())
 }

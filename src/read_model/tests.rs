@@ -19,8 +19,8 @@ use crate::{
     deploy,
     item::{Item, text, time},
     live::Changes,
-    paused,
     tables::Table,
+    tasks,
 };
 
 const FIRST: OffsetDateTime = datetime!(2026-06-01 10:00 UTC);
@@ -156,7 +156,7 @@ fn task(
     let mut item = Item::from([
         ("id".to_owned(), text(id)),
         ("token".to_owned(), text("secret")),
-        ("feed".to_owned(), text(paused::FEED)),
+        ("feed".to_owned(), text(tasks::FEED)),
         ("updatedAt".to_owned(), time(application.updated_at)),
         ("state".to_owned(), text(state)),
         ("waitingOn".to_owned(), text("valuation_service")),
@@ -243,14 +243,14 @@ async fn what_was_deleted_or_changed_without_a_trace_is_found_by_the_next_pass()
     for number in 0..3 {
         world.store(&Stored::new(number)).await;
     }
-    world.put(&paused::TABLE, task("task", &Stored::new(1), "open", None, FIRST)).await;
+    world.put(&tasks::TABLE, task("task", &Stored::new(1), "open", None, FIRST)).await;
     let model = world.read_model().await;
     assert_eq!(found(&model, "").await.len(), 3);
     assert_eq!(model.waiting_count().await.unwrap().all(), 1);
     drop(model);
     let delete = world.aws.dynamodb.delete_item().table_name(applications::TABLE.name);
     delete.key("applicationReference", text("LN-0001")).send().await.unwrap();
-    world.aws.dynamodb.delete_item().table_name(paused::TABLE.name).key("id", text("task")).send().await.unwrap();
+    world.aws.dynamodb.delete_item().table_name(tasks::TABLE.name).key("id", text("task")).send().await.unwrap();
     let mut changed = Stored::new(2);
     changed.status = ApplicationStatus::Stopped;
     world.store(&changed).await;
@@ -292,8 +292,8 @@ async fn a_search_finds_any_part_of_anything_that_is_written_on_an_application()
     world.store(&zoe).await;
     let other = Stored::new(2);
     world.store(&other).await;
-    world.put(&paused::TABLE, task("a", &zoe, "abandoned", Some("CNMgQ7"), FIRST)).await;
-    world.put(&paused::TABLE, task("b", &zoe, "open", Some("V-0042"), FIRST)).await;
+    world.put(&tasks::TABLE, task("a", &zoe, "abandoned", Some("CNMgQ7"), FIRST)).await;
+    world.put(&tasks::TABLE, task("b", &zoe, "open", Some("V-0042"), FIRST)).await;
     let model = world.read_model().await;
     for search in [
         "0001",
@@ -324,7 +324,7 @@ async fn a_search_finds_any_part_of_anything_that_is_written_on_an_application()
     // One that is told later.
     let mut task = task("c", &other, "open", Some("LATER-1"), FIRST);
     task.insert("updatedAt".into(), time(OffsetDateTime::now_utc()));
-    world.put(&paused::TABLE, task).await;
+    world.put(&tasks::TABLE, task).await;
     assert_eq!(found(&model, "later-1").await, ["LN-0002"]);
 }
 
@@ -467,7 +467,7 @@ async fn what_waits_is_listed_by_deadline_page_by_page_and_counted() {
         }
         item
     });
-    world.put_all(&paused::TABLE, items).await;
+    world.put_all(&tasks::TABLE, items).await;
     let model = world.read_model().await;
     for (on, expected) in [(None, 108), (Some(WaitingOn::Staff), 36), (Some(WaitingOn::ValuationService), 72)] {
         let (mut after, mut listed) = (None, Vec::new());

@@ -3,7 +3,6 @@
 
 mod graph;
 mod history;
-mod masking;
 mod raw;
 
 use app::desk::{EventView, WorkflowView};
@@ -11,11 +10,11 @@ use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-pub use self::masking::without_tokens;
 use crate::{
     applications::Record,
     aws::{Aws, AwsError},
-    workflow::{graph::Graph, history::History, masking::Mask},
+    masking::Mask,
+    workflow::{graph::Graph, history::History},
 };
 
 /// Events of one page of GetExecutionHistory.

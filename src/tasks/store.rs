@@ -13,9 +13,10 @@ use aws_sdk_dynamodb::{
 };
 use time::OffsetDateTime;
 
-use super::{Answer, BY_APPLICATION, FEED, PausedTask, PausedTaskId, QUEUE, State, TABLE, TaskToken};
+use super::{Answer, BY_APPLICATION, FEED, PausedTask, QUEUE, State, TABLE};
 use crate::{
     aws::{Aws, AwsError},
+    invocation::{PausedTaskId, TaskToken},
     item::{Item, Read, json, number, read_all, text, time},
     writes::{NotWritten, Write, write_all, write_one},
 };

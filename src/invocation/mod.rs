@@ -1,27 +1,17 @@
-//! The functions that the workflows call by `lambda:invoke`. The Step Functions inside this process calls them directly;
-//! nothing serves them as Lambda functions yet.
+//! An invocation of a function by a workflow: which step of which execution calls, with which task token, and the
+//! failures that the workflow's Retry and Catch match.
 
-use asl_engine::FunctionError;
+mod step;
+mod token;
+
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::{
-    applications::Execution, aws::AwsError, mock_valuer::MockValuer, paused::Step, timestamp,
-    valuation_request::ValuationRequests, work_items::WorkItems, workflow::without_tokens,
-};
+use crate::{aws::AwsError, masking::without_tokens, timestamp};
 
-pub const VALUATION_REQUEST: &str = "loan-desk-valuation-request";
-pub const MANUAL_VALUATION: &str = "loan-desk-manual-valuation";
-pub const SEND_VALUATION_RESPONSE: &str = "loan-desk-send-valuation-response";
-
-/// The desk's functions by name.
-#[derive(Clone)]
-pub struct Functions {
-    pub valuation_requests: ValuationRequests,
-    pub work_items: WorkItems,
-    pub mock_valuer: MockValuer,
-}
+pub use step::Step;
+pub use token::{PausedTaskId, TaskToken};
 
 /// Why a function gave no answer. The workflows' Retry and Catch match the type's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,33 +46,13 @@ impl FunctionFailure {
     }
 }
 
-impl Functions {
-    /// Whether a function, given by its name or its ARN, is the desk's own.
-    pub fn has(function: &str) -> bool {
-        [VALUATION_REQUEST, MANUAL_VALUATION, SEND_VALUATION_RESPONSE].contains(&name(function))
-    }
-
-    /// Runs a function, given by its name or its ARN.
-    pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
-        let outcome = match name(function) {
-            VALUATION_REQUEST => self.valuation_requests.request(payload).await,
-            MANUAL_VALUATION => self.work_items.add(payload).await,
-            SEND_VALUATION_RESPONSE => self.mock_valuer.send_response(payload).await,
-            _ => return Err(FunctionError::NotFound(function.to_owned())),
-        };
-        outcome.map_err(|failure| {
-            tracing::warn!(function = name(function), error = failure.error_type(), %failure, "function failed");
-            FunctionError::Failed { error_type: failure.error_type().to_owned(), message: failure.to_string() }
-        })
-    }
-}
-
-/// `loan-desk-valuation-request` of a name, an ARN, or an ARN with a version.
-fn name(function: &str) -> &str {
-    match function.split_once(":function:") {
-        Some((_, name)) => name.split(':').next().unwrap_or(name),
-        None => function.split(':').next().unwrap_or(function),
-    }
+/// The execution that calls a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    pub arn: String,
+    pub started_at: OffsetDateTime,
+    /// The step that called the function. `None` in executions that began before workflows told it.
+    pub step: Option<Step>,
 }
 
 /// The `execution` member of a payload.
@@ -149,27 +119,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_found_by_name_and_by_arn() {
-        let arn = "arn:aws:lambda:eu-west-2:000000000000:function:loan-desk-manual-valuation";
-        for function in [MANUAL_VALUATION, arn, &format!("{arn}:$LATEST"), "loan-desk-manual-valuation:3"] {
-            assert_eq!(name(function), MANUAL_VALUATION, "{function}");
-            assert!(Functions::has(function), "{function}");
-        }
-    }
-
-    #[test]
-    fn a_function_of_another_name_is_not_the_desks() {
-        assert!(!Functions::has("loan-desk"));
-        assert!(!Functions::has("arn:aws:lambda:eu-west-2:000000000000:function:greet:loan-desk-manual-valuation"));
-    }
-
-    #[test]
     fn an_unreadable_payload_says_where_and_never_shows_a_token() {
         #[derive(Debug, Deserialize)]
         #[serde(rename_all = "camelCase")]
         #[allow(dead_code)]
         struct Payload {
-            task_token: crate::paused::TaskToken,
+            task_token: TaskToken,
             time: u8,
         }
         let wrong = read::<Payload>(serde_json::json!({"taskToken": {"secret": 1}, "time": 1})).unwrap_err();

@@ -9,12 +9,12 @@ use app::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::{Along, Answer, Answered, Failure, PausedTask, PausedTasks, Says, State};
 use crate::{
     applications::Applications,
     aws::AwsError,
     clock::Clock,
-    functions::{self, ExecutionPayload, FunctionFailure, StatePayload},
-    paused::{Along, Answer, Answered, Failure, PausedTask, PausedTaskId, PausedTasks, Says, State, TaskToken},
+    invocation::{self, ExecutionPayload, FunctionFailure, PausedTaskId, StatePayload, TaskToken},
     story,
     valuation::{self, StaffValuation},
 };
@@ -26,7 +26,7 @@ const CANNOT_BE_VALUED: &str = "PropertyCannotBeValued";
 pub const TIMED_OUT: &str = "ValuationServiceTimedOut";
 
 #[derive(Clone)]
-pub struct WorkItems {
+pub struct ManualValuations {
     pub clock: Clock,
     pub paused: PausedTasks,
     pub applications: Applications,
@@ -56,10 +56,10 @@ struct Caught {
     error: Option<String>,
 }
 
-impl WorkItems {
+impl ManualValuations {
     /// Puts an application on the desk of whoever values by hand.
-    pub async fn add(&self, payload: Value) -> Result<Value, FunctionFailure> {
-        let payload: Payload = functions::read(payload)?;
+    pub async fn open(&self, payload: Value) -> Result<Value, FunctionFailure> {
+        let payload: Payload = invocation::read(payload)?;
         let execution = payload.execution.at(payload.state);
         let timeout = Duration::from_secs(payload.timeout_seconds.into());
         let now = self.clock.now();

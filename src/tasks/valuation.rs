@@ -8,13 +8,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::{PausedTask, PausedTasks, State};
 use crate::{
     applications::Applications,
     callbacks::{self, Callbacks, ReferenceError},
     clock::Clock,
-    functions::{self, ExecutionPayload, FunctionFailure, StatePayload},
+    invocation::{self, ExecutionPayload, FunctionFailure, PausedTaskId, StatePayload, TaskToken},
     outbound::Outbound,
-    paused::{PausedTask, PausedTaskId, PausedTasks, State, TaskToken},
     signing::CallbackUrls,
 };
 
@@ -49,7 +49,7 @@ impl ValuationRequests {
     /// Keeps the token, then asks for a valuation, then keeps the reference that the service gives it. The service sees
     /// neither the token nor anything it could be guessed from.
     pub async fn request(&self, payload: Value) -> Result<Value, FunctionFailure> {
-        let payload: Payload = functions::read(payload)?;
+        let payload: Payload = invocation::read(payload)?;
         if let Some(before) = self.applications.get(&payload.loan_application.application_reference).await?
             && before.application != payload.loan_application
         {

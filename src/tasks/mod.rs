@@ -2,10 +2,10 @@
 //! what Step Functions waits for, because Step Functions cannot be asked.
 
 mod answer;
-mod attempt;
+mod manual_valuation;
 mod open;
 mod store;
-mod token;
+mod valuation;
 
 use std::time::Duration;
 
@@ -17,12 +17,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::tables::{Index, Shows, Table};
+use crate::{
+    invocation::PausedTaskId,
+    tables::{Index, Shows, Table},
+};
 
 pub use answer::{Along, Answered, Ending};
-pub use attempt::Step;
+pub use manual_valuation::{ManualValuations, TIMED_OUT, read_answer as read_manual_valuation};
 pub use store::{PausedTasks, read, waiting_on_key};
-pub use token::{PausedTaskId, TaskToken};
+pub use valuation::ValuationRequests;
 
 /// One row a task token. Only the table itself holds the token; the indexes are for looking.
 pub const TABLE: Table =

@@ -9,10 +9,14 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent, HistoryEventType};
 
 use super::{
-    Answer, PausedTask, PausedTaskId, PausedTasks, Says, State, TABLE, TaskToken,
+    Answer, PausedTask, PausedTasks, Says, State, TABLE,
     store::{self, Changed},
 };
-use crate::{aws::AwsError, item::text};
+use crate::{
+    aws::AwsError,
+    invocation::{PausedTaskId, TaskToken},
+    item::text,
+};
 
 /// What became of an answer.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,11 +3,12 @@
 use aws_sdk_dynamodb::types::{Put, Update, builders::UpdateBuilder};
 
 use super::{
-    PausedTask, PausedTasks, State, Step, TABLE, TaskToken,
+    PausedTask, PausedTasks, State, TABLE,
     store::{self, Queue},
 };
 use crate::{
     aws::AwsError,
+    invocation::{Step, TaskToken},
     item::{Item, Read, number, text, time},
     writes::{NotWritten, Write, write_all, write_one},
 };
@@ -158,12 +159,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        applications::{self, Applications, Execution},
+        applications::{self, Applications},
         aws::{Aws, Embedded},
         clock::Clock,
         deploy,
+        invocation::{Execution, PausedTaskId},
         live::Changes,
-        paused::PausedTaskId,
         read_model::ReadModel,
     };
 
