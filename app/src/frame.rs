@@ -1,4 +1,4 @@
-//! What stands around every page: the rail on the left, the bar on top.
+//! The frame around every page: the navigation rail on the left and the bar on top.
 
 use axum::http::request::Parts;
 use leptos::prelude::*;
@@ -50,7 +50,7 @@ fn TopBar() -> impl IntoView {
                 {lives
                     .map(|lives| {
                         view! {
-                            <span class="badge" title="Where the data of this desk lives">
+                            <span class="badge" title="Where this desk keeps its data">
                                 <Icon glyph=Glyph::Data/>
                                 <span class="visually-hidden">"Data: "</span>
                                 <span>{lives}</span>
@@ -64,7 +64,7 @@ fn TopBar() -> impl IntoView {
     }
 }
 
-/// The person at the desk: the name they last gave.
+/// The name that the person last gave.
 #[component]
 fn WhoAmI() -> impl IntoView {
     let visit = Visit::current();
@@ -141,14 +141,15 @@ fn RailLink(
     }
 }
 
-/// How many task tokens wait for an answer. A count that cannot be had is left out: the page itself will say why.
+/// The number of task tokens that wait for an answer. It is left out if counting fails, because the page itself then
+/// reports the error.
 #[component]
 fn WaitingCount() -> impl IntoView {
     let waiting = request::waiting_count();
     Suspend::new(async move {
         let count = waiting.await.ok();
         view! {
-            // The script sets it without fetching the page.
+            // The script updates this count without fetching the page.
             <span class="count" data-live="waiting-count" data-count="waiting">
                 {count.filter(|count| count.all() > 0).map(|count| count.all().to_string())}
             </span>

@@ -1,9 +1,9 @@
-//! What people see of the loan desk: pages, components, islands, server functions, and the port they call.
+//! The loan desk's user interface: pages, components, islands, server functions, and the port they call.
 //!
-//! Pages are rendered on the server and work as they are; only [`islands`] is compiled for the browser as well.
+//! Pages are rendered on the server and work without script. Only [`islands`] is also compiled for the browser.
 //!
-//! This crate knows nothing of AWS or of the server. What it needs done it asks of the [`desk::Desk`] in Leptos
-//! context; the server implements that trait.
+//! This crate does not depend on AWS or on the server. It calls the [`desk::Desk`] in the Leptos context, a trait that
+//! the server implements.
 
 pub mod islands;
 mod time_words;

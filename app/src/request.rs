@@ -1,4 +1,4 @@
-//! What a page or a server function reads of the request it answers, and says about its answer.
+//! Helpers for pages and server functions: reading the current request and shaping its response.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -13,26 +13,26 @@ use crate::{
     visit::Visit,
 };
 
-/// Sent by the browser's half when it fetches the page it stands on once more. What is shown only once, such as a
-/// notice, must be left for the person.
+/// Sent by the client script when it fetches the open page again. Such a request must not consume what is shown only
+/// once, such as a notice.
 pub const REFRESH_HEADER: HeaderName = HeaderName::from_static("desk-refresh");
 
-/// The desk that the server has put into context; `None` only while the router collects its addresses.
+/// The desk that the server provides as context. `None` only while the router collects its routes.
 pub fn desk() -> Option<Arc<dyn Desk>> {
     use_context()
 }
 
-/// The desk, and who asks it: the person whose request is being answered. Must be called where the request's context is
-/// at hand, that is before anything is awaited. An error only while the router collects its addresses.
+/// The desk, and the actor of the current request. Must be called before the first `await`, while the request's context
+/// is available. Fails only while the router collects its routes.
 pub fn desk_and_actor() -> impl Future<Output = Result<(Arc<dyn Desk>, Actor), DeskError>> + Send {
     let (desk, visit) = (desk(), Visit::current());
     async move { Ok((desk.ok_or(DeskError::Unavailable)?, visit.actor().await)) }
 }
 
-/// How many wait, counted when somebody first asks.
+/// The waiting count of one page, computed on first use.
 type Waiting = Shared<Pin<Box<dyn Future<Output = Result<WaitingCount, DeskError>> + Send>>>;
 
-/// From here on every part of the page gets the same count by [`waiting_count`].
+/// Provides the count that [`waiting_count`] returns, so that all parts of a page show the same number.
 pub fn count_waiting_once() {
     let asked = desk_and_actor();
     let count = async move {
@@ -48,32 +48,32 @@ pub fn waiting_count() -> impl Future<Output = Result<WaitingCount, DeskError>> 
     async move { waiting.ok_or(DeskError::Unavailable)?.await }
 }
 
-/// Whether the answer to a request with these headers may never be seen by a person: the page refreshes itself, or a
-/// browser fetches ahead what a person has only pointed at.
+/// Whether a person may never see the response to a request with these headers: the client script refreshes the page,
+/// or the browser prefetches a link.
 pub fn is_unseen(headers: &HeaderMap) -> bool {
     let is_ahead = |purpose: &HeaderValue| purpose.as_bytes().starts_with(b"prefetch");
     headers.contains_key(REFRESH_HEADER) || headers.get("sec-purpose").is_some_and(is_ahead)
 }
 
-/// Whether this holds for the request that is being answered.
+/// [`is_unseen`] for the current request.
 pub fn is_answered_unseen() -> bool {
     use_context::<Parts>().is_some_and(|parts| is_unseen(&parts.headers))
 }
 
-/// The address asked for, with its query, for links that lead back to it.
+/// The path and query of the current request, for links that lead back to it.
 pub fn path_and_query() -> String {
     use_context::<Parts>()
         .and_then(|parts| parts.uri.path_and_query().map(ToString::to_string))
         .unwrap_or_else(|| "/".to_owned())
 }
 
-/// Text as it stands in an address: all but letters, digits and `-_.~` percent-encoded.
+/// Percent-encodes everything except letters, digits and `-_.~`.
 pub fn escape(text: &str) -> String {
     const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
     utf8_percent_encode(text, &RESERVED).to_string()
 }
 
-/// The value of a cookie.
+/// The value of a cookie of the current request.
 pub fn cookie(name: &str) -> Option<String> {
     let parts = use_context::<Parts>()?;
     let cookies = parts.headers.get_all(header::COOKIE);
@@ -89,14 +89,14 @@ pub fn set_status(status: StatusCode) {
     }
 }
 
-/// Adds a header to the answer; a value that no header can carry is left out.
+/// Adds a header to the response. A value that is not a valid header value is skipped.
 pub fn add_header(name: HeaderName, value: &str) {
     if let (Some(response), Ok(value)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(value)) {
         response.append_header(name, value);
     }
 }
 
-/// Sends the browser on to `path`, which it fetches with GET whatever it sent here.
+/// Redirects the browser to `path` with status 303, so that it uses GET.
 pub fn see_other(path: &str) {
     set_status(StatusCode::SEE_OTHER);
     add_header(header::LOCATION, path);

@@ -1,4 +1,4 @@
-//! The document around every page, and which page stands at which address.
+//! The HTML document around every page, and the routes.
 
 use axum::http::header;
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
@@ -19,26 +19,27 @@ use crate::{
     theme::Theme,
 };
 
-/// A page whose link is about to be followed is fetched already. `/desk` is where forms go and `/api` is for machines.
+/// Speculation rules: the browser prefetches pages whose links are about to be followed. `/desk` holds the form
+/// endpoints and `/api` the API, so both are excluded.
 const FETCHED_AHEAD: &str = r#"{"prefetch":[{"where":{"and":[{"href_matches":"/*"},{"not":{"href_matches":"/desk/*"}},{"not":{"href_matches":"/api/*"}},{"not":{"selector_matches":"[download]"}}]},"eagerness":"moderate"}]}"#;
 
-/// From page to page without a flash, for those who do not mind motion. It stands in the page itself: a browser must know
-/// it before it shows anything of the page, and looks no further for it; in a style sheet it comes too late, and the
-/// browser reports the transition as broken off.
+/// Enables cross-document view transitions, except for people who prefer reduced motion. The rule is inline because the
+/// browser needs it before the first paint: in the style sheet it arrives too late, and the browser reports a skipped
+/// transition.
 const TRANSITIONS: &str = "@media (prefers-reduced-motion: no-preference) { @view-transition { navigation: auto; } }";
 
-/// Of [`TRANSITIONS`], by which the policy below allows it: not by the nonce, which is another one in a page that is
-/// fetched once more to see what has changed.
+/// The hash of [`TRANSITIONS`] for the content security policy. A nonce would not do, because it differs when the page
+/// is fetched again for a refresh.
 const TRANSITIONS_HASH: &str = "sha256-HZ4rB03Xrq48TXRrshZ0A/rzCbrI8O6Hcrjxi45i7Q8=";
 
-/// The whole document. Expects in context: `Arc<dyn Desk>`, and what `leptos_axum` puts there (the request's parts,
-/// with the tower-sessions `Session` among its extensions, the answer's options and the nonce).
+/// The whole document. Expects as context `Arc<dyn Desk>` and what `leptos_axum` provides: the request's parts (with
+/// the tower-sessions `Session` among their extensions), the response options and the nonce.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     document(options, || view! { <App/> })
 }
 
-/// The document for a request that was refused before it came to a page. It asks the desk for nothing: of what [`shell`]
-/// expects it needs only what `leptos_axum` puts into context.
+/// The document for a request that was refused before it reached a page. It does not call the desk, so it needs only
+/// the context that `leptos_axum` provides.
 pub fn refused_shell(options: LeptosOptions, refused: Refused) -> impl IntoView {
     document(options, move || {
         provide_meta_context();
@@ -71,7 +72,7 @@ fn document<V: IntoView>(options: LeptosOptions, body: impl FnOnce() -> V) -> im
     }
 }
 
-/// What a page may load and run: this site's own files, scripts that carry this answer's nonce, and [`TRANSITIONS`].
+/// Allows this site's own files, scripts with this response's nonce, and [`TRANSITIONS`].
 fn send_content_security_policy() {
     let Some(nonce) = use_nonce() else { return };
     let policy = format!(
@@ -85,7 +86,7 @@ fn titled(title: String) -> String {
     format!("{title} – Loan Desk")
 }
 
-/// Every page of the desk inside its frame.
+/// All pages of the desk, inside the frame.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();

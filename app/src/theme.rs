@@ -1,4 +1,4 @@
-//! Light or dark.
+//! The colour theme: light, dark, or as the system prefers.
 
 use crate::request;
 
@@ -6,7 +6,7 @@ const COOKIE: &str = "theme";
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Theme {
-    /// Whatever the person's system says.
+    /// Follows the preference of the person's system.
     #[default]
     System,
     Light,
@@ -14,7 +14,7 @@ pub enum Theme {
 }
 
 impl Theme {
-    /// As chosen in the cookie of this request.
+    /// The theme chosen in the cookie of the current request.
     pub fn current() -> Self {
         request::cookie(COOKIE).and_then(|key| Self::from_key(&key)).unwrap_or_default()
     }
@@ -31,7 +31,7 @@ impl Theme {
         [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.key() == key)
     }
 
-    /// What the switch chooses when it is pressed.
+    /// The theme that the switch selects next.
     pub fn next(self) -> Self {
         match self {
             Self::System => Self::Light,
@@ -40,7 +40,7 @@ impl Theme {
         }
     }
 
-    /// The cookie that keeps the choice for a year.
+    /// The `Set-Cookie` value that keeps the choice for a year.
     pub fn cookie(self) -> String {
         format!("{COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly", self.key())
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_presses_of_the_switch_lead_back() {
+    fn the_switch_returns_to_the_first_theme_after_three_presses() {
         assert_eq!(Theme::System.next().next().next(), Theme::System);
     }
 }

@@ -1,12 +1,12 @@
-//! Times in words. Compiled for the server and for the browser, which keeps the words current; so it counts in plain
-//! milliseconds and needs no calendar.
+//! Times in words. The server and the browser, which keeps the words current, both compile this module, so it works in
+//! milliseconds and needs no calendar library.
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// `in 2 h 10 min`, `5 min ago`, `just now`: what is ahead in two units, what is behind in one. Both times in
+/// `in 2 h 10 min`, `5 min ago`, `just now`: at most two units for the future, one for the past. Both times are in
 /// milliseconds since the epoch.
 pub fn relative(now: i64, then: i64) -> String {
     let ahead = then - now;
@@ -19,13 +19,13 @@ pub fn relative(now: i64, then: i64) -> String {
     }
 }
 
-/// A length of time in its largest unit, rounded down.
+/// A duration in its largest unit, rounded down.
 fn whole_units(milliseconds: i64) -> String {
     let unit = [DAY, HOUR, MINUTE, SECOND].into_iter().find(|unit| milliseconds >= *unit).unwrap_or(SECOND);
     span(milliseconds - milliseconds % unit)
 }
 
-/// A length of time in at most two units, rounded down: `25 s`, `4 min`, `2 h 10 min`, `4 days 23 h`, `20 days`.
+/// A duration in at most two units, rounded down: `25 s`, `4 min`, `2 h 10 min`, `4 days 23 h`, `20 days`.
 pub fn span(milliseconds: i64) -> String {
     let (days, hours, minutes, seconds) =
         (milliseconds / DAY, milliseconds % DAY / HOUR, milliseconds % HOUR / MINUTE, milliseconds % MINUTE / SECOND);
@@ -41,7 +41,7 @@ pub fn span(milliseconds: i64) -> String {
     }
 }
 
-/// A length of time in full words, for a sentence: `30 seconds`, `5 days`, `1 hour 30 minutes`.
+/// A duration in full words, for use in a sentence: `30 seconds`, `5 days`, `1 hour 30 minutes`.
 #[cfg(feature = "ssr")]
 pub fn spelled_out(milliseconds: i64) -> String {
     let units = [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second")];
@@ -58,7 +58,7 @@ pub fn spelled_out(milliseconds: i64) -> String {
     if words.is_empty() { "no time".to_owned() } else { words.join(" ") }
 }
 
-/// A length of time as exactly as an engineer wants it: `12 ms`, `6.012 s`, `2 min 05 s`, `3 h 02 min`, `4 d 03 h`.
+/// A duration with the precision that engineers need: `12 ms`, `6.012 s`, `2 min 05 s`, `3 h 02 min`, `4 d 03 h`.
 #[cfg(feature = "ssr")]
 pub fn precise(milliseconds: i64) -> String {
     match milliseconds {
@@ -70,7 +70,7 @@ pub fn precise(milliseconds: i64) -> String {
     }
 }
 
-/// How much of the time between `from` and `until` has passed at `now`, in per cent, 0 to 100.
+/// The share of the time between `from` and `until` that has passed at `now`, in per cent, from 0 to 100.
 pub fn share_passed(now: i64, from: i64, until: i64) -> i64 {
     if until <= from { 100 } else { ((now - from) * 100 / (until - from)).clamp(0, 100) }
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_ahead_is_in_and_one_behind_is_ago() {
+    fn relative_times_say_in_for_the_future_and_ago_for_the_past() {
         assert_eq!(relative(0, 2 * HOUR + 10 * MINUTE + 59 * SECOND), "in 2 h 10 min");
         assert_eq!(relative(5 * MINUTE, 0), "5 min ago");
         assert_eq!(relative(26 * HOUR, 0), "1 day ago");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_never_has_more_than_two_units() {
+    fn a_span_has_at_most_two_units() {
         let spoken = [
             (59 * SECOND, "59 s"),
             (60 * SECOND, "1 min"),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_precise_length_keeps_milliseconds_below_a_minute() {
+    fn precise_durations_keep_milliseconds_below_a_minute() {
         let spoken = [
             (12, "12 ms"),
             (6_012, "6.012 s"),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_share_that_has_passed_stays_between_nothing_and_all() {
+    fn the_share_that_has_passed_stays_between_0_and_100() {
         assert_eq!(share_passed(15, 10, 20), 50);
         assert_eq!(share_passed(5, 10, 20), 0);
         assert_eq!(share_passed(25, 10, 20), 100);

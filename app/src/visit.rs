@@ -1,5 +1,4 @@
-//! What the desk remembers of a visit between one page and the next, in the visitor's session: their name, a form that
-//! was not accepted, and one notice.
+//! What the desk keeps in a visitor's session between pages: their name, a rejected form, and one notice.
 
 use axum::http::request::Parts;
 use leptos::prelude::*;
@@ -15,7 +14,7 @@ use crate::{
 const NAME: &str = "name";
 const NOTICE: &str = "notice";
 
-/// One sentence for the next page: what has just been done, and what could be done next.
+/// A message for the next page: what has just been done, and a link to what could be done next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     pub text: String,
@@ -28,22 +27,22 @@ pub struct Link {
     pub text: String,
 }
 
-/// Who sends a request: the person whose session the server found among the request's extensions.
+/// The actor of a request, from the session among its extensions.
 pub async fn actor(request: &Parts) -> Actor {
     Visit(request.extensions.get::<Session>().cloned()).actor().await
 }
 
-/// A visitor's session. Reading is forgiving: without a session there is simply nothing remembered.
+/// A visitor's session. Reads return `None` if there is no session or it cannot be read.
 #[derive(Debug, Clone)]
 pub struct Visit(Option<Session>);
 
 impl Visit {
-    /// The session of the request that is being answered.
+    /// The session of the current request.
     pub fn current() -> Self {
         Self(use_context::<Parts>().and_then(|parts| parts.extensions.get::<Session>().cloned()))
     }
 
-    /// Who this is, as they last said. A signed-in person's name will stand here.
+    /// The name that the visitor last gave.
     pub async fn name(&self) -> Option<String> {
         let session = self.0.as_ref()?;
         session.get(NAME).await.unwrap_or_else(|error| {
@@ -52,7 +51,7 @@ impl Visit {
         })
     }
 
-    /// Who this is to the desk.
+    /// The visitor as the [`Actor`] of calls to the desk.
     pub async fn actor(&self) -> Actor {
         let person = self.name().await.as_deref().and_then(Person::named);
         person.map_or(Actor::Visitor, Actor::Person)
@@ -62,7 +61,7 @@ impl Visit {
         self.keep(NAME, name).await
     }
 
-    /// Keeps a form that was not accepted until its page has shown it once more.
+    /// Keeps a rejected form until its page has shown it again.
     pub async fn keep_draft<F: Serialize>(&self, form: &str, draft: &Draft<F>) -> Result<(), DeskError> {
         self.keep(&draft_key(form), draft).await
     }
@@ -87,7 +86,7 @@ impl Visit {
         })
     }
 
-    /// What is taken is gone, except when nobody may see it: then it is not taken at all.
+    /// Removes and returns a value. Does nothing for a request whose response may not be seen.
     async fn take<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let session = self.0.as_ref().filter(|_| !request::is_answered_unseen())?;
         session.remove(key).await.unwrap_or_else(|error| {
@@ -101,9 +100,9 @@ fn draft_key(form: &str) -> String {
     format!("draft:{form}")
 }
 
-/// Whatever keeps sessions has logged its own failures.
+/// Logs errors of (de)serialization only: the session store logs its own failures.
 fn log(error: &tower_sessions::session::Error) {
     if let tower_sessions::session::Error::SerdeJson(error) = error {
-        tracing::error!(%error, "what a visit remembers could not be read");
+        tracing::error!(%error, "session data could not be read");
     }
 }

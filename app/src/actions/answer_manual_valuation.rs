@@ -19,7 +19,7 @@ pub async fn answer_manual_valuation(
     let visit = Visit::current();
     match answer(&id, &form, &visit).await {
         Ok(notice) => {
-            // The answer is safe; a notice that cannot be kept is not worth failing for.
+            // The answer is recorded, so a notice that cannot be stored is not an error.
             let _ = visit.leave_notice(&notice).await;
             request::see_other("/waiting");
         }
@@ -32,7 +32,7 @@ pub async fn answer_manual_valuation(
     Ok(())
 }
 
-/// The name under which the form of one manual valuation is kept.
+/// The key under which the form of a manual valuation is kept in the session.
 pub fn draft_name(id: &str) -> String {
     format!("manual-valuation:{id}")
 }
@@ -45,18 +45,18 @@ async fn answer(id: &str, form: &ManualValuationForm, visit: &Visit) -> Result<N
     let reference = desk.answer_manual_valuation(&by, id, answer.clone()).await.map_err(wrong)?;
     let text = match &answer {
         ManualValuationAnswer::Value { value, .. } => {
-            format!("Valuation of {value} recorded for {reference}. Its workflow goes on.")
+            format!("Valuation of {value} recorded for {reference}. Its workflow continues.")
         }
         ManualValuationAnswer::CannotValue { .. } => {
-            format!("Recorded that the property of {reference} cannot be valued. Its workflow goes on.")
+            format!("Recorded that the property of {reference} cannot be valued. Its workflow continues.")
         }
     };
     Ok(Notice { text, next: next_item(desk.as_ref(), &by.into(), id).await })
 }
 
-/// The most urgent item that staff can answer after this one.
+/// A link to the most urgent manual valuation other than the one just answered.
 async fn next_item(desk: &dyn Desk, by: &Actor, answered: &str) -> Option<Link> {
-    // The one that was answered may still be there.
+    // The list may still contain the answered one, so ask for two.
     let waiting = desk.waiting(by, Some(WaitingOn::Staff), None, 2).await.ok()?;
     let next = waiting.items.into_iter().find(|item| item.id != answered)?;
     Some(Link {

@@ -1,4 +1,4 @@
-//! Chooses light, dark, or whatever the system says, and keeps the choice in a cookie.
+//! Changes the colour theme and keeps the choice in a cookie.
 
 use axum::http::header;
 use leptos::prelude::*;
@@ -8,7 +8,7 @@ use crate::{request, theme::Theme};
 #[server(prefix = "/desk", endpoint = "choose-theme")]
 pub async fn choose_theme(
     #[server(default)] theme: String,
-    /// Where the person was.
+    /// The page to return to.
     #[server(default)]
     back: String,
 ) -> Result<(), ServerFnError> {
@@ -17,8 +17,8 @@ pub async fn choose_theme(
     Ok(())
 }
 
-/// Whether this leads to a page of this desk and nowhere else: `//example.com` is another site, and to a browser so are
-/// `/\example.com` and, as it removes tabs and line breaks from an address, `/<tab>/example.com`.
+/// Whether the path leads to a page of this desk. `//example.com` is another site. To a browser, so are `/\example.com`
+/// and `/<tab>/example.com`, because browsers remove tabs and line breaks from addresses.
 fn is_own_path(path: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_graphic() && c != '\\';
     path.starts_with('/') && !path.starts_with("//") && path.chars().all(is_plain)
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn back_leads_to_a_page_of_this_desk_only() {
+    fn only_pages_of_this_desk_are_returned_to() {
         assert!(is_own_path("/applications?q=PO1&status=approved"));
         for elsewhere in [
             "",

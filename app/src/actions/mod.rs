@@ -1,7 +1,8 @@
-//! What people do at the desk: server functions behind plain `<form method="post">`, the same with script and without.
+//! The actions of the desk: server functions behind plain `<form method="post">`, which work the same with and without
+//! script.
 //!
-//! Each reads its form, asks the desk, and sends the browser on to a page. What was not accepted is kept in the visit
-//! and shown again by the page it came from.
+//! Each validates its form, calls the desk, and redirects to a page. A rejected form is kept in the session, and its
+//! page shows it again.
 
 mod answer_manual_valuation;
 mod choose_theme;
@@ -17,13 +18,13 @@ use crate::{
     request,
 };
 
-/// An error of the form as a whole, shown in its summary only.
+/// An error of the form as a whole, shown only in the error summary.
 fn whole_form(error: &DeskError) -> Vec<FieldError> {
     vec![FieldError { field: String::new(), message: sentence(&error.to_string()) }]
 }
 
-/// The visit itself could not be written: nothing can be shown again, but the browser still has what was typed. What was
-/// sent may have been recorded before, so the person gets the page of [`crate::Unanswered`].
+/// The error for a session that could not be written. The form cannot be shown again, but the browser still has what
+/// was typed. The action may already have been recorded, so the response is the page of [`crate::Unanswered`].
 fn cannot_remember(error: DeskError) -> ServerFnError {
     request::set_status(StatusCode::SERVICE_UNAVAILABLE);
     ServerFnError::ServerError(error.to_string())

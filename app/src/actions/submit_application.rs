@@ -15,7 +15,7 @@ pub async fn submit_application(#[server(flatten)] form: NewApplicationForm) -> 
     let visit = Visit::current();
     match submit(&form).await {
         Ok((path, notice)) => {
-            // The application is safe; a notice that cannot be kept is not worth failing for.
+            // The application is stored, so a notice that cannot be stored is not an error.
             let _ = visit.leave_notice(&Notice { text: notice.to_owned(), next: None }).await;
             request::see_other(&path);
         }
@@ -35,13 +35,13 @@ async fn submit(form: &NewApplicationForm) -> Result<(String, &'static str), Vec
     match desk.submit(&by, application).await {
         Ok(Submission::Started) => Ok((path, "Application submitted. A valuation is being requested.")),
         Ok(Submission::AlreadyThere) => {
-            Ok((path, "This application had been submitted before. Nothing was started twice."))
+            Ok((path, "This application was already submitted, so nothing new was started."))
         }
         Err(DeskError::ReferenceTaken(reference)) => Err(vec![FieldError {
             field: "reference".to_owned(),
             message: format!(
                 "An application with reference {reference} exists already, with other details. Choose another \
-                 reference, or leave it empty to have one made"
+                 reference, or leave it empty to get one generated"
             ),
         }]),
         Err(error) => Err(whole_form(&error)),

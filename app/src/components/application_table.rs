@@ -1,4 +1,4 @@
-//! Applications as a table whose rows are links.
+//! A table of applications whose rows are links.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::{
     domain::{Money, WaitingOn, percent_in_words},
 };
 
-/// The columns with their heads and, by their classes, how wide a screen must be to show them.
+/// The columns with their headings and CSS classes. The classes determine the screen width from which a column is
+/// shown.
 const COLUMNS: [(Column, &str, &str); 8] = [
     (Column::Reference, "Reference", ""),
     (Column::Applicant, "Applicant", "wide"),
@@ -22,7 +23,7 @@ const COLUMNS: [(Column, &str, &str); 8] = [
     (Column::Updated, "Updated", "wide wider"),
 ];
 
-/// Where the heads of the columns lead: the address of the same list in another order.
+/// The links of the column headings, which sort the list.
 #[derive(Clone)]
 pub struct SortLinks {
     pub current: Sort,
@@ -33,7 +34,7 @@ pub struct SortLinks {
 pub fn ApplicationTable(
     #[prop(into)] caption: String,
     rows: Vec<ApplicationRow>,
-    /// Without them the heads are words only.
+    /// Without it the headings are plain text.
     #[prop(optional)]
     sort: Option<SortLinks>,
 ) -> impl IntoView {
@@ -71,7 +72,7 @@ fn Head(column: Column, text: &'static str, class: &'static str, sort: Option<So
     .into_any()
 }
 
-/// The same links for screens that are too narrow for every column.
+/// The same links, for screens that are too narrow for all columns.
 #[component]
 fn SortMenu(sort: SortLinks) -> impl IntoView {
     let SortLinks { current, address } = sort;
@@ -103,7 +104,7 @@ fn SortMenu(sort: SortLinks) -> impl IntoView {
 fn Row(row: ApplicationRow) -> impl IntoView {
     let reference = row.application.application_reference.to_string();
     let property = row.application.property;
-    // For screens too narrow for a column of its own; a postcode is not broken in two.
+    // Shown on screens too narrow for a property column. The no-break space keeps the postcode on one line.
     let on_one_line = format!("{}, {}", property.name_or_number, property.postcode.to_string().replace(' ', "\u{a0}"));
     view! {
         <tr
@@ -129,7 +130,7 @@ fn Row(row: ApplicationRow) -> impl IntoView {
     .into_any()
 }
 
-/// On whom something waits, in words.
+/// Who must answer, in words.
 pub fn waiting_on(on: WaitingOn) -> &'static str {
     match on {
         WaitingOn::ValuationService => "Valuation service",
@@ -137,7 +138,7 @@ pub fn waiting_on(on: WaitingOn) -> &'static str {
     }
 }
 
-/// What a row says it shows, for the browser's half: a row whose version changed is tinted for a moment.
+/// The value of a row's `data-version`. The client tints a row briefly when its version has changed.
 pub fn version(at: time::OffsetDateTime, state: &str) -> String {
     format!("{}-{state}", milliseconds(at))
 }
@@ -146,7 +147,7 @@ pub fn money(amount: Option<Money>) -> String {
     amount.map_or_else(|| "–".to_owned(), |amount| amount.to_string())
 }
 
-/// `75.80%`, or a dash.
+/// `75.80%`, or a dash for none.
 pub fn percent(percent: Option<f64>) -> String {
     percent.map_or_else(|| "–".to_owned(), percent_in_words)
 }

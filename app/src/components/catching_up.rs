@@ -1,11 +1,11 @@
-//! The desk has not read all of its data yet.
+//! The notice that the read model is still being built.
 
 use leptos::prelude::*;
 
 use super::{Glyph, Icon};
 use crate::desk::CatchingUp;
 
-/// Says how far the desk has come, while it reads its tables for the first time.
+/// Shows the progress of the first read of the tables.
 #[component]
 pub fn CatchingUpBanner(catching_up: Option<CatchingUp>) -> impl IntoView {
     catching_up.map(|CatchingUp { read }| {

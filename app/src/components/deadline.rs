@@ -1,4 +1,4 @@
-//! A deadline as text and as a thin bar that fills up to it.
+//! A deadline as text and as a thin progress bar.
 
 use leptos::prelude::*;
 use time::OffsetDateTime;
@@ -6,11 +6,11 @@ use time::OffsetDateTime;
 use super::{Glyph, Icon, TimeStyle, When, when::milliseconds};
 use crate::{desk::WaitingItem, time_words};
 
-/// From when the time ran and until when, with how much of it has passed.
+/// Shows the deadline and how much of the time until it has passed.
 #[component]
 pub fn Deadline(
     item: WaitingItem,
-    /// Said before the time, where no heading says it: `Answer due`.
+    /// Text before the time if no heading provides it: `Answer due`.
     #[prop(default = "")]
     lead: &'static str,
 ) -> impl IntoView {
@@ -19,7 +19,7 @@ pub fn Deadline(
     view! {
         <div class=class>
             <span class="deadline-text">
-                // Both are there, as the time may come while the page is open.
+                // Both variants are rendered because the deadline may pass while the page is open.
                 <span class="when-overdue" hidden=!overdue>
                     <Icon glyph=Glyph::Alert/>
                     <span class="visually-hidden">"Overdue: "</span>
@@ -34,7 +34,7 @@ pub fn Deadline(
     .into_any()
 }
 
-/// Decoration: the text beside it says the same.
+/// Hidden from screen readers, because the text beside it says the same.
 #[component]
 pub fn DeadlineBar(since: OffsetDateTime, deadline: OffsetDateTime) -> impl IntoView {
     let (from, until) = (milliseconds(since), milliseconds(deadline));

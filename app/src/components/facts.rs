@@ -1,4 +1,4 @@
-//! A short list of what is known: term and value.
+//! A description list of facts.
 
 use leptos::prelude::*;
 

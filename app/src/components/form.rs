@@ -1,14 +1,15 @@
-//! The fields of a form, in GOV.UK's pattern: label above, hint under it, error above the input, and one summary on top
-//! whose links lead to the fields.
+//! Form fields in the GOV.UK pattern: the label on top, then the hint, the error and the input. An error summary at the
+//! top of the page links to the fields.
 //!
-//! The fields are type-erased (`into_any`): a form of many of them would otherwise be a type too deep to compile.
+//! The fields are type-erased with `into_any`, because the type of a form with many fields would otherwise be too deep
+//! to compile.
 
 use leptos::prelude::*;
 
 use super::{Glyph, Icon};
 use crate::forms::FieldError;
 
-/// What is wrong with the form, on top of its page; takes the focus, also without script.
+/// The error summary. It takes the focus, with and without script.
 #[component]
 pub fn ErrorSummary(errors: Vec<FieldError>) -> impl IntoView {
     (!errors.is_empty()).then(|| {
@@ -31,27 +32,27 @@ pub fn ErrorSummary(errors: Vec<FieldError>) -> impl IntoView {
 /// One line of text.
 #[component]
 pub fn TextField(
-    /// Also the `id`, to which the error summary leads.
+    /// Also the `id` that the error summary links to.
     name: &'static str,
     label: &'static str,
     value: String,
     error: Option<String>,
     #[prop(optional, into)] hint: Option<String>,
-    /// Shown before the input, as `£`.
+    /// Shown before the input, such as `£`.
     #[prop(optional)]
     prefix: Option<&'static str>,
-    /// Shown behind it, as `years`.
+    /// Shown after the input, such as `years`.
     #[prop(optional)]
     suffix: Option<&'static str>,
-    /// `text` unless told.
+    /// The input's `type`.
     #[prop(default = "text")]
     kind: &'static str,
-    /// A width that tells how long the answer is: `narrow`, `medium`; else the whole column.
+    /// A width that suggests the length of the answer: `narrow`, `medium`, or by default the whole column.
     #[prop(default = "")]
     width: &'static str,
     #[prop(optional)] inputmode: Option<&'static str>,
     #[prop(default = "off")] autocomplete: &'static str,
-    /// The last day, for `kind="date"`.
+    /// The last valid day, for `kind="date"`.
     #[prop(optional)]
     max: Option<String>,
     #[prop(optional)] is_optional: bool,
@@ -102,7 +103,7 @@ pub fn TextArea(
             <Hint name hint/>
             <FieldMessage name error/>
             <div class="input">
-                // A browser drops the first line break of a text area, so one is put there for it to drop.
+                // Browsers drop the first line break of a text area, so add one to keep the text intact.
                 <textarea id=name name=name rows="3" aria-describedby=described_by aria-invalid=invalid>
                     {format!("\n{value}")}
                 </textarea>
@@ -112,14 +113,14 @@ pub fn TextArea(
     .into_any()
 }
 
-/// A choice of one.
+/// An option of a radio group.
 #[derive(Debug, Clone)]
 pub struct Choice {
     pub key: &'static str,
     pub label: String,
 }
 
-/// A question with radio buttons. The first one has the field's name as its `id`, for the error summary.
+/// A group of radio buttons. The first button has the field's name as its `id`, for the error summary.
 #[component]
 pub fn Radios(
     name: &'static str,

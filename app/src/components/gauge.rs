@@ -4,12 +4,12 @@ use leptos::prelude::*;
 
 use crate::domain::{Policy, percent_in_words};
 
-/// Where a percentage stands between the policy's limits.
+/// Shows a loan-to-value in relation to the policy's limits.
 #[component]
 pub fn LoanToValueGauge(
     /// In per cent.
     loan_to_value: f64,
-    /// It rests on the applicant's estimate, not on a valuation.
+    /// Whether the ratio is based on the applicant's estimate instead of a valuation.
     #[prop(optional)]
     is_estimate: bool,
     policy: Policy,
@@ -47,7 +47,7 @@ pub fn LoanToValueGauge(
     }
 }
 
-/// Turns per cent into the gauge's own units.
+/// Converts per cent to the gauge's units.
 struct Scale {
     from: f64,
     to: f64,
@@ -56,7 +56,7 @@ struct Scale {
 impl Scale {
     const WIDTH: f64 = 320.0;
 
-    /// A scale that spends its width where decisions are made, and still holds the value.
+    /// A scale that gives most of its width to the range around the limits and still includes the value.
     fn holding(value: f64, policy: Policy) -> Self {
         let margin = (policy.refer_up_to - policy.approve_up_to).max(5.0) * 2.0;
         Self {
@@ -65,7 +65,7 @@ impl Scale {
         }
     }
 
-    /// Rounded to a tenth, and never off the gauge.
+    /// The position of a percentage, rounded to a tenth and clamped to the gauge.
     fn x(&self, percent: f64) -> f64 {
         let x = (percent - self.from) / (self.to - self.from) * Self::WIDTH;
         (x.clamp(0.0, Self::WIDTH) * 10.0).round() / 10.0
@@ -79,7 +79,7 @@ mod tests {
     const POLICY: Policy = Policy { approve_up_to: 80.0, refer_up_to: 90.0 };
 
     #[test]
-    fn the_gauge_keeps_the_order_of_value_and_limits() {
+    fn the_value_and_the_limits_keep_their_order() {
         for value in [0.0, 37.5, 80.0, 85.0, 95.0, 150.0] {
             let scale = Scale::holding(value, POLICY);
             assert_eq!(value < 80.0, scale.x(value) < scale.x(80.0), "{value}");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absurd_value_stays_on_the_gauge() {
+    fn an_extreme_value_stays_on_the_gauge() {
         assert_eq!(Scale::holding(4_000.0, POLICY).x(4_000.0), Scale::WIDTH);
     }
 }

@@ -1,4 +1,4 @@
-//! The desk's own icons: one path each on a 16 by 16 grid, drawn in the colour of the text beside them.
+//! Icons: one path each on a 16 by 16 grid, drawn in the colour of the surrounding text.
 
 use leptos::prelude::*;
 
@@ -74,7 +74,7 @@ impl Glyph {
     }
 }
 
-/// Decoration only: the words beside it carry the meaning.
+/// Decorative, so hidden from screen readers. The text beside it carries the meaning.
 #[component]
 pub fn Icon(glyph: Glyph) -> impl IntoView {
     view! {

@@ -1,11 +1,12 @@
-//! What a live region of a page depends on, for the script that fetches the page again when that has changed.
+//! The attributes that tell the client what a live region shows, so that it refreshes the page only if that has
+//! changed.
 
 use crate::{
     desk::{ApplicationRow, Counts},
     domain::{ApplicationReference, ApplicationStatus},
 };
 
-/// The value of `data-shows`: the applications that a region shows.
+/// The value of `data-shows`: the references of the applications that a region shows.
 pub fn shown<'a>(references: impl IntoIterator<Item = &'a ApplicationReference>) -> String {
     references.into_iter().map(ApplicationReference::as_str).collect::<Vec<_>>().join(" ")
 }
@@ -14,12 +15,12 @@ pub fn shown_rows(rows: &[ApplicationRow]) -> String {
     shown(rows.iter().map(|row| &row.application.application_reference))
 }
 
-/// The value of `data-counts` of a region that changes with any count.
+/// The value of `data-counts` for a region that depends on all counts.
 pub fn all_counts(counts: &Counts) -> String {
     written(counts.named())
 }
 
-/// The value of `data-counts` of a list that changes when an application comes to it, or goes.
+/// The value of `data-counts` for a list that changes when an application enters or leaves it.
 pub fn count_of(counts: &Counts, status: Option<ApplicationStatus>) -> String {
     match status {
         None => written([("all", counts.all())]),

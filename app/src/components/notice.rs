@@ -1,11 +1,11 @@
-//! One sentence about what has just been done, shown once.
+//! The notice about the previous action, shown once.
 
 use leptos::prelude::*;
 
 use super::{Glyph, Icon};
 use crate::visit::{Notice, Visit};
 
-/// The notice that was left for this page, if any.
+/// The notice that the session holds for this page, if any.
 #[component]
 pub fn NoticeBanner() -> impl IntoView {
     let visit = Visit::current();

@@ -1,4 +1,4 @@
-//! A row of thin bars, one a day, the last one today. Words beside it say today's figure; its label says all of them.
+//! A sparkline with one bar a day, the last one for today. Its label lists all values for screen readers.
 
 use leptos::prelude::*;
 
@@ -13,12 +13,12 @@ pub struct Bar {
 const STEP: f64 = 8.0;
 const WIDTH: f64 = 6.0;
 const HEIGHT: f64 = 28.0;
-/// A day without anything still shows where it is.
+/// The height of a bar for zero, so that the day stays visible.
 const NOTHING: f64 = 1.5;
 
 #[component]
 pub fn Sparkline(
-    /// What the bars count, for those who do not see them.
+    /// What the bars count, for screen readers.
     label: String,
     bars: Vec<Bar>,
 ) -> impl IntoView {
@@ -43,7 +43,7 @@ pub fn Sparkline(
     .into_any()
 }
 
-/// Rounded to a tenth.
+/// The height of a bar, rounded to a tenth.
 fn scaled(value: f64, highest: f64) -> f64 {
     if value <= 0.0 { NOTHING } else { ((value / highest * HEIGHT).max(NOTHING + 1.0) * 10.0).round() / 10.0 }
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_highest_bar_is_full_and_little_is_more_than_nothing() {
+    fn the_highest_bar_is_full_and_a_small_value_is_higher_than_zero() {
         assert_eq!(scaled(7.0, 7.0), HEIGHT);
         assert_eq!(scaled(0.0, 0.0), NOTHING);
         assert!(scaled(0.001, 7.0) > NOTHING);

@@ -1,4 +1,4 @@
-//! Where an application stands: icon plus words, the tone only repeats them.
+//! A status as icon and text. The colour carries no information of its own.
 
 use leptos::prelude::*;
 

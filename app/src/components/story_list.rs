@@ -1,4 +1,4 @@
-//! What happened to an application, in sentences, each with its time.
+//! The story of an application: sentences with their times.
 
 use leptos::prelude::*;
 use time::OffsetDateTime;
@@ -12,7 +12,7 @@ use crate::{
 #[component]
 pub fn StoryList(
     entries: Vec<StoryEntry>,
-    /// What comes after them: where the story stands.
+    /// Shown after the entries: the current state.
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {

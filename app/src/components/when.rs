@@ -1,7 +1,7 @@
-//! Times on a page: words a person reads at a glance, the exact time one hover away.
+//! Times on a page: short text, with the exact time in the tooltip.
 //!
-//! The server says them by the UK's clocks; once script runs, [`crate::islands`] keeps the relative ones current and puts
-//! all of them in the viewer's own zone.
+//! The server renders them in UK local time. With script, [`crate::islands`] keeps relative times current and converts
+//! all times to the viewer's zone.
 
 use leptos::prelude::*;
 use time::{Date, OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
@@ -27,7 +27,7 @@ pub enum TimeStyle {
 }
 
 impl TimeStyle {
-    /// Its name in `data-when`, by which the browser's half knows it.
+    /// The value of `data-when`, which the client reads.
     fn key(self) -> &'static str {
         match self {
             Self::Relative => "relative",
@@ -53,15 +53,15 @@ pub fn When(at: OffsetDateTime, style: TimeStyle) -> impl IntoView {
     }
 }
 
-/// Milliseconds since the epoch, as [`time_words`] counts.
+/// Milliseconds since the epoch, the unit of [`time_words`].
 pub fn milliseconds(at: OffsetDateTime) -> i64 {
-    // An OffsetDateTime of four-digit years is far inside i64 milliseconds.
+    // Cannot overflow: four-digit years fit into i64 milliseconds.
     (at.unix_timestamp_nanos() / 1_000_000) as i64
 }
 
 /// `2026-11-22T10:20:30.123Z`
 fn machine(at: OffsetDateTime) -> String {
-    // Like all formats below, it asks only for components that every OffsetDateTime has.
+    // Cannot fail: this format and those below use only components that every OffsetDateTime has.
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
 }
@@ -94,13 +94,13 @@ fn clock(at: OffsetDateTime) -> String {
 
 /// `22 November 2026`
 pub fn day_in_words(date: Date) -> String {
-    // Every Date has these components.
+    // Cannot fail: every Date has these components.
     date.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
 }
 
 /// `22 Nov`
 pub fn day_and_month(date: Date) -> String {
-    // Every Date has these components.
+    // Cannot fail: every Date has these components.
     date.format(format_description!("[day padding:none] [month repr:short]")).unwrap_or_default()
 }
 
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_shown_by_the_uks_clocks_and_says_so() {
+    fn times_are_shown_in_uk_local_time_with_its_abbreviation() {
         let at = datetime!(2026-11-22 12:20:30.123456 +2);
         assert_eq!(machine(at), "2026-11-22T10:20:30.123Z");
         assert_eq!(exact(at), "22 November 2026, 10:20:30 GMT");

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApplicantName, ApplicationReference, Money, Postcode, PropertyName, TermYears};
 
-/// What a lender submits, and the input of its execution: the seed's JSON plus what is optional. Every part is valid by
-/// its type, so an application that exists is one that may be submitted.
+/// A submitted application, which is also the input of its execution. Each part is validated by its type, so every
+/// `LoanApplication` can be submitted.
 ///
 /// ```json
 /// {"applicationReference": "app-ref", "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"},
@@ -20,10 +20,10 @@ pub struct LoanApplication {
     pub property: Property,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applicant: Option<ApplicantName>,
-    /// Without an amount there is no loan-to-value: the application ends with its valuation.
+    /// Without an amount there is no loan-to-value, and the application ends with its valuation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loan_amount: Option<Money>,
-    /// What the applicant believes the property is worth.
+    /// The applicant's own estimate of the property's value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_value: Option<Money>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,12 +33,12 @@ pub struct LoanApplication {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Property {
-    /// It steers the mock valuer ("No callback", "Late callback" and so on).
+    /// Also selects the behaviour of the mock valuer (`No callback`, `Late callback` and so on).
     pub name_or_number: PropertyName,
     pub postcode: Postcode,
 }
 
-/// On one line: `999, PO1 1CE`
+/// `999, PO1 1CE`
 impl fmt::Display for Property {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.name_or_number, self.postcode)
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_property_is_told_on_one_line() {
+    fn a_property_is_displayed_on_one_line() {
         assert_eq!(read("applicant", json!("Ada")).unwrap().property.to_string(), "999, PO1 1CE");
     }
 }

@@ -1,4 +1,4 @@
-//! The words of the business as types: each is right by construction.
+//! The terms of the business as types, each valid by construction.
 
 mod application;
 mod loan_to_value;

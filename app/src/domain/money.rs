@@ -1,13 +1,13 @@
-//! Money in pounds sterling, kept as whole pence.
+//! Amounts of pounds sterling.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// An amount of pounds sterling above £0 and below £1,000,000,000, kept as whole pence so that nothing is ever rounded.
+/// An amount of pounds sterling above £0 and below £1,000,000,000, stored as whole pence to avoid rounding.
 ///
-/// In JSON it is pounds: written as a decimal string (`"250000.00"`), and read from such a string or from a number
-/// (`250000`, `250000.5`). An amount with more than two decimals is refused. Pence exist only inside this type.
+/// JSON amounts are in pounds: serialized as a decimal string (`"250000.00"`), and deserialized from such a string or
+/// from a number (`250000`, `250000.5`). An amount with more than two decimals is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money {
     pence: u64,
@@ -28,7 +28,8 @@ pub enum MoneyError {
 }
 
 impl Money {
-    /// One pound short of a thousand million: above any mortgage, and far inside what a float can count exactly.
+    /// One penny below £1,000,000,000: more than any mortgage, and well within the integers that an `f64` holds
+    /// exactly.
     const LIMIT_PENCE: u64 = 99_999_999_999;
 
     pub fn from_pence(pence: u64) -> Result<Self, MoneyError> {
@@ -43,7 +44,8 @@ impl Money {
         self.pence
     }
 
-    /// Reads what machines write: `250000` or `250000.00`, and nothing that a program would not take for a number.
+    /// Parses a plain decimal such as `250000` or `250000.00`, as programs write it: no currency sign, commas or
+    /// spaces.
     pub fn from_decimal(text: &str) -> Result<Self, MoneyError> {
         let (pounds, pence) = text.split_once('.').map_or((text, None), |(pounds, pence)| (pounds, Some(pence)));
         let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
@@ -63,13 +65,13 @@ impl Money {
             .and_then(Self::from_pence)
     }
 
-    /// Pounds as a plain decimal, `250000.00`: what machines read.
+    /// Pounds as a plain decimal, `250000.00`, for programs to read.
     pub fn decimal(self) -> String {
         format!("{}.{:02}", self.pence / 100, self.pence % 100)
     }
 }
 
-/// `£250,000`, or `£250,000.50` where there are pence.
+/// `£250,000`, or `£250,000.50` if there are pence.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "£{}", with_commas(&(self.pence / 100).to_string()))?;
@@ -80,7 +82,7 @@ impl fmt::Display for Money {
     }
 }
 
-/// A comma before every three digits, `1,000,000`.
+/// Groups digits by thousands: `1,000,000`.
 pub(super) fn with_commas(digits: &str) -> String {
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -92,7 +94,7 @@ pub(super) fn with_commas(digits: &str) -> String {
     grouped
 }
 
-/// Reads what a person types: `250000`, `£250,000`, `250 000.50`.
+/// Parses what people type: `250000`, `£250,000`, `250 000.50`.
 impl FromStr for Money {
     type Err = MoneyError;
 
@@ -104,14 +106,14 @@ impl FromStr for Money {
         let text = text.strip_suffix('.').unwrap_or(&text);
         let significant = text.trim_start_matches('0');
         match significant.chars().next() {
-            // `0`, `00` and `00.50` begin with one nought.
+            // Keep one zero of `0`, `00` and `00.50`.
             None | Some('.') if text.starts_with('0') => Self::from_decimal(&format!("0{significant}")),
             _ => Self::from_decimal(significant),
         }
     }
 }
 
-/// Commas stand before every three digits, or nowhere: `12,34` may be meant as `12.34`.
+/// Removes thousands separators. Refuses commas elsewhere, because `12,34` may mean `12.34`.
 fn without_commas(text: &str) -> Result<String, MoneyError> {
     let (pounds, pence) = text.split_once('.').map_or((text, ""), |(pounds, pence)| (pounds, pence));
     let mut groups = pounds.split(',');
@@ -152,8 +154,8 @@ impl<'de> Deserialize<'de> for Money {
             }
 
             fn visit_f64<E: serde::de::Error>(self, pounds: f64) -> Result<Money, E> {
-                // A float is shown with the fewest digits that lead back to it: those that were written, as long as they
-                // are no more than an amount below the limit has.
+                // A float is formatted with the fewest digits that parse back to it. For amounts below the limit these
+                // are the digits that were written.
                 Money::from_decimal(&pounds.to_string()).map_err(|error| match error {
                     MoneyError::NotAnAmount => E::invalid_value(serde::de::Unexpected::Float(pounds), &self),
                     error => E::custom(error),
@@ -169,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_people_type() {
+    fn amounts_are_parsed_as_people_type_them() {
         for (typed, pence) in [
             ("250000", 25_000_000),
             ("£250,000", 25_000_000),
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_thousands_and_pence_only_where_there_are_any() {
+    fn amounts_are_displayed_with_commas_and_with_pence_only_if_there_are_any() {
         let shown = |pence| Money::from_pence(pence).unwrap().to_string();
         assert_eq!(shown(66_600_000), "£666,000");
         assert_eq!(shown(99_950), "£999.50");
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_number_is_pounds_and_so_is_a_decimal_string() {
+    fn json_numbers_and_decimal_strings_are_pounds() {
         let pence = |json: &str| serde_json::from_str::<Money>(json).map(Money::pence).map_err(|e| e.to_string());
         for (json, written) in [
             ("250000", "\"250000.00\""),
@@ -219,7 +221,7 @@ mod tests {
             ("\"250000.50\"", "\"250000.50\""),
             ("2.5e5", "\"250000.00\""),
             ("0.01", "\"0.01\""),
-            // As near to its limit as a float could blur.
+            // The largest amount, where a float is least precise.
             ("999999999.99", "\"999999999.99\""),
         ] {
             let amount: Money = serde_json::from_str(json).unwrap();
@@ -244,8 +246,8 @@ mod tests {
     }
 
     #[test]
-    fn a_string_in_json_is_a_number_as_a_program_writes_it() {
-        // What JSONata's $number would not take either: the workflow calculates with it.
+    fn a_json_string_must_be_a_plain_decimal() {
+        // The workflow calculates with the string, and JSONata's $number refuses these as well.
         for typed in ["£250,000", "250,000", "250 000", "007", "5.", ".5", "1e5", ""] {
             assert!(serde_json::from_value::<Money>(typed.into()).is_err(), "{typed}");
         }

@@ -1,13 +1,13 @@
-//! What people and properties are called.
+//! Names of applicants and properties.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Characters of a name.
+/// The maximum length of a name in characters.
 const LIMIT: usize = 200;
 
-/// An applicant's full name: at most 200 characters and not blank, as it was typed.
+/// An applicant's full name as it was typed: not blank, at most 200 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ApplicantName(String);
@@ -20,7 +20,7 @@ pub enum ApplicantNameError {
     TooLong(usize),
 }
 
-/// A property's name or number, `999` or `Rose Cottage`: at most 200 characters and not blank, as it was typed.
+/// A property's name or number as it was typed, `999` or `Rose Cottage`: not blank, at most 200 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PropertyName(String);
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_kept_as_it_was_typed_and_a_blank_or_long_one_is_refused() {
+    fn names_are_kept_as_typed_and_refused_if_blank_or_too_long() {
         assert_eq!(" Ada Byron".parse::<ApplicantName>().unwrap().as_str(), " Ada Byron");
         assert_eq!("999".parse::<PropertyName>().unwrap().to_string(), "999");
         let limit = "é".repeat(200);

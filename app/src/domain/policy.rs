@@ -1,10 +1,8 @@
-//! The lending policy.
-
 /// The lending policy's limits, in per cent of the property's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Policy {
-    /// Up to and including this loan-to-value an application is approved.
+    /// Applications are approved up to and including this loan-to-value.
     pub approve_up_to: f64,
-    /// Up to and including this it is referred to an underwriter; above it is declined.
+    /// Applications are referred to an underwriter up to and including this loan-to-value, and declined above it.
     pub refer_up_to: f64,
 }

@@ -4,9 +4,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A UK postcode in its written form, `PO1 1CE`, read in any case and spacing.
+/// A UK postcode in its standard form, `PO1 1CE`. Parsing accepts any case and spacing.
 ///
-/// It has the shape of a postcode; whether the Royal Mail delivers there is not known here.
+/// Only the format is checked, not whether the postcode exists.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Postcode(String);
@@ -30,7 +30,7 @@ impl FromStr for Postcode {
             return Err(PostcodeError);
         }
         let (outward, inward) = code.split_at(code.len() - 3);
-        // A for a letter, 9 for a digit: https://www.gov.uk/government/publications (Bulk Data Transfer, appendix C).
+        // `A` is a letter and `9` a digit: https://www.gov.uk/government/publications (Bulk Data Transfer, appendix C).
         let shape = |s: &str| -> String {
             s.chars()
                 .map(|c| {
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_case_and_spacing_reads_as_the_written_form() {
+    fn postcodes_are_parsed_in_any_case_and_spacing() {
         for typed in ["PO1 1CE", "po11ce", " p O1 1c e"] {
             assert_eq!(typed.parse::<Postcode>().unwrap().as_str(), "PO1 1CE", "{typed}");
         }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_postcode_is_refused() {
+    fn invalid_postcodes_are_refused() {
         for typed in ["", "PO1", "PO1 1C", "1PO 1CE", "PO1 CE1", "PO111 1CE", "PÖ1 1CE", "12345"] {
             assert_eq!(typed.parse::<Postcode>(), Err(PostcodeError), "{typed}");
         }

@@ -1,13 +1,13 @@
-//! The lender's own reference of an application.
+//! References of applications.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// The reference of an application: 1 to 80 letters, digits, hyphens and underscores.
+/// The lender's reference for an application: 1 to 80 letters, digits, hyphens and underscores.
 ///
-/// It is also the name of the application's execution, which is what makes submitting twice start once; the rule is
-/// therefore that of a Step Functions execution name (and of CloudWatch, for which names stay plain).
+/// It is also the name of the application's execution, which makes submission idempotent. The character set is
+/// therefore that of a Step Functions execution name that CloudWatch can log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ApplicationReference(String);
@@ -16,11 +16,11 @@ pub struct ApplicationReference(String);
 pub enum ReferenceError {
     #[error("a reference has 1 to 80 letters, digits, hyphens or underscores, like LN-2041")]
     NotPlain,
-    #[error("choose another reference: `{RESERVED}` is where a new application is begun")]
+    #[error("choose another reference: `{RESERVED}` is the address of the form for new applications")]
     Reserved,
 }
 
-/// The desk's address of an application ends with its reference; this one is taken by the form.
+/// The address of an application's page ends with its reference, and `/applications/new` is the form.
 const RESERVED: &str = "new";
 
 impl ApplicationReference {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_is_a_plain_execution_name() {
+    fn a_reference_is_a_valid_execution_name() {
         assert_eq!("app-ref".parse::<ApplicationReference>().unwrap().as_str(), "app-ref");
         assert_eq!(" LN_2041 ".parse::<ApplicationReference>().unwrap().as_str(), "LN_2041");
         for wrong in ["", "a b", "ä", "a/b", &"x".repeat(81)] {

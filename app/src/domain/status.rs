@@ -1,34 +1,34 @@
-//! Where an application stands, in business words.
+//! The status of an application.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An application's status. Its `snake_case` name is what is stored; its `Display` is what people and machines read.
+/// The status of an application. The `snake_case` name is stored; `Display` gives the text for pages and the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationStatus {
-    /// Stored; its execution has not begun yet.
+    /// Stored, but the execution has not started yet.
     Submitted,
-    /// Paused on the valuation service's callback.
+    /// Paused until the valuation service calls back.
     WaitingForValuation,
-    /// The service did not give a value; paused on a member of staff.
+    /// The valuation service gave no value, so a member of staff must answer.
     WaitingForManualValuation,
-    /// Whoever it waited for has answered, or let the time pass, and its execution goes on.
+    /// The last task was answered or timed out, and the execution is running.
     InProgress,
-    /// Ended with a valuation; no loan amount was given, so there was nothing to decide.
+    /// Ended with a valuation but no decision, because no loan amount was given.
     Valued,
     Approved,
-    /// Loan-to-value is between the policy's limits: an underwriter must decide.
+    /// The loan-to-value is between the policy's limits, so an underwriter must decide.
     Referred,
     Declined,
-    /// Its execution failed: nobody gave a value in time, or something broke.
+    /// The execution failed: no valuation arrived in time, or an error occurred.
     NeedsAttention,
-    /// Its execution was stopped by an operator.
+    /// An operator stopped the execution.
     Stopped,
 }
 
-/// The four tones a status can be shown in; each has its own icon and never stands alone.
+/// The colour of a status. Each tone has its own icon and is always shown with text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     Neutral,
@@ -51,7 +51,7 @@ impl ApplicationStatus {
         Self::Stopped,
     ];
 
-    /// The stored name, `waiting_for_valuation`; also its name in a query string.
+    /// The stored name, `waiting_for_valuation`, also used in query strings.
     pub fn key(self) -> &'static str {
         match self {
             Self::Submitted => "submitted",
@@ -80,12 +80,12 @@ impl ApplicationStatus {
         }
     }
 
-    /// Whether its workflow came to what it is for.
+    /// Whether the workflow reached an outcome.
     pub fn is_decision(self) -> bool {
         matches!(self, Self::Valued | Self::Approved | Self::Referred | Self::Declined)
     }
 
-    /// Whether its execution still runs.
+    /// Whether the execution is still running.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Submitted | Self::WaitingForValuation | Self::WaitingForManualValuation | Self::InProgress)
     }

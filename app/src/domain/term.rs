@@ -1,4 +1,4 @@
-//! How long a loan runs.
+//! The term of a loan.
 
 use std::{fmt, str::FromStr};
 

@@ -1,17 +1,17 @@
-//! The clock on the wall of the lender's office. Which day it is, is the United Kingdom's to say: GMT, and from one
-//! o'clock UTC on the last Sunday of March to that of October BST, an hour ahead.
+//! UK local time, which determines the calendar day at the desk: GMT, or BST (UTC+1) from 01:00 UTC on the last Sunday
+//! of March until 01:00 UTC on the last Sunday of October.
 
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset, Weekday, macros::offset};
 
 const GMT: UtcOffset = UtcOffset::UTC;
 const BST: UtcOffset = offset!(+1);
 
-/// The same moment by the UK's clocks.
+/// The same instant in UK local time.
 pub fn in_uk(at: OffsetDateTime) -> OffsetDateTime {
     at.to_offset(if is_summer(at) { BST } else { GMT })
 }
 
-/// The day in the UK.
+/// The date in the UK.
 pub fn uk_day(at: OffsetDateTime) -> Date {
     in_uk(at).date()
 }
@@ -20,14 +20,14 @@ pub fn uk_today() -> Date {
     uk_day(OffsetDateTime::now_utc())
 }
 
-/// When a day begins in the UK.
+/// The start of a day in the UK.
 pub fn uk_midnight(day: Date) -> OffsetDateTime {
-    // The clocks change at one or two in the morning, never at midnight.
+    // The clocks change at 01:00 or 02:00, never at midnight.
     let midnight = day.midnight();
     if is_summer(midnight.assume_offset(BST)) { midnight.assume_offset(BST) } else { midnight.assume_offset(GMT) }
 }
 
-/// What the UK's clocks say then: `GMT` or `BST`.
+/// The abbreviation of UK local time at an instant: `GMT` or `BST`.
 pub fn uk_clock(at: OffsetDateTime) -> &'static str {
     if is_summer(at) { "BST" } else { "GMT" }
 }
@@ -38,9 +38,9 @@ fn is_summer(at: OffsetDateTime) -> bool {
     (change(Month::March)..change(Month::October)).contains(&at)
 }
 
-/// Of a month with 31 days.
+/// The last Sunday of a month with 31 days.
 fn last_sunday(year: i32, month: Month) -> Date {
-    // Every year that a time can have has these days.
+    // Cannot fail: the month has 31 days and the year comes from a valid date.
     let last = Date::from_calendar_date(year, month, 31).unwrap_or(Date::MAX);
     if last.weekday() == Weekday::Sunday { last } else { last.prev_occurrence(Weekday::Sunday) }
 }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clocks_change_at_one_in_utc_on_the_last_sundays_of_march_and_october() {
+    fn the_clocks_change_at_1_utc_on_the_last_sundays_of_march_and_october() {
         for (before, after) in [
             (datetime!(2026-03-29 0:59:59 UTC), datetime!(2026-03-29 1:00 UTC)),
             (datetime!(2024-03-31 0:59:59 UTC), datetime!(2024-03-31 1:00 UTC)),
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn in_summer_a_day_begins_an_hour_before_it_does_in_utc() {
+    fn a_summer_day_starts_an_hour_earlier_than_in_utc() {
         assert_eq!(uk_day(datetime!(2026-06-30 23:30 UTC)), date!(2026 - 07 - 01));
         assert_eq!(uk_day(datetime!(2026-11-22 23:30 UTC)), date!(2026 - 11 - 22));
         assert_eq!(uk_midnight(date!(2026 - 07 - 01)), datetime!(2026-06-30 23:00 UTC));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_days_on_which_the_clocks_change_begin_by_the_clocks_of_the_day_before() {
+    fn a_day_on_which_the_clocks_change_starts_with_the_previous_offset() {
         for (day, begins) in [
             (date!(2026 - 03 - 29), datetime!(2026-03-29 0:00 UTC)),
             (date!(2026 - 03 - 30), datetime!(2026-03-29 23:00 UTC)),

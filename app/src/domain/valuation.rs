@@ -1,4 +1,4 @@
-//! What a property is worth, and who says so.
+//! Valuations of properties, and their sources.
 
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
@@ -16,13 +16,13 @@ pub struct Valuation {
 pub enum ValuationSource {
     /// The valuation service's callback.
     Service { valuation_reference: String },
-    /// A member of staff at the manual valuation page.
+    /// A member of staff, on the manual valuation page.
     Staff {
         name: String,
         basis: ValuationBasis,
         valued_on: Date,
         comment: String,
-        /// The valuation service's reference, where it had given one before it failed.
+        /// The valuation service's reference, if it gave one before it failed.
         valuation_reference: Option<String>,
     },
 }

@@ -1,9 +1,9 @@
-//! Whom a paused task waits on.
+//! Who must answer a paused task.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitingOn {
-    /// The valuation service's callback; nobody here can answer it.
+    /// The valuation service, by its callback. No member of staff can answer.
     ValuationService,
-    /// A member of staff: the manual valuation page answers it.
+    /// A member of staff, on the manual valuation page.
     Staff,
 }

@@ -1,4 +1,4 @@
-//! The form that values a property by hand, or says why it cannot be valued.
+//! The manual valuation form: a value, or the reason why the property cannot be valued.
 
 use serde::{Deserialize, Serialize};
 use time::{Date, macros::format_description};
@@ -9,11 +9,11 @@ use crate::{
     domain::{ManualValuationAnswer, Money, ValuationBasis},
 };
 
-/// As it was typed.
+/// The fields as they were typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ManualValuationForm {
-    /// Who answers.
+    /// The name of the person who answers.
     pub name: String,
     /// `value` or `cannot_value`
     pub outcome: String,
@@ -42,7 +42,7 @@ impl Outcome {
 }
 
 impl ManualValuationForm {
-    /// What the form means, or what is wrong with it. `today` is the last day a valuation can be of.
+    /// Validates the form. The valuation's date must not be after `today`.
     pub fn read(&self, today: Date) -> Result<(Person, ManualValuationAnswer), Vec<FieldError>> {
         let mut reader = Reader::default();
         let outcome = reader.required("outcome", &self.outcome, "choose whether the property can be valued", |key| {
@@ -81,7 +81,7 @@ impl ManualValuationForm {
     }
 }
 
-/// A day as a browser's date field sends it, or as people write it: `2026-11-22`, `22/11/2026`, `22 Nov 2026`.
+/// Parses a date as a browser's date field sends it or as people write it: `2026-11-22`, `22/11/2026`, `22 Nov 2026`.
 fn read_date(text: &str, today: Date) -> Result<Date, &'static str> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let date = [
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_read_with_who_gave_it() {
+    fn a_value_is_read_with_the_name_of_the_person() {
         let (by, answer) = valued().read(TODAY).unwrap();
         assert_eq!(by.name(), "Grace Hopper");
         assert_eq!(
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_needs_a_reason_and_no_value() {
+    fn an_answer_without_a_value_needs_a_reason() {
         let mut form =
             ManualValuationForm { name: "Grace Hopper".into(), outcome: "cannot_value".into(), ..Default::default() };
         assert_eq!(fields(&form), ["reason"]);
@@ -146,20 +146,20 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_the_other_answer_is_ignored() {
+    fn fields_of_the_other_answer_are_ignored() {
         let form = ManualValuationForm { reason: "No access".into(), ..valued() };
         assert!(matches!(form.read(TODAY).unwrap().1, ManualValuationAnswer::Value { .. }));
     }
 
     #[test]
-    fn an_empty_form_asks_for_the_answer_and_the_name() {
+    fn an_empty_form_requires_the_answer_and_the_name() {
         assert_eq!(fields(&ManualValuationForm::default()), ["outcome", "name"]);
         let chosen = ManualValuationForm { outcome: "value".into(), ..Default::default() };
         assert_eq!(fields(&chosen), ["value", "valued_on", "basis", "name"]);
     }
 
     #[test]
-    fn a_date_is_read_as_people_write_it() {
+    fn dates_are_parsed_as_people_write_them() {
         for typed in ["2026-11-20", "20/11/2026", "20 Nov 2026", " 20  november 2026"] {
             assert_eq!(read_date(typed, TODAY), Ok(date!(2026 - 11 - 20)), "{typed}");
         }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_valuation_of_tomorrow_is_refused() {
+    fn a_date_in_the_future_is_refused() {
         assert_eq!(read_date("2026-11-22", TODAY), Ok(TODAY));
         assert!(read_date("2026-11-23", TODAY).is_err());
     }

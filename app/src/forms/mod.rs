@@ -1,5 +1,4 @@
-//! What people type, read into the words of the business. Pure: a form goes in, and out comes either what it means or
-//! what is wrong with it, every field at once.
+//! Validation of forms: pure functions from typed text to domain types, or to the errors of all fields at once.
 
 mod manual_valuation;
 mod new_application;
@@ -13,7 +12,7 @@ pub use manual_valuation::{ManualValuationForm, Outcome};
 pub use new_application::NewApplicationForm;
 pub use suggested_reference::suggest_reference;
 
-/// What is wrong with one field, in a sentence that says what would be right.
+/// An error of one field. The message says what would be valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
     /// The `name` and `id` of the input.
@@ -21,7 +20,7 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// A form that was sent but not accepted: what was typed, to be shown again, and why.
+/// A rejected form: its fields as typed, to be shown again, and its errors.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Draft<F> {
     pub typed: F,
@@ -34,14 +33,14 @@ impl<F> Draft<F> {
     }
 }
 
-/// Reads fields one by one and collects what is wrong, in the order of the form.
+/// Reads fields one by one and collects their errors in the order of the form.
 #[derive(Debug, Default)]
 struct Reader {
     errors: Vec<FieldError>,
 }
 
 impl Reader {
-    /// A field that must be there; `missing` is said when it is blank.
+    /// Reads a required field. `missing` is the error if it is blank.
     fn required<T, E: Display>(
         &mut self,
         field: &str,
@@ -55,7 +54,7 @@ impl Reader {
         }
     }
 
-    /// A field that may be blank.
+    /// Reads a field that may be blank.
     fn optional<T, E: Display>(
         &mut self,
         field: &str,
@@ -74,13 +73,13 @@ impl Reader {
     }
 }
 
-/// Errors begin in lower case, as Rust's do; on a page they begin with a capital.
+/// Capitalizes an error message for a page. The messages themselves start in lower case, as is usual in Rust.
 pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// Text of at most `limit` characters.
+/// Accepts text of at most `limit` characters.
 fn short_text(limit: usize) -> impl FnOnce(&str) -> Result<String, String> {
     move |text| match text.chars().count() {
         length if length > limit => Err(format!("use {limit} characters or fewer; this has {length}")),

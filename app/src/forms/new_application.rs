@@ -1,4 +1,4 @@
-//! The form that submits an application.
+//! The form for a new application.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,12 +7,13 @@ use crate::domain::{
     ApplicantName, ApplicationReference, LoanApplication, Money, Postcode, Property, PropertyName, TermYears,
 };
 
-/// As it was typed.
+/// The fields as they were typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NewApplicationForm {
     pub reference: String,
-    /// Made when the form was shown and used when `reference` is blank, so that one form sent twice starts once.
+    /// Generated when the form is shown, and used if `reference` is blank. Sending the same form twice therefore
+    /// submits one application.
     pub suggested_reference: String,
     pub applicant: String,
     pub property: String,
@@ -23,7 +24,7 @@ pub struct NewApplicationForm {
 }
 
 impl NewApplicationForm {
-    /// What the form means, or what is wrong with it.
+    /// Validates the form.
     pub fn read(&self) -> Result<LoanApplication, Vec<FieldError>> {
         let mut reader = Reader::default();
         let reference = if self.reference.trim().is_empty() { &self.suggested_reference } else { &self.reference };
@@ -65,7 +66,7 @@ impl NewApplicationForm {
         }
     }
 
-    /// The same form with its postcode in the written form, where it is one.
+    /// The same form with its postcode, if valid, in the standard form.
     pub fn with_written_postcode(mut self) -> Self {
         if let Ok(postcode) = self.postcode.parse::<Postcode>() {
             self.postcode = postcode.to_string();
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_property_alone_is_an_application() {
+    fn a_form_with_only_the_property_is_valid() {
         let application = seed().read().unwrap();
         assert_eq!(
             serde_json::to_value(application).unwrap(),
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_typed_is_read() {
+    fn all_fields_are_read() {
         let form = NewApplicationForm {
             applicant: " Ada Byron ".into(),
             loan_amount: "£250,000".into(),
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_is_said_at_once_in_the_order_of_the_form() {
+    fn all_errors_are_reported_at_once_in_the_order_of_the_form() {
         let form = NewApplicationForm {
             reference: "not a reference".into(),
             postcode: "PO1".into(),
@@ -140,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_reference_is_the_one_made_for_the_form() {
+    fn a_blank_reference_is_replaced_by_the_suggested_one() {
         let form = NewApplicationForm { reference: " ".into(), suggested_reference: "LN-1HCVRYZJE".into(), ..seed() };
         assert_eq!(form.read().unwrap().application_reference.as_str(), "LN-1HCVRYZJE");
     }
 
     #[test]
-    fn the_postcode_is_shown_back_as_it_is_written_and_a_wrong_one_as_it_was_typed() {
+    fn a_valid_postcode_is_normalized_and_an_invalid_one_is_kept_as_typed() {
         assert_eq!(seed().with_written_postcode().postcode, "PO1 1CE");
         let wrong = NewApplicationForm { postcode: "po 1".into(), ..seed() };
         assert_eq!(wrong.with_written_postcode().postcode, "po 1");

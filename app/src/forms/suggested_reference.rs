@@ -1,14 +1,14 @@
-//! References for applications that are given none.
+//! Generated references, for applications submitted without one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use time::OffsetDateTime;
 
-/// The time of the last reference that this process suggested, in milliseconds since 1970.
+/// The time of the last reference that this process suggested, in milliseconds since the epoch.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
-/// A reference that no other form has been given: `LN-`, the time in milliseconds, and three characters at random, so
-/// that two desks do not suggest the same in one millisecond. Later ones sort behind earlier ones.
+/// A unique reference: `LN-`, the time in milliseconds, and three random characters, which keep references of several
+/// desks apart. References sort by the time of suggestion.
 pub fn suggest_reference(at: OffsetDateTime) -> String {
     let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
     let after = |last: u64| millis.max(last + 1);
@@ -17,12 +17,12 @@ pub fn suggest_reference(at: OffsetDateTime) -> String {
     // Without randomness the reference is still unique to this desk.
     let _ = getrandom::fill(&mut random);
     let random = u64::from(u16::from_be_bytes(random)) % (1 << 15);
-    // The closure never gives up, so both cases hold the value before.
+    // The closure always returns `Some`; both variants hold the previous value.
     let (Ok(last) | Err(last)) = last;
     format!("LN-{}{:0>3}", in_crockfords_alphabet(after(last)), in_crockfords_alphabet(random))
 }
 
-/// Base 32 by Crockford: no letter that reads like a digit, so that it can be said on the phone.
+/// Crockford's base 32. It has no letters that look like digits, so a reference can be read out on the phone.
 fn in_crockfords_alphabet(mut number: u64) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut digits = Vec::new();
@@ -41,7 +41,7 @@ mod tests {
     use crate::domain::ApplicationReference;
 
     #[test]
-    fn a_suggested_reference_is_valid_and_later_ones_sort_behind() {
+    fn suggested_references_are_valid_and_sort_by_time() {
         let earlier = suggest_reference(datetime!(2026-11-22 10:20:30.123 UTC));
         let later = suggest_reference(datetime!(2026-11-22 10:20:30.124 UTC));
         assert!(earlier < later, "{earlier} {later}");
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_of_one_millisecond_are_given_references_of_their_own() {
+    fn references_suggested_in_the_same_millisecond_differ() {
         let at = datetime!(2026-11-22 10:20:30.123 UTC);
         let suggested: std::collections::BTreeSet<_> = (0..1_000).map(|_| suggest_reference(at)).collect();
         assert_eq!(suggested.len(), 1_000);

@@ -1,8 +1,8 @@
-//! Draws a directed graph in layers, from top to bottom: who comes before whom is who stands above whom.
+//! Lays out a directed graph in layers, from top to bottom.
 //!
-//! Pure geometry after Sugiyama: [`rank`] gives each node its layer, [`order`] sorts the layers so that few edges
-//! cross, [`place`] moves the nodes under what leads to them, [`route`] draws the edges. Frames (a Parallel or Map
-//! state) hold a graph of their own, which is laid out first and then stands in the outer one as a single node.
+//! This is Sugiyama's method in pure functions: [`rank`] assigns each node to a layer, [`order`] sorts the layers to
+//! reduce crossings, [`place`] computes coordinates, and [`route`] draws the edges. A frame (a Parallel or Map state)
+//! contains a graph of its own, which is laid out first and then treated as a single node.
 
 mod order;
 mod place;
@@ -11,31 +11,31 @@ mod route;
 
 use rank::Ranks;
 
-/// What is to be drawn. Edges join nodes of the same frame.
+/// The graph to lay out. An edge joins two nodes of the same frame.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
-    /// The first one that nothing leads to comes on top.
+    /// The first node without incoming edges is placed at the top.
     pub nodes: Vec<Node>,
     pub edges: Vec<Edge>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub struct Node {
-    /// A frame becomes larger than this when what it holds is.
+    /// The minimum width: a frame grows to hold its contents.
     pub width: f64,
     pub height: f64,
-    /// The frame it stands in.
+    /// The frame that contains the node.
     pub inside: Option<usize>,
 }
 
-/// From one node to another, by their places in [`Graph::nodes`].
+/// An edge between two nodes, given by their indices in [`Graph::nodes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edge {
     pub from: usize,
     pub to: usize,
 }
 
-/// Where everything stands, in the units of the nodes' sizes, from 0 to `width` and `height`.
+/// The layout, in the unit of the nodes' sizes. Coordinates run from 0 to `width` and `height`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Drawing {
     pub width: f64,
@@ -70,17 +70,17 @@ pub struct Point {
     pub y: f64,
 }
 
-/// An edge's way, from its source to its target. It leaves and arrives vertically.
+/// The route of an edge from its source to its target. It starts and ends vertically.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Route {
     pub points: Vec<Point>,
 }
 
-/// Room above what a frame holds, for its name.
+/// Space above the contents of a frame, for its name.
 pub const FRAME_HEAD: f64 = 36.0;
 const FRAME_PADDING: f64 = 16.0;
 
-/// Lays the graph out. The same graph always gives the same drawing.
+/// Lays out the graph. The result is deterministic.
 pub fn lay_out(graph: &Graph) -> Drawing {
     let mut drawing = Drawing {
         boxes: vec![Rect::default(); graph.nodes.len()],
@@ -91,7 +91,7 @@ pub fn lay_out(graph: &Graph) -> Drawing {
     drawing
 }
 
-/// Lays out what stands in one frame, with its upper left corner at the origin, and gives the size it took.
+/// Lays out the contents of a frame with the upper left corner at the origin, and returns their size.
 fn lay_out_frame(graph: &Graph, frame: Option<usize>, drawing: &mut Drawing) -> (f64, f64) {
     let members: Vec<usize> = (0..graph.nodes.len()).filter(|&i| graph.nodes[i].inside == frame).collect();
     if members.is_empty() {
@@ -135,7 +135,7 @@ fn lay_out_frame(graph: &Graph, frame: Option<usize>, drawing: &mut Drawing) -> 
     (placed.width + if loops { route::LOOP } else { 0.0 }, placed.height)
 }
 
-/// Moves everything that stands in a frame, however deep.
+/// Moves all contents of a frame, including nested frames.
 fn move_contents(graph: &Graph, frame: usize, drawing: &mut Drawing, dx: f64, dy: f64) {
     for node in 0..graph.nodes.len() {
         if graph.nodes[node].inside == Some(frame) {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_boxes_overlap_and_all_are_on_the_drawing() {
+    fn boxes_do_not_overlap_and_lie_within_the_drawing() {
         let graph = graph(9, &[(0, 1), (1, 2), (1, 3), (1, 4), (2, 5), (3, 5), (4, 6), (5, 7), (0, 7), (0, 8), (6, 8)]);
         let drawing = lay_out(&graph);
         for (i, &a) in drawing.boxes.iter().enumerate() {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_stands_below_and_its_edge_joins_the_two_boxes() {
+    fn a_successor_is_placed_below_and_the_edge_joins_both_boxes() {
         let graph = graph(5, &[(0, 1), (1, 2), (0, 3), (3, 4), (2, 4), (0, 4)]);
         let drawing = lay_out(&graph);
         for (edge, route) in graph.edges.iter().zip(&drawing.routes) {
@@ -213,16 +213,16 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_through_several_layers_passes_straight() {
-        // Wide boxes in the first of the two layers it passes, none in the second.
+    fn an_edge_through_several_layers_is_straight() {
+        // The first of the two layers that the edge passes has wide boxes, the second has none.
         let graph = graph(8, &[(0, 1), (0, 2), (0, 3), (1, 4), (2, 4), (4, 5), (4, 6), (0, 5), (5, 7)]);
         let points = &lay_out(&graph).routes[7].points;
-        assert_eq!(points.len(), 6, "both ends, and in and out of two layers");
+        assert_eq!(points.len(), 6, "both ends, and the entry and exit of two layers");
         assert!((points[1].x - points[4].x).abs() < 1.0, "{points:?}");
     }
 
     #[test]
-    fn a_loop_is_drawn_and_its_way_back_leads_up() {
+    fn the_back_edge_of_a_cycle_leads_up() {
         let graph = graph(3, &[(0, 1), (1, 2), (2, 0)]);
         let drawing = lay_out(&graph);
         assert!(drawing.boxes[0].y < drawing.boxes[1].y && drawing.boxes[1].y < drawing.boxes[2].y);
@@ -232,14 +232,14 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_leads_to_itself_has_a_loop_beside_it() {
+    fn a_self_loop_is_drawn_beside_its_box() {
         let drawing = lay_out(&graph(1, &[(0, 0)]));
         assert!(drawing.routes[0].points.iter().any(|point| point.x > drawing.boxes[0].width));
         assert!(drawing.routes[0].points.iter().all(|point| point.x <= drawing.width));
     }
 
     #[test]
-    fn two_edges_between_the_same_boxes_do_not_hide_each_other() {
+    fn parallel_edges_do_not_overlap() {
         let drawing = lay_out(&graph(2, &[(0, 1), (0, 1)]));
         assert_ne!(drawing.routes[0], drawing.routes[1]);
     }
@@ -256,13 +256,13 @@ mod tests {
             assert!(frame.x < inner.x && inner.x + inner.width < frame.x + frame.width, "{inner:?} {frame:?}");
             assert!(frame.y + FRAME_HEAD <= inner.y && inner.bottom() < frame.bottom(), "{inner:?} {frame:?}");
         }
-        assert_eq!(drawing.boxes[2].y, drawing.boxes[4].y, "both branches begin at the same height");
+        assert_eq!(drawing.boxes[2].y, drawing.boxes[4].y, "both branches start at the same height");
         let inner_edge = &drawing.routes[1].points;
         assert_eq!(inner_edge[0].y, drawing.boxes[2].bottom());
     }
 
     #[test]
-    fn nothing_at_all_is_an_empty_drawing() {
+    fn an_empty_graph_gives_an_empty_drawing() {
         assert_eq!(lay_out(&Graph::default()), Drawing::default());
     }
 }

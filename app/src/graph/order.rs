@@ -1,34 +1,34 @@
-//! In which order the nodes of a layer stand side by side, so that few edges cross.
+//! Orders the nodes within each layer to reduce edge crossings.
 
 use super::{Edge, rank::Ranks};
 
-/// What takes up room in a layer.
+/// An occupant of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slot {
     Node(usize),
-    /// Where an edge passes through on its way to a farther layer.
+    /// The point where an edge passes through on its way to a farther layer.
     Bend {
         edge: usize,
     },
 }
 
-/// Slots layer by layer, and which of one layer is joined to which of the next.
+/// The slots of each layer, and the links between adjacent layers.
 #[derive(Debug, Clone)]
 pub struct Layers {
     pub slots: Vec<Vec<Slot>>,
-    /// For each layer but the last: pairs of places, in it and in the next.
+    /// For each layer but the last: pairs of a place in the layer and a place in the next.
     pub links: Vec<Vec<(usize, usize)>>,
     pub leads_up: Vec<bool>,
 }
 
 impl Layers {
-    /// The places that `place` in `layer` is joined to in the layer above.
+    /// The places in the layer above that are linked to `place`.
     pub fn above(&self, layer: usize, place: usize) -> impl Iterator<Item = usize> {
         let links = if layer == 0 { &[][..] } else { &self.links[layer - 1] };
         links.iter().filter(move |(_, lower)| *lower == place).map(|(upper, _)| *upper)
     }
 
-    /// The places that it is joined to in the layer below.
+    /// The places in the layer below that are linked to `place`.
     pub fn below(&self, layer: usize, place: usize) -> impl Iterator<Item = usize> {
         let links = self.links.get(layer).map_or(&[][..], Vec::as_slice);
         links.iter().filter(move |(upper, _)| *upper == place).map(|(_, lower)| *lower)
@@ -44,7 +44,7 @@ impl Layers {
             .sum()
     }
 
-    /// Sorts one layer by where its slots are joined to a neighbouring one; those that are not keep their place.
+    /// Sorts a layer by the mean place of its links to a neighbouring layer. Slots without links keep their place.
     fn sort(&mut self, layer: usize, by_above: bool) {
         let count = self.slots[layer].len();
         let wanted: Vec<f64> = (0..count)
@@ -62,7 +62,7 @@ impl Layers {
         self.reorder(layer, &order);
     }
 
-    /// Puts the slot that stood at `order[i]` at place `i`.
+    /// Moves the slot at `order[i]` to place `i`.
     fn reorder(&mut self, layer: usize, order: &[usize]) {
         self.slots[layer] = order.iter().map(|&old| self.slots[layer][old]).collect();
         let mut new_place = vec![0; order.len()];
@@ -78,7 +78,7 @@ impl Layers {
     }
 }
 
-/// Up and down this often; small graphs settle after a few.
+/// The number of sweeps up and down. Small graphs converge after a few.
 const SWEEPS: usize = 12;
 
 pub fn layers(ranks: &Ranks, edges: &[Edge]) -> Layers {
@@ -99,7 +99,7 @@ pub fn layers(ranks: &Ranks, edges: &[Edge]) -> Layers {
     best.1
 }
 
-/// Nodes and bends in the order in which they are met.
+/// The initial layers, with nodes and bends in the order of the input.
 fn unordered(ranks: &Ranks, edges: &[Edge]) -> Layers {
     let depth = ranks.of_node.iter().max().map_or(0, |deepest| deepest + 1);
     let mut slots = vec![Vec::new(); depth];

@@ -1,21 +1,21 @@
-//! Where on its layer each slot stands: as close below and above what it is joined to as the others let it.
+//! Computes the coordinates of each slot: as close to its linked slots as its neighbours allow.
 
 use super::{
     Point,
     order::{Layers, Slot},
 };
 
-/// Between two boxes side by side.
+/// The gap between adjacent boxes.
 const GAP: f64 = 28.0;
-/// Beside an edge that passes through.
+/// The gap beside an edge that passes through.
 const BEND_GAP: f64 = 18.0;
-/// Between two layers.
+/// The gap between layers.
 const LAYER_GAP: f64 = 40.0;
-/// Down and up this often. Odd, so that the last one moves each box under what leads to it.
+/// The number of sweeps down and up. It is odd so that the last sweep moves each box below its predecessors.
 const SWEEPS: usize = 33;
-/// The last sweeps make straight what passes through several layers.
+/// The number of final sweeps that straighten edges through several layers.
 const STRAIGHTENING: usize = 12;
-/// How much more an edge should be straight than a box should be centred; in the last sweeps the boxes only yield.
+/// The weight of straight edges relative to centred boxes. In the final sweeps, boxes only make room.
 const BEND_WEIGHT: f64 = 6.0;
 const STRAIGHT_WEIGHT: f64 = 1_000.0;
 
@@ -25,9 +25,9 @@ pub struct Placed {
     pub height: f64,
     /// The upper left corner of each node.
     pub corners: Vec<Point>,
-    /// The middle of each slot, layer by layer.
+    /// The horizontal centre of each slot, layer by layer.
     pub middles: Vec<Vec<f64>>,
-    /// Top and bottom of each layer.
+    /// The top and bottom of each layer.
     pub layers: Vec<(f64, f64)>,
 }
 
@@ -41,7 +41,7 @@ pub fn place(layers: &Layers, sizes: &[(f64, f64)]) -> Placed {
         (Slot::Node(_), Slot::Node(_)) => GAP,
         _ => BEND_GAP,
     };
-    // How far the middles of two neighbours must be apart.
+    // The minimum distance between the centres of neighbours.
     let apart: Vec<Vec<f64>> = layers
         .slots
         .iter()
@@ -75,7 +75,7 @@ pub fn place(layers: &Layers, sizes: &[(f64, f64)]) -> Placed {
     Placed { width: rightmost - leftmost, height: top - LAYER_GAP, corners, middles, layers: bands }
 }
 
-/// Moves layer after layer towards what it is joined to, above and below in turn, until little moves any more.
+/// Moves the layers one by one towards their linked slots, alternately from above and below.
 fn settle(layers: &Layers, apart: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let mut middles: Vec<Vec<f64>> = apart.iter().map(|apart| side_by_side(apart)).collect();
     let depth = middles.len();
@@ -109,7 +109,7 @@ fn settle(layers: &Layers, apart: &[Vec<f64>]) -> Vec<Vec<f64>> {
     middles
 }
 
-/// Where an edge passes on average; a straight one always passes there.
+/// The mean position of an edge's bends, which is where a straight edge would pass.
 fn mean_of_bends(layers: &Layers, middles: &[Vec<f64>], edge: usize) -> f64 {
     let passes: Vec<f64> = layers
         .slots
@@ -131,10 +131,10 @@ fn side_by_side(apart: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// The places closest to the wanted ones (least squares) that keep their order and are `apart` from each other.
+/// The positions closest to the wanted ones (least squares) that keep their order and the distances `apart`.
 ///
-/// Measured from where they would stand side by side, "apart" becomes "not decreasing", which the pool-adjacent-
-/// violators algorithm solves exactly: neighbours that would collide move as one to their common mean.
+/// Measured as offsets from the tightest packing, the distance constraint becomes monotonicity, which the
+/// pool-adjacent-violators algorithm solves exactly: neighbours that would collide move together to their common mean.
 fn closest(wanted: &[f64], weights: &[f64], apart: &[f64]) -> Vec<f64> {
     struct Pool {
         mean: f64,
@@ -165,12 +165,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_that_do_not_collide_stand_where_they_want() {
+    fn positions_without_collisions_are_kept() {
         assert_eq!(closest(&[0.0, 50.0], &[1.0, 1.0], &[10.0]), [0.0, 50.0]);
     }
 
     #[test]
-    fn those_that_collide_share_the_way_by_their_weights() {
+    fn colliding_positions_move_in_proportion_to_their_weights() {
         assert_eq!(closest(&[0.0, 0.0], &[1.0, 1.0], &[10.0]), [-5.0, 5.0]);
         assert_eq!(closest(&[0.0, 0.0], &[3.0, 1.0], &[10.0]), [-2.5, 7.5]);
     }

@@ -1,12 +1,12 @@
-//! Which layer each node stands in: one below the lowest of those that lead to it.
+//! Assigns each node to the layer below its lowest predecessor.
 
 use super::Edge;
 
 #[derive(Debug)]
 pub struct Ranks {
-    /// The layer of each node, 0 on top.
+    /// The layer of each node; 0 is the top.
     pub of_node: Vec<usize>,
-    /// Which edges lead back up, so that all others lead down.
+    /// Whether each edge is a back edge. All other edges lead down.
     pub leads_up: Vec<bool>,
 }
 
@@ -14,7 +14,7 @@ impl Ranks {
     pub fn of(nodes: usize, edges: &[Edge]) -> Self {
         let leads_up = edges_back(nodes, edges);
         let mut of_node = vec![0; nodes];
-        // Without the edges that lead up there is no cycle, and the longest way has fewer steps than there are nodes.
+        // Without back edges the graph is acyclic, so its longest path has fewer edges than there are nodes.
         for _ in 0..nodes {
             let mut settled = true;
             for (edge, leads_up) in edges.iter().zip(&leads_up) {
@@ -31,7 +31,7 @@ impl Ranks {
     }
 }
 
-/// The edges that close a cycle when the graph is walked in depth from where it starts.
+/// The edges that close a cycle in a depth-first search from the start nodes.
 fn edges_back(nodes: usize, edges: &[Edge]) -> Vec<bool> {
     #[derive(Clone, Copy, PartialEq)]
     enum Walk {

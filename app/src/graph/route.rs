@@ -1,4 +1,4 @@
-//! The way of each edge from box to box, through its bends.
+//! Computes the route of each edge through its bends.
 
 use super::{
     Edge, Point, Rect, Route,
@@ -6,9 +6,9 @@ use super::{
     place::Placed,
 };
 
-/// Room that a loop takes beside its box.
+/// The width of a self-loop beside its box.
 pub const LOOP: f64 = 28.0;
-/// Between two edges that leave or reach the same side of a box.
+/// The gap between edges that meet the same side of a box.
 const PORT_GAP: f64 = 16.0;
 
 pub fn routes(layers: &Layers, placed: &Placed, boxes: &[Rect], edges: &[Edge]) -> Vec<Route> {
@@ -22,7 +22,8 @@ pub fn routes(layers: &Layers, placed: &Placed, boxes: &[Rect], edges: &[Edge]) 
         )
         .collect();
 
-    // The ends, upper and lower: those of one side of a box stand in the order in which their edges leave it.
+    // Place the upper and lower ends. The ends on one side of a box are in the order of their directions, so that edges
+    // do not cross there.
     for (node, rect) in boxes.iter().enumerate() {
         for is_bottom in [true, false] {
             let mut ports: Vec<(f64, usize)> = edges
@@ -58,12 +59,12 @@ pub fn routes(layers: &Layers, placed: &Placed, boxes: &[Rect], edges: &[Edge]) 
     routes
 }
 
-/// The upper node of an edge, or its lower one.
+/// The upper or lower node of an edge.
 fn upper_and_lower(layers: &Layers, number: usize, edge: &Edge, upper: bool) -> usize {
     if upper != layers.leads_up[number] { edge.from } else { edge.to }
 }
 
-/// Through the layers it passes, vertically: into each at its top, out at its bottom.
+/// The points of an edge in the layers that it passes: vertically from the top to the bottom of each.
 fn bends(layers: &Layers, placed: &Placed, number: usize) -> Route {
     let mut points = Vec::new();
     for (layer, slots) in layers.slots.iter().enumerate() {
@@ -81,7 +82,7 @@ fn ends_at(route: &mut Route, upper: bool, end: Point) {
     if upper { route.points.insert(0, end) } else { route.points.push(end) }
 }
 
-/// Out of a box on its right and back into it.
+/// The route of a self-loop: out of the right side of the box and back into it.
 fn around(rect: Rect) -> Route {
     let (x, middle) = (rect.x + rect.width, rect.y + rect.height / 2.0);
     Route {

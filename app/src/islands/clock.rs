@@ -1,4 +1,4 @@
-//! Keeps times and deadlines current, and says them in the viewer's own zone.
+//! Keeps times and deadlines current, and shows them in the viewer's time zone.
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ const CLOCK: &str =
     r#"{"hour":"2-digit","minute":"2-digit","second":"2-digit","fractionalSecondDigits":3,"hourCycle":"h23"}"#;
 const TIME_OF_DAY: &str = r#"{"hour":"2-digit","minute":"2-digit","second":"2-digit","hourCycle":"h23"}"#;
 
-/// From now on, every second.
+/// Updates the page every second from now on.
 pub fn start() {
     put_into_words(&document());
     set_interval(|| tick(&document(), "time[data-when=relative]"), Duration::from_secs(1));
 }
 
-/// Says every time below a document in the viewer's words and zone.
+/// Rewrites every time below `within` in the viewer's format and zone.
 pub fn put_into_words(within: &impl AsRef<Node>) {
     for time in all(within, "time[data-when]") {
         let at = instant(&time);
@@ -41,12 +41,12 @@ pub fn put_into_words(within: &impl AsRef<Node>) {
     tick(within, "time[data-when=relative]");
 }
 
-/// The time of the day, `14:31:07`.
+/// The current local time, `14:31:07`.
 pub fn time_of_day() -> String {
     local(&Date::new_0(), TIME_OF_DAY)
 }
 
-/// Moves on what depends on now: relative times and the bars of deadlines.
+/// Updates what depends on the current time: relative times and the bars of deadlines.
 fn tick(within: &impl AsRef<Node>, relative: &str) {
     let now = Date::now() as i64;
     for time in all(within, relative) {
@@ -67,12 +67,12 @@ fn tick(within: &impl AsRef<Node>, relative: &str) {
     }
 }
 
-/// Says of the deadline that this bar is of what the server says once it has passed.
+/// Marks the deadline of this bar as overdue, like the server does once it has passed.
 fn is_overdue(bar: &Element) {
     let Ok(Some(deadline)) = bar.closest(".deadline:not(.overdue)") else { return };
     set_attribute(&deadline, "class", "deadline overdue");
     for said in all(&deadline, ".when-overdue") {
-        // Fails never: what is not there is no error.
+        // Infallible: removing a missing attribute is not an error.
         let _ = said.remove_attribute("hidden");
     }
     for said in all(&deadline, ".when-in-time") {
@@ -90,6 +90,6 @@ fn local(at: &Date, options: &str) -> String {
 }
 
 fn set_attribute(element: &Element, name: &str, value: &str) {
-    // Fails only for a name that no attribute can have.
+    // Fails only for an invalid attribute name.
     let _ = element.set_attribute(name, value);
 }

@@ -1,4 +1,4 @@
-//! A button that copies the text beside it. It shows only where script runs and may copy.
+//! A button that copies the text beside it. It appears only if script runs and may use the clipboard.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::Element;
 
-/// How long the button says that it has copied.
+/// How long the button confirms that it has copied the text.
 const SAID: Duration = Duration::from_secs(2);
 
 pub fn start() {
-    // Elsewhere browsers let nobody copy.
+    // Browsers provide the clipboard only in a secure context.
     if !window().is_secure_context() {
         return;
     }
@@ -27,6 +27,6 @@ pub fn start() {
             set_timeout(move || button.set_text_content(Some("Copy")), SAID);
         }
     });
-    // It listens as long as the page lives.
+    // The listener stays active for the lifetime of the page.
     std::mem::forget(handle);
 }

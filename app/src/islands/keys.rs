@@ -1,4 +1,4 @@
-//! `/` leads to the search, as long as nobody is typing.
+//! `/` focuses the search field, unless the person is typing in a field.
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
@@ -18,6 +18,6 @@ pub fn start() {
             let _ = search.unchecked_into::<HtmlElement>().focus();
         }
     });
-    // It listens as long as the page lives.
+    // The listener stays active for the lifetime of the page.
     std::mem::forget(handle);
 }

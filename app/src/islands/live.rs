@@ -1,4 +1,4 @@
-//! Listens for what changes at the desk, and lets the page show it.
+//! Listens for changes at the desk and refreshes the page.
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,28 +12,28 @@ use web_sys::{Element, EventSource, MessageEvent};
 
 use super::{clock, copy, keys, refresh};
 
-/// Changes come in bursts; this long is waited for more before the page is fetched again.
+/// Changes come in bursts, so the client waits this long for more of them before it fetches the page again.
 const GATHER: Duration = Duration::from_millis(150);
-/// The same for a page that was fetched less than so many milliseconds ago.
+/// The same for a page that was fetched less than [`BUSY`] milliseconds ago.
 const AT_A_BUSY_DESK: Duration = Duration::from_secs(1);
 const BUSY: f64 = 1_000.0;
-/// A page that is connected this many milliseconds after it was asked for has missed nothing: the desk tells a new
-/// listener what changed just before.
+/// A page that connects within this many milliseconds of its request has missed nothing, because the desk sends recent
+/// changes to a new listener.
 const FRESH: f64 = 2_000.0;
-/// Until the connection is tried again when the browser itself has given up on it.
+/// The delay before reconnecting after the browser has given up.
 const RETRY: Duration = Duration::from_secs(3);
 
-/// Whether the page shows how things stand.
+/// How current the page is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Freshness {
-    /// As the server rendered it.
+    /// Unchanged since the server rendered it.
     AsLoaded,
-    /// As of this time of the day.
+    /// Last refreshed at this time of day.
     Updated(String),
     Reconnecting,
 }
 
-/// Says quietly how fresh the page is, and once in a sentence what has just changed.
+/// Shows how current the page is, and announces changes in a polite live region.
 #[island]
 pub fn Live() -> impl IntoView {
     let (freshness, set_freshness) = signal(Freshness::AsLoaded);
@@ -57,16 +57,16 @@ pub fn Live() -> impl IntoView {
     }
 }
 
-/// The page's connection to the desk. Only a page that is seen has one: browsers allow few at a time to one site, and
-/// people have many tabs.
+/// The page's event stream. Only a visible page has one: browsers limit the number of connections to a site, and people
+/// open many tabs.
 struct Connection {
     source: RefCell<Option<EventSource>>,
     set_freshness: WriteSignal<Freshness>,
     set_news: WriteSignal<String>,
     is_fetching: Cell<bool>,
-    /// Something changed while the page was being fetched: it must be fetched once more.
+    /// Whether something changed while the page was being fetched, so that it must be fetched again.
     is_stale: Cell<bool>,
-    /// In milliseconds since 1970.
+    /// In milliseconds since the epoch.
     fetched_at: Cell<f64>,
 }
 
@@ -83,7 +83,7 @@ impl Connection {
         this.listen();
         let seen = this.clone();
         let on_visibility = handler(move || if document().hidden() { seen.close() } else { seen.listen() });
-        // Fails only for an event target that is gone, and the document is not.
+        // Cannot fail: the document is a valid event target.
         let _ = document().add_event_listener_with_callback("visibilitychange", &on_visibility);
         refresh::as_you_type(move || this.fetch());
     }
@@ -96,7 +96,7 @@ impl Connection {
         let this = self.clone();
         source.set_onopen(Some(&handler(move || this.connected())));
         let this = self.clone();
-        source.set_onmessage(Some(&message_handler(move |message| this.told(&message))));
+        source.set_onmessage(Some(&message_handler(move |message| this.changed(&message))));
         let this = self.clone();
         source.set_onerror(Some(&handler(move || this.failed())));
         self.source.replace(Some(source));
@@ -108,7 +108,7 @@ impl Connection {
         }
     }
 
-    /// The browser connects again by itself, unless the desk has answered with an error.
+    /// Handles a lost connection. The browser reconnects by itself, except after an error response.
     fn failed(self: &Rc<Self>) {
         self.set_freshness.set(Freshness::Reconnecting);
         let has_given_up =
@@ -120,7 +120,7 @@ impl Connection {
         }
     }
 
-    /// A page that is no longer fresh, or was cut off for a while, catches up.
+    /// Refreshes a page that is out of date or was disconnected.
     fn connected(self: &Rc<Self>) {
         if !was_fetched_ahead() && window().performance().is_some_and(|performance| performance.now() < FRESH) {
             self.set_freshness.set(Freshness::Updated(clock::time_of_day()));
@@ -129,11 +129,11 @@ impl Connection {
         }
     }
 
-    /// The desk has told what changed. The page is fetched again only if it shows that.
-    fn told(self: &Rc<Self>, message: &MessageEvent) {
-        let news = News::read(message);
-        news.show_counts();
-        if !news.concerns_the_page() {
+    /// Handles a change event: fetches the page again only if it shows what changed.
+    fn changed(self: &Rc<Self>, message: &MessageEvent) {
+        let event = ChangeEvent::read(message);
+        event.show_counts();
+        if !event.concerns_the_page() {
             self.set_freshness.set(Freshness::Updated(clock::time_of_day()));
         } else if !self.is_stale.replace(true) && !self.is_fetching.get() {
             let this = self.clone();
@@ -170,15 +170,15 @@ impl Connection {
     }
 }
 
-/// What the desk tells when something has changed.
-struct News {
-    /// References of applications; empty when it cannot be told which.
+/// A change event from the desk.
+struct ChangeEvent {
+    /// References of the changed applications. Empty if they are unknown.
     changed: Vec<String>,
-    /// An object with the counts by their names.
+    /// An object that maps names of counts to counts.
     counts: JsValue,
 }
 
-impl News {
+impl ChangeEvent {
     fn read(message: &MessageEvent) -> Self {
         let text = message.data().as_string().unwrap_or_default();
         let news = js_sys::JSON::parse(&text).unwrap_or(JsValue::NULL);
@@ -187,13 +187,13 @@ impl News {
         Self { changed: changed.iter().filter_map(|one| one.as_string()).collect(), counts: member("counts") }
     }
 
-    /// A count as text; `None` when it was not told.
+    /// A count as text, or `None` if the event does not contain it.
     fn count(&self, name: &str) -> Option<String> {
         let count = js_sys::Reflect::get(&self.counts, &name.into()).ok()?.as_f64()?;
         Some(count.to_string())
     }
 
-    /// A count that stands by itself needs no new page.
+    /// Updates standalone counts, which needs no new page.
     fn show_counts(&self) {
         for element in refresh::all(&document(), "[data-count]") {
             if let Some(count) = self.count(&element.get_attribute("data-count").unwrap_or_default()) {
@@ -221,21 +221,21 @@ impl News {
     }
 }
 
-/// What is too wide for the screen begins in its middle.
+/// Scrolls content that is wider than the screen to its middle.
 fn show_the_middle() {
     for wide in refresh::all(&document(), "[data-middle]") {
         wide.set_scroll_left((wide.scroll_width() - wide.client_width()) / 2);
     }
 }
 
-/// Whether the browser had this page before the person asked for it.
+/// Whether the browser prefetched this page.
 fn was_fetched_ahead() -> bool {
     let Some(performance) = window().performance() else { return false };
     let navigation = performance.get_entries_by_type("navigation").get(0);
     js_sys::Reflect::get(&navigation, &"deliveryType".into()).is_ok_and(|how| how == "navigational-prefetch")
 }
 
-/// A function that a browser can call; the browser frees it with what it is attached to.
+/// A JavaScript function that calls `call`. The browser frees it together with the object that it is attached to.
 fn handler(call: impl Fn() + 'static) -> js_sys::Function {
     Closure::<dyn Fn()>::new(call).into_js_value().unchecked_into()
 }

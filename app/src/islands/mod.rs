@@ -1,4 +1,4 @@
-//! The piece of every page that lives in the browser. Everything works without it; it keeps the page fresh.
+//! The client side of the pages. It keeps an open page current; everything works without it.
 
 mod clock;
 mod copy;

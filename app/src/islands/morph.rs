@@ -1,14 +1,15 @@
-//! Turns a piece of the page into what the server now says, changing only what is different: so the focus, what is
-//! scrolled, what is selected and what is unfolded stay as they are.
+//! Updates part of the page to new HTML from the server. Only differences are changed, so focus, scroll positions,
+//! selection and open `<details>` are kept.
 
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, Node};
 
-/// On an element that a person would call changed when this attribute is: a row, an entry.
+/// The attribute that identifies the version of a row or an entry. The element counts as changed if its version
+/// differs.
 const VERSION: &str = "data-version";
 const CHANGED: &str = "changed";
 
-/// Makes `old`, which is on the page, the same as `new`. Elements whose version changed are tinted and told.
+/// Makes `old`, which is on the page, equal to `new`. Elements whose version changed are tinted and added to `changed`.
 pub fn morph(old: &Element, new: &Element, changed: &mut Vec<Element>) -> Result<(), JsValue> {
     if old.is_equal_node(Some(new)) {
         return Ok(());
@@ -25,20 +26,20 @@ pub fn morph(old: &Element, new: &Element, changed: &mut Vec<Element>) -> Result
 fn attributes(old: &Element, new: &Element) -> Result<(), JsValue> {
     for name in names(new) {
         let value = new.get_attribute(&name);
-        if old.get_attribute(&name) != value && !is_the_persons(&name) {
+        if old.get_attribute(&name) != value && !is_user_state(&name) {
             old.set_attribute(&name, &value.unwrap_or_default())?;
         }
     }
     for name in names(old) {
-        if !new.has_attribute(&name) && !is_the_persons(&name) {
+        if !new.has_attribute(&name) && !is_user_state(&name) {
             old.remove_attribute(&name)?;
         }
     }
     Ok(())
 }
 
-/// Whether a `<details>` is unfolded is the person's choice.
-fn is_the_persons(attribute: &str) -> bool {
+/// Whether the attribute belongs to the person: `open` of a `<details>`.
+fn is_user_state(attribute: &str) -> bool {
     attribute == "open"
 }
 
@@ -81,8 +82,8 @@ fn children(old: &Element, new: &Element, changed: &mut Vec<Element>) -> Result<
     Ok(())
 }
 
-/// The child of `old` that `new_child` is the new state of: the one with its id; without an id, the next one if it is
-/// of the same kind and has no id either.
+/// The child of `old` that corresponds to `new_child`: the one with the same id or, if `new_child` has none, the next
+/// child if it is of the same kind and has no id either.
 fn counterpart(old: &Element, here: Option<&Node>, new_child: &Node) -> Option<Node> {
     let same_kind = |node: &&Node| node.node_name() == new_child.node_name();
     match id(new_child) {

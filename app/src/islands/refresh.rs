@@ -1,4 +1,4 @@
-//! Fetches the page that is open once more and shows what is different in its live regions.
+//! Fetches the open page again and updates its live regions.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use web_sys::{Document, DomParser, Element, Event, Headers, HtmlInputElement, Re
 
 use super::{clock, morph};
 
-/// After the last key, before the filter is applied.
+/// The delay between the last key press and applying the filter.
 const TYPING: Duration = Duration::from_millis(200);
 
-/// Brings every `[data-live]` region up to date, and gives one sentence about what changed, if anything.
+/// Updates every `[data-live]` region, and returns a sentence about what changed, if anything.
 pub async fn page() -> Result<Option<String>, JsValue> {
     let address = window().location().href()?;
     let fetched = fetch(&address).await?;
-    // Somebody typed on meanwhile: this answer is to an older question, and another one is on its way.
+    // The address has changed because the person typed on. This response is outdated, and another is on its way.
     if window().location().href()? != address {
         return Ok(None);
     }
-    // Times are put into the viewer's words first, so that a region that only says them differently has not changed.
+    // Convert times first, so that a region does not count as changed only because its times are formatted differently.
     clock::put_into_words(&fetched);
     let mut changed = Vec::new();
     for fresh in all(&fetched, "[data-live]") {
@@ -33,12 +33,12 @@ pub async fn page() -> Result<Option<String>, JsValue> {
     Ok(sentence(&changed))
 }
 
-/// A form that names what closes it can't be sent once that is on the page. What was typed stays to be read.
+/// Disables forms whose closing condition has appeared on the page. The typed text remains readable.
 fn close_forms() {
     for form in all(&document(), "form[data-closed-by]") {
         let closed_by = form.get_attribute("data-closed-by").unwrap_or_default();
         if matches!(document().query_selector(&closed_by), Ok(Some(_))) {
-            // None of these fails for an element that is on the page.
+            // Infallible for elements on the page.
             let _ = form.class_list().add_1("closed");
             all(&form, "button").iter().for_each(|button| drop(button.set_attribute("disabled", "")));
             all(&form, "input, textarea").iter().for_each(|field| drop(field.set_attribute("readonly", "")));
@@ -46,7 +46,7 @@ fn close_forms() {
     }
 }
 
-/// Whether this page only says that something is not there or does not work.
+/// Whether the page is an error page, which is not refreshed.
 pub fn nothing_to_refresh() -> bool {
     document().query_selector(".problem").ok().flatten().is_some()
 }
@@ -60,7 +60,7 @@ async fn fetch(address: &str) -> Result<Document, JsValue> {
     let response: Response =
         JsFuture::from(window().fetch_with_str_and_init(address, &options)).await?.unchecked_into();
     if response.redirected() {
-        // Another page stands here now.
+        // The address now leads to a different page.
         window().location().reload()?;
     }
     if !response.ok() {
@@ -70,7 +70,7 @@ async fn fetch(address: &str) -> Result<Document, JsValue> {
     DomParser::new()?.parse_from_string(&html, SupportedType::TextHtml)
 }
 
-/// What changed, for those who do not see the tint.
+/// A description of the changes for screen readers.
 fn sentence(changed: &[Element]) -> Option<String> {
     let news: Vec<String> = changed.iter().filter_map(|element| element.get_attribute("data-news")).collect();
     match news.as_slice() {
@@ -80,8 +80,8 @@ fn sentence(changed: &[Element]) -> Option<String> {
     }
 }
 
-/// Filters while a person types: the address follows the field, and the page is fetched at that address. What was typed
-/// before this script ran counts too. Without script the form is simply sent.
+/// Filters while a person types: the address follows the form's fields, and the page at that address is fetched. This
+/// includes text typed before the script ran. Without script, the person submits the form.
 pub fn as_you_type(fetch: impl Fn() + 'static) {
     for form in all(&document(), "[data-live-search]") {
         if is_ahead(&form) && follow(&form).is_ok() {
@@ -104,7 +104,7 @@ pub fn as_you_type(fetch: impl Fn() + 'static) {
     on_input.forget();
 }
 
-/// Whether a field says something else than the page was rendered with.
+/// Whether a field differs from its value when the page was rendered.
 fn is_ahead(form: &Element) -> bool {
     all(form, "input[name]").into_iter().any(|field| {
         let field: HtmlInputElement = field.unchecked_into();
@@ -112,7 +112,7 @@ fn is_ahead(form: &Element) -> bool {
     })
 }
 
-/// Puts the form's fields into the address, as sending it would.
+/// Puts the form's fields into the address, like submitting it would.
 fn follow(form: &Element) -> Result<(), JsValue> {
     let mut query = Vec::new();
     for field in all(form, "input[name]") {
@@ -126,7 +126,7 @@ fn follow(form: &Element) -> Result<(), JsValue> {
     window().history()?.replace_state_with_url(&JsValue::NULL, "", Some(&address))
 }
 
-/// All elements below a document or an element that match.
+/// All elements below `within` that match the selector.
 pub fn all(within: &impl AsRef<web_sys::Node>, selector: &str) -> Vec<Element> {
     let within = within.as_ref();
     let found = match within.dyn_ref::<Document>() {
