@@ -16,7 +16,7 @@ test('the search on top finds an application by any part of it', async ({ page, 
 
 test('a search that finds nothing says so and leads back', async ({ page }) => {
   await page.goto('/applications?q=there-is-no-such-thing')
-  await expect(page.getByText('No application matches.')).toBeVisible()
+  await expect(page.getByText('No applications match.')).toBeVisible()
   await page.getByRole('link', { name: 'Show all applications' }).click()
   await expect(page).toHaveURL('/applications')
 })
@@ -29,7 +29,7 @@ test('applications are filtered by where they stand, and the address keeps the f
   await expect(rows).toHaveText([waiting])
   await page.getByRole('navigation', { name: 'Status' }).getByRole('link', { name: 'Approved' }).click()
   await expect(page).toHaveURL((url) => url.searchParams.get('q') === topic && url.searchParams.get('status') === 'approved')
-  await expect(page.getByText('No application matches.')).toBeVisible()
+  await expect(page.getByText('No applications match.')).toBeVisible()
   await page.getByRole('navigation', { name: 'Status' }).getByRole('link', { name: 'All' }).click()
   await expect(rows).toHaveText([waiting])
 })

@@ -174,7 +174,7 @@ test('a form that somebody else has answered meanwhile can not be sent any more,
   const button = page.getByRole('button', { name: 'Record answer' })
   await eventually((patience) => expect(page.getByText('Grace Hopper answered this on')).toBeVisible(patience))
   await expect(button).toBeDisabled()
-  await expect(page.getByText('Nothing can be recorded here any more.')).toBeVisible()
+  await expect(page.getByText('This form is closed.')).toBeVisible()
   await expect(page.getByLabel('Comment')).toHaveValue('Half a sentence')
   await page.getByLabel('Your name').press('Enter')
   await expect(page.getByRole('heading', { level: 1, name: `Manual valuation for ${reference}` })).toBeVisible()

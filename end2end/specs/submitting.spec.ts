@@ -116,7 +116,7 @@ test('the same application submitted twice starts once', async ({ page, request 
   await fillIn(page, { Reference: reference, 'Name or number': '3', Postcode: 'po1 1ce' })
   await page.getByRole('button', { name: 'Submit application' }).click()
   await expect(page).toHaveURL(`/applications/${reference}`)
-  await expect(page.getByText('Nothing was started twice')).toBeVisible()
+  await expect(page.getByText('nothing new was started')).toBeVisible()
 })
 
 test('without a reference one is made', async ({ page }) => {

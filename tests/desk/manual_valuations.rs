@@ -54,7 +54,7 @@ async fn a_value_resumes_the_execution_and_who_gave_it_is_on_record() {
     let next = browser.submit(&page, FORM, &VALUE).await;
     assert_eq!(next.path, "/waiting");
     assert!(next.words().contains("Valuation of £500,000 recorded for app-ref."), "{}", next.words());
-    assert!(next.words().contains("Nothing waits"), "{}", next.words());
+    assert!(next.words().contains("Nothing is waiting"), "{}", next.words());
 
     let approved = desk.until("app-ref", "Approved").await;
     assert_eq!(approved["loanToValue"], 50.0);
@@ -153,7 +153,7 @@ async fn an_answer_after_the_deadline_is_refused_and_what_was_typed_is_shown() {
     let refused = browser.submit(&page, FORM, &VALUE).await;
     let words = refused.words();
     // By now the desk may or may not have noticed by itself that the deadline has passed.
-    let noticed = words.contains("The time to answer this has passed")
+    let noticed = words.contains("The deadline for this answer has passed")
         && words.contains("Your answer came after that and was not used. You had typed: £500,000");
     let kept = words.contains("Grace Hopper’s answer came too late") && words.contains("kept, not used");
     assert!(noticed != kept, "{words}");

@@ -84,7 +84,7 @@ async fn what_waits_is_shown_by_the_page_soonest_deadline_first_and_all_of_it_is
     assert_eq!(pages.concat().into_iter().collect::<BTreeSet<_>>().len(), 120);
 
     let today = Browser::new(&desk).open("/").await.words();
-    assert!(today.contains("The first 10 of 80. 40 applications wait on the valuation service."), "{today}");
+    assert!(today.contains("The first 10 of 80. 40 applications are waiting for the valuation service."), "{today}");
     assert!(today.contains("Waiting 120"), "{today}");
     let page = Browser::new(&desk).open("/waiting?after=nonsense").await;
     assert_eq!(references(&page).len(), 50);
@@ -134,7 +134,7 @@ async fn every_application_is_found_and_sorted_however_many_there_are() {
         assert!(in_order, "{path}: {numbers:?}");
     }
     let none = Browser::new(&desk).open("/applications?q=turing+byron").await.words();
-    assert!(none.contains("No application matches."), "{none}");
+    assert!(none.contains("No applications match."), "{none}");
     // One that comes now is found at once.
     let mut application = seed("LN-230", "999");
     application["applicant"] = json!("Grace Hopper");

@@ -94,7 +94,7 @@ async fn environment_variables_set_what_flags_set_and_a_flag_comes_first() {
     let desk = setup.start().await;
     let page = Browser::new(&desk).open("/applications/new").await.words();
     assert!(page.contains("has 1 minute 30 seconds to answer"), "{page}");
-    assert!(page.contains("values the property by hand within 3 days"), "{page}");
+    assert!(page.contains("values the property manually within 3 days"), "{page}");
 
     let output = Setup::new().variable("LOAN_DESK_VALUATION_TIMEOUT", "soon").command().output().expect("it runs");
     assert_eq!(output.status.code(), Some(2));

@@ -20,7 +20,7 @@ async fn waiting_desk() -> (Desk, Valuer, String) {
 async fn until_nothing_waits(desk: &Desk) {
     eventually("nothing waits", async || {
         let page = Browser::new(desk).open("/waiting").await.words();
-        page.contains("Nothing waits").then_some(())
+        page.contains("Nothing is waiting").then_some(())
     })
     .await;
 }

@@ -77,11 +77,11 @@ async fn a_form_that_is_too_large_or_cannot_be_read_is_refused_by_a_page() {
     let large = format!("reference=app-ref&property={}&postcode=PO1+1CE", "x".repeat(300_000));
     let answer = send(&desk, "", large).await;
     assert_eq!(answer.status, 413);
-    assert!(page(&answer).contains("The desk took nothing of it. Shorten it"), "{}", page(&answer));
+    assert!(page(&answer).contains("The desk did not accept it. Shorten it"), "{}", page(&answer));
 
     let answer = send(&desk, "", "reference=a&reference=b&property=999&postcode=PO1+1CE".to_owned()).await;
     assert_eq!(answer.status, 400);
-    assert!(page(&answer).contains("The desk could not take this"), "{}", page(&answer));
+    assert!(page(&answer).contains("The desk could not accept this"), "{}", page(&answer));
     let answer = desk.send(desk.request(Method::DELETE, "/waiting")).await;
     assert_eq!((answer.status, answer.header("allow")), (405, "GET,HEAD"));
     page(&answer);
@@ -108,7 +108,7 @@ async fn a_desk_answers_to_its_own_names_only_but_keeps_every_callback() {
     let answer = desk.send(rebound(Method::GET, "/applications")).await;
     assert_eq!(answer.status, 421);
     let words = page(&answer);
-    assert!(words.contains("The desk does not have this name") && !words.contains("app-ref"), "{words}");
+    assert!(words.contains("The desk does not use this address") && !words.contains("app-ref"), "{words}");
     for path in ["/api/applications", "/api/applications/app-ref", "/events"] {
         let (status, kind, detail) = desk.send(rebound(Method::GET, path)).await.problem();
         assert_eq!((status, kind.as_str()), (421, "unknown-name"), "{path}");

@@ -1,15 +1,15 @@
-//! What the desk says of itself.
+//! Information about the desk itself.
 
 use crate::domain::Policy;
 
-/// Where the data lives and what the policy is.
+/// The desk's backend, policy and time limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct About {
-    /// `Embedded`, or `AWS eu-west-2`.
+    /// Where the data is kept: `Embedded`, or `AWS eu-west-2`.
     pub data_lives: String,
-    /// How long the valuation service has, e.g. 30 seconds.
+    /// How long the valuation service has to answer, for example 30 seconds.
     pub valuation_timeout: std::time::Duration,
-    /// How long staff have for a manual valuation, e.g. 5 days.
+    /// How long staff have to answer a manual valuation, for example 5 days.
     pub manual_valuation_timeout: std::time::Duration,
     pub policy: Policy,
 }

@@ -1,24 +1,25 @@
-//! Who asks the desk for something. Every operation is told.
+//! The caller of an operation. Every operation takes an [`Actor`].
 
-/// Whoever an operation is done for.
+/// The caller of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// Somebody at the pages who has not given a name. The desk has no sign-in yet.
+    /// A visitor to the pages who has not given a name. The desk has no sign-in yet.
     Visitor,
-    /// Somebody at the pages who has given a name.
+    /// A visitor to the pages who has given a name.
     Person(Person),
     /// A program that calls the API.
     Api,
 }
 
-/// A person by the name they gave. Operations that record who did something take this instead of an [`Actor`].
+/// A person, identified by the name that they gave. Operations that record who did something take this instead of an
+/// [`Actor`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     name: String,
 }
 
 impl Person {
-    /// `None` for a blank name.
+    /// Returns `None` if the name is blank.
     pub fn named(name: &str) -> Option<Self> {
         let name = name.trim();
         (!name.is_empty()).then(|| Self { name: name.to_owned() })
@@ -30,7 +31,7 @@ impl Person {
 }
 
 impl Actor {
-    /// The name to record; only a person has one.
+    /// The name to record. Only a person has one.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Person(person) => Some(person.name()),
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_has_a_name_that_is_not_blank() {
+    fn the_name_of_a_person_is_not_blank() {
         assert_eq!(Person::named("  "), None);
         let person = Person::named(" Ada Byron ").unwrap();
         assert_eq!(person.name(), "Ada Byron");

@@ -1,24 +1,24 @@
-//! Which applications a list shows, and in which order.
+//! Queries for lists of applications: filter, order and page.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ApplicationStatus;
 
-/// State of the applications page, all of it in the query string.
+/// A query for a page of applications. It is also the query string of the applications page.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplicationQuery {
-    /// Part of a reference, applicant, property, postcode or valuation reference; any case.
+    /// Part of a reference, applicant, property, postcode or valuation reference, in any case.
     pub search: String,
     pub status: Option<ApplicationStatus>,
     pub sort: Sort,
-    /// Opaque: where the previous page ended.
+    /// The end of the previous page, as an opaque string.
     pub after: Option<String>,
 }
 
 /// The order of a list of applications.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sort {
-    /// By when they were submitted.
+    /// By submission time, newest first.
     #[default]
     Newest,
     By(Column, Direction),
@@ -43,7 +43,7 @@ pub enum Direction {
 }
 
 impl Sort {
-    /// As it stands in a query string: `amount` upwards, `-amount` downwards; nothing for the newest first.
+    /// The value in a query string: `amount` for ascending, `-amount` for descending, `None` for newest first.
     pub fn key(self) -> Option<String> {
         match self {
             Self::Newest => None,
@@ -52,7 +52,7 @@ impl Sort {
         }
     }
 
-    /// What is no order is the newest first.
+    /// Parses a query string's value. Anything invalid means newest first.
     pub fn from_key(key: &str) -> Self {
         let (name, direction) = match key.strip_prefix('-') {
             Some(name) => (name, Direction::Descending),
@@ -62,7 +62,8 @@ impl Sort {
         column.map_or(Self::Newest, |column| Self::By(column, direction))
     }
 
-    /// What the head of a column leads to: first the way that is asked for most, then the other, then the newest first.
+    /// The order that a column heading links to: first the column's usual direction, then the opposite one, then newest
+    /// first.
     pub fn next(self, column: Column) -> Self {
         let first = column.first_direction();
         match self {
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_order_reads_back_from_its_address() {
+    fn every_order_round_trips_through_its_key() {
         for column in Column::ALL {
             for direction in [Direction::Ascending, Direction::Descending] {
                 let sort = Sort::By(column, direction);
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_of_a_column_sorts_one_way_then_the_other_then_not_at_all() {
+    fn a_column_heading_sorts_in_one_direction_then_the_other_then_not_at_all() {
         let once = Sort::Newest.next(Column::Amount);
         assert_eq!(once, Sort::By(Column::Amount, Direction::Descending));
         let twice = once.next(Column::Amount);

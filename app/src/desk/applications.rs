@@ -10,10 +10,10 @@ pub trait ApplicationOperations {
     /// Stores the application and starts its execution. Submitting the same application again is not an error.
     async fn submit(&self, by: &Actor, application: LoanApplication) -> Result<Submission, DeskError>;
 
-    /// One page of a list. [`DeskError::NotAPage`] when [`ApplicationQuery::after`] is not the end of one.
+    /// One page of a list. Fails with [`DeskError::NotAPage`] if [`ApplicationQuery::after`] is not the end of a page.
     async fn applications(&self, by: &Actor, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError>;
 
-    /// The newest applications, or the newest of those at `status`.
+    /// The newest applications, optionally only those with `status`.
     async fn newest(
         &self,
         by: &Actor,
@@ -27,7 +27,7 @@ pub trait ApplicationOperations {
         reference: &ApplicationReference,
     ) -> Result<Option<ApplicationRow>, DeskError>;
 
-    /// An application together with its story, which takes more reading than the application alone.
+    /// An application with its story, which takes more reads than the application alone.
     async fn application_with_story(
         &self,
         by: &Actor,
@@ -38,7 +38,7 @@ pub trait ApplicationOperations {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Submission {
     Started,
-    /// The very same application had been submitted before.
+    /// The same application was already submitted.
     AlreadyThere,
 }
 
@@ -46,16 +46,16 @@ pub enum Submission {
 pub struct ApplicationPage {
     /// At most 50.
     pub rows: Vec<ApplicationRow>,
-    /// For [`ApplicationQuery::after`]; `None` on the last page.
+    /// The value of [`ApplicationQuery::after`] for the next page, or `None` on the last page.
     pub next: Option<String>,
 }
 
-/// An application and where it stands.
+/// An application and its current status.
 #[derive(Debug, Clone)]
 pub struct ApplicationRow {
     pub application: LoanApplication,
     pub status: ApplicationStatus,
-    /// Per cent, two decimals.
+    /// In per cent, with two decimals.
     pub loan_to_value: Option<f64>,
     pub waiting: Option<WaitingItem>,
     pub submitted_at: OffsetDateTime,
@@ -63,9 +63,9 @@ pub struct ApplicationRow {
     pub updated_at: OffsetDateTime,
     pub execution_arn: String,
     pub valuation: Option<Valuation>,
-    /// Why it needs attention or was declined, in a sentence.
+    /// A sentence that says why the application needs attention or was declined.
     pub remark: Option<String>,
-    /// The limits that it was decided by, where that is known.
+    /// The limits that the decision was based on, if they are known.
     pub policy: Option<Policy>,
 }
 

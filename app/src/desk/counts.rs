@@ -1,9 +1,9 @@
-//! How many applications and tasks there are.
+//! Counts of applications and tasks.
 
 use super::WaitingCount;
 use crate::domain::ApplicationStatus;
 
-/// Counted at one moment.
+/// The numbers of applications and tasks at one point in time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     by_status: [usize; ApplicationStatus::ALL.len()],
@@ -11,33 +11,33 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// `at` has the counts in the order of [`ApplicationStatus::ALL`].
+    /// Creates counts. `by_status` is in the order of [`ApplicationStatus::ALL`].
     pub fn new(by_status: [usize; ApplicationStatus::ALL.len()], waiting: WaitingCount) -> Self {
         Self { by_status, waiting }
     }
 
-    /// All applications.
+    /// The number of all applications.
     pub fn all(&self) -> usize {
         self.by_status.iter().sum()
     }
 
-    /// The applications at a status.
+    /// The number of applications with a status.
     pub fn at(&self, status: ApplicationStatus) -> usize {
         let place = ApplicationStatus::ALL.iter().position(|one| *one == status);
         place.map_or(0, |place| self.by_status[place])
     }
 
-    /// Each count by its name: `all`, `waiting`, and the stored name of each status.
+    /// Each count with its name: `all`, `waiting`, and the stored name of each status.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let by_status = ApplicationStatus::ALL.into_iter().map(ApplicationStatus::key).zip(self.by_status);
         [("all", self.all()), ("waiting", self.waiting.all())].into_iter().chain(by_status)
     }
 }
 
-/// The desk has not read all of its tables yet: lists, searches, counts and figures show a part.
+/// The progress of the first read of the tables. Until it is done, lists, searches, counts and figures are incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CatchingUp {
-    /// Items that have been read so far.
+    /// The number of items read so far.
     pub read: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The desk in figures.
+//! The key figures of the desk.
 
 use time::Date;
 
@@ -9,16 +9,16 @@ pub trait FigureOperations {
     /// Counts and medians of the last [`Figures::DAYS`] days.
     async fn figures(&self, by: &Actor) -> Result<Figures, DeskError>;
 
-    /// How many applications and tasks there are now.
+    /// The current numbers of applications and tasks.
     async fn counts(&self, by: &Actor) -> Result<Counts, DeskError>;
 }
 
-/// What happened in the last days, day by day. Days are the UK's.
+/// The figures of the last days. Days are in UK local time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
-    /// [`Figures::DAYS`] of them, oldest first. The last one is today, as far as it has come.
+    /// The last [`Figures::DAYS`] days, oldest first. The last entry is today so far.
     pub days: Vec<DayFigures>,
-    /// From submission to decision, of all that were decided in these days.
+    /// The median time from submission to decision, over all applications decided in these days.
     pub median_to_decision: Option<time::Duration>,
 }
 
@@ -30,9 +30,9 @@ impl Figures {
 pub struct DayFigures {
     pub day: Date,
     pub submitted: usize,
-    /// How many had not ended at the end of the day.
+    /// The number of applications still open at the end of the day.
     pub waiting: usize,
     pub decided: usize,
-    /// From submission to decision, of those decided on this day.
+    /// The median time from submission to decision, over the applications decided on this day.
     pub median_to_decision: Option<time::Duration>,
 }

@@ -1,4 +1,4 @@
-//! Valuing a property by hand.
+//! Manual valuations.
 
 use time::OffsetDateTime;
 
@@ -9,11 +9,11 @@ use crate::domain::{ApplicationReference, LoanApplication, ManualValuationAnswer
 pub trait ManualValuationOperations {
     async fn manual_valuation(&self, by: &Actor, id: &str) -> Result<Option<ManualValuationView>, DeskError>;
 
-    /// Answers a manual valuation, which resumes its execution, and returns the application it was for.
+    /// Answers a manual valuation, which resumes its execution, and returns the reference of its application.
     ///
-    /// An item is answered once: a second answer is [`DeskError::AlreadyAnswered`], one after the deadline
-    /// [`DeskError::TooLate`]. When the same person gives the same answer again, for example by pressing the button
-    /// twice, that is not an error.
+    /// Fails with [`DeskError::AlreadyAnswered`] for a second answer and with [`DeskError::TooLate`] after the
+    /// deadline. Repeating the same answer as the same person, for example by pressing the button twice, is not an
+    /// error.
     async fn answer_manual_valuation(
         &self,
         by: &Person,
@@ -22,16 +22,16 @@ pub trait ManualValuationOperations {
     ) -> Result<ApplicationReference, DeskError>;
 }
 
-/// What a person needs to see to give a value by hand.
+/// What the manual valuation page shows.
 #[derive(Debug, Clone)]
 pub struct ManualValuationView {
     pub item: WaitingItem,
     pub application: LoanApplication,
-    /// Why it came to the desk: "The valuation service did not answer within 30 seconds."
+    /// Why a person must value the property: "The valuation service did not answer within 30 seconds."
     pub reason: String,
     /// What happened to the application so far, oldest first.
     pub story: Vec<StoryEntry>,
-    /// What the same property was valued at for other applications, newest first.
+    /// Valuations of the same property for other applications, newest first.
     pub previous: Vec<PreviousValuation>,
     pub state: ManualValuationState,
 }
@@ -50,20 +50,20 @@ pub enum ManualValuationState {
         at: OffsetDateTime,
         answer: ManualValuationAnswer,
     },
-    /// The deadline passed.
+    /// The deadline passed without an answer.
     Lapsed,
-    /// The deadline passed, and then this was answered: it is kept, and not used.
+    /// The answer came after the deadline. It was kept but not used.
     TooLate {
         by: String,
         at: OffsetDateTime,
         answer: ManualValuationAnswer,
     },
-    /// This was answered in time, when the workflow did not wait for it any more: it is kept, and not used.
+    /// The answer came in time, but the workflow was no longer waiting for it. It was kept but not used.
     NotUsed {
         by: String,
         at: OffsetDateTime,
         answer: ManualValuationAnswer,
     },
-    /// The workflow was stopped, or went on by an answer that did not come through the desk.
+    /// The workflow was stopped, or continued with an answer that was not given at the desk.
     Abandoned,
 }

@@ -1,5 +1,5 @@
-//! The port: what the outside asks of the desk. Pages, server functions, the CSV and the API all call it, and every
-//! call says who asks. The server implements [`Desk`]; nothing here knows how.
+//! The port of the desk: the operations that pages, server functions, the CSV export and the API call, each with the
+//! [`Actor`] who calls. The server implements [`Desk`].
 
 mod about;
 mod actor;
@@ -36,9 +36,9 @@ pub trait Desk:
     + Sync
     + 'static
 {
-    /// From configuration and the same for everybody, so it does not ask who wants to know.
+    /// Information from the configuration. It is the same for everybody, so it takes no actor.
     fn about(&self) -> About;
 
-    /// How far the desk has come with reading its tables for the first time; `None` once it has read them.
+    /// The progress of the first read of the tables, or `None` once it is done.
     fn catching_up(&self) -> Option<CatchingUp>;
 }

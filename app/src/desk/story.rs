@@ -1,4 +1,4 @@
-//! What happened to an application, in sentences.
+//! The story of an application, in sentences.
 
 use time::OffsetDateTime;
 
@@ -8,17 +8,17 @@ pub struct StoryEntry {
     pub kind: StoryKind,
     /// A sentence: "Valuation requested, reference CNMg…, answer due by"
     pub text: String,
-    /// The time that the sentence ends with, shown in the viewer's zone.
+    /// The time at the end of the sentence, shown in the viewer's zone.
     pub due: Option<OffsetDateTime>,
 }
 
-/// What an entry of the story is about; decides its icon.
+/// The kind of a story entry, which determines its icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoryKind {
     Submitted,
     Requested,
     Answered,
-    /// A callback that was kept but not used: late, duplicate.
+    /// A callback that was kept but not used, because it was late or a duplicate.
     Kept,
     Lapsed,
     Failed,

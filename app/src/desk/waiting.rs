@@ -1,4 +1,4 @@
-//! What waits for an answer from outside.
+//! Tasks that wait for an answer from outside.
 
 use time::OffsetDateTime;
 
@@ -7,8 +7,8 @@ use crate::domain::{ApplicationReference, WaitingOn};
 
 #[async_trait::async_trait]
 pub trait WaitingOperations {
-    /// What is paused on a task token, soonest deadline first. `on` limits it to those who are waited for; `after` is
-    /// [`WaitingPage::next`] of the page before.
+    /// The paused tasks, soonest deadline first. `on` selects who must answer; `after` is [`WaitingPage::next`] of the
+    /// previous page.
     async fn waiting(
         &self,
         by: &Actor,
@@ -17,18 +17,18 @@ pub trait WaitingOperations {
         at_most: usize,
     ) -> Result<WaitingPage, DeskError>;
 
-    /// How many items [`WaitingOperations::waiting`] has in all. Every page shows it.
+    /// The total number of items of [`WaitingOperations::waiting`]. Every page shows it.
     async fn waiting_count(&self, by: &Actor) -> Result<WaitingCount, DeskError>;
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct WaitingPage {
     pub items: Vec<WaitingItem>,
-    /// For `after`; `None` on the last page.
+    /// The `after` of the next page, or `None` on the last page.
     pub next: Option<String>,
 }
 
-/// How many wait, on whom.
+/// The numbers of waiting tasks by who must answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WaitingCount {
     pub on_staff: usize,
@@ -41,7 +41,7 @@ impl WaitingCount {
     }
 }
 
-/// One task token that somebody outside must answer.
+/// A task that somebody outside must answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingItem {
     pub id: String,

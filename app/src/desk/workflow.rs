@@ -1,4 +1,4 @@
-//! The execution behind an application, in the words of Step Functions.
+//! The execution of an application, in the terms of Step Functions.
 
 use time::OffsetDateTime;
 
@@ -7,12 +7,12 @@ use crate::domain::ApplicationReference;
 
 #[async_trait::async_trait]
 pub trait WorkflowOperations {
-    /// The execution behind an application, with every task token masked. `None` when there is no such application, and
-    /// when Step Functions does not have its execution: not yet, or not any more.
+    /// The execution of an application, with every task token masked. Returns `None` if there is no such application,
+    /// or if Step Functions has no execution for it, because it has not started yet or is no longer kept.
     async fn workflow(&self, by: &Actor, reference: &ApplicationReference) -> Result<Option<WorkflowView>, DeskError>;
 }
 
-/// An execution in the engine's words.
+/// An execution in the terms of Step Functions.
 #[derive(Debug, Clone)]
 pub struct WorkflowView {
     pub application_reference: ApplicationReference,
@@ -34,13 +34,13 @@ pub struct StateView {
     pub name: String,
     /// `Task`, `Choice`, …
     pub kind: String,
-    /// The Parallel or Map state whose frame it stands in.
+    /// The Parallel or Map state that contains it.
     pub inside: Option<String>,
     pub is_start: bool,
     pub progress: StateProgress,
     pub entered_at: Option<OffsetDateTime>,
     pub exited_at: Option<OffsetDateTime>,
-    /// Pretty JSON with tokens masked, of the last time it was entered.
+    /// The input when it was last entered, as pretty-printed JSON with tokens masked.
     pub input: Option<String>,
     pub output: Option<String>,
 }
@@ -48,15 +48,15 @@ pub struct StateView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateProgress {
     Untouched,
-    /// Where the execution is now.
+    /// The execution is in this state.
     Current,
     Done,
-    /// It failed and the failure was caught; the execution went on.
+    /// The state failed, the error was caught, and the execution continued.
     Caught,
     Failed,
 }
 
-/// An edge of the graph.
+/// A transition between two states: an edge of the graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
     pub from: String,
@@ -68,9 +68,9 @@ pub struct Transition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransitionKind {
     Next,
-    /// A rule of a Choice, or its default.
+    /// A rule of a Choice state, or its default.
     Choice,
-    /// A Catch, with the errors it matches: `States.Timeout`.
+    /// A catcher, with the errors that it matches: `States.Timeout`.
     Catch {
         errors: String,
     },
@@ -84,6 +84,6 @@ pub struct EventView {
     pub event_type: String,
     pub state: Option<String>,
     pub at: OffsetDateTime,
-    /// The event's details as pretty JSON with tokens masked; empty where there are none.
+    /// The event's details as pretty-printed JSON with tokens masked, or empty if there are none.
     pub details: String,
 }

@@ -1,4 +1,5 @@
-//! `/applications`: every application, newest first. All its state is in the query string.
+//! `/applications`: the list of applications, newest first by default. The query string holds the whole state of the
+//! page.
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub fn ApplicationsPage() -> impl IntoView {
         sort: params.get("sort").as_deref().map(Sort::from_key).unwrap_or_default(),
         after: params.get("after").filter(|after| !after.is_empty()),
     };
-    // The search on top of every page asks to go straight to a single hit; the filter of this page does not.
+    // The search in the top bar sends `go` to open a single hit directly. The filter of this page does not.
     let go = params.get("go").is_some();
     let asked = request::desk_and_actor();
     Suspend::new(async move {
@@ -41,7 +42,7 @@ pub fn ApplicationsPage() -> impl IntoView {
     })
 }
 
-/// The page that the query asks for; the first one when its address names a page that this desk never showed.
+/// The page that the query asks for, or the first page if `after` is not valid.
 async fn find(
     desk: &dyn Desk,
     by: &Actor,
@@ -57,7 +58,8 @@ async fn find(
     }
 }
 
-/// Sends the browser to the application whose reference is searched for, or the only one found; else to all that were.
+/// Redirects to the application with the exact reference or, if the search finds only one, to that. Otherwise redirects
+/// to the list.
 async fn straight_to(desk: &dyn Desk, by: &Actor, query: &ApplicationQuery) -> Result<AnyView, DeskError> {
     let exact = match query.search.parse::<ApplicationReference>() {
         Ok(reference) => desk.application(by, &reference).await?,
@@ -85,10 +87,10 @@ fn Found(
     catching_up: Option<CatchingUp>,
 ) -> impl IntoView {
     let shows = shown_rows(&page.rows);
-    // A later page stays as it is when something comes before it.
+    // A later page does not change when applications are added before it.
     let counts = query.after.is_none().then(|| count_of(&counts, query.status));
     let filtered = !query.search.is_empty() || query.status.is_some();
-    // Another order or another page begins anew, and keeps all else.
+    // Links to another order or page keep the filters.
     let at = query.clone();
     let with = move |sort: Sort, after: Option<String>| address(&ApplicationQuery { sort, after, ..at.clone() });
     let next = page.next.clone().map(|after| with(query.sort, Some(after)));
@@ -173,7 +175,7 @@ fn NoneFound(filtered: bool) -> impl IntoView {
     if filtered {
         view! {
             <div class="empty">
-                <p>"No application matches."</p>
+                <p>"No applications match."</p>
                 <p><a href="/applications">"Show all applications"</a></p>
             </div>
         }
@@ -181,7 +183,7 @@ fn NoneFound(filtered: bool) -> impl IntoView {
     } else {
         view! {
             <div class="empty">
-                <p>"There is no application yet. The first one can be submitted here."</p>
+                <p>"There are no applications yet. Submit the first one here."</p>
                 <p><a class="button" href="/applications/new">"New application"</a></p>
             </div>
         }
@@ -189,7 +191,7 @@ fn NoneFound(filtered: bool) -> impl IntoView {
     }
 }
 
-/// The address of this page in a given state.
+/// The address of this page for a query.
 fn address(query: &ApplicationQuery) -> String {
     address_at("/applications", query)
 }

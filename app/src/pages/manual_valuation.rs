@@ -1,4 +1,4 @@
-//! `/manual-valuations/{id}`: a person gives a value, or says why there can be none.
+//! `/manual-valuations/{id}`: a person enters a value, or the reason why the property cannot be valued.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -46,7 +46,7 @@ fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) 
     let is_open = valuation.state == ManualValuationState::Open;
     let title = format!("Manual valuation for {}", valuation.application.application_reference);
     let errors = if is_open { draft.errors.clone() } else { Vec::new() };
-    // Where it is kept it stands on the page already.
+    // An answer that was kept is already shown on the page.
     let is_kept = matches!(&valuation.state, ManualValuationState::TooLate { by, .. } | ManualValuationState::NotUsed { by, .. } if *by == draft.typed.name.trim());
     let unused = (!is_open && !is_kept && !draft.errors.is_empty()).then(|| draft.typed.clone());
     let document_title = if errors.is_empty() { title.clone() } else { format!("Error: {title}") };
@@ -66,7 +66,7 @@ fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) 
                 <h1>{title}</h1>
             </div>
         </div>
-        // When somebody else is faster, it says so while a person still types.
+        // If somebody else answers first, this notice appears while the person is still typing.
         <div data-live="outcome" data-shows=valuation.item.application_reference.to_string()><OutcomeNotice valuation=valuation.clone()/></div>
         {unused.map(|form| view! { <Unused form/> })}
         <div class="facts-and-form">
@@ -77,7 +77,7 @@ fn Valuation(valuation: ManualValuationView, draft: Draft<ManualValuationForm>) 
     .into_any()
 }
 
-/// What became of it, once there is nothing left to do here.
+/// The outcome of a manual valuation that is no longer open.
 #[component]
 fn OutcomeNotice(valuation: ManualValuationView) -> impl IntoView {
     let reference = valuation.application.application_reference.to_string();
@@ -92,18 +92,18 @@ fn OutcomeNotice(valuation: ManualValuationView) -> impl IntoView {
         }
         ManualValuationState::Lapsed => {
             let sentence = view! {
-                "The time to answer this has passed: it was due on "
+                "The deadline for this answer has passed: it was due on "
                 <When at=valuation.item.deadline style=TimeStyle::Minute/>
-                ". Its application has gone on without a value."
+                ". The application continued without a value."
             };
-            ("notice tone-bad", Glyph::Alert, "The time to answer this has passed".to_owned(), sentence.into_any())
+            ("notice tone-bad", Glyph::Alert, "The deadline for this answer has passed".to_owned(), sentence.into_any())
         }
         ManualValuationState::TooLate { by, at, .. } => {
             let news = format!("{by}’s answer came too late");
             let sentence = view! {
                 {news.clone()} ": it was given on " <When at style=TimeStyle::Minute/> ", and was due on "
                 <When at=valuation.item.deadline style=TimeStyle::Minute/>
-                ". It is kept here, and its application has gone on without it."
+                ". It is kept here, but the application continued without it."
             };
             ("notice tone-bad", Glyph::Alert, news, sentence.into_any())
         }
@@ -111,13 +111,13 @@ fn OutcomeNotice(valuation: ManualValuationView) -> impl IntoView {
             let news = format!("{by}’s answer was not used");
             let sentence = view! {
                 {news.clone()} ": it was given on " <When at style=TimeStyle::Minute/>
-                ", when the workflow did not wait for it any more. It is kept here."
+                ", when the workflow was no longer waiting for it. It is kept here."
             };
             ("notice tone-bad", Glyph::Alert, news, sentence.into_any())
         }
         ManualValuationState::Abandoned => {
-            let news = "Nobody waits for this any more".to_owned();
-            let sentence = format!("{news}: its workflow was stopped, has gone on without it, or has asked again.");
+            let news = "This answer is no longer needed".to_owned();
+            let sentence = format!("{news}: the workflow was stopped, continued without it, or asked again.");
             ("notice tone-neutral", Glyph::Alert, news, sentence.into_any())
         }
     };
@@ -163,7 +163,7 @@ fn WhatAValuerNeeds(valuation: ManualValuationView) -> impl IntoView {
     }
 }
 
-/// What this property was valued at before.
+/// Earlier valuations of this property.
 #[component]
 fn Previous(valuations: Vec<PreviousValuation>) -> impl IntoView {
     let rows = valuations.into_iter().map(|PreviousValuation { application_reference, valuation }| {
@@ -240,7 +240,7 @@ fn AnswerForm(id: String, draft: Draft<ManualValuationForm>) -> impl IntoView {
                 <TextArea
                     name="reason"
                     label="Why can't it be valued?"
-                    hint="It ends the application as declined, with this reason"
+                    hint="The application is declined with this reason"
                     value=typed.reason
                     error=error("reason")
                 />
@@ -248,13 +248,13 @@ fn AnswerForm(id: String, draft: Draft<ManualValuationForm>) -> impl IntoView {
             <TextField
                 name="name"
                 label="Your name"
-                hint="The answer is recorded under it"
+                hint="Your answer is recorded under this name"
                 autocomplete="name"
                 value=typed.name
                 error=error("name")
             />
             <button class="button" type="submit">"Record answer"</button>
-            <p class="when-closed">"Nothing can be recorded here any more. What you typed is not sent; it stays to be read."</p>
+            <p class="when-closed">"This form is closed. What you typed was not sent, but you can still read it here."</p>
         </form>
     }
     .into_any()
@@ -284,7 +284,7 @@ fn TheAnswer(answer: ManualValuationAnswer) -> impl IntoView {
     }
 }
 
-/// What somebody typed while somebody else, or the deadline, was faster.
+/// The answer of a person who was too late, because somebody else answered first or the deadline passed.
 #[component]
 fn Unused(form: ManualValuationForm) -> impl IntoView {
     let typed = [form.value, form.valued_on, form.basis, form.comment, form.reason];
@@ -297,8 +297,8 @@ fn Unused(form: ManualValuationForm) -> impl IntoView {
     }
 }
 
-/// `2026-11-22`, as a browser's date field wants it.
+/// `2026-11-22`, the format of a browser's date field.
 fn day(date: Date) -> String {
-    // Every Date has these components.
+    // Cannot fail: every Date has these components.
     date.format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
 }

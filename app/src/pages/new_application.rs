@@ -1,4 +1,4 @@
-//! `/applications/new`: submits an application.
+//! `/applications/new`: the form for a new application.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -44,7 +44,7 @@ fn ApplicationForm(draft: Draft<NewApplicationForm>, about: Option<About>) -> im
                 name="reference"
                 label="Reference"
                 is_optional=true
-                hint="Your own reference, like LN-2041. Leave it empty to have one made"
+                hint="Your own reference, like LN-2041. Leave it empty to get one generated"
                 width="medium"
                 value=typed.reference
                 error=error("reference")
@@ -80,7 +80,7 @@ fn ApplicationForm(draft: Draft<NewApplicationForm>, about: Option<About>) -> im
                     name="loan_amount"
                     label="Loan amount"
                     is_optional=true
-                    hint="Without one the property is valued, and nothing is decided"
+                    hint="Without an amount, the property is valued but no decision is made"
                     prefix="£"
                     inputmode="decimal"
                     width="medium"
@@ -123,7 +123,7 @@ fn WhatHappensNext(about: About) -> impl IntoView {
     view! {
         <p class="what-next">
             "What happens next: a valuation is requested at once, and the valuation service has "
-            {valuer} " to answer. If it does not, a colleague values the property by hand within " {staff} "."
+            {valuer} " to answer. If it does not, a colleague values the property manually within " {staff} "."
         </p>
     }
 }

@@ -1,4 +1,4 @@
-//! Pages that say what is not there or does not work, in the look of all others and with the right status.
+//! Error pages in the desk's layout, with the matching HTTP status.
 
 use axum::http::StatusCode;
 use leptos::prelude::*;
@@ -6,7 +6,7 @@ use leptos_meta::Title;
 
 use crate::{desk::DeskError, request};
 
-/// Renders what the desk answered, or the page that says why it did not.
+/// Renders the page, or an error page.
 pub fn or_problem(page: Result<AnyView, DeskError>) -> AnyView {
     match page {
         Ok(view) => view,
@@ -15,16 +15,17 @@ pub fn or_problem(page: Result<AnyView, DeskError>) -> AnyView {
     }
 }
 
-/// What a browser sent and could not be answered. In context, it takes the place of what is not found.
+/// A request that failed with an internal error. If it is provided as context, [`NoPage`] shows it instead of "not
+/// found".
 #[derive(Debug, Clone)]
 pub struct Unanswered {
-    /// Path and query that were asked.
+    /// The path and query of the request.
     pub address: String,
-    /// The fields of the form that was sent there; `None` when it was a page that was asked for.
+    /// The fields of the submitted form, or `None` if the request was for a page.
     pub form: Option<Vec<(String, String)>>,
 }
 
-/// For an address that no page has.
+/// The page for an unknown address.
 #[component]
 pub fn NoPage() -> impl IntoView {
     match use_context::<Unanswered>() {
@@ -34,7 +35,7 @@ pub fn NoPage() -> impl IntoView {
     }
 }
 
-/// Holds what was typed and sends it again. Whatever a form does, it does once.
+/// Keeps the submitted fields and offers to send them again, which is safe because all forms are idempotent.
 #[component]
 fn UnansweredFormPage(address: String, fields: Vec<(String, String)>) -> impl IntoView {
     request::set_status(StatusCode::SERVICE_UNAVAILABLE);
@@ -43,8 +44,8 @@ fn UnansweredFormPage(address: String, fields: Vec<(String, String)>) -> impl In
         <Title text="The desk could not answer"/>
         <div class="problem">
             <h1>"The desk could not answer"</h1>
-            <p>"It cannot reach its data just now, so what you sent may not have been recorded."</p>
-            <p>"What you typed is kept on this page. Send it again in a moment: what was recorded after all is not done twice."</p>
+            <p>"It cannot reach its data at the moment, so what you sent may not have been recorded."</p>
+            <p>"What you typed is kept on this page. Send it again in a moment. If it was recorded after all, it is not recorded twice."</p>
             <form id="again" method="post" action=address>
                 {fields.collect_view()}
                 <button class="button" type="submit">"Send it again"</button>
@@ -60,7 +61,7 @@ fn FailedPage(address: String) -> impl IntoView {
         <Title text="This page cannot be shown"/>
         <div class="problem">
             <h1>"This page cannot be shown"</h1>
-            <p>"The desk failed to put it together. It has been logged, and no application has stopped."</p>
+            <p>"An error occurred while the desk prepared it. The error has been logged, and no application has stopped."</p>
             <p><a href=address>"Try again"</a></p>
         </div>
     }
@@ -73,8 +74,8 @@ pub fn NotFoundPage() -> impl IntoView {
         <Title text="Page not found"/>
         <div class="problem">
             <h1>"Page not found"</h1>
-            <p>"If you typed the address, check it. If you followed a link, it may be old."</p>
-            <p>"An application can be found by its reference, applicant, property or postcode with the search above."</p>
+            <p>"If you typed the address, check it. If you followed a link, it may be out of date."</p>
+            <p>"Use the search above to find an application by reference, applicant, property or postcode."</p>
             <p><a href="/applications">"All applications"</a></p>
         </div>
     }
@@ -87,23 +88,23 @@ fn UnavailablePage() -> impl IntoView {
         <Title text="The desk cannot reach its data"/>
         <div class="problem">
             <h1>"The desk cannot reach its data"</h1>
-            <p>"Nothing was lost, and no application has stopped: their workflows go on and wait for their answers."</p>
+            <p>"Nothing was lost, and no application has stopped. The workflows continue."</p>
             <p><a href=request::path_and_query()>"Try again"</a></p>
         </div>
     }
 }
 
-/// Why a request was refused before it came to a page.
+/// Why a request was refused before it reached a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// A page of another site had it sent.
+    /// A page of another site sent it.
     OtherSite,
-    /// The browser knows the desk by a name that the desk does not have.
+    /// Its host name is not one of the desk's names.
     UnknownName,
     TooLarge,
-    /// It was not there in time, or the desk was not done with it in time.
+    /// It did not arrive in time, or handling it took too long.
     TooSlow,
-    /// It could not be read, or not at this address.
+    /// It was malformed or not valid for this address.
     NotTaken,
 }
 
@@ -121,31 +122,32 @@ impl Refused {
     fn title(self) -> &'static str {
         match self {
             Self::OtherSite => "This came from another site",
-            Self::UnknownName => "The desk does not have this name",
-            Self::TooLarge => "That was too much",
+            Self::UnknownName => "The desk does not use this address",
+            Self::TooLarge => "That was too large",
             Self::TooSlow => "That took too long",
-            Self::NotTaken => "The desk could not take this",
+            Self::NotTaken => "The desk could not accept this",
         }
     }
 
-    /// What happened, and what to do.
+    /// What happened and what to do.
     fn words(self) -> [&'static str; 2] {
         const TYPED: &str = "Go back in your browser: what you typed is still there.";
         match self {
             Self::OtherSite => [
-                "A page of another site sent it, so the desk did nothing with it.",
-                "If it was you who wanted it, open the desk itself and do it there.",
+                "A page of another site sent it, so the desk ignored it.",
+                "If you meant to do this, open the desk itself and do it there.",
             ],
             Self::UnknownName => [
-                "It answers to its own address only, so that no other site can pass itself off as it.",
-                "Open it at the address that its operator gave you. Operators name it with --public-url; a proxy in \
-                 front of it must pass the Host header on.",
+                "It answers only at its own address, so that no other site can impersonate it.",
+                "Open it at the address that its operator gave you. Operators set it with --public-url; a proxy in \
+                 front of the desk must forward the Host header.",
             ],
-            Self::TooLarge => ["The desk took nothing of it. Shorten it and send it again.", TYPED],
-            Self::TooSlow => {
-                ["The desk gave up waiting. What you sent may have been recorded all the same: look first.", TYPED]
-            }
-            Self::NotTaken => ["It was not sent as the desk's own pages send it, so nothing was done.", TYPED],
+            Self::TooLarge => ["The desk did not accept it. Shorten it and send it again.", TYPED],
+            Self::TooSlow => [
+                "The request timed out. What you sent may have been recorded, so check before you send it again.",
+                TYPED,
+            ],
+            Self::NotTaken => ["It was not sent by one of the desk's own forms, so nothing was done.", TYPED],
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     request,
 };
 
-/// Rows of a page.
+/// The number of rows on a page.
 const ROWS: usize = 50;
 
 #[component]
@@ -38,7 +38,7 @@ pub fn WaitingPage() -> impl IntoView {
 fn Queue(page: desk::WaitingPage, is_first: bool, counts: Counts, catching_up: Option<CatchingUp>) -> impl IntoView {
     let desk::WaitingPage { items, next } = page;
     let shows = shown(items.iter().map(|item| &item.application_reference));
-    // A later page stays as it is when something comes before it.
+    // A later page does not change when items are added before it.
     let counts = is_first.then(|| waiting_count(&counts));
     let next = next.map(|after| format!("/waiting?after={}", request::escape(&after)));
     view! {
@@ -55,13 +55,13 @@ fn Queue(page: desk::WaitingPage, is_first: bool, counts: Counts, catching_up: O
             {if items.is_empty() && is_first {
                 view! {
                     <div class="empty">
-                        <p>"Nothing waits for an answer."</p>
+                        <p>"Nothing is waiting for an answer."</p>
                         <p><a href="/applications">"All applications"</a></p>
                     </div>
                 }
                 .into_any()
             } else if items.is_empty() {
-                view! { <div class="empty"><p>"Nothing waits here any more."</p></div> }.into_any()
+                view! { <div class="empty"><p>"Nothing is waiting on this page any more."</p></div> }.into_any()
             } else {
                 view! { <WaitingTable caption="What is waiting, soonest deadline first" items is_mixed=true/> }
                     .into_any()
@@ -70,7 +70,7 @@ fn Queue(page: desk::WaitingPage, is_first: bool, counts: Counts, catching_up: O
                 .then(|| {
                     view! {
                         <nav class="paging" aria-label="Pages">
-                            {(!is_first).then(|| view! { <a class="button quiet" href="/waiting">"Back to the soonest"</a> })}
+                            {(!is_first).then(|| view! { <a class="button quiet" href="/waiting">"Back to the first page"</a> })}
                             {next
                                 .map(|href| {
                                     view! {
@@ -131,7 +131,7 @@ pub fn WaitingTable(
 fn Row(
     item: WaitingItem,
     is_mixed: bool,
-    /// It is the first one that staff should answer.
+    /// Whether this is the first item that staff should answer.
     is_next: bool,
 ) -> impl IntoView {
     let reference = item.application_reference.to_string();

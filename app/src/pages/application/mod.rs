@@ -1,4 +1,5 @@
-//! `/applications/{reference}`: one application, its story in business words and its workflow in the engine's.
+//! `/applications/{reference}`: an application, with its story in business terms and its workflow in those of Step
+//! Functions.
 
 mod facts;
 mod story;
@@ -17,11 +18,11 @@ use crate::{
     request,
 };
 
-/// What is shown below the head, chosen by `?tab=`.
+/// The content below the heading, selected by `?tab=`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Tab {
     Story,
-    /// With the state that is looked at, from `?state=`.
+    /// The workflow, with the state selected by `?state=`.
     Workflow {
         state: Option<String>,
     },

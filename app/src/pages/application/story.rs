@@ -1,4 +1,4 @@
-//! What happened to an application, and where it stands while that is not over.
+//! The story of an application, ending with the current task while the application is open.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Four figures of the desk, each with how it went in the last days.
+//! Four key figures, each with its course over the last days.
 
 use leptos::prelude::*;
 use time::Duration;
@@ -12,7 +12,7 @@ use crate::{
 #[component]
 pub fn FiguresPanel(
     figures: Figures,
-    /// Now, as the rail counts it.
+    /// The current count, the same as in the rail.
     waiting: WaitingCount,
 ) -> impl IntoView {
     let today = figures.days.last().copied();

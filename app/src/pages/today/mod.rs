@@ -1,4 +1,4 @@
-//! `/`: what needs a person now, then how the desk is doing.
+//! `/`: what needs a person now, followed by the key figures.
 
 mod figures;
 
@@ -15,9 +15,9 @@ use crate::{
     request,
 };
 
-/// How many of those that need a person are shown; the rest stands on pages of their own.
+/// The maximum number of items shown in each list of what needs a person. Links lead to the full lists.
 const MOST: usize = 10;
-/// How many of the newest applications are shown below.
+/// The number of newest applications shown.
 const NEWEST: usize = 5;
 
 #[component]
@@ -33,7 +33,7 @@ pub fn TodayPage() -> impl IntoView {
 }
 
 struct Day {
-    /// What staff must answer first, soonest deadline first.
+    /// The tasks that staff must answer first, soonest deadline first.
     to_answer: Vec<WaitingItem>,
     counts: Counts,
     /// Applications whose workflow failed.
@@ -49,7 +49,7 @@ impl Day {
         let (to_answer, counts, failed, newest, figures) = try_join!(
             desk.waiting(by, Some(WaitingOn::Staff), None, MOST),
             desk.counts(by),
-            // One more than is shown says that there are more.
+            // Load one more than is shown, to find out whether there are more.
             desk.newest(by, attention, MOST + 1),
             desk.newest(by, None, NEWEST),
             desk.figures(by),
@@ -57,7 +57,7 @@ impl Day {
         Ok(Self { to_answer: to_answer.items, counts, failed, newest, figures, catching_up: desk.catching_up() })
     }
 
-    /// The applications that the page shows.
+    /// The references of the applications that the page shows.
     fn shown(&self) -> String {
         let rows = self.failed.iter().chain(&self.newest).map(|row| &row.application.application_reference);
         shown(self.to_answer.iter().map(|item| &item.application_reference).chain(rows))
@@ -71,8 +71,10 @@ fn Today(day: Day) -> impl IntoView {
     let waiting = day.counts.waiting;
     let on_others = match waiting {
         WaitingCount { on_others: 0, .. } => None,
-        WaitingCount { on_others: 1, .. } => Some("1 application waits on the valuation service.".to_owned()),
-        WaitingCount { on_others, .. } => Some(format!("{on_others} applications wait on the valuation service.")),
+        WaitingCount { on_others: 1, .. } => Some("1 application is waiting for the valuation service.".to_owned()),
+        WaitingCount { on_others, .. } => {
+            Some(format!("{on_others} applications are waiting for the valuation service."))
+        }
     };
     view! {
         <Title text="Today"/>
@@ -107,7 +109,7 @@ fn NothingToDo(on_others: Option<String>) -> impl IntoView {
         <div class="empty">
             <p class="empty-head"><Icon glyph=Glyph::Check/>"Nothing needs you right now."</p>
             {match on_others {
-                Some(text) => view! { <p>{text} " "<a href="/waiting">"See what waits"</a></p> }.into_any(),
+                Some(text) => view! { <p>{text} " "<a href="/waiting">"See what is waiting"</a></p> }.into_any(),
                 None => view! { <p>"A good moment to take in a "<a href="/applications/new">"new application"</a>"."</p> }
                     .into_any(),
             }}
@@ -127,7 +129,7 @@ fn ToAnswer(items: Vec<WaitingItem>, waiting: WaitingCount, on_others: Option<St
             {(rest.is_some() || on_others.is_some())
                 .then(|| {
                     view! {
-                        <p class="under">{rest} " " {on_others} " "<a href="/waiting">"See all that waits"</a></p>
+                        <p class="under">{rest} " " {on_others} " "<a href="/waiting">"See everything that is waiting"</a></p>
                     }
                 })}
         </section>
@@ -146,7 +148,7 @@ fn Failed(mut rows: Vec<ApplicationRow>) -> impl IntoView {
             {has_more
                 .then(|| {
                     let href = format!("/applications?status={}", ApplicationStatus::NeedsAttention.key());
-                    view! { <p class="under"><a href=href>"See all that need attention"</a></p> }
+                    view! { <p class="under"><a href=href>"See all applications that need attention"</a></p> }
                 })}
         </section>
     }

@@ -1,4 +1,4 @@
-//! The state machine as a graph. The table of events says the same to those who do not see it.
+//! The state machine as a graph. The table of events is its equivalent for screen readers.
 
 use leptos::prelude::*;
 
@@ -10,9 +10,9 @@ use crate::{
 };
 
 const BOX_HEIGHT: f64 = 36.0;
-/// A state's name is shortened to this many letters; its title has it in full.
+/// The length to which the name of a state is shortened. Its title has the full name.
 const LONGEST_NAME: usize = 26;
-/// Room for the stroke and the ring around the current state.
+/// Space for the stroke and the ring around the current state.
 const MARGIN: f64 = 6.0;
 
 #[component]
@@ -20,7 +20,7 @@ pub fn Chart(workflow: WorkflowView, chosen: Option<String>) -> impl IntoView {
     let Drawing { width, height, boxes, routes } = lay_out(&graph_of(&workflow));
     let view_box = format!("{} {} {} {}", -MARGIN, -MARGIN, width + 2.0 * MARGIN, height + 2.0 * MARGIN);
     let states = workflow.states.iter().zip(&boxes);
-    // Frames first, so that what they hold stands on them; edges that were not taken below those that were.
+    // Draw frames before their contents, and edges that were not taken before those that were.
     let is_frame = |state: &StateView| workflow.states.iter().any(|inner| inner.inside.as_ref() == Some(&state.name));
     let frames = states.clone().filter(|(state, _)| is_frame(state));
     let plain = states.filter(|(state, _)| !is_frame(state));
@@ -51,7 +51,7 @@ pub fn Chart(workflow: WorkflowView, chosen: Option<String>) -> impl IntoView {
             width=width + 2.0 * MARGIN
             height=height + 2.0 * MARGIN
             role="group"
-            aria-label="Graph of the states. The events below it say the same as a table."
+            aria-label="Graph of the states. The table of events below contains the same information."
         >
             {edges}
             {boxes}
@@ -60,7 +60,7 @@ pub fn Chart(workflow: WorkflowView, chosen: Option<String>) -> impl IntoView {
     .into_any()
 }
 
-/// What colours and lines mean. Those who do not see the graph are told in words.
+/// The legend of colours and lines. It is hidden from screen readers, which get the states in words.
 #[component]
 pub fn Legend() -> impl IntoView {
     let boxes = [StateProgress::Current, StateProgress::Done, StateProgress::Caught, StateProgress::Failed];
@@ -92,7 +92,7 @@ pub fn Legend() -> impl IntoView {
     view! { <ul class="legend" aria-hidden="true">{boxes.collect_view()} {lines.collect_view()}</ul> }.into_any()
 }
 
-/// The transitions whose two states are known; others cannot be drawn.
+/// The transitions whose states are both known. The others cannot be drawn.
 fn drawn_transitions(workflow: &WorkflowView) -> impl Iterator<Item = &Transition> {
     let known = |name: &str| workflow.states.iter().any(|state| state.name == name);
     workflow.transitions.iter().filter(move |transition| known(&transition.from) && known(&transition.to))
@@ -104,7 +104,8 @@ fn graph_of(workflow: &WorkflowView) -> Graph {
         .states
         .iter()
         .map(|state| Node {
-            // A letter takes 7.6 px on average in the widest of the system fonts; icon and padding take the rest.
+            // A character is 7.6 px wide on average in the widest of the system fonts. The rest is for the icon and
+            // padding.
             width: (short(&state.name).chars().count() as f64 * 7.6 + 50.0).max(112.0),
             height: BOX_HEIGHT,
             inside: state.inside.as_deref().and_then(place),
@@ -125,7 +126,7 @@ fn StateBox(state: StateView, href: String, rect: Rect, is_frame: bool, is_chose
         if is_frame { " frame" } else { "" },
         if is_chosen { " chosen" } else { "" },
     );
-    // The name of a frame stands in its head.
+    // The name of a frame is at its top.
     let middle = rect.y + if is_frame { FRAME_HEAD } else { rect.height } / 2.0;
     let icon_at = format!("translate({} {})", rect.x + 12.0, middle - 8.0);
     view! {
@@ -161,7 +162,7 @@ fn EdgeLine(transition: Transition, route: Route) -> impl IntoView {
     .into_any()
 }
 
-/// A smooth line through the points that leaves and reaches each of them vertically.
+/// A smooth curve through the points that is vertical at each of them.
 fn curve(route: &Route) -> String {
     let Some(first) = route.points.first() else { return String::new() };
     let mut d = format!("M{:.1} {:.1}", first.x, first.y);
@@ -177,7 +178,7 @@ fn curve(route: &Route) -> String {
     d
 }
 
-/// Two strokes that end where the edge does and point where it points.
+/// The two strokes of an arrow head at the end of an edge.
 fn arrow_head(route: &Route) -> String {
     let [.., before, Point { x, y }] = route.points[..] else { return String::new() };
     let (dx, dy) = if before.y == y { ((before.x - x).signum(), 0.0) } else { (0.0, (before.y - y).signum()) };

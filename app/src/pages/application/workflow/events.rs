@@ -1,4 +1,4 @@
-//! The history of the execution as a table; a pause shows as a bar between two of its rows.
+//! The history of the execution as a table, with pauses as bars between rows.
 
 use leptos::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::{
     time_words,
 };
 
-/// From this many milliseconds on, the time between two events is shown as a pause.
+/// The time between two events, in milliseconds, from which it is shown as a pause.
 const PAUSE: i64 = 1_000;
 
 #[component]
@@ -79,7 +79,7 @@ fn Row(event: EventView, started: i64, since_previous: Option<i64>) -> impl Into
     .into_any()
 }
 
-/// The execution stood still: the longer, the longer the bar, the longest pause of all taking the whole row.
+/// A pause of the execution. The length of its bar is relative to the longest pause, which takes the whole row.
 #[component]
 fn Pause(length: i64, longest: i64) -> impl IntoView {
     let share = (length * 100 / longest.max(1)).max(1);

@@ -1,4 +1,4 @@
-//! The execution behind an application, in the engine's words: its graph, one of its states, its events.
+//! The execution of an application, in the terms of Step Functions: its graph, the selected state, and its events.
 
 mod chart;
 mod events;
@@ -20,7 +20,7 @@ use crate::{
 #[component]
 pub fn Workflow(
     workflow: WorkflowView,
-    /// The name of the state that is looked at.
+    /// The name of the selected state.
     chosen: Option<String>,
 ) -> impl IntoView {
     let state = chosen.as_ref().and_then(|name| workflow.states.iter().find(|state| &state.name == name)).cloned();

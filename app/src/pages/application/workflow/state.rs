@@ -1,4 +1,4 @@
-//! One state of the execution: what went in, what came out, when.
+//! One state of the execution: its input, output and times.
 
 use leptos::prelude::*;
 
