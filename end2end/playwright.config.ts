@@ -7,19 +7,19 @@ export default defineConfig({
   outputDir: 'test-results/artifacts',
   fullyParallel: true,
   forbidOnly: ci,
-  // A test that passes only sometimes is a fault to be found.
+  // A flaky test is a defect, so it is not retried.
   retries: 0,
   workers: 2,
-  // Generous: a test takes seconds, but a machine with two cores may have something else to do.
+  // Tests take seconds, but a small machine may be busy with other work.
   timeout: 90_000,
   expect: { timeout: 20_000 },
   reporter: [['list'], ['json', { outputFile: process.env.PLAYWRIGHT_JSON_OUTPUT_NAME ?? 'test-results/results.json' }]],
   use: {
     ...devices['Desktop Chrome'],
-    // A viewer elsewhere than the server: shows a time that was not turned into the viewer's zone.
+    // A zone other than the server's reveals times that were not converted to the viewer's zone.
     timezoneId: 'America/New_York',
     locale: 'en-GB',
-    // Nothing is looked at while it moves.
+    // Animations would make tests depend on timing.
     contextOptions: { reducedMotion: 'reduce' },
     trace: 'retain-on-failure',
     launchOptions: {

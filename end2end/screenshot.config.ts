@@ -1,4 +1,4 @@
-// `npm run screenshot` takes the README's screenshot anew, with the desk that `cargo xtask serve` has built last.
+// `npm run screenshot` updates the README's screenshot, using the desk that `cargo xtask serve` built last.
 import { defineConfig } from '@playwright/test'
 import tests from './playwright.config.ts'
 

@@ -1,4 +1,4 @@
-// What the specs do with applications: as a machine, where it is only the way to what is being tested, and as a person.
+// Helpers for applications: by the API for test setup, and by the pages.
 import type { APIRequestContext, Locator, Page } from '@playwright/test'
 import { expect } from './test.ts'
 
@@ -18,7 +18,7 @@ export function newReference(topic: string): string {
   return `${topic}-${process.env.TEST_WORKER_INDEX ?? 0}-${Date.now().toString(36)}-${made++}`
 }
 
-/** Submits by the machine interface; `nameOrNumber` steers the mock valuer. */
+/** Submits an application by the API. `nameOrNumber` selects the behaviour of the mock valuer. */
 export async function submit(
   request: APIRequestContext,
   topic: string,
@@ -40,17 +40,17 @@ export async function open(page: Page, reference: string) {
   await expect(page.getByRole('heading', { level: 1, name: reference })).toBeVisible()
 }
 
-/** Where the application stands, in the head of its page. */
+/** The status in the heading of an application's page. */
 export function status(page: Page): Locator {
   return page.getByRole('main').locator('#status .status')
 }
 
-/** Its story: one item for each thing that happened. */
+/** The entries of an application's story. */
 export function story(page: Page): Locator {
   return page.getByRole('region', { name: 'Story' }).getByRole('listitem')
 }
 
-/** Fills in the form for a new application, by its labels. */
+/** Fills in the fields of the form for a new application, by their labels. */
 export async function fillIn(page: Page, answers: Record<string, string>) {
   for (const [label, answer] of Object.entries(answers)) {
     await page.getByRole('main').getByLabel(label).fill(answer)

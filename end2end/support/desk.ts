@@ -1,4 +1,4 @@
-// A desk of its own for each worker: an empty data folder, a free port, timeouts short enough to wait for.
+// Starts a desk for each worker, with an empty data folder, a free port and short timeouts.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -10,7 +10,7 @@ const repository = path.resolve(import.meta.dirname, '../..')
 const binary = process.env.LOAN_DESK_BINARY ?? path.join(repository, 'target/debug/loan-desk')
 const siteRoot = process.env.LOAN_DESK_SITE_ROOT ?? path.join(repository, 'target/site')
 
-/** Seconds the desk is started with. */
+/** The timeouts and delays of the desk, in seconds. */
 export const seconds = { valuationTimeout: 5, valuerDelay: 2, lateDelay: 7 }
 
 export class Desk {
@@ -54,7 +54,7 @@ export class Desk {
 
   private async ready() {
     for (let attempt = 0; attempt < 200; attempt++) {
-      if (this.server.exitCode !== null) throw new Error(`the desk ended at once; its log is in test-results`)
+      if (this.server.exitCode !== null) throw new Error(`the desk exited immediately; its log is in test-results`)
       const answer = await fetch(`${this.url}/readyz`).catch(() => undefined)
       if (answer?.ok) return
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -62,7 +62,7 @@ export class Desk {
     throw new Error('the desk is not ready after 10 seconds; its log is in test-results')
   }
 
-  /** The tokens that the execution of an application has given out so far, as Step Functions knows them. */
+  /** The task tokens that the execution of an application has issued so far, from its history. */
   async taskTokens(reference: string): Promise<string[]> {
     const { events } = await this.stepFunctions('GetExecutionHistory', {
       executionArn: `arn:aws:states:eu-west-2:000000000000:execution:loan-processing:${reference}`,
@@ -73,7 +73,7 @@ export class Desk {
       .map((details) => JSON.parse(details.parameters).Payload.taskToken)
   }
 
-  /** An operation of the embedded Step Functions, which asks for no signature. */
+  /** Calls the embedded Step Functions, which requires no signature. */
   private async stepFunctions(operation: string, input: object): Promise<Record<string, unknown>> {
     const answer = await fetch(this.awsUrl, {
       method: 'POST',
@@ -84,14 +84,14 @@ export class Desk {
     return (await answer.json()) as Record<string, unknown>
   }
 
-  /** As when the machine's power fails. */
+  /** Kills the desk without a chance to shut down. */
   async kill() {
     const ended = new Promise((resolve) => this.server.once('exit', resolve))
     this.server.kill('SIGKILL')
     await ended
   }
 
-  /** At the same address, with the same data. */
+  /** Starts the desk again with the same address and data. */
   async startAgain() {
     this.server = this.begin()
     await this.ready()

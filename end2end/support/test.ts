@@ -1,10 +1,10 @@
-// The test that every spec uses: a desk, and a page that is watched. Whatever a test is about, it fails if a page it
-// saw wrote to the console's errors, threw, or breaks a rule of accessibility.
+// The `test` that all specs use. It provides a desk, and fails if a page logs an error, throws, or violates an
+// accessibility rule.
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test as base, type Page } from '@playwright/test'
 import { Desk } from './desk.ts'
 
-/** Milliseconds; longer than the desk's valuation timeout and the valuer's late answer together. */
+/** In milliseconds. Longer than the desk's valuation timeout and the valuer's late answer together. */
 const PATIENCE = 30_000
 
 type Check = (patience: { timeout: number }) => Promise<void>
@@ -27,11 +27,12 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
   baseURL: ({ desk }, use) => use(desk.url),
 
-  /** Checks the page as it stands; the page at the end of a test is checked anyway. */
+  /** Checks the current page. The page at the end of a test is always checked. */
   accessible: ({ page, browser, javaScriptEnabled, colorScheme, viewport }, use) =>
     use(async () => {
       if (javaScriptEnabled) return expectAccessible(page)
-      // axe is a script itself, so it looks at a copy of the page in a browser that runs scripts, but not the page's.
+      // axe is itself a script, so it checks a copy of the page with scripts enabled but the page's own scripts
+      // blocked.
       const context = await browser.newContext({ colorScheme, viewport, javaScriptEnabled: true })
       const copy = await context.newPage()
       const body = await page.content()
@@ -43,8 +44,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     }),
 
   /**
-   * Waits until `check` passes. With script the page must get there by itself, without being loaded again; without
-   * script a person reloads it.
+   * Waits until `check` passes. With script, the page must update itself without a reload. Without script, the page is
+   * reloaded.
    */
   eventually: ({ page, javaScriptEnabled }, use) =>
     use(async (check) => {
@@ -66,7 +67,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     async ({ page, accessible }, use) => {
       const problems: string[] = []
       page.on('console', (message) => {
-        // An answer of 404 or 422 is part of some tests; what the page says of itself is never to be an error.
+        // Some tests expect a 404 or 422. Errors logged by the page itself always fail the test.
         const expected = /^Failed to load resource: .* status of 4\d\d/.test(message.text())
         if (message.type() === 'error' && !expected) problems.push(`${page.url()}: ${message.text()}`)
       })
@@ -82,7 +83,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 export { expect }
 
 async function expectAccessible(page: Page) {
-  // A link that was just followed has led to the page, but its style sheet may still be on its way.
+  // After following a link, the style sheet may still be loading.
   await page.waitForLoadState('load')
   const { violations } = await new AxeBuilder({ page })
     .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])

@@ -1,4 +1,4 @@
-//! Running other programs.
+//! Helpers for running other programs.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// A cargo command in `folder`, as if typed there.
+/// A cargo command in `folder`, with the environment of a shell.
 pub fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     forget_cargo_run(&mut command);
@@ -14,8 +14,8 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// Removes what `cargo run` told us of xtask's own package. Build scripts that watch these variables would otherwise
-/// run again each time cargo is called from here rather than from a shell.
+/// Removes the variables that `cargo run` sets for xtask's own package. Build scripts that watch them would otherwise
+/// run again whenever cargo is called from here instead of from a shell.
 pub fn forget_cargo_run(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let Some(text) = name.to_str() else { continue };
@@ -28,18 +28,18 @@ pub fn forget_cargo_run(command: &mut Command) {
     }
 }
 
-/// Says what is about to happen.
+/// Prints a progress message.
 pub fn say(text: impl std::fmt::Display) {
     eprintln!("xtask: {text}");
 }
 
-/// Runs `command` with its output shown as it comes; an error if it fails.
+/// Runs `command` with its output passed through. Fails if the command fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot run {}", line(command)))?;
     if status.success() { Ok(()) } else { bail!("{} failed ({status})", line(command)) }
 }
 
-/// Whether `command` can be run and succeeds; its output is thrown away.
+/// Whether `command` can be run and succeeds. Its output is discarded.
 pub fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -49,7 +49,7 @@ pub fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Runs `command`, shows its output as it comes and returns it, with whether it succeeded.
+/// Runs `command` with its output passed through. Returns whether it succeeded, and the output.
 pub fn run_and_read(command: &mut Command) -> Result<(bool, String)> {
     let mut child = command
         .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! Compresses the site's files once, so that the server does not do it for each request.
+//! Compresses the site's files at build time, so that the server need not compress them for each request.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -9,17 +9,17 @@ use flate2::{Compression, write::GzEncoder};
 
 use crate::project::Mode;
 
-/// What becomes smaller.
+/// The extensions of files that are worth compressing.
 const KINDS: [&str; 6] = ["css", "js", "json", "svg", "txt", "wasm"];
 
-/// The ends of the names of what is made here. The server looks for them.
+/// The extensions of compressed files, which the server looks for.
 pub const ENDS: [&str; 2] = ["br", "gz"];
 
 const BROTLI_QUALITY: u32 = 11;
 const BROTLI_WINDOW: u32 = 22;
 
-/// Compresses what is below `folder` and has changed since. A build for development has no compressed files: they take
-/// seconds to make.
+/// Compresses the files below `folder` that have changed. Development builds have no compressed files, because creating
+/// them takes seconds.
 pub fn files(folder: &Path, mode: Mode) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
@@ -45,7 +45,7 @@ fn compressed(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Whether a file of this name would be the compressed form of one that is there.
+/// Whether a file with this name would be the compressed form of an existing file.
 pub fn is_of(path: &Path) -> bool {
     has_end(path, &ENDS) && path.with_extension("").is_file()
 }
@@ -74,7 +74,7 @@ fn compress(path: &Path) -> Result<()> {
     let mut encoder = brotli::CompressorWriter::new(create(&br)?, 1 << 16, BROTLI_QUALITY, BROTLI_WINDOW);
     encoder.write_all(&content)?;
     encoder.flush()?;
-    // Ends the stream.
+    // Finishes the stream.
     encoder.into_inner();
     Ok(())
 }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_has_compressed_files_and_a_build_for_development_has_none() {
+    fn only_release_builds_have_compressed_files() {
         let folder = std::env::temp_dir().join(format!("xtask-compress-{}", std::process::id()));
         fs::create_dir_all(folder.join("pkg")).unwrap();
         let style = folder.join("pkg/any.css");

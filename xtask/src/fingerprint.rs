@@ -1,4 +1,4 @@
-//! Skipping a step whose inputs have not changed.
+//! Skips build steps whose inputs have not changed.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// What a step was made from.
+/// A hash of the inputs of a step.
 #[derive(Default)]
 pub struct Fingerprint(DefaultHasher);
 
@@ -22,14 +22,14 @@ impl Fingerprint {
         Ok(self)
     }
 
-    // The length first, so that inputs cannot run into each other.
+    // Prefix the length, so that adjacent inputs cannot be confused.
     fn bytes(&mut self, bytes: &[u8]) {
         self.0.write_usize(bytes.len());
         self.0.write(bytes);
     }
 
-    /// Runs `step` unless the note says that it was done from these inputs and every one of `outputs` is there. The note
-    /// is written only after the step has succeeded.
+    /// Runs `step` unless the file `note` holds this fingerprint and all `outputs` exist. The note is written only
+    /// after the step has succeeded.
     pub fn unless_done(self, note: &Path, outputs: &[&Path], step: impl FnOnce() -> Result<()>) -> Result<()> {
         let wanted = format!("{:016x}\n", self.0.finish());
         let done =

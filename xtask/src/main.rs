@@ -1,6 +1,6 @@
-//! Everything a newcomer or CI runs: `cargo xtask serve | test | build | bench`.
+//! The commands for development and CI: `cargo xtask serve | test | build | bench`.
 //!
-//! Each command sets up what it needs, says what it does, and skips what is up to date.
+//! Each command installs what it needs, reports its progress, and skips what is up to date.
 
 mod bench;
 mod build;
@@ -26,7 +26,7 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   serve [--release] [-- FLAGS]  build the desk and run it at http://127.0.0.1:3000; FLAGS go to `loan-desk serve`
-  test [STEP...] [-- FLAGS]     run every check and test, or just the named: format, licences, lint, engine, rust,
+  test [STEP...] [-- FLAGS]     run all checks and tests, or only the named steps: format, licences, lint, engine, rust,
                                 browser; FLAGS go to Playwright: `test browser -- submitting --headed`
   build                         build what is deployed: the optimised server, wasm and static files
   bench [--desk] [--engine]     measure the optimised desk (wasm; pages, memory and load with up to 100,000 applications)
@@ -58,7 +58,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             let mode = match own {
                 [] => Mode::Development,
                 [flag] if flag == "--release" => Mode::Release,
-                _ => bail!("serve takes --release, and after -- the desk's own flags; not `{}`", own.join(" ")),
+                _ => bail!("serve takes --release, and the desk's own flags after --, not `{}`", own.join(" ")),
             };
             serve::serve(&Project::find()?, mode, desk_flags)
         }
@@ -82,7 +82,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     }
 }
 
-/// What is meant for xtask, and what after `--` is meant for the program that it runs.
+/// Splits the arguments into those of xtask and, after `--`, those of the program that it runs.
 fn split(arguments: &[String]) -> (&[String], &[String]) {
     match arguments.iter().position(|argument| argument == "--") {
         Some(at) => (&arguments[..at], &arguments[at + 1..]),

@@ -1,4 +1,4 @@
-//! Where things are.
+//! Paths of the project.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,13 +7,13 @@ use anyhow::{Context, Result, ensure};
 
 use crate::command;
 
-/// The name Leptos gives the browser's half; also set in `.cargo/config.toml`, where Leptos' macros read it.
+/// The name of the client's files. `.cargo/config.toml` also sets it, for the macros of Leptos.
 pub const OUTPUT_NAME: &str = "loan-desk";
 
-/// How the desk is built.
+/// The build mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Quick to build.
+    /// Fast to build.
     Development,
     /// Small and fast.
     Release,
@@ -22,40 +22,41 @@ pub enum Mode {
 pub struct Project {
     /// The repository.
     pub root: PathBuf,
-    /// Where cargo puts what it builds.
+    /// Cargo's target directory.
     pub target: PathBuf,
 }
 
 impl Project {
-    /// Asks cargo, so that `CARGO_TARGET_DIR` and configuration files are honoured.
+    /// Asks cargo for the paths, so that `CARGO_TARGET_DIR` and configuration files are honoured.
     pub fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask stands in the repository")?.to_owned();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?.to_owned();
         let output = command::cargo(&root)
             .args(["metadata", "--no-deps", "--format-version", "1"])
             .output()
             .context("cargo metadata")?;
         ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-        let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).context("cargo metadata's answer")?;
-        let target = metadata["target_directory"].as_str().context("cargo metadata names no target directory")?.into();
+        let metadata: serde_json::Value =
+            serde_json::from_slice(&output.stdout).context("cannot parse the output of cargo metadata")?;
+        let target = metadata["target_directory"].as_str().context("cargo metadata gives no target directory")?.into();
         Ok(Self { root, target })
     }
 
-    /// What the server serves besides pages: wasm, script, styles, static files.
+    /// The static files of the server: wasm, script, style sheet, images.
     pub fn site(&self) -> PathBuf {
         self.target.join("site")
     }
 
-    /// The part of the site that is built.
+    /// The folder of generated files within the site.
     pub fn site_pkg(&self) -> PathBuf {
         self.site().join("pkg")
     }
 
-    /// The joined style sheet, where cargo-leptos looks for it.
+    /// The combined style sheet, at the path where cargo-leptos looks for it.
     pub fn joined_style(&self) -> PathBuf {
         self.target.join("style").join(format!("{OUTPUT_NAME}.css"))
     }
 
-    /// Notes of ours on what was built from what.
+    /// The folder of xtask's own files, such as fingerprints.
     pub fn notes(&self) -> PathBuf {
         self.target.join("xtask")
     }
@@ -68,7 +69,7 @@ impl Project {
         self.target.join(folder).join(format!("loan-desk{}", std::env::consts::EXE_SUFFIX))
     }
 
-    /// A command that runs the desk's server, told where the site is.
+    /// A command that runs the server with the site's path.
     pub fn server(&self, mode: Mode) -> Command {
         let mut server = Command::new(self.server_binary(mode));
         command::forget_cargo_run(&mut server);

@@ -1,4 +1,4 @@
-//! `cargo xtask serve`: build what has changed, run the desk.
+//! `cargo xtask serve`: builds what has changed and runs the desk.
 
 use std::process::{Command, ExitCode};
 
@@ -11,12 +11,12 @@ use crate::{server, site};
 pub fn serve(project: &Project, mode: Mode, flags: &[String]) -> Result<ExitCode> {
     site::build(project, mode)?;
     server::build(project, mode)?;
-    say("starting the desk; Ctrl-C ends it");
-    // From the file rather than as compiled in: a workflow that was edited is there at the next start.
+    say("starting the desk; press Ctrl-C to stop it");
+    // Read the workflow from its file instead of the compiled-in copy, so that edits apply at the next start.
     become_(project.server(mode).env("LOAN_DESK_WORKFLOW_DIR", project.root.join("infra")).args(flags))
 }
 
-/// Replaces this process, so that signals and the exit code are the desk's own.
+/// Replaces this process with the desk, so that the desk receives signals and sets the exit code.
 #[cfg(unix)]
 fn become_(command: &mut Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;

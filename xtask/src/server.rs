@@ -1,4 +1,4 @@
-//! The server: compiled, started and waited for.
+//! Builds and starts the server.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use crate::command::{cargo, run, say};
 use crate::project::{Mode, Project};
 
-/// Compiles the server. The whole workspace's default members are selected, as in the tests, so that both share what
-/// they compile.
+/// Compiles the server. Like the tests, this selects all default members of the workspace, so that both share compiled
+/// crates.
 pub fn build(project: &Project, mode: Mode) -> Result<()> {
     say("compiling the server");
     let profile = match mode {
@@ -22,19 +22,19 @@ pub fn build(project: &Project, mode: Mode) -> Result<()> {
     run(cargo(&project.root).args(["build", "--bin", "loan-desk", "--profile", profile]))
 }
 
-/// A server with a data folder and a port of its own; ended when dropped.
+/// A running server with its own data folder and port. It is killed on drop.
 pub struct RunningServer {
     process: Child,
     pub address: String,
 }
 
 impl RunningServer {
-    /// Starts the server on an empty `data` folder and waits until it answers.
+    /// Starts the server with an empty `data` folder and waits until it is ready.
     pub fn start(project: &Project, mode: Mode, data: &Path) -> Result<Self> {
         Self::start_with(project, mode, data, &[])
     }
 
-    /// The same, with more flags.
+    /// Like [`start`](Self::start), with additional flags.
     pub fn start_with(project: &Project, mode: Mode, data: &Path, flags: &[&str]) -> Result<Self> {
         if data.exists() {
             std::fs::remove_dir_all(data)?;
@@ -42,7 +42,7 @@ impl RunningServer {
         Self::again(project, mode, data, flags)
     }
 
-    /// Starts the server on a `data` folder as it is and waits until it answers.
+    /// Starts the server with an existing `data` folder and waits until it is ready.
     pub fn again(project: &Project, mode: Mode, data: &Path, flags: &[&str]) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let process = project
@@ -57,7 +57,7 @@ impl RunningServer {
         let deadline = Instant::now() + Duration::from_secs(20);
         while server.get("/readyz").is_err() {
             if let Some(status) = server.process.try_wait()? {
-                bail!("the server ended at once ({status})");
+                bail!("the server exited immediately ({status})");
             }
             if Instant::now() > deadline {
                 bail!("the server is not ready after 20 seconds");
@@ -71,11 +71,11 @@ impl RunningServer {
         self.process.id()
     }
 
-    /// The length of the answer to a GET; an error unless its status is 200.
+    /// Sends a GET request and returns the length of the response. Fails unless the status is 200.
     pub fn get(&self, path: &str) -> Result<usize> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        // HTTP/1.0 and one connection a request: the answer ends where the stream does.
+        // HTTP/1.0 with one connection for each request: the response ends at the end of the stream.
         write!(stream, "GET {path} HTTP/1.0\r\nHost: {}\r\nAccept: text/html\r\n\r\n", self.address)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
@@ -89,7 +89,7 @@ impl RunningServer {
 
 impl Drop for RunningServer {
     fn drop(&mut self) {
-        // Either may fail only if the server has ended already.
+        // Both fail only if the server has already exited.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

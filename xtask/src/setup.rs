@@ -1,4 +1,4 @@
-//! What a fresh machine lacks.
+//! Installs what a fresh machine lacks.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::fingerprint::Fingerprint;
 
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// Makes sure that rustc can compile for the browser.
+/// Ensures that rustc can compile to wasm.
 pub fn wasm_target() -> Result<()> {
     let output = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", WASM_TARGET])
@@ -27,13 +27,13 @@ pub fn wasm_target() -> Result<()> {
     }
     bail!(
         "rustc has no standard library for {WASM_TARGET}, and `rustup target add {WASM_TARGET}` did not bring one.\n\
-         With a Rust of your distribution, install its package for that target and run this again: \n\
+         If your Rust comes from a Linux distribution, install its package for that target and run this again: \n\
          Debian and Ubuntu `libstd-rust-dev-wasm32`, Fedora `rust-std-static-{WASM_TARGET}`, Arch `rust-wasm`.\n\
          Behind a mirror, set RUSTUP_DIST_SERVER."
     )
 }
 
-/// Installs the npm packages of `folder` exactly as its lock file says.
+/// Installs the npm packages of `folder` from its lock file.
 pub fn npm_packages(folder: &Path) -> Result<()> {
     let installed = folder.join("node_modules");
     Fingerprint::default().file(&folder.join("package-lock.json"))?.unless_done(
@@ -51,11 +51,11 @@ fn npm() -> Command {
     Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" })
 }
 
-/// A Chromium for the browser tests: the one that `CHROMIUM` names, an installed one, Debian's, or Playwright's own.
-/// `None` stands for Playwright's own, which Playwright finds by itself.
+/// Finds or installs Chromium for the browser tests: the one that `CHROMIUM` names, an installed one, Debian's, or
+/// Playwright's own. Returns `None` for Playwright's own, which Playwright finds by itself.
 pub fn chromium(end2end: &Path) -> Result<Option<PathBuf>> {
     if let Some(named) = env::var_os("CHROMIUM").map(PathBuf::from) {
-        ensure!(named.exists(), "CHROMIUM names {}, and there is no such file", named.display());
+        ensure!(named.exists(), "CHROMIUM names {}, which does not exist", named.display());
         return Ok(Some(named));
     }
     if let Some(found) = installed_chromium() {
@@ -68,14 +68,16 @@ pub fn chromium(end2end: &Path) -> Result<Option<PathBuf>> {
         let installed = apt(&["update", "-qq"]).and_then(|()| apt(&["install", "-y", "-qq", "chromium"]));
         match (installed, installed_chromium()) {
             (Ok(()), Some(found)) => return Ok(Some(found)),
-            (outcome, _) => say(format_args!("apt-get brought no Chromium ({outcome:?}), trying Playwright's own")),
+            (outcome, _) => {
+                say(format_args!("apt-get did not install Chromium ({outcome:?}); trying Playwright's own"))
+            }
         }
     }
     say("installing Playwright's Chromium");
     run(Command::new("node")
         .args(["node_modules/@playwright/test/cli.js", "install", "chromium"])
         .current_dir(end2end))
-    .context("no Chromium was found and none could be installed; install one, or set CHROMIUM to its path")?;
+    .context("Chromium was not found and could not be installed; install it, or set CHROMIUM to its path")?;
     Ok(None)
 }
 

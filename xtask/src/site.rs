@@ -1,4 +1,4 @@
-//! The folder of what the server serves besides pages.
+//! The site: the folder of the server's static files.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::project::{Mode, OUTPUT_NAME, Project};
 use crate::{compress, style, wasm};
 
-/// Brings `<target>/site` up to date: wasm and script, the style sheet, static files.
+/// Updates `<target>/site`: wasm, script, style sheet and static files.
 pub fn build(project: &Project, mode: Mode) -> Result<()> {
     wasm::build(project, mode)?;
     let (site, pkg) = (project.site(), project.site_pkg());
@@ -64,7 +64,7 @@ fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
     write_if_changed(&fs::read(from).with_context(|| format!("cannot read {}", from.display()))?, to)
 }
 
-// An untouched file keeps its time, and so browsers keep their copy of it.
+// An unchanged file keeps its modification time, so browsers keep their cached copy.
 fn write_if_changed(content: &[u8], to: &Path) -> Result<()> {
     if fs::read(to).is_ok_and(|is| is == content) {
         return Ok(());

@@ -1,12 +1,12 @@
-//! The style sheet: `style/main.css` names the sections, one file each, and they are joined in that order.
+//! The style sheet: combines the sections that `style/main.css` imports, in that order.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// The sections that `main` imports, joined. A rule of its own beside the imports is refused, so that every rule stands in
-/// a section.
+/// Concatenates the sections that `main` imports. `main` itself must not contain rules, so that every rule is in a
+/// section.
 pub fn join(main: &Path) -> Result<String> {
     let folder = main.parent().unwrap_or(Path::new(""));
     let mut joined = String::new();
@@ -54,14 +54,14 @@ mod tests {
     }
 
     #[test]
-    fn sections_are_joined_in_the_order_of_their_imports() {
+    fn sections_are_concatenated_in_the_order_of_their_imports() {
         let main = "/* a\n   comment */\n@import \"b.css\";\n@import \"a.css\";\n";
         let style = folder(&[("main.css", main), ("a.css", "a {}\n"), ("b.css", "b {}\n")]);
         assert_eq!(join(&style.path().join("main.css")).unwrap(), "b {}\n\na {}\n\n");
     }
 
     #[test]
-    fn a_rule_outside_of_the_sections_and_a_section_that_nobody_imports_are_refused() {
+    fn rules_outside_of_sections_and_unused_sections_are_refused() {
         let ruled = folder(&[("main.css", "a {}\n")]);
         assert!(join(&ruled.path().join("main.css")).unwrap_err().to_string().contains("`a {}` is not an import"));
         let forgotten = folder(&[("main.css", ""), ("a.css", "a {}\n")]);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_desks_own_sections_join() {
+    fn the_desks_own_sections_are_valid() {
         let main = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("style/main.css");
         assert!(join(&main).unwrap().contains(".gauge"));
     }

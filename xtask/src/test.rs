@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every check and every test. All of them run, whatever fails, and a summary ends it.
+//! `cargo xtask test`: all checks and tests. A failure does not stop the others, and a summary is printed at the end.
 
 use std::fs;
 use std::process::{Command, ExitCode};
@@ -10,7 +10,7 @@ use crate::command::{cargo, run, run_and_read, say, succeeds};
 use crate::project::{Mode, Project};
 use crate::{server, setup, site, wasm};
 
-/// What can be asked for by name, in the order it runs: soonest done first.
+/// The steps by name, in the order in which they run: the fastest first.
 const STEPS: [(&str, Step); 6] = [
     ("format", Step::Format),
     ("licences", Step::Licences),
@@ -30,7 +30,7 @@ enum Step {
     Browser,
 }
 
-/// How one check or one suite ended.
+/// The result of a check or a test suite.
 struct Report {
     what: &'static str,
     passed: u32,
@@ -40,7 +40,7 @@ struct Report {
 
 pub fn test(project: &Project, wanted: &[String], playwright_flags: &[String]) -> Result<ExitCode> {
     if let Some(unknown) = wanted.iter().find(|name| STEPS.iter().all(|(step, _)| step != name)) {
-        bail!("there is no step `{unknown}`; there are {}", STEPS.map(|(name, _)| name).join(", "));
+        bail!("there is no step `{unknown}`; the steps are {}", STEPS.map(|(name, _)| name).join(", "));
     }
     let mut rows = Vec::new();
     for (name, step) in STEPS {
@@ -64,7 +64,7 @@ pub fn test(project: &Project, wanted: &[String], playwright_flags: &[String]) -
     Ok(if summarise(&rows) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The last line counts tests, and each check as one.
+/// Prints the results. The totals in the last line count each check as one test.
 fn summarise(rows: &[(Report, Duration)]) -> bool {
     println!("\n{:<22}{:>8}{:>8}{:>9}", "", "passed", "failed", "step");
     for (report, took) in rows {
@@ -110,19 +110,19 @@ fn lint(project: &Project) -> Result<Vec<Report>> {
     };
     Ok(vec![
         clippy("lint, server", &["--all-targets"]),
-        clippy("lint, browser's half", &wasm::CARGO_ARGUMENTS),
+        clippy("lint, client", &wasm::CARGO_ARGUMENTS),
         clippy("lint, xtask", &["--all-targets", "-p", "xtask"]),
     ])
 }
 
-/// The engine is a crate that others can use: without its features too, and with a documentation whose links lead
-/// somewhere.
+/// The engine is a crate in its own right, so it must also compile without features, and the links in its documentation
+/// must resolve.
 fn engine(project: &Project) -> Result<Vec<Report>> {
     let package = ["-p", "asl-engine"];
     let features = ["check", "--no-default-features"];
     let documentation = ["doc", "--no-deps"];
     Ok(vec![
-        check("engine, bare", cargo(&project.root).args(features).args(package)),
+        check("engine, no features", cargo(&project.root).args(features).args(package)),
         check(
             "engine, documentation",
             cargo(&project.root).args(documentation).args(package).env("RUSTDOCFLAGS", "-D warnings"),
@@ -130,8 +130,8 @@ fn engine(project: &Project) -> Result<Vec<Report>> {
     ])
 }
 
-/// xtask goes by itself: cargo would unite the features of its dependencies with those of the desk's, and compile nearly
-/// everything once more than `cargo xtask serve` does.
+/// Tests xtask separately. Otherwise cargo would unify the features of its dependencies with the desk's and recompile
+/// nearly everything that `cargo xtask serve` has compiled.
 fn rust(project: &Project) -> Result<Vec<Report>> {
     let desk = rust_tests(project, "tests, Rust", &[])?;
     Ok(vec![
@@ -141,13 +141,13 @@ fn rust(project: &Project) -> Result<Vec<Report>> {
     ])
 }
 
-/// What this machine keeps the tests from testing. Where CI is set they fail instead of leaving it out.
+/// A note on what the tests skip on this machine. If `CI` is set, those tests fail instead.
 fn untested() -> String {
     let mount = ["--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"];
     if succeeds(Command::new("unshare").args(mount)) {
         return String::new();
     }
-    "a full disk is not tested here: `unshare` can make no small filesystem".into()
+    "full disks are not tested here: `unshare` cannot create a small filesystem".into()
 }
 
 fn rust_tests(project: &Project, what: &'static str, packages: &[&str]) -> Result<Report> {
@@ -178,7 +178,7 @@ fn browser(project: &Project, flags: &[String]) -> Result<Vec<Report>> {
     say("testing in the browser");
     let results = project.notes().join("browser-tests.json");
     fs::create_dir_all(project.notes())?;
-    // Left-overs of an earlier run must not be taken for this one's.
+    // Results of an earlier run must not be mistaken for this run's.
     let _ = fs::remove_file(&results);
     let mut playwright = Command::new("node");
     playwright
@@ -192,19 +192,20 @@ fn browser(project: &Project, flags: &[String]) -> Result<Vec<Report>> {
         playwright.env("CHROMIUM", chromium);
     }
     let succeeded = run(&mut playwright).is_ok();
-    let text = fs::read_to_string(&results).context("Playwright left no results")?;
+    let text = fs::read_to_string(&results).context("Playwright wrote no results")?;
     Ok(vec![report("tests, browser", succeeded, playwright_counts(&text)?)])
 }
 
-/// A suite that failed without a failing test (it did not compile, or found no tests) counts as one failure.
+/// A suite that failed without a failing test (because it did not compile or found no tests) counts as one failure.
 fn report(what: &'static str, succeeded: bool, (passed, failed): (u32, u32)) -> Report {
     if succeeded || failed > 0 {
         return Report { what, passed, failed, note: String::new() };
     }
-    Report { what, passed, failed: 1, note: "did not run to its end, see above".into() }
+    Report { what, passed, failed: 1, note: "did not run to completion, see above".into() }
 }
 
-/// From `Summary [ 0.1s] 5 tests run: 4 passed, 1 failed, 0 skipped`: passed, and the rest of those run.
+/// Parses `Summary [ 0.1s] 5 tests run: 4 passed, 1 failed, 0 skipped` into the number of passed tests and of all
+/// others that ran.
 fn nextest_counts(output: &str) -> (u32, u32) {
     let summary = output.lines().rev().find(|line| line.contains(" run: ") && line.contains("Summary"));
     let Some((before, after)) = summary.and_then(|line| line.split_once(" run: ")) else { return (0, 0) };
@@ -213,7 +214,7 @@ fn nextest_counts(output: &str) -> (u32, u32) {
     (passed, run.saturating_sub(passed))
 }
 
-/// The sum of all lines like `test result: ok. 3 passed; 0 failed; …`.
+/// Adds up all lines like `test result: ok. 3 passed; 0 failed; …`.
 fn cargo_test_counts(output: &str) -> (u32, u32) {
     let results = output.lines().filter(|line| line.starts_with("test result: "));
     results.fold((0, 0), |(passed, failed), line| {
@@ -223,7 +224,7 @@ fn cargo_test_counts(output: &str) -> (u32, u32) {
 }
 
 fn playwright_counts(results: &str) -> Result<(u32, u32)> {
-    let results: serde_json::Value = serde_json::from_str(results).context("Playwright's results")?;
+    let results: serde_json::Value = serde_json::from_str(results).context("cannot parse Playwright's results")?;
     let count = |name: &str| results["stats"][name].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
     Ok((count("expected"), count("unexpected") + count("flaky")))
 }
@@ -254,13 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn a_flaky_browser_test_is_a_failed_one() {
+    fn a_flaky_browser_test_counts_as_failed() {
         let results = r#"{"stats":{"expected":7,"unexpected":1,"flaky":1,"skipped":2}}"#;
         assert_eq!(playwright_counts(results).ok(), Some((7, 2)));
     }
 
     #[test]
-    fn a_suite_that_did_not_run_to_its_end_has_failed() {
+    fn a_suite_that_did_not_complete_has_failed() {
         assert_eq!(report("tests", false, (0, 0)).failed, 1);
         assert_eq!(report("tests", true, (2, 0)).failed, 0);
         assert_eq!(report("tests", false, (2, 1)).failed, 1);

@@ -1,4 +1,4 @@
-//! The browser's half: compiled to wasm, bound to script, in release also optimised.
+//! The client: compiled to wasm, with JavaScript bindings, and optimised in release builds.
 
 use std::fs;
 use std::io::Write;
@@ -15,11 +15,11 @@ use crate::fingerprint::Fingerprint;
 use crate::project::{Mode, OUTPUT_NAME, Project};
 use crate::setup::{self, WASM_TARGET};
 
-/// Cargo's arguments for the browser's half, the same for building and linting.
+/// Cargo's arguments for the client, the same for building and linting.
 pub const CARGO_ARGUMENTS: [&str; 8] =
     ["-p", "loan-desk", "--lib", "--target", WASM_TARGET, "--no-default-features", "--features", "hydrate"];
 
-/// What rustc may emit for this target; wasm-opt refuses what it is not told of.
+/// The wasm features that rustc enables for this target. wasm-opt refuses features that it is not given.
 const WASM_FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -29,10 +29,10 @@ const WASM_FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// Builds the site's wasm and script, if their sources have changed.
+/// Builds the site's wasm and script if their sources have changed.
 pub fn build(project: &Project, mode: Mode) -> Result<()> {
     setup::wasm_target()?;
-    say("compiling the browser's half");
+    say("compiling the client");
     let (profile, folder) = match mode {
         Mode::Development => ("dev", "debug"),
         Mode::Release => ("wasm-release", "wasm-release"),
@@ -55,12 +55,12 @@ pub fn build(project: &Project, mode: Mode) -> Result<()> {
     )
 }
 
-/// Where the site's wasm is.
+/// The path of the site's wasm.
 pub fn path(project: &Project) -> PathBuf {
     project.site_pkg().join(format!("{OUTPUT_NAME}.wasm"))
 }
 
-/// Bytes of the site's wasm as a browser receives it.
+/// The compressed size of the site's wasm in bytes.
 pub fn gzipped_size(project: &Project) -> Result<usize> {
     let wasm = path(project);
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -69,9 +69,9 @@ pub fn gzipped_size(project: &Project) -> Result<usize> {
 }
 
 fn bind(project: &Project, mode: Mode, compiled: &Path) -> Result<()> {
-    say("binding wasm to script");
+    say("generating JavaScript bindings");
     let pkg = project.site_pkg();
-    // Snippets of packages that are no longer used would stay otherwise.
+    // Remove snippets of packages that are no longer used.
     if pkg.exists() {
         fs::remove_dir_all(&pkg)?;
     }
@@ -84,13 +84,14 @@ fn bind(project: &Project, mode: Mode, compiled: &Path) -> Result<()> {
         .out_name(OUTPUT_NAME)
         .generate(&pkg)
         .context("wasm-bindgen")?;
-    // Leptos asks for `<name>.wasm` where its output name was known at compile time.
-    fs::rename(pkg.join(format!("{OUTPUT_NAME}_bg.wasm")), path(project)).context("the wasm that wasm-bindgen wrote")
+    // Leptos requests `<name>.wasm` if its output name was known at compile time.
+    fs::rename(pkg.join(format!("{OUTPUT_NAME}_bg.wasm")), path(project))
+        .context("cannot rename the wasm that wasm-bindgen wrote")
 }
 
 fn optimise(tools: &Path, wasm: &Path) -> Result<()> {
     setup::npm_packages(tools)?;
-    say("optimising wasm");
+    say("optimising the wasm");
     run(Command::new("node")
         .arg(tools.join("node_modules/binaryen/bin/wasm-opt"))
         .arg("-Oz")

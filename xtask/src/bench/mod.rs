@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: the optimised desk and its engine, measured. Times stand beside what the machine itself can do,
-//! taken in the same run, so that figures from different machines can be compared.
+//! `cargo xtask bench`: measures the optimised desk and its engine. The results include the machine's own limits,
+//! measured in the same run, so that figures from different machines can be compared.
 
 mod desk;
 
@@ -33,22 +33,22 @@ impl Parts {
                 other => {
                     bail!(
                         "bench takes --desk, --as-built, --engine, --crash and --scale, not `{other}`; \
-                         the arguments after -- are for the program that puts load on the engine"
+                         the arguments after -- are passed to the engine's load generator"
                     )
                 }
             }
         }
-        // The crash test measures nothing, and a million executions take half an hour: these only run by name.
+        // The crash test measures nothing and the scale test takes half an hour, so they run only if they are named.
         Ok(if parts == Self::default() { Self { desk: true, engine: true, ..parts } } else { parts })
     }
 }
 
-/// `load_flags` are for the program that puts load on the engine, say `--clients 8`.
+/// Runs the benchmarks. `load_flags` are passed to the engine's load generator, for example `--clients 8`.
 pub fn bench(project: &Project, arguments: &[String], load_flags: &[String]) -> Result<ExitCode> {
     let parts = Parts::read(arguments)?;
     let loads = [parts.engine, parts.crash, parts.scale].into_iter().filter(|wanted| *wanted).count();
     if !load_flags.is_empty() && loads > 1 {
-        bail!("the arguments after -- are for one of --engine, --crash and --scale: name one of them");
+        bail!("the arguments after -- apply to one of --engine, --crash and --scale: name only one of them");
     }
     let mut fits = true;
     if parts.desk {
