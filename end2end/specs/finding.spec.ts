@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { newReference, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
-test('the search on top finds an application by any part of it', async ({ page, request }) => {
+test('the search in the top bar finds an application by any of its parts', async ({ page, request }) => {
   const name = newReference('Searched')
   const reference = await submit(request, 'searched', 'Primrose Hill 4', { applicant: `Dorothy ${name}` })
   for (const text of [reference, name.toLowerCase(), `dorothy ${name}`]) {
@@ -14,14 +14,14 @@ test('the search on top finds an application by any part of it', async ({ page, 
   }
 })
 
-test('a search that finds nothing says so and leads back', async ({ page }) => {
+test('a search without results says so and offers a way back', async ({ page }) => {
   await page.goto('/applications?q=there-is-no-such-thing')
   await expect(page.getByText('No applications match.')).toBeVisible()
   await page.getByRole('link', { name: 'Show all applications' }).click()
   await expect(page).toHaveURL('/applications')
 })
 
-test('applications are filtered by where they stand, and the address keeps the filter', async ({ page, request }) => {
+test('applications can be filtered by status, and the address keeps the filter', async ({ page, request }) => {
   const topic = newReference('filtered')
   const waiting = await submit(request, topic, 'No callback')
   await page.goto(`/applications?q=${topic}`)
@@ -34,7 +34,7 @@ test('applications are filtered by where they stand, and the address keeps the f
   await expect(rows).toHaveText([waiting])
 })
 
-test('a long list comes in pages of fifty, newest first, none missing and none twice', async ({ page, request }) => {
+test('a long list has pages of fifty, newest first, without gaps or duplicates', async ({ page, request }) => {
   const topic = newReference('paged')
   const submitted: string[] = []
   for (let i = 0; i < 53; i++) submitted.unshift(await submit(request, topic, '9'))
@@ -49,7 +49,7 @@ test('a long list comes in pages of fifty, newest first, none missing and none t
   await expect(rows).toHaveCount(50)
 })
 
-test('the head of a column sorts the list one way, the other way, and not at all', async ({ page, request }) => {
+test('a column heading sorts the list in one direction, then the other, then not at all', async ({ page, request }) => {
   const topic = newReference('sorted')
   const small = await submit(request, topic, '1', { loanAmount: '90000.50' })
   const none = await submit(request, topic, '2')
@@ -70,7 +70,7 @@ test('the head of a column sorts the list one way, the other way, and not at all
   }
 })
 
-test('a sorted list comes in pages too, none missing and none twice', async ({ page, request }) => {
+test('a sorted list has pages without gaps or duplicates', async ({ page, request }) => {
   const topic = newReference('sorted-pages')
   const submitted: string[] = []
   for (let i = 0; i < 53; i++) submitted.push(await submit(request, topic, '9', { loanAmount: `${100_000 + i}` }))
@@ -84,7 +84,7 @@ test('a sorted list comes in pages too, none missing and none twice', async ({ p
   await expect(rows).toHaveCount(50)
 })
 
-test('what is typed into the list filters it at once', { tag: '@with-script' }, async ({ page, request }) => {
+test('typing into the filter updates the list at once', { tag: '@with-script' }, async ({ page, request }) => {
   const topic = newReference('typed')
   const reference = await submit(request, topic, '9')
   await page.goto('/applications')
@@ -93,7 +93,7 @@ test('what is typed into the list filters it at once', { tag: '@with-script' }, 
   await expect(rows).toHaveText([reference])
 })
 
-test('the list shows what was submitted elsewhere without being loaded again', { tag: '@with-script' }, async ({
+test('the list shows applications submitted elsewhere without a reload', { tag: '@with-script' }, async ({
   page,
   request,
   eventually,
@@ -107,7 +107,7 @@ test('the list shows what was submitted elsewhere without being loaded again', {
   })
 })
 
-test('the list that a filter shows can be had as a file', async ({ page, request }) => {
+test('a filtered list can be downloaded as a file', async ({ page, request }) => {
   const topic = newReference('spreadsheet')
   const reference = await submit(request, topic, 'No callback', { applicant: 'Zoë, of course' })
   await page.goto(`/applications?q=${topic}`)

@@ -1,8 +1,8 @@
-// The keyboard alone is enough.
+// Everything can be done with the keyboard alone.
 import { newReference, open, status, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
-test('the first stop skips the frame', async ({ page }) => {
+test('the first tab stop skips to the main content', async ({ page }) => {
   await page.goto('/applications')
   await page.keyboard.press('Tab')
   await expect(page.getByRole('link', { name: 'Skip to main content' })).toBeFocused()
@@ -11,7 +11,7 @@ test('the first stop skips the frame', async ({ page }) => {
   await expect(page.getByRole('main').locator(':focus')).toHaveCount(1)
 })
 
-test('slash goes to the search', { tag: '@with-script' }, async ({ page }) => {
+test('slash focuses the search field', { tag: '@with-script' }, async ({ page }) => {
   await page.goto('/applications/new')
   await expect(async () => {
     await page.keyboard.press('/')
@@ -20,7 +20,7 @@ test('slash goes to the search', { tag: '@with-script' }, async ({ page }) => {
   await expect(page.getByRole('search').getByRole('searchbox')).toHaveValue('')
 })
 
-test('slash in a field is just a slash', { tag: '@with-script' }, async ({ page }) => {
+test('slash types a slash in a field', { tag: '@with-script' }, async ({ page }) => {
   await page.goto('/applications/new')
   const property = page.getByLabel('Name or number')
   await property.focus()
@@ -28,7 +28,7 @@ test('slash in a field is just a slash', { tag: '@with-script' }, async ({ page 
   await expect(property).toHaveValue('Flat 2/1')
 })
 
-test('an application is submitted', async ({ page }) => {
+test('an application can be submitted', async ({ page }) => {
   const reference = newReference('keyboard')
   await page.goto('/applications/new')
   const stops = [reference, 'Ada Lovelace', '999', 'PO1 1CE']
@@ -44,7 +44,7 @@ test('an application is submitted', async ({ page }) => {
   await expect(page).toHaveURL(`/applications/${reference}`)
 })
 
-test('a manual valuation is found and answered', async ({ page, request, eventually }) => {
+test('a manual valuation can be found and answered', async ({ page, request, eventually }) => {
   const reference = await submit(request, 'keyboard', 'Failed response', { loanAmount: '250000' })
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))

@@ -1,8 +1,8 @@
-// What an open page does by itself.
+// Live updates of open pages.
 import { open, status, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
-test('a page says that it has lost the desk, and catches up when the desk is back', { tag: '@with-script' }, async ({
+test('a page reports a lost connection and updates itself once the desk is back', { tag: '@with-script' }, async ({
   page,
   request,
   desk,
@@ -12,7 +12,7 @@ test('a page says that it has lost the desk, and catches up when the desk is bac
   const freshness = page.locator('.live')
   await expect(freshness).toHaveText(/^Updated \d\d:\d\d:\d\d$/)
   await expect(status(page)).toHaveText('Waiting for manual valuation')
-  // Whatever a browser says of a connection that is refused is not the page's doing.
+  // The browser, not the page, logs refused connections.
   page.removeAllListeners('console')
   await desk.kill()
   try {
@@ -26,7 +26,7 @@ test('a page says that it has lost the desk, and catches up when the desk is bac
   await expect(page.getByRole('row').filter({ hasText: news })).toContainText('Valued')
 })
 
-test('the figures of today count what happens', async ({ page, request, eventually }) => {
+test('the figures on the Today page count new events', async ({ page, request, eventually }) => {
   await page.goto('/')
   const figure = (term: string) =>
     page.getByRole('region', { name: 'Figures' }).locator('.figure-card', { hasText: term }).locator('.figure')
@@ -39,7 +39,7 @@ test('the figures of today count what happens', async ({ page, request, eventual
   await expect(page.getByRole('img', { name: /^Submitted today, by day: .+: \d+, / })).toBeVisible()
 })
 
-test('a deadline that passes while the page is open is said to be overdue', { tag: '@with-script' }, async ({
+test('a deadline that passes while the page is open is marked as overdue', { tag: '@with-script' }, async ({
   page,
   request,
   eventually,

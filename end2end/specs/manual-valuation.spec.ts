@@ -3,7 +3,7 @@ import { open, status, story, submit } from '../support/applications.ts'
 import { seconds } from '../support/desk.ts'
 import { expect, test } from '../support/test.ts'
 
-/** Follows an application whose valuer failed it to the page where a person values its property. */
+/** Opens the manual valuation page of an application whose valuer gave no value. */
 async function openManualValuation(page: Page, reference: string) {
   await page.getByRole('main').getByRole('link', { name: 'Value the property' }).click()
   await expect(page.getByRole('heading', { level: 1, name: `Manual valuation for ${reference}` })).toBeVisible()
@@ -19,7 +19,7 @@ async function giveValue(page: Page, value: string, name: string) {
   await page.getByRole('button', { name: 'Record answer' }).click()
 }
 
-test('when the valuer never calls back, a person gives the value and the workflow goes on', async ({
+test('if the valuer never calls back, a person gives the value and the workflow continues', async ({
   page,
   request,
   eventually,
@@ -52,7 +52,7 @@ test('when the valuer never calls back, a person gives the value and the workflo
   await expect(story(page).filter({ hasText: 'Grace Hopper' })).toHaveCount(1)
 })
 
-test("a property that can't be valued is declined, with the reason", async ({ page, request, eventually }) => {
+test("an application whose property can't be valued is declined with the reason", async ({ page, request, eventually }) => {
   const reference = await submit(request, 'unvaluable', 'Failed response', { loanAmount: '250000' })
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
@@ -70,7 +70,7 @@ test("a property that can't be valued is declined, with the reason", async ({ pa
   await expect(story(page).filter({ hasText: 'Alan Turing' })).toHaveCount(1)
 })
 
-test('an answer that is not complete is explained, and nothing typed is lost', async ({ page, request, eventually }) => {
+test('an incomplete answer is explained, and nothing typed is lost', async ({ page, request, eventually }) => {
   const reference = await submit(request, 'incomplete', 'Failed response')
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
@@ -88,7 +88,7 @@ test('an answer that is not complete is explained, and nothing typed is lost', a
   await expect(page.getByLabel('Comment')).toHaveValue('Compared with three sales in the street')
 })
 
-test('an answer whose button is pressed twice is given once, and said to be recorded', async ({ page, request, eventually }) => {
+test('pressing the button twice records the answer once and confirms it', async ({ page, request, eventually }) => {
   const reference = await submit(request, 'pressed-twice', 'Failed response')
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
@@ -105,7 +105,7 @@ test('an answer whose button is pressed twice is given once, and said to be reco
   await expect(page.getByText(`Valuation of £500,000 recorded for ${reference}.`)).toBeVisible()
 })
 
-test('a valuer sees what happened before, and what the property was valued at for others', async ({
+test('a valuer sees the story so far and earlier valuations of the property', async ({
   page,
   request,
   eventually,
@@ -129,7 +129,7 @@ test('a valuer sees what happened before, and what the property was valued at fo
   await expect(earlier).toContainText('£512,000 by Grace Hopper')
 })
 
-test('the second of two people is told that the first has answered, and sees what they typed', async ({
+test('the second of two people learns that the first has answered, and sees what they had typed themselves', async ({
   page,
   context,
   request,
@@ -141,7 +141,7 @@ test('the second of two people is told that the first has answered, and sees wha
   await page.reload()
   await openManualValuation(page, reference)
   const second = await context.newPage()
-  // It has not heard of the first answer when the second one is sent.
+  // The page has not received the first answer when the second one is sent.
   await second.route('**/events', (route) => route.abort())
   await second.goto(page.url())
   await giveValue(page, '500000', 'Grace Hopper')
@@ -157,7 +157,7 @@ test('the second of two people is told that the first has answered, and sees wha
   await expect(page.getByRole('region', { name: 'Valuation' })).toContainText('£500,000')
 })
 
-test('a form that somebody else has answered meanwhile can not be sent any more, and keeps what was typed', {
+test('a form closes when somebody else answers, and keeps what was typed', {
   tag: '@with-script',
 }, async ({ page, context, request, eventually }) => {
   const reference = await submit(request, 'overtaken', 'Failed response')

@@ -1,4 +1,4 @@
-// Every page, as it looks to different people: accessible, and no wider than the screen.
+// Every page is accessible and fits the screen, in all themes and screen sizes.
 import type { Page } from '@playwright/test'
 import { newReference, open, status, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
@@ -9,7 +9,7 @@ const widths = [
 ]
 
 async function fits(page: Page) {
-  // Measured from outside the page, so that it works without script too.
+  // Measured from outside the page, so that it also works without script.
   const width = await page.locator('html').evaluate((html) => html.scrollWidth)
   expect(width, `${page.url()} is no wider than the screen`).toBeLessThanOrEqual(page.viewportSize()!.width)
 }
@@ -19,7 +19,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     test.describe(`${colorScheme} and ${width}`, () => {
       test.use({ colorScheme, viewport })
 
-      // The style sheet is the same without script: there each colour and each width is looked at once.
+      // The style sheet is the same without script, so each theme and each width is checked only once there.
       const tag = (colorScheme === 'light') === (width === 'wide') ? '@with-script' : []
       test('every page is accessible and fits', { tag }, async ({ page, request, eventually, accessible }) => {
         test.slow()
@@ -54,7 +54,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   }
 }
 
-test('light or dark can be chosen, and the choice is kept', async ({ page }) => {
+test('the theme can be chosen, and the choice is kept', async ({ page }) => {
   await page.emulateMedia({ colorScheme: 'light' })
   await page.goto('/applications')
   const background = () => page.locator('body').evaluate((body) => getComputedStyle(body).backgroundColor)
@@ -68,7 +68,7 @@ test('light or dark can be chosen, and the choice is kept', async ({ page }) => 
 })
 
 for (const address of ['/no-such-page', '/applications/no-such-application', '/manual-valuations/no-such-item']) {
-  test(`${address} is answered with 404 in the look of all others`, async ({ page }) => {
+  test(`${address} is a 404 in the desk's layout`, async ({ page }) => {
     const answer = await page.goto(address)
     expect(answer?.status()).toBe(404)
     await expect(page.getByRole('heading', { level: 1, name: 'Page not found' })).toBeVisible()
@@ -76,7 +76,7 @@ for (const address of ['/no-such-page', '/applications/no-such-application', '/m
   })
 }
 
-test('the list of applications fits the smallest screens, and what can be hit is large enough', async ({ page, request }) => {
+test('the list of applications fits the smallest screens, and targets are large enough', async ({ page, request }) => {
   const longest = `${newReference('longest')}-`.padEnd(80, 'X')
   const answer = await request.post('/api/applications', {
     data: {
@@ -98,7 +98,7 @@ test('the list of applications fits the smallest screens, and what can be hit is
     else await menu.click()
     await tall(page)
   }
-  // Sorted by a column that this screen does not show.
+  // Sort by a column that this screen does not show.
   await page.setViewportSize({ width: 375, height: 800 })
   await page.goto('/applications')
   await page.getByText('Sort by', { exact: true }).click()
@@ -110,7 +110,7 @@ test('the list of applications fits the smallest screens, and what can be hit is
   }
 })
 
-/** Whatever stands for itself and can be hit is at least 24 px high; a link within a sentence need not be. */
+/** Checks that targets are at least 24 px high, except for links within a sentence. */
 async function tall(page: Page) {
   for (const target of await page.locator('main :is(a, summary, button):not(p a, dd a, svg a):visible').all()) {
     const box = await target.boundingBox()

@@ -1,5 +1,5 @@
-// What people and machines may call things: every page shows it as it was written, and as nothing else. The pages are
-// the same without script, where nothing could run; with script they are also put together anew in the browser.
+// Every page shows unusual names literally. This is tested with script, because only then does the browser rebuild
+// parts of the page.
 import { open, status, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
@@ -13,7 +13,7 @@ const strange = {
 }
 
 for (const [what, { name, property }] of Object.entries(strange)) {
-  test(`${what}: shown as written on every page, which stays in its frame`, { tag: '@with-script' }, async ({ page, request }) => {
+  test(`${what} is shown literally on every page, without breaking the layout`, { tag: '@with-script' }, async ({ page, request }) => {
     const reference = await submit(request, `s${'x'.repeat(30)}`, property, { applicant: name, loanAmount: '999999999.99' })
     await open(page, reference)
     await expect(page.getByRole('region', { name: 'Application' })).toContainText(name)
@@ -40,7 +40,7 @@ for (const [what, { name, property }] of Object.entries(strange)) {
   })
 }
 
-test('what a valuer writes is shown as written', async ({ page, request, eventually }) => {
+test('text from a valuer is shown literally', async ({ page, request, eventually }) => {
   const reference = await submit(request, 'strange', 'Failed response', { applicant: script })
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))

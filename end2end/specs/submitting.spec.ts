@@ -1,7 +1,7 @@
 import { fillIn, newReference, open, status, story, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
-test('an application travels from the form to a finished valuation', async ({ page, eventually, accessible }) => {
+test('an application goes from the form to a finished valuation', async ({ page, eventually, accessible }) => {
   const reference = newReference('happy')
   await page.goto('/')
   await page.getByRole('main').getByRole('link', { name: 'New application' }).first().click()
@@ -26,7 +26,7 @@ for (const { amount, decision, loanToValue } of [
   { amount: '£550000', decision: 'Referred to an underwriter', loanToValue: '82.59%' },
   { amount: '650 000', decision: 'Declined', loanToValue: '97.60%' },
 ]) {
-  test(`a loan of ${amount} on £666,000 is decided: ${decision}`, async ({ page, eventually }) => {
+  test(`a loan of ${amount} on £666,000 ends as ${decision}`, async ({ page, eventually }) => {
     const reference = newReference('decided')
     await page.goto('/applications/new')
     await fillIn(page, {
@@ -45,7 +45,7 @@ for (const { amount, decision, loanToValue } of [
   })
 }
 
-test('wrong answers are explained on top and beside the field, and nothing typed is lost', async ({ page }) => {
+test('invalid answers are explained in the summary and beside the field, and nothing typed is lost', async ({ page }) => {
   const typed = {
     Reference: 'no spaces please',
     Applicant: 'Grace Hopper',
@@ -74,7 +74,7 @@ test('wrong answers are explained on top and beside the field, and nothing typed
   await expect(postcode).toBeFocused()
 })
 
-test('an empty form names what is missing', async ({ page }) => {
+test('an empty form lists what is missing', async ({ page }) => {
   await page.goto('/applications/new')
   await page.getByRole('button', { name: 'Submit application' }).click()
   const summary = page.getByRole('alert', { name: 'There is a problem' })
@@ -83,7 +83,7 @@ test('an empty form names what is missing', async ({ page }) => {
   await expect(summary).toContainText("Enter the property's postcode")
 })
 
-test('a postcode in any case and spacing is understood and shown as it is written', async ({ page }) => {
+test('a postcode is accepted in any case and spacing and shown in its standard form', async ({ page }) => {
   const reference = newReference('postcode')
   await page.goto('/applications/new')
   await fillIn(page, { Reference: reference, 'Name or number': '7', Postcode: ' po11ce ' })
@@ -92,7 +92,7 @@ test('a postcode in any case and spacing is understood and shown as it is writte
   await expect(page.getByRole('main')).toContainText('7, PO1 1CE')
 })
 
-test('a postcode is shown as it is written also when another answer is wrong', async ({ page }) => {
+test('a postcode is shown in its standard form even if another answer is invalid', async ({ page }) => {
   await page.goto('/applications/new')
   await fillIn(page, { Postcode: 'sw1a2aa' })
   await page.getByRole('button', { name: 'Submit application' }).click()
@@ -100,7 +100,7 @@ test('a postcode is shown as it is written also when another answer is wrong', a
   await expect(page.getByLabel('Postcode')).toHaveValue('SW1A 2AA')
 })
 
-test('a reference that is taken by another application is refused and kept to be changed', async ({ page, request }) => {
+test('a reference that is already taken is refused and stays in the form', async ({ page, request }) => {
   const reference = await submit(request, 'taken', '1')
   await page.goto('/applications/new')
   await fillIn(page, { Reference: reference, 'Name or number': '2', Postcode: 'PO1 1CE' })
@@ -110,7 +110,7 @@ test('a reference that is taken by another application is refused and kept to be
   await expect(page.getByLabel('Name or number')).toHaveValue('2')
 })
 
-test('the same application submitted twice starts once', async ({ page, request }) => {
+test('submitting the same application twice starts it once', async ({ page, request }) => {
   const reference = await submit(request, 'twice', '3')
   await page.goto('/applications/new')
   await fillIn(page, { Reference: reference, 'Name or number': '3', Postcode: 'po1 1ce' })
@@ -119,14 +119,14 @@ test('the same application submitted twice starts once', async ({ page, request 
   await expect(page.getByText('nothing new was started')).toBeVisible()
 })
 
-test('without a reference one is made', async ({ page }) => {
+test('a reference is generated if none is given', async ({ page }) => {
   await page.goto('/applications/new')
   await fillIn(page, { 'Name or number': '5', Postcode: 'PO1 1CE' })
   await page.getByRole('button', { name: 'Submit application' }).click()
   await expect(page).toHaveURL(/\/applications\/(?!new)[A-Za-z0-9_-]+$/)
 })
 
-test('an application that arrives by the machine interface is there like any other', async ({ page, request, eventually }) => {
+test('an application submitted by the API appears like any other', async ({ page, request, eventually }) => {
   const reference = await submit(request, 'machine', '999')
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Valued', patience))

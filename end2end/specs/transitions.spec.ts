@@ -1,11 +1,11 @@
-// From page to page, as fast as a person can: what a browser says of it in its console fails the test (see `watched`).
+// Fast navigation between pages. An error in the browser's console fails the test (see `watched`).
 import { fillIn } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
-// Where motion is not wanted there are no transitions that could go wrong.
+// With reduced motion there are no transitions to test.
 test.use({ contextOptions: { reducedMotion: 'no-preference' } })
 
-test('pages and forms that follow each other quickly leave no error in the console', { tag: '@with-script' }, async ({
+test('fast navigation through pages and forms leaves no error in the console', { tag: '@with-script' }, async ({
   page,
 }) => {
   test.slow()
@@ -20,7 +20,7 @@ test('pages and forms that follow each other quickly leave no error in the conso
   })
   const main = page.getByRole('navigation', { name: 'Main' })
   for (let round = 0; round < 20; round++) {
-    // Every other round waits for nothing but the page's first words.
+    // Every other round waits only for the heading of the page.
     const waitUntil = round % 2 === 0 ? 'commit' : 'load'
     await page.goto('/applications/new', { waitUntil })
     await fillIn(page, { 'Name or number': '999', Postcode: 'PO1 1CE' })
@@ -32,5 +32,5 @@ test('pages and forms that follow each other quickly leave no error in the conso
     }
     await page.waitForLoadState('load')
   }
-  expect(transitions, 'there were transitions that could have gone wrong').toBeGreaterThan(20)
+  expect(transitions, 'the test has seen transitions').toBeGreaterThan(20)
 })

@@ -1,4 +1,5 @@
-// What the valuation service may do, and where it leaves the application. The property's name steers the mock valuer.
+// The outcome of an application for each behaviour of the valuation service. The property's name selects the behaviour
+// of the mock valuer.
 import { open, status, story, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
@@ -11,7 +12,7 @@ for (const { property, ends, told } of [
   { property: 'Early callback', ends: 'Valued', told: /£666,000/ },
   { property: 'Service error', ends: 'Valued', told: /£666,000/ },
 ]) {
-  test(`${property}: the application ends "${ends}" and its story says why`, async ({ page, request, eventually }) => {
+  test(`${property}: the application reaches "${ends}" and its story says why`, async ({ page, request, eventually }) => {
     const reference = await submit(request, 'valuer', property)
     await open(page, reference)
     await eventually((patience) => expect(status(page)).toHaveText(ends, patience))

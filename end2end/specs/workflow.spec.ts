@@ -1,7 +1,7 @@
 import { open, status, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
-test('the graph shows where the execution is, and moves on with it', async ({ page, request, eventually, accessible }) => {
+test('the graph shows the current state and follows the execution', async ({ page, request, eventually, accessible }) => {
   const reference = await submit(request, 'workflow', 'No callback')
   await open(page, reference)
   await page.getByRole('navigation', { name: 'Views of this application' }).getByRole('link', { name: 'Workflow' }).click()
@@ -15,7 +15,7 @@ test('the graph shows where the execution is, and moves on with it', async ({ pa
   await expect(state('RequestValuation', 'failed, and the failure was caught')).toBeVisible()
 })
 
-test('the events tell the whole story of the execution, with its pause', async ({ page, request, eventually }) => {
+test('the event table shows the whole execution, including its pause', async ({ page, request, eventually }) => {
   const reference = await submit(request, 'events', '999')
   await page.goto(`/applications/${reference}?tab=workflow`)
   const execution = page.getByRole('region', { name: 'Execution' })
@@ -34,7 +34,7 @@ test('the events tell the whole story of the execution, with its pause', async (
   await expect(answered.getByText('666000')).toBeVisible()
 })
 
-test('a state can be looked at: what went in, what came out, where it leads', async ({ page, request, eventually }) => {
+test('a state can be selected to see its input, output and transitions', async ({ page, request, eventually }) => {
   const reference = await submit(request, 'state', 'Failed response')
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
@@ -53,7 +53,7 @@ test('no page shows a task token', async ({ page, request, desk, eventually }) =
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
   const tokens = await desk.taskTokens(reference)
-  expect(tokens, 'one of the valuer, one of the person').toHaveLength(2)
+  expect(tokens, 'one for the valuer and one for the person').toHaveLength(2)
 
   await page.reload()
   const manualValuation = await page.getByRole('link', { name: 'Value the property' }).getAttribute('href')
@@ -76,18 +76,18 @@ test('no page shows a task token', async ({ page, request, desk, eventually }) =
 })
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  test(`the name of a frame that is current can be read when it is ${colorScheme}`, async ({ page, request }) => {
+  test(`the name of the current frame is readable in the ${colorScheme} theme`, async ({ page, request }) => {
     await page.emulateMedia({ colorScheme })
     const reference = await submit(request, 'frame', 'No callback')
     await page.goto(`/applications/${reference}?tab=workflow`)
     const current = page.getByRole('link', { name: 'RequestValuation (Task): here now' })
-    // As a Parallel or a Map state would be drawn around what is in it: without a fill, on the page itself.
+    // Like the frame of a Parallel or Map state: without a fill, directly on the page.
     const colours = await current.evaluate((state) => {
       state.classList.add('frame')
       const style = (selector: string) => getComputedStyle(state.querySelector(selector)!)
       return { fill: style('rect').fill, stroke: style('rect').stroke, name: style('text').fill }
     })
     expect(colours.fill).toBe('none')
-    expect(colours.name, 'as its frame, which is made to be seen on the page').toBe(colours.stroke)
+    expect(colours.name, 'the same as the frame, which is visible on the page').toBe(colours.stroke)
   })
 }

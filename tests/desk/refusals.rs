@@ -42,7 +42,7 @@ async fn a_form_whose_fate_is_not_known_says_so_and_what_to_do() {
             assert!(words.contains("The desk could not answer"), "{words}");
             assert!(words.contains("what you sent may not have been recorded"), "{words}");
             assert!(
-                words.contains("Send it again in a moment: what was recorded after all is not done twice."),
+                words.contains("Send it again in a moment. If it was recorded after all, it is not recorded twice."),
                 "{words}"
             );
         }
