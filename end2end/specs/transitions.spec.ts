@@ -20,7 +20,7 @@ test('fast navigation through pages and forms leaves no error in the console', {
   })
   const main = page.getByRole('navigation', { name: 'Main' })
   for (let round = 0; round < 20; round++) {
-    // Every other round waits only for the heading of the page.
+    // Every other round waits only until the navigation is committed.
     const waitUntil = round % 2 === 0 ? 'commit' : 'load'
     await page.goto('/applications/new', { waitUntil })
     await fillIn(page, { 'Name or number': '999', Postcode: 'PO1 1CE' })

@@ -1,4 +1,4 @@
-//! Which callbacks count: nothing that a stranger sends sets the value of a property, or hides what the valuer sends.
+//! Authentication of callbacks: a stranger's callback neither sets the value of a property nor displaces the valuer's.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn seed_with_amount(reference: &str, name_or_number: &str) -> Value {
     application
 }
 
-/// The callbacks that are kept under an outcome.
+/// The number of stored callbacks with an outcome.
 async fn kept(desk: &Desk, outcome: &str) -> usize {
     desk.kept_callbacks().await.iter().filter(|(kept_as, _)| kept_as == outcome).count()
 }
@@ -35,7 +35,7 @@ async fn kept(desk: &Desk, outcome: &str) -> usize {
 #[tokio::test]
 async fn a_planted_callback_ends_in_a_manual_valuation_and_not_in_an_approval() {
     let (desk, _valuer) = desk_and_valuer(Setup::new().with("--valuation-timeout", "2s")).await;
-    // The first reference that the valuer will give out.
+    // The first reference that the valuer will issue.
     let (status, kind, _) = desk.post(BARE, &response("V-0001", 9_999_999)).await.problem();
     assert_eq!((status, kind.as_str()), (401, "forged-callback-url"));
     desk.submit(&seed_with_amount("app-ref", "999")).await;
@@ -47,7 +47,7 @@ async fn a_planted_callback_ends_in_a_manual_valuation_and_not_in_an_approval() 
 }
 
 #[tokio::test]
-async fn with_references_a_planted_callback_is_not_used_either_and_the_valuers_is() {
+async fn in_reference_mode_a_planted_callback_is_ignored_and_the_valuers_is_used() {
     let (desk, valuer) = desk_and_valuer(by_reference().with("--valuation-timeout", "1h")).await;
     let (status, kind, _) = desk.post(BARE, &response("V-0001", 9_999_999)).await.problem();
     assert_eq!((status, kind.as_str()), (404, "unknown-valuation-reference"));
@@ -62,7 +62,7 @@ async fn with_references_a_planted_callback_is_not_used_either_and_the_valuers_i
 }
 
 #[tokio::test]
-async fn an_unsigned_callback_is_refused_and_leaves_the_application_alone_and_few_are_kept() {
+async fn unsigned_callbacks_are_refused_without_effect_and_only_a_few_are_kept() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.known_to(&desk, "999").await;
@@ -84,7 +84,7 @@ async fn an_unsigned_callback_is_refused_and_leaves_the_application_alone_and_fe
     let dynamodb = aws_sdk_dynamodb::Client::new(&desk.aws());
     let items = dynamodb.scan().table_name("loan-desk-callbacks").send().await.expect("a table of callbacks");
     let expires = |item: &std::collections::HashMap<_, _>| matches!(item.get("expiresAt"), Some(AttributeValue::N(_)));
-    assert!(items.items().iter().all(expires), "each of them expires");
+    assert!(items.items().iter().all(expires), "each callback expires");
     assert_eq!(desk.application("app-ref").await, before);
     assert_eq!(request.answer(&desk, 250_000).await.status, 200);
 }
@@ -101,7 +101,7 @@ async fn malformed_callbacks_expire() {
 }
 
 #[tokio::test]
-async fn an_early_callback_is_used_when_its_reference_is_told_whether_its_address_is_signed_or_not() {
+async fn an_early_callback_is_used_once_its_reference_is_known_with_and_without_a_signed_address() {
     for (setup, is_bare) in [(Setup::new(), false), (by_reference(), true)] {
         let (desk, valuer) = desk_and_valuer(setup.with("--valuation-timeout", "1h")).await;
         desk.submit(&seed("app-ref", HELD)).await;
@@ -116,13 +116,13 @@ async fn an_early_callback_is_used_when_its_reference_is_told_whether_its_addres
 }
 
 #[tokio::test]
-async fn an_early_callback_that_finds_too_many_before_it_is_told_to_come_again_and_is_used_then() {
+async fn an_early_callback_over_the_limit_is_asked_to_retry_and_is_then_used() {
     for (setup, is_bare) in [(Setup::new(), false), (by_reference(), true)] {
         let (desk, valuer) = desk_and_valuer(setup.with("--valuation-timeout", "1h")).await;
         desk.submit(&seed("app-ref", HELD)).await;
         let request = valuer.asked_for(HELD).await;
         let path = if is_bare { BARE } else { request.callback_path() };
-        // At a signed address they name something else; a stranger guesses the reference.
+        // At the signed address these are for another reference; without one, a stranger guesses the reference.
         let planted = if is_bare {
             json!({ "valuationReference": request.reference, "failed": true })
         } else {
@@ -136,7 +136,7 @@ async fn an_early_callback_that_finds_too_many_before_it_is_told_to_come_again_a
         assert_eq!(refused.problem().1, "too-many-callbacks");
         valuer.release();
         if is_bare {
-            // Planted while the request was made, and with its reference: that is what this mode cannot tell.
+            // Reference mode cannot detect a callback that is planted during the request with the right reference.
             desk.until("app-ref", "Waiting for manual valuation").await;
         } else {
             valuer.known_to(&desk, HELD).await;
@@ -147,7 +147,7 @@ async fn an_early_callback_that_finds_too_many_before_it_is_told_to_come_again_a
 }
 
 #[tokio::test]
-async fn the_log_warns_of_references_and_repeats_none() {
+async fn the_log_warns_of_reference_mode_and_contains_no_reference() {
     let (desk, valuer) = desk_and_valuer(by_reference().with("--log", "info,loan_desk=trace")).await;
     assert!(desk.log().contains("--callback-auth reference: whoever knows or guesses"), "{}", desk.log());
     desk.submit(&seed("app-ref", "999")).await;
@@ -161,7 +161,7 @@ async fn the_log_warns_of_references_and_repeats_none() {
 }
 
 #[tokio::test]
-async fn an_address_outlives_the_desk_that_signed_it() {
+async fn a_signed_address_stays_valid_after_a_restart() {
     let (desk, valuer) = desk_and_valuer(Setup::new().with("--valuation-timeout", "1h")).await;
     desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.known_to(&desk, "999").await;
@@ -170,7 +170,7 @@ async fn an_address_outlives_the_desk_that_signed_it() {
 }
 
 #[tokio::test]
-async fn a_request_that_the_valuer_never_takes_accepts_no_unsigned_callback() {
+async fn a_request_that_the_valuer_never_accepts_takes_no_unsigned_callback() {
     let (desk, valuer) = desk_and_valuer(Setup::new().with("--valuation-timeout", "2s")).await;
     desk.submit(&seed("app-ref", SILENT)).await;
     let request = valuer.asked_for(SILENT).await;

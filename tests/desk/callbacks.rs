@@ -1,4 +1,4 @@
-//! The valuation service's webhook: each kind of callback has an answer of its own, and every one is kept.
+//! The webhook for the valuation service: each kind of callback has its own response, and every callback is kept.
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use futures_util::future::join_all;
@@ -17,7 +17,7 @@ fn response(reference: &str, pounds: u32) -> Value {
     json!({ "valuationReference": reference, "propertyValue": pounds })
 }
 
-/// The one callback that was kept under an outcome.
+/// The body of the only stored callback with an outcome.
 async fn kept_as(desk: &Desk, outcome: &str) -> String {
     let kept = desk.kept_callbacks().await;
     let mut bodies = kept.iter().filter(|(kept_as, _)| kept_as == outcome).map(|(_, body)| body);
@@ -27,7 +27,7 @@ async fn kept_as(desk: &Desk, outcome: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_valuer_is_told_the_property_and_where_to_call_back_and_nothing_more() {
+async fn the_valuer_receives_only_the_property_and_the_callback_url() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.asked_for("999").await;
@@ -51,7 +51,7 @@ async fn a_callback_at_the_signed_address_resumes_its_execution() {
 }
 
 #[tokio::test]
-async fn a_value_that_the_workflow_could_not_calculate_with_is_refused_and_the_application_waits_on() {
+async fn a_value_that_the_workflow_cannot_calculate_with_is_refused_and_the_application_keeps_waiting() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     let mut application = seed("app-ref", "999");
     application["loanAmount"] = json!("250000");
@@ -68,7 +68,7 @@ async fn a_value_that_the_workflow_could_not_calculate_with_is_refused_and_the_a
 }
 
 #[tokio::test]
-async fn the_same_answer_again_is_a_duplicate_and_another_one_conflicts_and_both_are_kept() {
+async fn a_repeated_answer_is_a_duplicate_and_a_different_one_conflicts_and_both_are_kept() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.known_to(&desk, "999").await;
@@ -87,14 +87,15 @@ async fn the_same_answer_again_is_a_duplicate_and_another_one_conflicts_and_both
     assert_eq!(kept_as(&desk, "duplicate").await, response(&request.reference, 250_000).to_string());
     assert_eq!(kept_as(&desk, "conflicting").await, response(&request.reference, 300_000).to_string());
     let page = Browser::new(&desk).open("/applications/app-ref").await.words();
-    for told in ["The same answer of £250,000 arrived again", "Another answer of £300,000 arrived: kept, not used"] {
-        assert!(page.contains(told), "{told}: {page}");
+    for expected in ["The same answer of £250,000 arrived again", "Another answer of £300,000 arrived: kept, not used"]
+    {
+        assert!(page.contains(expected), "{expected}: {page}");
     }
     assert_eq!(desk.application("app-ref").await["valuation"]["propertyValue"], 250_000);
 }
 
 #[tokio::test]
-async fn a_callback_after_the_deadline_is_late_and_kept_and_a_person_is_still_asked() {
+async fn a_callback_after_the_deadline_is_kept_as_late_and_a_person_is_still_asked() {
     let (desk, valuer) = desk_and_valuer(Setup::new().with("--valuation-timeout", "1s")).await;
     desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.asked_for("999").await;
@@ -124,7 +125,7 @@ async fn an_unknown_reference_is_not_found_and_kept() {
 }
 
 #[tokio::test]
-async fn an_address_that_the_desk_has_not_signed_is_unauthorized_and_the_callback_is_kept() {
+async fn a_callback_at_an_address_with_a_wrong_signature_is_unauthorized_and_kept() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.known_to(&desk, "999").await;
@@ -138,7 +139,7 @@ async fn an_address_that_the_desk_has_not_signed_is_unauthorized_and_the_callbac
 }
 
 #[tokio::test]
-async fn a_request_that_the_address_names_twice_keeps_no_callback_from_being_kept() {
+async fn a_callback_is_kept_even_if_its_address_names_the_request_twice() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.known_to(&desk, "999").await;
@@ -152,7 +153,7 @@ async fn a_request_that_the_address_names_twice_keeps_no_callback_from_being_kep
 }
 
 #[tokio::test]
-async fn malformed_callbacks_are_refused_with_what_is_wrong_and_kept_and_the_right_one_is_still_taken() {
+async fn malformed_callbacks_are_refused_with_a_reason_and_kept_and_a_valid_one_is_still_used() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.known_to(&desk, "999").await;
@@ -194,7 +195,7 @@ async fn malformed_callbacks_are_refused_with_what_is_wrong_and_kept_and_the_rig
 }
 
 #[tokio::test]
-async fn of_many_callbacks_at_once_one_is_used() {
+async fn only_one_of_many_concurrent_callbacks_is_used() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     let submitted = desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.known_to(&desk, "999").await;
@@ -211,7 +212,7 @@ async fn of_many_callbacks_at_once_one_is_used() {
 }
 
 #[tokio::test]
-async fn a_reference_that_the_valuer_gives_out_twice_is_refused_for_the_second_request() {
+async fn a_reference_that_the_valuer_issues_twice_is_refused_for_the_second_request() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("first", "999")).await;
     let first = valuer.known_to(&desk, "999").await;
@@ -229,7 +230,7 @@ async fn a_reference_that_the_valuer_gives_out_twice_is_refused_for_the_second_r
 }
 
 #[tokio::test]
-async fn a_retry_asks_for_the_same_valuation_with_the_same_key_and_address() {
+async fn a_retry_sends_the_same_idempotency_key_and_callback_url() {
     let (desk, valuer) = desk_and_valuer(Setup::new()).await;
     desk.submit(&seed("app-ref", BUSY)).await;
     desk.submit(&seed("other", "999")).await;

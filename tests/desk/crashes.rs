@@ -1,4 +1,4 @@
-//! `kill -9`: whatever waited still waits, and is answered once.
+//! Recovery from `kill -9`: paused tasks keep waiting, and each is answered once.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{Browser, Desk, SILENT, Setup, Valuer, kinds, seed};
 
-/// Requests that are under way together.
+/// The number of concurrent requests.
 const AT_ONCE: usize = 16;
 
 /// Submits applications and waits until each waits for the valuer.
@@ -21,14 +21,14 @@ async fn submit_all(desk: &Desk, valuer: &Valuer, references: &[String]) {
 }
 
 #[tokio::test]
-async fn a_hundred_paused_applications_outlive_kill_9_and_each_is_answered_once() {
+async fn a_hundred_paused_applications_survive_kill_9_and_each_is_answered_once() {
     let valuer = Valuer::open().await;
     let references = |from, to| (from..to).map(|i| format!("app-{i:03}")).collect::<Vec<_>>();
     let (patient, urgent) = (references(0, 60), references(60, 100));
     let desk =
         Setup::new().with("--valuation-service-url", &valuer.url).with("--valuation-timeout", "1h").start().await;
     submit_all(&desk, &valuer, &patient).await;
-    // Those that wait already keep the timeout that they began with.
+    // Executions that are already waiting keep their original timeout.
     let desk = desk.kill().with("--valuation-timeout", "3s").start().await;
     submit_all(&desk, &valuer, &urgent).await;
     let desk = desk.kill_and_start_again().await;
@@ -41,7 +41,7 @@ async fn a_hundred_paused_applications_outlive_kill_9_and_each_is_answered_once(
     }
     assert_eq!(valuer.requests().len(), 100, "the valuer was asked once for each");
 
-    // Callbacks work, and none is used twice.
+    // Callbacks work, and each is used only once.
     stream::iter(&patient)
         .for_each_concurrent(AT_ONCE, async |reference| {
             let request = valuer.asked_for(reference).await;
@@ -58,7 +58,8 @@ async fn a_hundred_paused_applications_outlive_kill_9_and_each_is_answered_once(
         })
         .await;
 
-    // Deadlines work, also those that passed meanwhile: each waits for a person now, and the valuer is late.
+    // Deadlines work, including those that passed in the meantime: each application waits for a person, and the
+    // valuer's callback is late.
     stream::iter(&urgent)
         .for_each_concurrent(AT_ONCE, async |reference| {
             let waiting = desk.until(reference, "Waiting for manual valuation").await;
@@ -74,7 +75,7 @@ async fn a_hundred_paused_applications_outlive_kill_9_and_each_is_answered_once(
 }
 
 #[tokio::test]
-async fn a_manual_valuation_outlives_kill_9_and_is_answered_at_the_page_that_was_open() {
+async fn a_manual_valuation_survives_kill_9_and_can_be_answered_from_the_open_page() {
     let desk = Setup::new().with("--valuation-timeout", "1s").start().await;
     desk.submit(&seed("app-ref", "No callback")).await;
     desk.until("app-ref", "Waiting for manual valuation").await;
@@ -92,7 +93,7 @@ async fn a_manual_valuation_outlives_kill_9_and_is_answered_at_the_page_that_was
 }
 
 #[tokio::test]
-async fn the_mock_valuer_calls_back_after_a_kill_9_too() {
+async fn the_mock_valuer_calls_back_even_after_kill_9() {
     let desk = Setup::new().with("--mock-valuer-delay", "2s").start().await;
     desk.submit(&seed("app-ref", "999")).await;
     desk.until("app-ref", "Waiting for valuation").await;
@@ -102,7 +103,7 @@ async fn the_mock_valuer_calls_back_after_a_kill_9_too() {
 }
 
 #[tokio::test]
-async fn an_early_callback_is_used_although_the_desk_was_killed_when_it_could_be() {
+async fn an_early_callback_is_used_even_if_the_desk_is_killed_before_it_can_be() {
     let valuer = Valuer::open().await;
     let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
     desk.submit(&seed("app-ref", SILENT)).await;
@@ -110,7 +111,7 @@ async fn an_early_callback_is_used_although_the_desk_was_killed_when_it_could_be
     let parked = request.answer(&desk, 250_000).await;
     assert_eq!((parked.status, &parked.json()["outcome"]), (202, &json!("parked")));
 
-    // As if the service had answered and the desk had written that down, but nothing of what follows from it.
+    // The state after the service has answered and the desk has stored the answer, but before any further step.
     let dynamodb = aws_sdk_dynamodb::Client::new(&desk.aws());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let task = request.callback_path().split(['=', '.']).nth(1).expect("a signed id");
@@ -130,12 +131,12 @@ async fn an_early_callback_is_used_although_the_desk_was_killed_when_it_could_be
 }
 
 #[tokio::test]
-async fn an_application_that_was_acknowledged_is_there_after_kill_9_and_goes_on() {
+async fn an_acknowledged_application_survives_kill_9_and_continues() {
     let valuer = Valuer::open().await;
     let mut desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
     let references = ["app-1", "app-2", "app-3", "app-4", "app-5"];
     for reference in references {
-        // Killed at once, wherever its execution has got to.
+        // Kill the desk immediately, at an arbitrary point of the execution.
         desk.submit(&seed(reference, reference)).await;
         desk = desk.kill_and_start_again().await;
     }

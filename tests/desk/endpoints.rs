@@ -1,4 +1,4 @@
-//! What the embedded Step Functions reaches at endpoints, beside the desk's own functions and tables.
+//! Service endpoints of the embedded Step Functions, in addition to the desk's own functions and tables.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Desk, Setup};
 
-/// Lambda's API as far as this test needs it: every function answers with its name. The addresses it was asked at.
+/// A minimal Lambda API whose functions return their own names. Returns its URL and the list of requested paths.
 async fn lambda() -> (String, Arc<Mutex<Vec<String>>>) {
     async fn answer(State(asked): State<Arc<Mutex<Vec<String>>>>, uri: Uri) -> String {
         asked.lock().unwrap().push(uri.path().to_owned());
@@ -25,7 +25,7 @@ fn one_task(resource: &str) -> String {
     json!({"StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": resource, "End": true}}}).to_string()
 }
 
-/// Creates a state machine of one Task; its ARN, or why it was refused.
+/// Creates a state machine with one Task state. Returns its ARN, or the reason why it was refused.
 async fn create(desk: &Desk, name: &str, resource: &str) -> Result<String, String> {
     let create = desk.step_functions().create_state_machine().name(name).definition(one_task(resource));
     let created = create.role_arn("arn:aws:iam::000000000000:role/test").send().await;
@@ -36,7 +36,7 @@ async fn create(desk: &Desk, name: &str, resource: &str) -> Result<String, Strin
 }
 
 #[tokio::test]
-async fn a_function_is_the_desks_own_before_it_is_the_endpoints() {
+async fn the_desks_own_functions_take_precedence_over_the_endpoint() {
     let (url, asked) = lambda().await;
     let desk = Setup::new().with("--lambda-endpoint", url).start().await;
     for (name, function) in [("other", "greet"), ("own", "loan-desk-manual-valuation")] {
@@ -48,7 +48,7 @@ async fn a_function_is_the_desks_own_before_it_is_the_endpoints() {
         if name == "other" {
             assert_eq!(end.output.as_deref(), Some(r#""greet""#));
         } else {
-            // It does not understand an empty payload; nobody else was asked instead.
+            // The desk's function rejects an empty payload, and the endpoint is not called instead.
             assert_eq!(end.error.as_deref(), Some("InvalidApplication"));
             let cause: Value = serde_json::from_str(end.cause.as_deref().unwrap_or_default()).expect("JSON");
             assert_eq!(cause["errorType"], "InvalidApplication");
@@ -58,10 +58,10 @@ async fn a_function_is_the_desks_own_before_it_is_the_endpoints() {
 }
 
 #[tokio::test]
-async fn a_workflow_that_needs_an_endpoint_is_refused_with_the_flag_that_brings_it() {
+async fn a_workflow_that_needs_an_endpoint_is_refused_with_the_name_of_the_flag() {
     let desk = Setup::new().start().await;
     let refused = create(&desk, "queue", "arn:aws:states:::sqs:sendMessage").await.expect_err("it has no endpoint");
     assert!(refused.contains("SQS needs --sqs-endpoint. at /States/Call/Resource"), "{refused}");
-    // DynamoDB is inside.
+    // DynamoDB is embedded.
     create(&desk, "table", "arn:aws:states:::dynamodb:getItem").await.expect("it is taken");
 }

@@ -1,11 +1,11 @@
-//! The list of applications as a file for a spreadsheet.
+//! The CSV export of the list of applications.
 
 use serde_json::json;
 
 use crate::support::{Setup, seed};
 
 #[tokio::test]
-async fn the_file_has_every_application_that_the_filter_shows() {
+async fn the_file_contains_all_applications_that_match_the_filter() {
     let desk = Setup::new().start().await;
     let mut submitted = Vec::new();
     for i in 0..53 {

@@ -1,4 +1,4 @@
-//! The figures of the Today page: exactly what a plain count over the table gives, at every desk, whatever happened.
+//! The figures on the Today page equal a plain count over the table, at every desk and after any events.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ fn written(at: OffsetDateTime) -> AttributeValue {
     text(at.format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000Z")).unwrap())
 }
 
-/// Stores applications as a desk and the workflow would have in the last weeks.
+/// Stores applications as if they had been submitted and processed in the last weeks.
 async fn store_long_ago(desk: &Desk, how_many: i64) {
     let dynamodb = Client::new(&desk.aws());
     let now = OffsetDateTime::now_utc();
@@ -57,7 +57,7 @@ async fn store_long_ago(desk: &Desk, how_many: i64) {
     }
 }
 
-/// By label of a figure, what its bars say, first day first.
+/// The values of the bars by the label of the figure, oldest day first.
 type Bars = BTreeMap<String, Vec<String>>;
 
 async fn shown(desk: &Desk) -> Bars {
@@ -71,7 +71,7 @@ async fn shown(desk: &Desk) -> Bars {
     bars.collect()
 }
 
-/// The same, counted one by one. (The length of a decision is left to the unit tests: a page rounds it.)
+/// The same, counted from the table. The time to a decision is covered by unit tests, because the page rounds it.
 async fn counted(desk: &Desk) -> Bars {
     let dynamodb = Client::new(&desk.aws());
     let items: Vec<_> =
@@ -110,7 +110,7 @@ struct Life {
     is_decided: bool,
 }
 
-/// What a desk shows, and what a plain count gives at that moment: nothing may have happened in between.
+/// What a desk shows and a plain count of the same moment, with no event in between.
 async fn shown_and_counted(desk: &Desk, first: &Desk) -> (Bars, Bars) {
     eventually("nothing happens for a moment", async || {
         let before = counted(first).await;
@@ -122,7 +122,7 @@ async fn shown_and_counted(desk: &Desk, first: &Desk) -> (Bars, Bars) {
     .await
 }
 
-/// Both desks must show what a plain count gives, at once.
+/// Asserts that both desks show what a plain count gives.
 async fn must_be_right(what: &str, desks: [&Desk; 2]) {
     for (desk, name) in desks.into_iter().zip(["first", "second"]) {
         let (shown, counted) = shown_and_counted(desk, desks[0]).await;
@@ -131,7 +131,7 @@ async fn must_be_right(what: &str, desks: [&Desk; 2]) {
 }
 
 #[tokio::test]
-async fn the_figures_are_what_a_plain_count_gives_at_every_desk_after_many_events() {
+async fn the_figures_equal_a_plain_count_at_every_desk_after_many_events() {
     let valuer = Valuer::open().await;
     let first = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
     let second = Setup::beside(&first).start().await;
@@ -154,12 +154,12 @@ async fn the_figures_are_what_a_plain_count_gives_at_every_desk_after_many_event
     must_be_right("answered", [&first, &second]).await;
     let stopped = second.until("app-3", "Waiting for valuation").await["executionArn"].as_str().unwrap().to_owned();
     first.step_functions().stop_execution().execution_arn(stopped).send().await.expect("it is stopped");
-    // The desk learns of it when it asks.
+    // The workflow page makes the desk read the execution.
     first.get("/applications/app-3?tab=workflow").await;
     first.until("app-3", "Stopped").await;
     must_be_right("stopped", [&first, &second]).await;
 
-    // Another execution takes over what was decided.
+    // Another execution takes over a decided application.
     let machine = "arn:aws:states:eu-west-2:000000000000:stateMachine:loan-processing";
     let decided = first.until("app-0", "Valued").await;
     let again = json!({ "applicationReference": "app-0", "property": decided["property"] }).to_string();
@@ -168,7 +168,7 @@ async fn the_figures_are_what_a_plain_count_gives_at_every_desk_after_many_event
     second.until("app-0", "Waiting for valuation").await;
     must_be_right("begun again", [&first, &second]).await;
 
-    // What was there before a desk was opened.
+    // Data from before the desk started.
     store_long_ago(&first, 300).await;
     drop(second);
     let read_model = first.setup().data_dir().join("read-model.sqlite");
@@ -182,7 +182,7 @@ async fn the_figures_are_what_a_plain_count_gives_at_every_desk_after_many_event
 }
 
 #[tokio::test]
-async fn an_outcome_whose_writing_was_held_up_is_counted_too() {
+async fn an_outcome_that_is_written_late_is_counted() {
     let first = Setup::new().start().await;
     let second = Setup::beside(&first).start().await;
     for i in 0..3 {
@@ -190,7 +190,7 @@ async fn an_outcome_whose_writing_was_held_up_is_counted_too() {
         first.until(&format!("app-{i}"), "Waiting for valuation").await;
     }
     must_be_right("submitted", [&first, &second]).await;
-    // As a workflow does that began to write an hour ago.
+    // Like a write by a workflow that started an hour ago.
     let an_hour_ago = written(OffsetDateTime::now_utc() - Duration::HOUR);
     let update = Client::new(&first.aws()).update_item().table_name(TABLE).key("applicationReference", text("app-1"));
     update

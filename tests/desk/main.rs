@@ -1,10 +1,12 @@
-//! The binary as others meet it: started in a process of its own, driven over HTTP, by forms without script and by AWS's
-//! SDKs, killed, and started again.
+//! Tests of the binary: it is started as a process, driven over HTTP, by forms without script and by the AWS SDKs,
+//! killed, and restarted.
 //!
-//! One binary, so that it links once. Each test has a desk of its own; none waits for longer than what it waits for takes.
+//! All tests are in one crate, so that it links only once. Each test has its own desk and waits for conditions, not for
+//! fixed times.
 
 mod callback_trust;
 mod callbacks;
+mod changes_in_step_functions;
 mod crashes;
 mod endpoints;
 mod export;
@@ -12,11 +14,10 @@ mod figures;
 mod manual_valuations;
 mod many;
 mod operating;
-mod past_the_desk;
 mod refusals;
 mod secrets;
+mod sessions;
 mod submitting;
 mod support;
 mod two_desks;
 mod valuer_behaviours;
-mod visits;

@@ -1,4 +1,4 @@
-//! Manual valuation by the form, without script: what a person answers resumes the execution, once.
+//! Manual valuations with the form, without script: a person's answer resumes the execution exactly once.
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use futures_util::future::join_all;
@@ -17,7 +17,7 @@ const VALUE: [(&str, &str); 6] = [
     ("name", "Grace Hopper"),
 ];
 
-/// A desk with an application that waits for a person, because the valuation service has said that it cannot.
+/// A desk with an application that waits for a person because the valuation service could not value the property.
 async fn waiting_desk() -> Desk {
     let valuer = Valuer::open().await;
     let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
@@ -30,7 +30,7 @@ async fn waiting_desk() -> Desk {
     desk
 }
 
-/// From the application to the page that values its property.
+/// Opens the manual valuation page from the application's page.
 async fn open_form(browser: &mut Browser<'_>) -> Page {
     let application = browser.open("/applications/app-ref").await;
     let page = browser.open(&application.link("Value the property")).await;
@@ -45,7 +45,7 @@ async fn ended(desk: &Desk) -> (ExecutionStatus, Value) {
 }
 
 #[tokio::test]
-async fn a_value_resumes_the_execution_and_who_gave_it_is_on_record() {
+async fn a_value_resumes_the_execution_and_is_recorded_with_the_name() {
     let desk = waiting_desk().await;
     let mut browser = Browser::new(&desk);
     let queue = browser.open("/waiting").await;
@@ -73,7 +73,7 @@ async fn a_value_resumes_the_execution_and_who_gave_it_is_on_record() {
 }
 
 #[tokio::test]
-async fn a_property_that_cannot_be_valued_is_declined_with_the_reason_and_who_gave_it() {
+async fn an_application_whose_property_cannot_be_valued_is_declined_with_the_reason_and_the_name() {
     let desk = waiting_desk().await;
     let mut browser = Browser::new(&desk);
     let page = open_form(&mut browser).await;
@@ -92,7 +92,7 @@ async fn a_property_that_cannot_be_valued_is_declined_with_the_reason_and_who_ga
 }
 
 #[tokio::test]
-async fn the_second_answer_is_refused_with_who_was_faster_and_what_was_typed() {
+async fn a_second_answer_is_refused_with_the_name_of_the_first_person_and_what_was_typed() {
     let desk = waiting_desk().await;
     let (mut first, mut second) = (Browser::new(&desk), Browser::new(&desk));
     let (page, late) = (open_form(&mut first).await, open_form(&mut second).await);
@@ -119,7 +119,7 @@ async fn the_second_answer_is_refused_with_who_was_faster_and_what_was_typed() {
 }
 
 #[tokio::test]
-async fn of_many_people_who_answer_at_once_one_is_heard_and_the_others_are_told_who() {
+async fn only_one_of_many_concurrent_answers_is_used_and_the_others_learn_whose() {
     let desk = waiting_desk().await;
     let names = ["Ada", "Barbara", "Edsger", "Grace", "John", "Margaret"];
     let mut browsers = names.map(|_| Browser::new(&desk));
@@ -133,9 +133,9 @@ async fn of_many_people_who_answer_at_once_one_is_heard_and_the_others_are_told_
     let approved = desk.until("app-ref", "Approved").await;
     let heard = approved["valuation"]["valuedBy"].as_str().expect("a name");
     assert_eq!(pages.iter().filter(|page| page.path == "/waiting").count(), 1);
-    let told = format!("{heard} answered this on");
+    let expected = format!("{heard} answered this on");
     for page in pages.iter().filter(|page| page.path != "/waiting") {
-        assert!(page.words().contains(&told), "{told}: {}", page.words());
+        assert!(page.words().contains(&expected), "{expected}: {}", page.words());
     }
     let events = desk.history(approved["executionArn"].as_str().unwrap()).await;
     assert_eq!(kinds(&events).iter().filter(|kind| **kind == "ExecutionSucceeded").count(), 1);
@@ -152,7 +152,7 @@ async fn an_answer_after_the_deadline_is_refused_and_what_was_typed_is_shown() {
     desk.until("app-ref", "Needs attention").await;
     let refused = browser.submit(&page, FORM, &VALUE).await;
     let words = refused.words();
-    // By now the desk may or may not have noticed by itself that the deadline has passed.
+    // The desk may or may not have noticed that the deadline has passed.
     let noticed = words.contains("The deadline for this answer has passed")
         && words.contains("Your answer came after that and was not used. You had typed: £500,000");
     let kept = words.contains("Grace Hopper’s answer came too late") && words.contains("kept, not used");
@@ -162,7 +162,7 @@ async fn an_answer_after_the_deadline_is_refused_and_what_was_typed_is_shown() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_complete_comes_back_with_what_was_typed_and_can_be_finished() {
+async fn an_incomplete_answer_is_shown_again_as_typed_and_can_be_completed() {
     let desk = waiting_desk().await;
     let mut browser = Browser::new(&desk);
     let page = open_form(&mut browser).await;
@@ -187,14 +187,14 @@ async fn an_answer_that_is_not_complete_comes_back_with_what_was_typed_and_can_b
 }
 
 #[tokio::test]
-async fn a_manual_valuation_that_is_not_there_is_not_found() {
+async fn an_unknown_manual_valuation_is_not_found() {
     let desk = Setup::new().start().await;
     let page = Browser::new(&desk).open("/manual-valuations/nobody-knows").await;
     assert_eq!(page.status, 404);
     assert!(page.words().contains("Page not found"), "{}", page.words());
 }
 
-/// Opens the page that values a property once its application waits for that.
+/// Opens the manual valuation page once the application waits for it.
 async fn manual_valuation(desk: &Desk, reference: &str) -> Page {
     desk.until(reference, "Waiting for manual valuation").await;
     let mut browser = Browser::new(desk);
@@ -202,7 +202,7 @@ async fn manual_valuation(desk: &Desk, reference: &str) -> Page {
     browser.open(&application.link("Value the property")).await
 }
 
-/// A desk where Rose Cottage was valued for the application `before` and waits to be valued for `now`.
+/// A desk where Rose Cottage was valued for the application `before` and awaits a manual valuation for `now`.
 async fn desk_that_valued_before() -> Desk {
     let valuer = Valuer::open().await;
     let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
@@ -223,7 +223,7 @@ async fn desk_that_valued_before() -> Desk {
 }
 
 #[tokio::test]
-async fn what_the_property_was_valued_at_before_is_shown_however_its_address_was_written() {
+async fn earlier_valuations_of_the_property_are_shown_regardless_of_how_its_address_is_written() {
     let desk = desk_that_valued_before().await;
     let words = manual_valuation(&desk, "now").await.words();
     assert!(words.contains("£240,000"), "{words}");

@@ -1,4 +1,4 @@
-//! More than fits on a page: what waits, and what is found.
+//! Lists of more than one page.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -26,7 +26,7 @@ async fn store(desk: &Desk, table: &str, items: impl Iterator<Item = Vec<(&'stat
     }
 }
 
-/// Deletes the read model while the desk is down: what was stored long ago is read when it is made anew.
+/// Deletes the read model while the desk is down, so that it is rebuilt from the tables.
 async fn with_a_new_read_model(desk: Desk) -> Desk {
     let file = desk.setup().data_dir().join("read-model.sqlite");
     let gone = desk.kill();
@@ -34,13 +34,13 @@ async fn with_a_new_read_model(desk: Desk) -> Desk {
     gone.start().await
 }
 
-/// The references that the rows of a page link to, in their order.
+/// The references that the rows of a page link to, in order.
 fn references(page: &Page) -> Vec<String> {
     let links = page.links().into_iter();
     links.filter_map(|link| link.strip_prefix("/applications/LN-").map(|reference| format!("LN-{reference}"))).collect()
 }
 
-/// What the pages show that follow each other from `path` by their link to the next one.
+/// The references on each page from `path` on, following the links to the next page.
 async fn all_pages(desk: &Desk, path: &str, next: &str) -> Vec<Vec<String>> {
     let mut browser = Browser::new(desk);
     let mut page = browser.open(path).await;
@@ -54,9 +54,9 @@ async fn all_pages(desk: &Desk, path: &str, next: &str) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn what_waits_is_shown_by_the_page_soonest_deadline_first_and_all_of_it_is_counted() {
+async fn waiting_tasks_are_paged_soonest_deadline_first_and_all_are_counted() {
     let desk = Setup::new().start().await;
-    // Some have the same deadline.
+    // Several tasks have the same deadline.
     let tasks = (0..120).map(|i| {
         let reference = format!("LN-{i:03}");
         vec![
@@ -78,7 +78,7 @@ async fn what_waits_is_shown_by_the_page_soonest_deadline_first_and_all_of_it_is
     let desk = with_a_new_read_model(desk).await;
     let pages = all_pages(&desk, "/waiting", "Later deadlines").await;
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [50, 50, 20]);
-    // Those of one day are in any order.
+    // Tasks with the same deadline are in no particular order.
     let days: Vec<usize> = pages.concat().iter().map(|one| one["LN-".len()..].parse::<usize>().unwrap() / 5).collect();
     assert!(days.is_sorted(), "{days:?}");
     assert_eq!(pages.concat().into_iter().collect::<BTreeSet<_>>().len(), 120);
@@ -91,7 +91,7 @@ async fn what_waits_is_shown_by_the_page_soonest_deadline_first_and_all_of_it_is
 }
 
 #[tokio::test]
-async fn every_application_is_found_and_sorted_however_many_there_are() {
+async fn all_applications_are_found_and_sorted_across_pages() {
     let desk = Setup::new().start().await;
     let applications = (0..230).map(|i| {
         let mut application = seed(&format!("LN-{i:03}"), "999");
@@ -135,7 +135,7 @@ async fn every_application_is_found_and_sorted_however_many_there_are() {
     }
     let none = Browser::new(&desk).open("/applications?q=turing+byron").await.words();
     assert!(none.contains("No applications match."), "{none}");
-    // One that comes now is found at once.
+    // A new application is found immediately.
     let mut application = seed("LN-230", "999");
     application["applicant"] = json!("Grace Hopper");
     desk.submit(&application).await;

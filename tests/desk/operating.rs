@@ -1,4 +1,4 @@
-//! What an operator meets: flags and variables, health, closing, and what must not be started twice.
+//! Operation of the desk: flags and environment variables, health checks, shutdown, and locks.
 
 use std::process::{Command, Output};
 
@@ -22,7 +22,7 @@ fn help_shows_each_flag_with_its_environment_variable_and_its_default() {
     let output = loan_desk(&["serve", "--help"]);
     assert!(output.status.success());
     let help = text(&output.stdout);
-    // One entry a flag, its words behind it.
+    // One entry for each flag with its description.
     let entries: Vec<_> = help.split("\n      --").skip(1).collect();
     assert!(entries.len() >= 19, "{help}");
     for entry in &entries {
@@ -54,7 +54,7 @@ fn help_shows_each_flag_with_its_environment_variable_and_its_default() {
 }
 
 #[test]
-fn a_flag_that_is_wrong_says_what_would_be_right() {
+fn an_invalid_flag_is_refused_with_a_valid_example() {
     for (arguments, right) in [
         (["--valuation-timeout", "soon"], "write it like 30s, 5m or 5d"),
         (["--valuation-timeout", "500ms"], "whole seconds, from 1s to 99999999s"),
@@ -87,7 +87,7 @@ fn a_flag_that_is_wrong_says_what_would_be_right() {
 }
 
 #[tokio::test]
-async fn environment_variables_set_what_flags_set_and_a_flag_comes_first() {
+async fn environment_variables_set_flags_and_flags_take_precedence() {
     let setup = Setup::new().without("--mock-valuer-delay").variable("LOAN_DESK_MOCK_VALUER_DELAY", "1s");
     let setup = setup.variable("LOAN_DESK_VALUATION_TIMEOUT", "90s");
     let setup = setup.variable("LOAN_DESK_MANUAL_VALUATION_TIMEOUT", "2d").with("--manual-valuation-timeout", "3d");
@@ -102,7 +102,7 @@ async fn environment_variables_set_what_flags_set_and_a_flag_comes_first() {
 }
 
 #[tokio::test]
-async fn an_environment_variable_that_is_empty_counts_as_not_set() {
+async fn an_empty_environment_variable_counts_as_unset() {
     let setup =
         ["LOG", "BACKEND", "VALUATION_TIMEOUT", "PUBLIC_URL", "REGION", "AWS_ENDPOINT_ALLOW_REMOTE", "WORKFLOW_DIR"]
             .into_iter()
@@ -113,7 +113,7 @@ async fn an_environment_variable_that_is_empty_counts_as_not_set() {
 }
 
 #[test]
-fn a_switch_may_be_set_in_the_usual_words() {
+fn a_switch_accepts_the_usual_boolean_values() {
     for (value, refused) in [("1", false), ("yes", false), ("true", false), ("0", true), ("no", true)] {
         let setup = Setup::new().with("--aws-endpoint", "0.0.0.0:0").with("--workflow-dir", "/there/is/none");
         let setup = setup.variable("LOAN_DESK_AWS_ENDPOINT_ALLOW_REMOTE", value);
@@ -123,7 +123,7 @@ fn a_switch_may_be_set_in_the_usual_words() {
 }
 
 #[test]
-fn an_aws_that_is_not_configured_says_what_is_missing_and_nothing_else() {
+fn a_missing_aws_configuration_is_reported_in_one_line() {
     let setup = Setup::new().without("--aws-endpoint").with("--backend", "aws");
     let home = tempfile::tempdir().unwrap();
     let setup = setup.variable("HOME", home.path().display().to_string()).variable("AWS_EC2_METADATA_DISABLED", "true");
@@ -147,7 +147,7 @@ fn an_aws_that_is_not_configured_says_what_is_missing_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_desk_that_does_not_find_its_style_and_script_says_so_and_goes_on() {
+async fn a_desk_without_its_static_files_warns_and_continues() {
     let desk = Setup::new().start().await;
     let site = tempfile::tempdir().unwrap();
     let warning = "pages will have no style and no script; name the folder that `cargo xtask build` made";
@@ -162,9 +162,9 @@ async fn a_desk_that_does_not_find_its_style_and_script_says_so_and_goes_on() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_desk_whose_disk_is_full_is_not_ready_until_there_is_room() {
+async fn a_desk_with_a_full_disk_is_not_ready_until_there_is_space() {
     let Some(setup) = Setup::new().on_a_small_disk() else {
-        eprintln!("skipped: this system does not let us make a small filesystem");
+        eprintln!("skipped: this system does not allow creating a small filesystem");
         return;
     };
     let desk = setup.start().await;
@@ -172,14 +172,14 @@ async fn a_desk_whose_disk_is_full_is_not_ready_until_there_is_room() {
     let ballast = desk.data_dir().join("ballast");
     std::fs::write(&ballast, vec![0; 32 << 20]).expect_err("the disk is smaller");
 
-    // What was found holds for a second.
+    // The result of a check is cached for a second.
     eventually("it is not ready", async || {
         let ready = desk.get("/readyz").await;
         (ready.status == 503).then(|| assert_eq!(ready.json()["type"], "urn:loan-desk:problem:no-room"))
     })
     .await;
     assert_eq!(desk.get("/healthz").await.status, 200);
-    // The databases have a little room in files of their own.
+    // The database files still have some free space inside.
     let mut taken = 0;
     while desk.post("/api/applications", &seed(&format!("app-{taken}"), "No callback")).await.status != 503 {
         taken += 1;
@@ -194,7 +194,7 @@ async fn a_desk_whose_disk_is_full_is_not_ready_until_there_is_room() {
 }
 
 #[tokio::test]
-async fn a_desk_is_healthy_and_ready_when_it_is_open() {
+async fn an_open_desk_is_healthy_and_ready() {
     let desk = Setup::new().start().await;
     let (health, ready) = (desk.get("/healthz").await, desk.get("/readyz").await);
     assert_eq!((health.status, health.body.as_str()), (200, "ok"));
@@ -202,9 +202,9 @@ async fn a_desk_is_healthy_and_ready_when_it_is_open() {
 }
 
 #[test]
-fn a_log_that_goes_to_a_file_is_plain_text_one_line_an_event() {
+fn a_log_to_a_file_is_plain_text_with_one_line_per_event() {
     let folder = tempfile::tempdir().unwrap();
-    // Refused after its first words.
+    // The desk starts logging before it refuses this file.
     std::fs::write(folder.path().join("step-functions.sqlite"), "no database").unwrap();
     let setup = Setup::new().with("--data-dir", folder.path().display().to_string()).without("--log-format");
     let output = setup.with("--log", "debug").command().output().expect("it runs");
@@ -214,11 +214,11 @@ fn a_log_that_goes_to_a_file_is_plain_text_one_line_an_event() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_desk_that_is_asked_to_end_closes_at_once_although_pages_listen() {
+async fn a_desk_shuts_down_promptly_although_pages_are_listening() {
     let desk = Setup::new().start().await;
     let mut events = desk.events().await;
     desk.submit(&seed("app-ref", "999")).await;
-    events.until_told("app-ref").await;
+    events.until_changed("app-ref").await;
     let (status, log) = desk.terminate().await;
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains(r#""message":"closed""#), "{log}");
@@ -228,7 +228,7 @@ async fn a_desk_that_is_asked_to_end_closes_at_once_although_pages_listen() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_waited_when_a_desk_was_closed_waits_when_it_is_opened_again() {
+async fn waiting_tasks_survive_a_restart() {
     let desk = Setup::new().start().await;
     desk.submit(&seed("app-ref", "No callback")).await;
     desk.until("app-ref", "Waiting for valuation").await;
@@ -239,7 +239,7 @@ async fn what_waited_when_a_desk_was_closed_waits_when_it_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_second_desk_on_the_same_data_folder_is_refused_and_the_first_goes_on() {
+async fn a_second_desk_on_the_same_data_folder_is_refused_and_the_first_keeps_running() {
     let desk = Setup::new().start().await;
     let output = desk.setup().command().output().expect("it runs");
     assert_eq!(output.status.code(), Some(1));
@@ -253,7 +253,7 @@ async fn a_second_desk_on_the_same_data_folder_is_refused_and_the_first_goes_on(
 
 #[cfg(unix)]
 #[tokio::test]
-async fn nobody_else_on_the_machine_can_read_the_data_of_a_desk() {
+async fn other_users_of_the_machine_cannot_read_the_data_folder() {
     use std::os::unix::fs::PermissionsExt;
     let desk = Setup::new().start().await;
     desk.submit(&seed("app-ref", "999")).await;
@@ -267,15 +267,15 @@ async fn nobody_else_on_the_machine_can_read_the_data_of_a_desk() {
 }
 
 #[tokio::test]
-async fn browsers_are_told_to_use_https_only_where_the_desk_is_reached_by_it() {
+async fn hsts_is_sent_only_if_the_public_url_is_https() {
     let by_https = Setup::new().with("--public-url", "https://desk.example").start().await;
     let by_http = Setup::new().start().await;
-    let told = async |desk: &Desk| desk.get("/healthz").await.headers.contains_key("strict-transport-security");
-    assert!(told(&by_https).await && !told(&by_http).await);
+    let sends_hsts = async |desk: &Desk| desk.get("/healthz").await.headers.contains_key("strict-transport-security");
+    assert!(sends_hsts(&by_https).await && !sends_hsts(&by_http).await);
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_refused_by_name() {
+async fn an_address_in_use_is_named_in_the_error() {
     let desk = Setup::new().start().await;
     let address = desk.url.trim_start_matches("http://");
     let output = Setup::new().with("--listen", address).command().output().expect("it runs");
@@ -285,7 +285,7 @@ async fn an_address_that_is_taken_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_data_folder_that_holds_something_else_is_refused_and_left_as_it_is() {
+async fn a_data_folder_with_foreign_files_is_refused_and_left_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["dynamodb.sqlite", "step-functions.sqlite"] {
         let data = folder.path().join(name.replace('.', "-"));
@@ -302,7 +302,7 @@ async fn a_data_folder_that_holds_something_else_is_refused_and_left_as_it_is() 
 }
 
 #[tokio::test]
-async fn a_workflow_of_ones_own_is_run_and_what_cannot_be_run_is_refused_by_name() {
+async fn a_custom_workflow_is_run_and_an_unsupported_one_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let infra = concat!(env!("CARGO_MANIFEST_DIR"), "/infra");
     for name in ["loan-processing.asl.json", "mock-valuation.asl.json"] {
@@ -338,7 +338,7 @@ async fn a_workflow_of_ones_own_is_run_and_what_cannot_be_run_is_refused_by_name
 }
 
 #[tokio::test]
-async fn a_desk_that_others_can_reach_says_at_the_start_that_nobody_signs_in() {
+async fn a_desk_reachable_from_other_machines_warns_that_it_has_no_sign_in() {
     let words = "the desk has no sign-in";
     assert!(!Setup::new().start().await.log().contains(words));
     let desk = Setup::new().with("--listen", "0.0.0.0:0").start().await;
@@ -348,7 +348,7 @@ async fn a_desk_that_others_can_reach_says_at_the_start_that_nobody_signs_in() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_request_to_the_aws_endpoint_that_is_under_way_when_the_desk_is_asked_to_end_is_answered() {
+async fn a_shutdown_completes_running_requests_to_the_aws_endpoint() {
     let desk = Setup::new().start().await;
     let definition = json!({"StartAt": "Mark", "States": {
         "Mark": {
@@ -360,7 +360,7 @@ async fn a_request_to_the_aws_endpoint_that_is_under_way_when_the_desk_is_asked_
     let create = desk.step_functions().create_state_machine().name("slow").r#type(StateMachineType::Express);
     let create = create.role_arn("arn:aws:iam::000000000000:role/test").definition(definition.to_string());
     let machine = create.send().await.expect("it is created").state_machine_arn;
-    // Without the SDK, which would put `sync-` before the host's name.
+    // Not with the SDK, which would prefix the host name with `sync-`.
     let request = desk.http.post(desk.aws_url()).header("x-amz-target", "AWSStepFunctions.StartSyncExecution");
     let answer = tokio::spawn(request.json(&json!({ "stateMachineArn": machine, "input": "{}" })).send());
     let dynamodb = aws_sdk_dynamodb::Client::new(&desk.aws());

@@ -1,4 +1,4 @@
-//! What is refused or breaks on its way: browsers get a page in the desk's look, machines a problem+json.
+//! Refused and failed requests: browsers get a page in the desk's layout, API clients get problem+json.
 
 use reqwest::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::support::{Answer, Browser, Desk, Setup, html, seed};
 
 const FORM: &str = "/desk/submit-application";
 
-/// Sends a form as a browser does from the page that it is on.
+/// Sends a form like a browser would from the form's page.
 async fn send(desk: &Desk, cookie: &str, body: String) -> Answer {
     let request = desk.request(Method::POST, FORM).header("content-type", "application/x-www-form-urlencoded");
     let request = request.header("accept", "text/html").header("referer", format!("{}/applications/new", desk.url));
@@ -15,7 +15,7 @@ async fn send(desk: &Desk, cookie: &str, body: String) -> Answer {
     desk.send(request.header("cookie", cookie).body(body)).await
 }
 
-/// The words of a page that has the desk's look.
+/// The text of a page, after checking that it has the desk's layout.
 fn page(answer: &Answer) -> String {
     assert_eq!(answer.header("content-type"), "text/html; charset=utf-8", "{}", answer.body);
     assert_eq!(answer.header("location"), "");
@@ -25,7 +25,7 @@ fn page(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_form_whose_fate_is_not_known_says_so_and_what_to_do() {
+async fn a_form_that_may_not_have_been_recorded_gets_a_page_that_says_so_and_what_to_do() {
     let first = Setup::new().start().await;
     let second = Setup::beside(&first).start().await;
     let wrong = "reference=app-ref&property=&postcode=PO1";
@@ -33,7 +33,7 @@ async fn a_form_whose_fate_is_not_known_says_so_and_what_to_do() {
     assert_eq!(known.status, 303);
     let cookie = known.header("set-cookie").split(';').next().unwrap().to_owned();
     let gone = first.kill();
-    // A new visit cannot be written, one that the browser knows cannot be read.
+    // A new session cannot be written, and an existing one cannot be read.
     for cookie in ["", &cookie] {
         for form in [wrong, "reference=app-ref&property=999&postcode=PO1+1CE"] {
             let answer = send(&second, cookie, form.to_owned()).await;
@@ -47,7 +47,7 @@ async fn a_form_whose_fate_is_not_known_says_so_and_what_to_do() {
             );
         }
     }
-    // What the page says is true.
+    // Sending the form again works, as the page says.
     let first = gone.start().await;
     for _ in 0..2 {
         let sent = send(&second, &cookie, "reference=app-ref&property=999&postcode=PO1+1CE".to_owned()).await;
@@ -57,7 +57,7 @@ async fn a_form_whose_fate_is_not_known_says_so_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_visit_that_cannot_be_reached_is_logged_once() {
+async fn an_unreachable_session_store_is_logged_once() {
     let first = Setup::new().start().await;
     let second = Setup::beside(&first).with("--log", "info").start().await;
     let wrong = "reference=app-ref&property=&postcode=PO1";
@@ -65,14 +65,14 @@ async fn a_visit_that_cannot_be_reached_is_logged_once() {
     let before = second.log().lines().count();
     assert!(send(&second, "", wrong.to_owned()).await.status >= 500);
     let log = second.log();
-    let told: Vec<_> =
+    let errors: Vec<_> =
         log.lines().skip(before).filter(|line| line.contains("visit") || line.contains("session")).collect();
-    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(!log.contains("answered"), "{log}");
 }
 
 #[tokio::test]
-async fn a_form_that_is_too_large_or_cannot_be_read_is_refused_by_a_page() {
+async fn a_form_that_is_too_large_or_malformed_is_refused_with_a_page() {
     let desk = Setup::new().start().await;
     let large = format!("reference=app-ref&property={}&postcode=PO1+1CE", "x".repeat(300_000));
     let answer = send(&desk, "", large).await;
@@ -88,7 +88,7 @@ async fn a_form_that_is_too_large_or_cannot_be_read_is_refused_by_a_page() {
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_cannot_send_a_form_and_the_person_is_told() {
+async fn a_form_sent_by_another_site_is_refused_with_an_explanation() {
     let desk = Setup::new().start().await;
     let request = desk.request(Method::POST, FORM).header("sec-fetch-site", "cross-site").body("reference=a");
     let answer = desk.send(request).await;
@@ -97,7 +97,7 @@ async fn a_page_of_another_site_cannot_send_a_form_and_the_person_is_told() {
 }
 
 #[tokio::test]
-async fn a_desk_answers_to_its_own_names_only_but_keeps_every_callback() {
+async fn a_desk_answers_only_to_its_own_host_names_but_accepts_callbacks_at_any() {
     let desk = Setup::new().with("--public-url", "http://desk.example").start().await;
     desk.submit(&seed("app-ref", "No callback")).await;
     for own in ["desk.example", "localhost:3000", "127.0.0.1"] {
@@ -121,7 +121,7 @@ async fn a_desk_answers_to_its_own_names_only_but_keeps_every_callback() {
 }
 
 #[tokio::test]
-async fn the_mock_valuer_calls_nobody_but_the_desk() {
+async fn the_mock_valuer_calls_only_the_desk() {
     let desk = Setup::new().start().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let elsewhere = format!("http://{}/api/valuations", listener.local_addr().expect("an address"));
@@ -136,7 +136,7 @@ async fn the_mock_valuer_calls_nobody_but_the_desk() {
 }
 
 #[tokio::test]
-async fn a_machine_is_told_what_of_its_request_could_not_be_read() {
+async fn an_api_client_learns_which_part_of_its_request_is_invalid() {
     let desk = Setup::new().start().await;
     let (status, kind, detail) = desk.get("/api/applications?search=a&search=b").await.problem();
     assert_eq!((status, kind.as_str()), (400, "bad-request"));

@@ -1,4 +1,5 @@
-//! A task token is a secret: whoever has it can answer its task. It must not leave the desk by any way but Step Functions.
+//! Task tokens are secrets, because a token is enough to answer its task. The desk must pass them only to Step
+//! Functions.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ async fn no_page_answer_or_log_line_shows_a_task_token() {
     let mut seen = Vec::new();
     let mut tokens = Vec::new();
 
-    // One that waits for the valuer, one that waits for a person, one that a person has answered.
+    // One waits for the valuer, one waits for a person, and one has been answered by a person.
     for reference in ["asked", "waiting", "answered"] {
         let submitted = desk.post("/api/applications", &seed(reference, reference)).await;
         let execution = submitted.json()["executionArn"].as_str().unwrap().to_owned();
@@ -64,7 +65,7 @@ async fn no_page_answer_or_log_line_shows_a_task_token() {
     for desk in [&desk, &other_desk] {
         assert!(desk.log().contains(r#""level":"TRACE""#), "the log says all that it may");
     }
-    // Whoever tries tokens learns nothing from the refusals, nor does the log.
+    // Guessed tokens appear neither in the responses nor in the log.
     for token in &tokens {
         let body = json!({ "valuationReference": token, "propertyValue": 1 });
         desk.post("/api/valuations", &body).await;
@@ -82,8 +83,8 @@ async fn no_page_answer_or_log_line_shows_a_task_token() {
     }
 }
 
-/// The desk's workflow with tasks of one's own before it, which put the token where nobody expects it and fail.
-fn workflow_of_ones_own() -> Value {
+/// The desk's workflow, preceded by custom tasks that put the token in unexpected places and fail.
+fn custom_workflow() -> Value {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/infra/loan-processing.asl.json");
     let mut definition: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let function = "arn:aws:lambda:eu-west-2:000000000000:function:loan-desk-manual-valuation";
@@ -116,12 +117,12 @@ fn workflow_of_ones_own() -> Value {
 }
 
 #[tokio::test]
-async fn no_page_shows_a_token_that_a_workflow_of_ones_own_put_where_nobody_expects_it() {
+async fn no_page_shows_a_token_that_a_custom_workflow_puts_in_an_unexpected_place() {
     let folder = tempfile::tempdir().unwrap();
     let infra = concat!(env!("CARGO_MANIFEST_DIR"), "/infra");
     let mock = "mock-valuation.asl.json";
     std::fs::copy(format!("{infra}/{mock}"), folder.path().join(mock)).unwrap();
-    std::fs::write(folder.path().join("loan-processing.asl.json"), workflow_of_ones_own().to_string()).unwrap();
+    std::fs::write(folder.path().join("loan-processing.asl.json"), custom_workflow().to_string()).unwrap();
     let setup = Setup::new().with("--workflow-dir", folder.path().display().to_string()).with("--log", "trace");
     let desk = setup.start().await;
     let submitted = desk.submit(&seed("app-ref", "Early callback")).await;
@@ -150,7 +151,7 @@ async fn no_page_shows_a_token_that_a_workflow_of_ones_own_put_where_nobody_expe
     }
 }
 
-/// The tokens of the embedded Step Functions in a text: 76 characters that begin with a version and a small number.
+/// The tokens of the embedded Step Functions in a text: 76 characters that start with a version and a small number.
 fn embedded_tokens(text: &str) -> Vec<String> {
     let runs = text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
     runs.filter(|run| run.len() == 76 && run.starts_with("AgAA")).map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! Submitting an application: by a machine, by a form without script, and past the desk in Step Functions.
+//! Submitting applications: by the API, by a form without script, and directly in Step Functions.
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use futures_util::future::join_all;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Browser, Desk, Setup, Valuer, kinds, seed};
 
-/// What happens to the seed's application, which has no loan amount, in AWS's order.
+/// The events of an application without a loan amount, in the order of AWS.
 const VALUED: [&str; 19] = [
     "ExecutionStarted",
     // Prepare
@@ -35,7 +35,7 @@ const VALUED: [&str; 19] = [
     "ExecutionSucceeded",
 ];
 
-/// The seed's application has gone through its workflow, and the desk says so wherever it says anything of it.
+/// Asserts that the application has completed its workflow, in Step Functions, in the API and on the pages.
 async fn assert_valued(desk: &Desk, reference: &str) {
     let application = desk.until(reference, "Valued").await;
     let execution = application["executionArn"].as_str().expect("an execution");
@@ -61,7 +61,7 @@ async fn assert_valued(desk: &Desk, reference: &str) {
 }
 
 #[tokio::test]
-async fn the_seeds_application_submitted_by_a_machine_ends_with_its_valuation() {
+async fn an_application_submitted_by_the_api_ends_with_its_valuation() {
     let desk = Setup::new().start().await;
     let answer = desk.post("/api/applications", &seed("app-ref", "999")).await;
     assert_eq!((answer.status, answer.header("location")), (201, "/api/applications/app-ref"));
@@ -73,7 +73,7 @@ async fn the_seeds_application_submitted_by_a_machine_ends_with_its_valuation() 
 }
 
 #[tokio::test]
-async fn the_seeds_application_submitted_by_the_form_without_script_ends_with_its_valuation() {
+async fn an_application_submitted_by_the_form_without_script_ends_with_its_valuation() {
     let desk = Setup::new().start().await;
     let mut browser = Browser::new(&desk);
     let form = browser.open("/applications/new").await;
@@ -85,7 +85,7 @@ async fn the_seeds_application_submitted_by_the_form_without_script_ends_with_it
 }
 
 #[tokio::test]
-async fn the_seeds_application_started_in_step_functions_is_an_application_like_any_other() {
+async fn an_application_started_in_step_functions_ends_with_its_valuation() {
     let desk = Setup::new().start().await;
     let execution = desk.start_execution("from-the-console", &seed("app-ref", "999")).await;
     let waiting = desk.until("app-ref", "Waiting for valuation").await;
@@ -94,7 +94,7 @@ async fn the_seeds_application_started_in_step_functions_is_an_application_like_
 }
 
 #[tokio::test]
-async fn an_execution_whose_input_is_no_application_fails_and_says_what_is_wrong() {
+async fn an_execution_with_invalid_input_fails_with_the_reason() {
     let desk = Setup::new().start().await;
     let mut input = seed("app-ref", "999");
     input["property"]["postcode"] = json!("nowhere");
@@ -106,7 +106,7 @@ async fn an_execution_whose_input_is_no_application_fails_and_says_what_is_wrong
 }
 
 #[tokio::test]
-async fn the_same_application_again_is_the_same_one_and_another_under_its_reference_is_refused() {
+async fn resubmitting_an_application_is_idempotent_and_another_one_with_its_reference_is_refused() {
     let valuer = Valuer::open().await;
     let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
     let first = desk.submit(&seed("app-ref", "999")).await;
@@ -134,7 +134,7 @@ async fn the_same_application_again_is_the_same_one_and_another_under_its_refere
 }
 
 #[tokio::test]
-async fn of_many_who_submit_the_same_application_at_once_one_starts_it() {
+async fn only_one_of_many_concurrent_submissions_starts_the_application() {
     let valuer = Valuer::open().await;
     let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
     let application = seed("app-ref", "999");
@@ -148,7 +148,7 @@ async fn of_many_who_submit_the_same_application_at_once_one_starts_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_application_is_refused_with_what_is_wrong_and_nothing_is_kept() {
+async fn an_invalid_application_is_refused_with_the_reason_and_not_stored() {
     let desk = Setup::new().start().await;
     let with = |pointer: &str, value: Value| {
         let mut application = seed("app-ref", "999");
@@ -187,7 +187,7 @@ async fn what_is_no_application_is_refused_with_what_is_wrong_and_nothing_is_kep
 }
 
 #[tokio::test]
-async fn a_number_of_money_is_pounds_and_so_is_a_decimal_string() {
+async fn amounts_as_numbers_and_as_decimal_strings_are_pounds() {
     let desk = Setup::new().start().await;
     let with = |reference: &str, amount: Value| {
         let mut application = seed(reference, "No callback");
@@ -215,7 +215,7 @@ async fn a_number_of_money_is_pounds_and_so_is_a_decimal_string() {
 }
 
 #[tokio::test]
-async fn loan_to_value_decides_where_an_amount_is_asked_for() {
+async fn loan_to_value_decides_if_there_is_a_loan_amount() {
     let valuer = Valuer::open().await;
     let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
     for (reference, amount, to_value, status, decision) in [
@@ -240,7 +240,7 @@ async fn loan_to_value_decides_where_an_amount_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_wrong_comes_back_with_all_that_was_typed_and_all_that_is_wrong() {
+async fn an_invalid_form_is_shown_again_as_typed_with_all_its_errors() {
     let desk = Setup::new().start().await;
     let mut browser = Browser::new(&desk);
     let form = browser.open("/applications/new").await;
@@ -270,7 +270,7 @@ async fn a_form_that_is_wrong_comes_back_with_all_that_was_typed_and_all_that_is
 }
 
 #[tokio::test]
-async fn what_another_site_makes_a_browser_send_is_refused() {
+async fn cross_site_requests_are_refused() {
     let desk = Setup::new().start().await;
     let form = [("reference", "app-ref"), ("property", "999"), ("postcode", "PO1 1CE")];
     let request = desk.request(Method::POST, "/desk/submit-application").form(&form);

@@ -1,4 +1,5 @@
-//! Two desks on one AWS: the second has none inside and reaches the first one's over HTTP, as it would reach the real one.
+//! Two desks that share one AWS: the second reaches the embedded AWS of the first over HTTP, like it would reach the
+//! real one.
 
 use aws_sdk_dynamodb::types::{DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate};
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -6,7 +7,7 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use crate::support::{Browser, Setup, Valuer, eventually, seed};
 
 #[tokio::test]
-async fn both_show_the_same_applications_whichever_took_them() {
+async fn both_desks_show_the_applications_of_both() {
     let first = Setup::new().start().await;
     let second = Setup::beside(&first).start().await;
     first.submit(&seed("at-the-first", "No callback")).await;
@@ -31,7 +32,7 @@ async fn both_show_the_same_applications_whichever_took_them() {
 }
 
 #[tokio::test]
-async fn a_manual_valuation_is_answered_at_the_other_desk_and_only_once() {
+async fn a_manual_valuation_can_be_answered_at_the_other_desk_and_only_once() {
     let first = Setup::new().with("--valuation-timeout", "1s").start().await;
     let second = Setup::beside(&first).start().await;
     first.submit(&seed("app-ref", "No callback")).await;
@@ -47,7 +48,7 @@ async fn a_manual_valuation_is_answered_at_the_other_desk_and_only_once() {
     assert_eq!(valued["valuation"]["valuedBy"], "Grace Hopper");
     let ended = first.ended(valued["executionArn"].as_str().unwrap()).await;
     assert_eq!(ended.status, ExecutionStatus::Succeeded);
-    // Another person's: the same answer of the same person, sent twice, is one.
+    // The answer of another person, because a repeated answer of the same person is not an error.
     let answers = [("value", "510000"), ("basis", "desktop"), ("name", "Alan Turing")];
     let refused = at_first.submit(&late, "manual-valuation", &answers).await;
     assert!(refused.words().contains("Grace Hopper answered this on"), "{}", refused.words());
@@ -69,22 +70,22 @@ async fn a_callback_may_arrive_at_either_desk() {
 }
 
 #[tokio::test]
-async fn a_page_open_at_one_desk_is_told_what_happens_at_the_other() {
+async fn a_page_open_at_one_desk_is_notified_of_changes_at_the_other() {
     let first = Setup::new().start().await;
     let second = Setup::beside(&first).start().await;
     let mut events = second.events().await;
     first.submit(&seed("app-ref", "999")).await;
-    events.until_told("app-ref").await;
+    events.until_changed("app-ref").await;
 }
 
 #[tokio::test]
-async fn a_desk_whose_aws_is_gone_is_alive_but_not_ready_and_its_pages_say_so() {
+async fn a_desk_whose_aws_is_down_is_healthy_but_not_ready_and_its_pages_say_so() {
     let first = Setup::new().start().await;
     let second = Setup::beside(&first).start().await;
     assert_eq!(second.get("/readyz").await.status, 200);
     let gone = first.kill();
     assert_eq!(second.get("/healthz").await.status, 200);
-    // What was found holds for a second.
+    // The result of a check is cached for a second.
     let ready =
         eventually("it is not ready", async || Some(second.get("/readyz").await).filter(|ready| ready.status != 200));
     let (status, kind, detail) = ready.await.problem();
@@ -97,18 +98,18 @@ async fn a_desk_whose_aws_is_gone_is_alive_but_not_ready_and_its_pages_say_so() 
     assert_eq!(page.status, 503);
     assert!(page.words().contains("The desk cannot reach its data"), "{}", page.words());
 
-    // The same AWS again, at the same address: the second desk goes on without being started again.
+    // Once the AWS is back at the same address, the second desk works again without a restart.
     let _first = gone.start().await;
     eventually("the second desk is ready again", async || (second.get("/readyz").await.status == 200).then_some(()))
         .await;
 }
 
 #[tokio::test]
-async fn what_was_typed_into_a_form_is_kept_while_the_data_cannot_be_reached_and_can_be_sent_again() {
+async fn a_form_keeps_what_was_typed_while_the_data_is_unreachable_and_can_be_sent_again() {
     let first = Setup::new().start().await;
     let second = Setup::beside(&first).start().await;
     let (mut known, mut new) = (Browser::new(&second), Browser::new(&second));
-    // One of them has a visit that is remembered.
+    // One of the browsers has a session.
     let form = known.open("/applications/new").await;
     let form = known.submit(&form, "new-application", &[("reference", "known")]).await;
     assert!(form.words().contains("There is a problem"), "{}", form.words());
@@ -133,7 +134,7 @@ async fn what_was_typed_into_a_form_is_kept_while_the_data_cannot_be_reached_and
 }
 
 #[tokio::test]
-async fn a_desk_does_not_open_on_an_aws_that_lacks_something_and_says_what() {
+async fn a_desk_does_not_open_if_its_aws_lacks_a_table_and_names_it() {
     let first = Setup::new().start().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&first.aws());
     dynamodb.delete_table().table_name("loan-desk-settings").send().await.expect("it is deleted");
@@ -144,7 +145,7 @@ async fn a_desk_does_not_open_on_an_aws_that_lacks_something_and_says_what() {
 }
 
 #[tokio::test]
-async fn a_desk_gives_the_tables_of_its_aws_what_they_lack() {
+async fn a_desk_adds_missing_indexes_and_times_to_live_to_its_tables() {
     let first = Setup::new().start().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&first.aws());
     let table = "loan-desk-callbacks";

@@ -1,11 +1,10 @@
-//! What the valuation service may do, with short timeouts and nobody at the desk. The ends are those that the tests of
-//! the post's sequel assert.
+//! The outcome of each behaviour of the valuation service, with short timeouts and nobody at the desk.
 
 use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
 
 use crate::support::{Browser, Desk, Setup, eventually, kinds, seed};
 
-/// So long that a slow machine does not make the valuer late where it is not to be.
+/// Long enough that the valuer is not late by accident on a slow machine.
 const LONG: &str = "1h";
 
 /// Submits an application for a property of this name and waits until its execution has ended.
@@ -14,7 +13,7 @@ async fn run(desk: &Desk, name_or_number: &str) -> DescribeExecutionOutput {
     desk.ended(submitted["executionArn"].as_str().expect("an execution")).await
 }
 
-/// The execution failed with this error, and the application waits for somebody to notice.
+/// Asserts that the execution failed with this error and that the application needs attention.
 async fn assert_failed(desk: &Desk, ended: &DescribeExecutionOutput, error: &str, cause: &str) {
     assert_eq!(ended.status, ExecutionStatus::Failed);
     assert_eq!((ended.error.as_deref(), ended.cause.as_deref()), (Some(error), Some(cause)));
@@ -23,17 +22,17 @@ async fn assert_failed(desk: &Desk, ended: &DescribeExecutionOutput, error: &str
     assert_eq!(application["remark"], format!("{cause}, and nobody valued the property by hand in time."));
 }
 
-/// A callback was kept with this outcome, and the application's page tells of it.
-async fn assert_kept(desk: &Desk, outcome: &str, told: &str) {
-    eventually(&format!("a callback is kept as {outcome}, and told: {told}"), async || {
+/// Asserts that a callback was kept with this outcome and that the application's page shows it.
+async fn assert_kept(desk: &Desk, outcome: &str, sentence: &str) {
+    eventually(&format!("a callback is kept as {outcome}, with: {sentence}"), async || {
         let kept = desk.kept_callbacks().await.iter().any(|(kept_as, _)| kept_as == outcome);
-        (kept && Browser::new(desk).open("/applications/app-ref").await.words().contains(told)).then_some(())
+        (kept && Browser::new(desk).open("/applications/app-ref").await.words().contains(sentence)).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn no_callback_ends_the_valuation_service_timed_out() {
+async fn no_callback_ends_with_valuation_service_timed_out() {
     let desk = Setup::new().with("--valuation-timeout", "2s").with("--manual-valuation-timeout", "2s").start().await;
     let ended = run(&desk, "No callback").await;
     assert_failed(&desk, &ended, "ValuationServiceTimedOut", "The valuation service timed out").await;
@@ -43,7 +42,7 @@ async fn no_callback_ends_the_valuation_service_timed_out() {
 }
 
 #[tokio::test]
-async fn a_late_callback_ends_the_valuation_service_timed_out_and_is_kept() {
+async fn a_late_callback_ends_with_valuation_service_timed_out_and_is_kept() {
     let timeouts = Setup::new().with("--valuation-timeout", "1s").with("--manual-valuation-timeout", "1s");
     let desk = timeouts.with("--mock-valuer-late-delay", "4s").start().await;
     let ended = run(&desk, "Late callback").await;
@@ -64,7 +63,7 @@ async fn a_duplicate_response_succeeds_once_and_is_kept() {
 }
 
 #[tokio::test]
-async fn an_unknown_reference_ends_the_valuation_service_timed_out_and_is_kept() {
+async fn an_unknown_reference_ends_with_valuation_service_timed_out_and_is_kept() {
     let desk = Setup::new().with("--valuation-timeout", "2s").with("--manual-valuation-timeout", "1s").start().await;
     let ended = run(&desk, "Unknown reference").await;
     assert_failed(&desk, &ended, "ValuationServiceTimedOut", "The valuation service timed out").await;
@@ -72,7 +71,7 @@ async fn an_unknown_reference_ends_the_valuation_service_timed_out_and_is_kept()
 }
 
 #[tokio::test]
-async fn a_failed_response_ends_valuation_failed() {
+async fn a_failed_response_ends_with_valuation_failed() {
     let desk = Setup::new().with("--valuation-timeout", LONG).with("--manual-valuation-timeout", "1s").start().await;
     let ended = run(&desk, "Failed response").await;
     assert_failed(&desk, &ended, "ValuationFailed", "The valuation failed").await;
@@ -95,7 +94,7 @@ async fn an_early_callback_waits_for_its_reference_and_succeeds() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_down_twice_is_asked_again_and_succeeds() {
+async fn a_service_that_fails_twice_is_called_again_and_succeeds() {
     let desk = Setup::new().with("--valuation-timeout", LONG).start().await;
     let ended = run(&desk, "Service error").await;
     assert_eq!(ended.status, ExecutionStatus::Succeeded);

@@ -1,4 +1,4 @@
-//! A browser without script: it keeps cookies, follows redirects, and sends forms as they stand on a page.
+//! A browser without script, which keeps cookies, follows redirects and submits forms.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct Browser<'a> {
 
 pub type Cookies = BTreeMap<String, String>;
 
-/// A page as it was shown, redirects followed.
+/// A page, after following redirects.
 pub struct Page {
     /// `/applications/app-ref`
     pub path: String,
@@ -30,7 +30,7 @@ impl<'a> Browser<'a> {
         Self { desk, cookies: Cookies::new() }
     }
 
-    /// A browser that has been at the desk before, which may have been started again since.
+    /// A browser with cookies from an earlier visit. The desk may have been restarted since.
     pub fn with_cookies(desk: &'a Desk, cookies: Cookies) -> Self {
         Self { desk, cookies }
     }
@@ -50,14 +50,13 @@ impl<'a> Browser<'a> {
         }
     }
 
-    /// Sends the form with this `id` on a page, with answers in the place of what stands in its fields, and shows what
-    /// comes of it.
+    /// Submits the form with this `id`, with some of its fields replaced by `answers`, and returns the resulting page.
     pub async fn submit(&mut self, page: &Page, form: &str, answers: &[(&str, &str)]) -> Page {
         let next = self.send_only(page, form, answers).await;
         self.open(&next).await
     }
 
-    /// Sends a form that the desk cannot take, and shows what it answers in its place.
+    /// Submits a form that the desk cannot process, and returns the error page.
     pub async fn submit_in_vain(&mut self, page: &Page, form: &str, answers: &[(&str, &str)]) -> Page {
         let (action, mut fields) = page.form(form);
         fields.extend(answers.iter().map(|(name, answer)| ((*name).to_owned(), (*answer).to_owned())));
@@ -67,7 +66,7 @@ impl<'a> Browser<'a> {
         Page { path: action, status: answer.status, html: answer.body }
     }
 
-    /// Sends a form but does not follow to the page that it leads to; the path of it.
+    /// Submits a form without following its redirect. Returns the redirect's path.
     pub async fn send_only(&mut self, page: &Page, form: &str, answers: &[(&str, &str)]) -> String {
         let (action, mut fields) = page.form(form);
         for (name, answer) in answers {
@@ -76,7 +75,7 @@ impl<'a> Browser<'a> {
         self.post(&action, &fields).await
     }
 
-    /// Sends these fields, which must lead to a page; the path of it.
+    /// Posts these fields, which must lead to a redirect. Returns its path.
     pub async fn post(&mut self, action: &str, fields: &(impl Serialize + ?Sized)) -> String {
         let request = self.desk.request(Method::POST, action).form(fields);
         let request = request.header("origin", &self.desk.url).header("sec-fetch-site", "same-origin");
@@ -99,37 +98,37 @@ impl<'a> Browser<'a> {
 }
 
 impl Page {
-    /// Everything on it that a person reads.
+    /// The visible text of the page.
     pub fn words(&self) -> String {
         html::words(&self.html)
     }
 
-    /// Where each link leads.
+    /// The targets of all links.
     pub fn links(&self) -> Vec<String> {
         let links = html::tags(&self.html).into_iter().filter(|tag| tag.name == "a");
         links.map(|tag| tag.attribute("href").to_owned()).collect()
     }
 
-    /// Where the first link leads whose text begins so.
+    /// The target of the first link whose text starts with `text`.
     pub fn link(&self, text: &str) -> String {
         let tags = html::tags(&self.html);
         let link = tags.iter().find(|tag| tag.name == "a" && html::unescape(tag.text).starts_with(text));
         link.unwrap_or_else(|| panic!("no link {text:?}: {}", self.words())).attribute("href").to_owned()
     }
 
-    /// What pictures are called for those who do not see them.
+    /// The labels of images.
     pub fn labels(&self) -> Vec<String> {
         let pictures = html::tags(&self.html).into_iter().filter(|tag| tag.attribute("role") == "img");
         pictures.map(|tag| tag.attribute("aria-label").to_owned()).collect()
     }
 
-    /// What stands in a field of a form.
+    /// The value of a field of a form.
     pub fn field(&self, form: &str, name: &str) -> String {
         let (_, fields) = self.form(form);
         fields.get(name).unwrap_or_else(|| panic!("no field {name}: {fields:?}")).clone()
     }
 
-    /// Where a form is sent to, and what it would send as it stands.
+    /// The action of a form, and the fields that it would send.
     fn form(&self, id: &str) -> (String, BTreeMap<String, String>) {
         let tags = html::tags(&self.html);
         let mut inside = tags.iter().skip_while(|tag| tag.name != "form" || tag.attribute("id") != id);
@@ -139,12 +138,12 @@ impl Page {
     }
 }
 
-/// Name and value of a field that would be sent.
+/// The name and value of a field that would be sent.
 fn value(tag: &Tag<'_>) -> Option<(String, String)> {
     let value = match (tag.name, tag.attribute("type")) {
         ("input", "radio" | "checkbox") if !tag.attributes.contains_key("checked") => return None,
         ("input", _) => tag.attribute("value").to_owned(),
-        // A browser drops the first line break of a text area.
+        // Browsers drop the first line break of a text area.
         ("textarea", _) => html::unescape(tag.text.strip_prefix('\n').unwrap_or(tag.text)),
         _ => return None,
     };

@@ -1,4 +1,4 @@
-//! A desk: started on free ports and a data folder of its own, killed, started again, and asked over HTTP.
+//! A desk process with free ports and its own data folder, which tests start, kill, restart, and call over HTTP.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,10 +14,10 @@ use tempfile::TempDir;
 
 use super::{PATIENCE, Process, eventually};
 
-/// Where every desk of the tests says that it is.
+/// The region of all desks in the tests.
 pub const REGION: &str = "eu-west-2";
 
-/// The seed's application under a reference of the test's; the property's name steers the mock valuer.
+/// A minimal application with this reference. The property's name selects the behaviour of the mock valuer.
 pub fn seed(reference: &str, name_or_number: &str) -> Value {
     json!({
         "applicationReference": reference,
@@ -25,10 +25,10 @@ pub fn seed(reference: &str, name_or_number: &str) -> Value {
     })
 }
 
-/// How a desk is started. What is not said is as the binary has it by default.
+/// The flags and environment of a desk. Anything not set has the binary's default.
 #[derive(Clone)]
 pub struct Setup {
-    /// Deleted with the last desk that has it.
+    /// Deleted with the last desk that uses it.
     data: Arc<TempDir>,
     flags: Vec<(String, String)>,
     variables: Vec<(String, String)>,
@@ -36,7 +36,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// On free ports and an empty data folder, with the embedded AWS open and a valuer that takes as little as it can.
+    /// Free ports, an empty data folder, an open endpoint of the embedded AWS, and the shortest possible delay of the
+    /// mock valuer.
     pub fn new() -> Self {
         let data = Arc::new(tempfile::tempdir().expect("a folder for the data"));
         let site = data.path().join("site");
@@ -48,7 +49,7 @@ impl Setup {
             .with("--aws-endpoint", "127.0.0.1:0")
     }
 
-    /// A desk that has no AWS inside but reaches that of `other` as it would reach the real one.
+    /// A desk without an embedded AWS, which uses that of `other` like it would use the real one.
     pub fn beside(other: &Desk) -> Self {
         Self::new()
             .without("--aws-endpoint")
@@ -59,7 +60,7 @@ impl Setup {
             .variable("AWS_SECRET_ACCESS_KEY", "any")
     }
 
-    /// Sets a flag, in the place of what it was set to before.
+    /// Sets a flag, replacing any previous value.
     pub fn with(self, flag: &str, value: impl Into<String>) -> Self {
         let mut setup = self.without(flag);
         setup.flags.push((flag.to_owned(), value.into()));
@@ -76,8 +77,8 @@ impl Setup {
         self
     }
 
-    /// With its data folder on a filesystem of 24 MB that only the desk sees; `None` where the system lets nobody make
-    /// one.
+    /// Puts the data folder on a filesystem of 24 MB that only the desk sees. Returns `None` if the system does not
+    /// allow creating one.
     pub fn on_a_small_disk(mut self) -> Option<Self> {
         std::fs::create_dir_all(self.data_dir()).expect("a folder for the disk");
         let mut attempt = on_a_small_disk(&Command::new("true"), &self.data_dir());
@@ -90,7 +91,7 @@ impl Setup {
         self.data.path().join("desk")
     }
 
-    /// `loan-desk serve` with this setup and nothing from the environment of whoever runs the tests.
+    /// `loan-desk serve` with this setup, isolated from the environment of the test run.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_loan-desk"));
         for (name, _) in std::env::vars_os() {
@@ -106,7 +107,7 @@ impl Setup {
         if self.on_a_small_disk { on_a_small_disk(&command, &self.data_dir()) } else { command }
     }
 
-    /// Starts it and waits until it is open.
+    /// Starts the desk and waits until it is open.
     pub async fn start(self) -> Desk {
         let mut process = Process::start(self.command());
         let said = |log: &[String], message: &str| {
@@ -125,14 +126,15 @@ impl Setup {
         })
         .await;
         let aws_url = said(&process.log(), "Step Functions and DynamoDB are open to the AWS CLI and SDKs");
-        // The desk takes the SDK's; it is for whoever has TLS to speak, which the tests have not.
+        // reqwest needs a TLS provider even though the tests use plain HTTP. An error means that one is already
+        // installed.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE);
         Desk { setup: self, process, url, aws_url, http: http.build().expect("an HTTP client") }
     }
 }
 
-/// A command with a small filesystem in the place of `folder`.
+/// Wraps a command so that it sees a small filesystem at `folder`.
 fn on_a_small_disk(command: &Command, folder: &Path) -> Command {
     let mut small = Command::new("unshare");
     let mount = "mount -t tmpfs -o size=24m tmpfs \"$0\" && exec \"$@\"";
@@ -147,7 +149,7 @@ fn on_a_small_disk(command: &Command, folder: &Path) -> Command {
     small
 }
 
-/// A desk that is open.
+/// A running desk.
 pub struct Desk {
     setup: Setup,
     process: Process,
@@ -157,7 +159,7 @@ pub struct Desk {
     pub http: reqwest::Client,
 }
 
-/// What the desk answered.
+/// A response of the desk.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -174,7 +176,8 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// What went wrong: its status, the last part of its type, and its words. It must be a whole problem+json.
+    /// The status, the last part of the type, and the detail of a problem. Panics unless the response is a complete
+    /// problem+json.
     pub fn problem(&self) -> (u16, String, String) {
         assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.body);
         let problem = self.json();
@@ -186,17 +189,17 @@ impl Answer {
     }
 }
 
-/// What a desk tells the pages that are open.
+/// The event stream for open pages.
 pub struct Events {
     stream: reqwest::Response,
-    told: String,
+    received: String,
 }
 
 impl Events {
-    /// Waits until it has told that something changed about this application.
-    pub async fn until_told(&mut self, reference: &str) {
-        while !self.told.contains(&format!("\"{reference}\"")) {
-            assert!(self.next().await, "it ended: {}", self.told);
+    /// Waits for an event about this application.
+    pub async fn until_changed(&mut self, reference: &str) {
+        while !self.received.contains(&format!("\"{reference}\"")) {
+            assert!(self.next().await, "the stream ended: {}", self.received);
         }
     }
 
@@ -206,7 +209,7 @@ impl Events {
 
     async fn next(&mut self) -> bool {
         let chunk = self.stream.chunk().await.expect("the stream is not broken off");
-        self.told.push_str(&String::from_utf8_lossy(chunk.as_deref().unwrap_or_default()));
+        self.received.push_str(&String::from_utf8_lossy(chunk.as_deref().unwrap_or_default()));
         chunk.is_some()
     }
 }
@@ -230,7 +233,7 @@ impl Desk {
         Answer { status, headers, body: answer.text().await.expect("the desk answers to the end") }
     }
 
-    /// Submits an application that must be new; what the desk says of it.
+    /// Submits an application, which must be new. Returns the desk's response.
     pub async fn submit(&self, application: &Value) -> Value {
         let answer = self.post("/api/applications", application).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
@@ -255,22 +258,22 @@ impl Desk {
         }
     }
 
-    /// Waits until an application stands so: `Waiting for valuation`.
+    /// Waits until an application has a status such as `Waiting for valuation`.
     pub async fn until(&self, reference: &str, status: &str) -> Value {
         eventually(&format!("{reference}: {status}"), async || {
             let answer = self.get(&format!("/api/applications/{reference}")).await;
-            // One that was started in Step Functions is entered a moment later.
+            // An application started in Step Functions appears after a moment.
             (answer.status == 200).then(|| answer.json()).filter(|application| application["status"] == status)
         })
         .await
     }
 
-    /// Where its AWS can be reached.
+    /// The endpoint of the desk's embedded AWS.
     pub fn aws_url(&self) -> &str {
         self.aws_url.as_deref().expect("a desk with an AWS inside")
     }
 
-    /// What any program would configure to reach it.
+    /// The SDK configuration for that endpoint.
     pub fn aws(&self) -> SdkConfig {
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -280,7 +283,7 @@ impl Desk {
             .build()
     }
 
-    /// The callbacks of the valuation service that the desk has kept: outcome and body.
+    /// The outcomes and bodies of all callbacks that the desk has kept.
     pub async fn kept_callbacks(&self) -> Vec<(String, String)> {
         let dynamodb = aws_sdk_dynamodb::Client::new(&self.aws());
         let items = dynamodb.scan().table_name("loan-desk-callbacks").send().await.expect("a table of callbacks");
@@ -290,14 +293,14 @@ impl Desk {
         items.items().iter().map(|item| (text(item, "outcome"), text(item, "body"))).collect()
     }
 
-    /// Listens to what it tells the pages that are open.
+    /// Opens the event stream for pages.
     pub async fn events(&self) -> Events {
         let stream = self.request(Method::GET, "/events").timeout(PATIENCE).send().await.expect("a stream of events");
         assert_eq!(stream.headers()["content-type"], "text/event-stream");
-        Events { stream, told: String::new() }
+        Events { stream, received: String::new() }
     }
 
-    /// Its data folder as it sees it, whatever filesystem that is on.
+    /// The data folder as the desk sees it, which may be on its own filesystem.
     pub fn data_dir(&self) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.process.id()));
         root.join(self.setup.data_dir().strip_prefix("/").expect("an absolute path"))
@@ -311,7 +314,7 @@ impl Desk {
         self.process.log().join("\n")
     }
 
-    /// `kill -9`. What remains is the setup, with the same data folder and the same addresses.
+    /// Kills the desk with `kill -9`. Returns the setup with the same data folder and addresses.
     pub fn kill(mut self) -> Setup {
         self.process.kill();
         let address = |url: &str| url.trim_start_matches("http://").to_owned();
@@ -326,7 +329,7 @@ impl Desk {
         self.kill().start().await
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Shuts down the desk with SIGTERM and waits until it has exited.
     pub async fn terminate(self) -> (ExitStatus, String) {
         self.process.terminate();
         let (status, log) = self.process.ended().await;

@@ -1,4 +1,4 @@
-//! The executions behind the applications, as any program with an AWS SDK sees them.
+//! Access to the executions of applications with the AWS SDK.
 
 use aws_sdk_sfn::{
     Client,
@@ -14,7 +14,7 @@ impl Desk {
         Client::new(&self.aws())
     }
 
-    /// Starts an execution of the desk's workflow without the desk, as somebody at the AWS console would; its ARN.
+    /// Starts an execution of the workflow directly in Step Functions. Returns its ARN.
     pub async fn start_execution(&self, name: &str, input: &Value) -> String {
         let machine = format!("arn:aws:states:{REGION}:000000000000:stateMachine:loan-processing");
         let start = self.step_functions().start_execution().state_machine_arn(machine).name(name);
@@ -39,7 +39,7 @@ impl Desk {
         history.send().await.expect("it has a history").events
     }
 
-    /// The tokens that an execution has given out so far.
+    /// The task tokens that an execution has issued so far.
     pub async fn task_tokens(&self, execution: &str) -> Vec<String> {
         let scheduled = |event: HistoryEvent| event.task_scheduled_event_details;
         let token = |parameters: &str| {
@@ -51,7 +51,7 @@ impl Desk {
     }
 }
 
-/// The types of events: `TaskSubmitted`.
+/// The types of the events, such as `TaskSubmitted`.
 pub fn kinds(events: &[HistoryEvent]) -> Vec<&str> {
     events.iter().map(|event| event.r#type.as_str()).collect()
 }

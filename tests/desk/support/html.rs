@@ -1,4 +1,4 @@
-//! As much of HTML as it takes to read the desk's pages: their words, links and forms.
+//! A minimal HTML reader for the desk's pages: text, links and forms.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ pub struct Tag<'a> {
     /// `input`, or `/form`.
     pub name: &'a str,
     pub attributes: BTreeMap<&'a str, String>,
-    /// What stands between this tag and the next one.
+    /// The text between this tag and the next one.
     pub text: &'a str,
 }
 
@@ -17,7 +17,7 @@ impl Tag<'_> {
     }
 }
 
-/// All tags in their order; comments are left out.
+/// All tags in order, without comments.
 pub fn tags(html: &str) -> Vec<Tag<'_>> {
     let mut tags = Vec::new();
     let mut rest = html;
@@ -37,7 +37,7 @@ pub fn tags(html: &str) -> Vec<Tag<'_>> {
     tags
 }
 
-/// Up to the tag's end, and what follows it.
+/// Reads attributes up to the end of the tag. Returns them and the remaining text.
 fn read_attributes(mut rest: &str) -> (BTreeMap<&str, String>, &str) {
     let mut attributes = BTreeMap::new();
     loop {
@@ -59,7 +59,7 @@ fn read_attributes(mut rest: &str) -> (BTreeMap<&str, String>, &str) {
     }
 }
 
-/// What a person reads: the text, with the space of the page as single spaces.
+/// The visible text, with whitespace collapsed to single spaces.
 pub fn words(html: &str) -> String {
     let mut words = String::new();
     let mut hidden = false;

@@ -1,5 +1,4 @@
-//! What the tests share: desks in processes of their own, a browser without script, a valuation service that does what
-//! a test tells it.
+//! Test support: desk processes, a browser without script, and a valuation service that tests control.
 
 mod browser;
 mod desk;
@@ -16,11 +15,10 @@ pub use executions::kinds;
 pub use process::Process;
 pub use valuer::{BUSY, HELD, SAME_REFERENCE, SILENT, Valuer};
 
-/// How long anything may take before a test gives up: far longer than it does, as nothing is waited for longer than it
-/// takes.
+/// The time after which a test gives up. It is generous, because tests proceed as soon as their condition holds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Looks again and again until there is something to see. `what` is said when there never is.
+/// Calls `look` repeatedly until it returns a value. Panics with `what` if it never does.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let given_up = Instant::now() + PATIENCE;
     loop {

@@ -1,4 +1,4 @@
-//! The binary in a process of its own, and what it writes to its log.
+//! A process of the binary, and its log.
 
 use std::{
     io::{BufRead, BufReader},
@@ -9,7 +9,7 @@ use std::{
 
 use super::eventually;
 
-/// Killed when dropped; when a test fails, its log is shown.
+/// Killed on drop. If the test fails, the log is printed.
 pub struct Process {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
@@ -41,21 +41,21 @@ impl Process {
         self.child.try_wait().expect("a child can be asked")
     }
 
-    /// Waits for its end; how it ended, and all of its log.
+    /// Waits for the process to exit. Returns its status and the whole log.
     pub async fn ended(mut self) -> (ExitStatus, Vec<String>) {
         let status = eventually("the process ends", async || self.has_ended()).await;
         self.read_to_the_end();
         (status, self.log())
     }
 
-    /// `kill -9`, and waits until it is gone.
+    /// Kills the process with `kill -9` and waits for it.
     pub fn kill(&mut self) {
-        // Either fails only when it has ended already.
+        // Both fail only if the process has already exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Asks it to end, as `kill` and service managers do.
+    /// Sends SIGTERM, like `kill` and service managers do.
     pub fn terminate(&self) {
         let kill = format!("kill -TERM {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("there is a shell").success(), "{kill}");

@@ -1,4 +1,4 @@
-//! A valuation service of the tests' own: it takes every request and calls back only when a test does it.
+//! A valuation service for tests: it accepts every request and calls back only when a test does so.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::{Answer, Desk, eventually};
 
-/// Serves for as long as the test runs, also while a desk is down.
+/// Runs for the duration of the test, even while a desk is down.
 pub struct Valuer {
-    /// For `--valuation-service-url`.
+    /// The value for `--valuation-service-url`.
     pub url: String,
     state: State,
 }
@@ -23,16 +23,16 @@ type Requests = Arc<Mutex<Vec<Request>>>;
 #[derive(Clone, Default)]
 struct State {
     requests: Requests,
-    /// Turns true when requests for [`HELD`] are answered.
+    /// Becomes true when requests for [`HELD`] are to be answered.
     released: Arc<tokio::sync::watch::Sender<bool>>,
 }
 
-/// What a desk asked for.
+/// A request from a desk.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The body as it came.
+    /// The body as received.
     pub body: Value,
-    /// What this service called it.
+    /// The reference that this service issued for it.
     pub reference: String,
     /// The header `Idempotency-Key`.
     pub idempotency_key: Option<String>,
@@ -48,7 +48,7 @@ impl Valuer {
         Self { url, state }
     }
 
-    /// Answers the requests for [`HELD`], also those to come.
+    /// Answers all current and future requests for [`HELD`].
     pub fn release(&self) {
         self.state.released.send_replace(true);
     }
@@ -57,7 +57,7 @@ impl Valuer {
         self.state.requests.lock().unwrap().clone()
     }
 
-    /// Waits until it was asked for the value of this property.
+    /// Waits for a request for this property.
     pub async fn asked_for(&self, name_or_number: &str) -> Request {
         eventually(&format!("the value of {name_or_number} is asked for"), async || {
             self.requests_for(name_or_number).into_iter().next()
@@ -65,8 +65,8 @@ impl Valuer {
         .await
     }
 
-    /// Waits until it was asked for the value of this property and a desk knows what the request is called here. (One
-    /// that was killed before it knew has asked again.)
+    /// Waits for a request for this property whose reference the desk has stored. (A desk that was killed before it did
+    /// so has sent another request.)
     pub async fn known_to(&self, desk: &Desk, name_or_number: &str) -> Request {
         eventually(&format!("the desk knows its request for {name_or_number}"), async || {
             for request in self.requests_for(name_or_number) {
@@ -86,16 +86,16 @@ impl Valuer {
     }
 }
 
-/// The name of a property whose request is taken but never answered.
+/// The name of a property whose request is accepted but never answered.
 pub const SILENT: &str = "Silent";
 
-/// The name of a property whose request gets the reference that the request before it got.
+/// The name of a property whose request gets the same reference as the previous request.
 pub const SAME_REFERENCE: &str = "Same reference";
 
-/// The name of a property whose request is taken but answered only when a test says so.
+/// The name of a property whose request is accepted but answered only after [`Valuer::release`].
 pub const HELD: &str = "Held";
 
-/// The name of a property whose request is answered 503 the first time.
+/// The name of a property whose first request is answered with 503.
 pub const BUSY: &str = "Busy";
 
 async fn take(
@@ -109,7 +109,7 @@ async fn take(
         std::future::pending::<()>().await;
     }
     if name == HELD {
-        // An error means that the test is over.
+        // An error means that the test has ended.
         let _ = state.released.subscribe().wait_for(|released| *released).await;
     }
     if name == BUSY && is_first {
@@ -118,12 +118,12 @@ async fn take(
     (StatusCode::CREATED, Json(json!({ "valuationReference": reference })))
 }
 
-/// Keeps a request; its reference, and whether it is the first for its property.
+/// Stores a request. Returns its reference, and whether it is the first one for its property.
 fn keep(requests: &Requests, headers: &HeaderMap, body: Value) -> (String, bool) {
     let mut requests = requests.lock().unwrap();
     let name = &body["property"]["nameOrNumber"];
     let is_first = !requests.iter().any(|before| before.body["property"]["nameOrNumber"] == *name);
-    // All of one length, so that searching for one finds no other.
+    // All references have the same length, so that a search for one does not match another.
     let reference = format!("V-{:04}", requests.len() + usize::from(name != SAME_REFERENCE));
     let key = headers.get("idempotency-key").map(|key| key.to_str().expect("plain ASCII").to_owned());
     requests.push(Request { body, reference: reference.clone(), idempotency_key: key });
@@ -131,20 +131,20 @@ fn keep(requests: &Requests, headers: &HeaderMap, body: Value) -> (String, bool)
 }
 
 impl Request {
-    /// The signed address to call back at, as a path.
+    /// The path of the signed callback address.
     pub fn callback_path(&self) -> &str {
         let url = self.body["callbackUrl"].as_str().expect("a callback URL");
         &url[url.find("/api/").expect("an address of the desk's")..]
     }
 
-    /// Calls back at a desk: the property could not be valued.
+    /// Calls back with a failure: the property could not be valued.
     pub async fn fails(&self, desk: &Desk) {
         let failed = json!({ "valuationReference": self.reference, "propertyValue": 0, "failed": true });
         let answer = desk.post(self.callback_path(), &failed).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
-    /// Calls back at a desk: the property is worth so many pounds.
+    /// Calls back with a value in pounds.
     pub async fn answer(&self, desk: &Desk, pounds: u32) -> Answer {
         desk.post(self.callback_path(), &json!({ "valuationReference": self.reference, "propertyValue": pounds })).await
     }

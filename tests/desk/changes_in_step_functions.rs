@@ -1,11 +1,12 @@
-//! What is done in Step Functions directly: the desk sees it, says it as it was, and waits for nothing that is over.
+//! Changes made directly in Step Functions: the desk detects them, reports them correctly, and closes tasks that are
+//! over.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 
 use crate::support::{Browser, Desk, Setup, Valuer, eventually, seed};
 
-/// A desk with an application whose valuation nobody has answered, and the ARN of its execution.
+/// A desk with an application that waits for the valuer, and the ARN of its execution.
 async fn waiting_desk() -> (Desk, Valuer, String) {
     let valuer = Valuer::open().await;
     let desk =
@@ -26,23 +27,23 @@ async fn until_nothing_waits(desk: &Desk) {
 }
 
 #[tokio::test]
-async fn a_task_that_was_answered_in_step_functions_is_waited_for_no_more_and_the_story_says_so() {
+async fn a_task_answered_in_step_functions_is_closed_and_the_story_says_so() {
     let (desk, _valuer, execution) = waiting_desk().await;
     let token = desk.task_tokens(&execution).await.remove(0);
     let answer = json!({ "valuationReference": "by hand", "propertyValue": 500_000 }).to_string();
     desk.step_functions().send_task_success().task_token(token).output(answer).send().await.expect("it waits");
     desk.until("app-ref", "Approved").await;
-    // Applications are compared with their executions once a minute, and at the start.
+    // Applications are compared with their executions once a minute and at startup.
     let desk = desk.kill_and_start_again().await;
     until_nothing_waits(&desk).await;
     let story = Browser::new(&desk).open("/applications/app-ref").await.words();
-    let told = "The property was valued at £500,000, by an answer that did not come through this desk";
-    assert!(story.contains(told), "{story}");
+    let expected = "The property was valued at £500,000, by an answer that did not come through this desk";
+    assert!(story.contains(expected), "{story}");
     assert!(!story.contains("did not answer in time"), "{story}");
 }
 
 #[tokio::test]
-async fn what_an_operator_stops_is_told_as_stopped_and_no_deadline_as_passed() {
+async fn an_execution_stopped_by_an_operator_is_reported_as_stopped_and_not_as_overdue() {
     let (desk, _valuer, execution) = waiting_desk().await;
     desk.step_functions()
         .stop_execution()
@@ -52,7 +53,7 @@ async fn what_an_operator_stops_is_told_as_stopped_and_no_deadline_as_passed() {
         .send()
         .await
         .expect("it runs");
-    // The workflow's page looks at the execution itself.
+    // The workflow page makes the desk read the execution.
     Browser::new(&desk).open("/applications/app-ref?tab=workflow").await;
     let stopped = desk.until("app-ref", "Stopped").await;
     assert_eq!(stopped["remark"], "Its workflow was stopped by an operator (Operator: Sent twice).");
@@ -66,7 +67,7 @@ async fn what_an_operator_stops_is_told_as_stopped_and_no_deadline_as_passed() {
 }
 
 #[tokio::test]
-async fn a_manual_valuation_that_a_machine_failed_is_not_said_to_have_run_out_of_time() {
+async fn a_manual_valuation_failed_in_step_functions_is_not_reported_as_timed_out() {
     let (desk, valuer, execution) = waiting_desk().await;
     valuer.known_to(&desk, "999").await.fails(&desk).await;
     desk.until("app-ref", "Waiting for manual valuation").await;
@@ -77,7 +78,7 @@ async fn a_manual_valuation_that_a_machine_failed_is_not_said_to_have_run_out_of
 }
 
 #[tokio::test]
-async fn an_execution_whose_amount_is_no_number_fails_at_once_and_says_why() {
+async fn an_execution_with_an_invalid_amount_fails_at_once_with_the_reason() {
     let (desk, _valuer, _) = waiting_desk().await;
     let mut application = seed("typed", "typed");
     application["loanAmount"] = json!("£250,000");
@@ -88,20 +89,20 @@ async fn an_execution_whose_amount_is_no_number_fails_at_once_and_says_why() {
 }
 
 #[tokio::test]
-async fn an_execution_with_the_reference_of_another_application_fails_and_leaves_that_one_alone() {
+async fn an_execution_with_the_reference_of_another_application_fails_without_changing_it() {
     let (desk, _valuer, execution) = waiting_desk().await;
     let other = desk.start_execution("another", &seed("app-ref", "12")).await;
     let ended = desk.ended(&other).await;
     assert_eq!(ended.error.as_deref(), Some("InvalidApplication"));
     let cause = "an application with reference app-ref exists already, with other details";
-    assert!(ended.cause.as_deref().is_some_and(|told| told.contains(cause)), "{:?}", ended.cause);
+    assert!(ended.cause.as_deref().is_some_and(|actual| actual.contains(cause)), "{:?}", ended.cause);
     let application = desk.application("app-ref").await;
     assert_eq!(application["property"]["nameOrNumber"], "999");
     assert_eq!(application["executionArn"], execution.as_str());
 }
 
 #[tokio::test]
-async fn an_amount_that_is_null_is_none() {
+async fn a_null_amount_counts_as_none() {
     let valuer = Valuer::open().await;
     let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
     let mut application = seed("null", "null");
@@ -112,17 +113,17 @@ async fn an_amount_that_is_null_is_none() {
 }
 
 #[tokio::test]
-async fn who_was_asked_before_a_redrive_waits_no_more() {
+async fn tasks_from_before_a_redrive_are_closed() {
     let (desk, valuer, execution) = waiting_desk().await;
     valuer.known_to(&desk, "999").await.fails(&desk).await;
     desk.until("app-ref", "Waiting for manual valuation").await;
     let step_functions = desk.step_functions();
     step_functions.stop_execution().execution_arn(&execution).send().await.expect("it runs");
-    // Tasks are told from those before a redrive by the second.
+    // The desk distinguishes tasks from before and after a redrive by times with a resolution of a second.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     step_functions.redrive_execution().execution_arn(&execution).send().await.expect("it was stopped");
     eventually("asked again", async || (desk.task_tokens(&execution).await.len() == 3).then_some(())).await;
-    // The workflow's page looks at the execution itself.
+    // The workflow page makes the desk read the execution.
     Browser::new(&desk).open("/applications/app-ref?tab=workflow").await;
     eventually("one waits", async || {
         let page = Browser::new(&desk).open("/waiting").await;
@@ -132,7 +133,7 @@ async fn who_was_asked_before_a_redrive_waits_no_more() {
 }
 
 #[tokio::test]
-async fn a_workflow_that_does_more_after_the_valuation_waits_for_the_valuer_no_more() {
+async fn an_application_is_in_progress_while_its_workflow_continues_after_the_valuation() {
     let folder = tempfile::tempdir().expect("a folder");
     let workflows = concat!(env!("CARGO_MANIFEST_DIR"), "/infra");
     for name in ["loan-processing.asl.json", "mock-valuation.asl.json"] {
@@ -159,14 +160,14 @@ async fn a_workflow_that_does_more_after_the_valuation_waits_for_the_valuer_no_m
 }
 
 #[tokio::test]
-async fn an_execution_that_is_not_kept_any_more_is_told_as_that() {
+async fn an_execution_that_is_no_longer_kept_is_reported_as_such() {
     let (desk, valuer, execution) = waiting_desk().await;
     valuer.known_to(&desk, "999").await.fails(&desk).await;
     desk.until("app-ref", "Waiting for manual valuation").await;
     desk.step_functions().stop_execution().execution_arn(&execution).send().await.expect("it runs");
     Browser::new(&desk).open("/applications/app-ref?tab=workflow").await;
     desk.until("app-ref", "Stopped").await;
-    // As after 90 days on AWS: the desk's own entry outlasts its execution.
+    // As after 90 days on AWS, when the application still exists but its execution is deleted.
     let forgotten = execution.replace(":app-ref", ":forgotten");
     aws_sdk_dynamodb::Client::new(&desk.aws())
         .update_item()

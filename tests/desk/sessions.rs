@@ -1,11 +1,11 @@
-//! What the desk remembers of a browser, over restarts: what was typed, what was just done, who it is, light or dark.
+//! Sessions survive restarts: rejected forms, notices and names. So does the theme.
 
 use reqwest::Method;
 
 use crate::support::{Browser, Setup, seed};
 
 #[tokio::test]
-async fn a_form_that_was_refused_is_shown_again_after_a_restart_once() {
+async fn a_rejected_form_is_shown_again_once_even_after_a_restart() {
     let desk = Setup::new().start().await;
     let mut browser = Browser::new(&desk);
     let form = browser.open("/applications/new").await;
@@ -25,7 +25,7 @@ async fn a_form_that_was_refused_is_shown_again_after_a_restart_once() {
 }
 
 #[tokio::test]
-async fn what_was_just_done_is_said_after_a_restart_once() {
+async fn a_notice_is_shown_once_even_after_a_restart() {
     let desk = Setup::new().start().await;
     let mut browser = Browser::new(&desk);
     let form = browser.open("/applications/new").await;
@@ -41,7 +41,7 @@ async fn what_was_just_done_is_said_after_a_restart_once() {
 }
 
 #[tokio::test]
-async fn the_name_that_somebody_gave_is_remembered_after_a_restart() {
+async fn the_name_of_a_person_is_remembered_after_a_restart() {
     let desk = Setup::new().with("--valuation-timeout", "1s").start().await;
     for reference in ["one", "two"] {
         desk.submit(&seed(reference, "No callback")).await;
@@ -64,7 +64,7 @@ async fn the_name_that_somebody_gave_is_remembered_after_a_restart() {
 }
 
 #[tokio::test]
-async fn the_theme_that_was_chosen_stays_and_leads_back_to_where_the_person_was() {
+async fn choosing_a_theme_returns_to_the_same_page_and_the_theme_is_kept() {
     let desk = Setup::new().start().await;
     let mut browser = Browser::new(&desk);
     assert!(browser.open("/waiting").await.html.contains(r#"data-theme="system""#));
@@ -80,7 +80,7 @@ async fn the_theme_that_was_chosen_stays_and_leads_back_to_where_the_person_was(
 }
 
 #[tokio::test]
-async fn the_cookie_of_a_visit_is_out_of_reach_of_scripts_and_other_sites() {
+async fn the_session_cookie_is_inaccessible_to_scripts_and_other_sites() {
     for (url, secure) in [("http://127.0.0.1:3000", false), ("https://desk.example", true)] {
         let desk = Setup::new().with("--public-url", url).start().await;
         let form = [("reference", "app-ref"), ("property", ""), ("postcode", "")];
