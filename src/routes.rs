@@ -35,7 +35,7 @@ pub fn router(services: &Services, config: &Config, addresses: &Addresses) -> Ro
     // Callbacks and health checks are answered under any name: a valuer may reach the desk by another one, and a
     // monitor by its address.
     let mut machines = Router::new()
-        .merge(api::applications(services.desk.clone()))
+        .merge(api::applications(services.desk.clone(), services.clock.clone()))
         .merge(events)
         .merge(csv)
         .layer(from_fn_with_state(names, security::own_name))

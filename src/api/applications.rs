@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use app::{
     desk::{Actor, ApplicationQuery, ApplicationRow, Desk, DeskError, Sort, Submission},
-    domain::{ApplicationReference, ApplicationStatus, LoanApplication},
+    domain::{ApplicationReference, ApplicationStatus},
 };
 use axum::{
     Json, Router,
@@ -16,21 +16,25 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::JsonBody;
-use crate::{problem::Problem, timestamp, valuation};
+use super::{json::JsonObject, submission};
+use crate::{clock::Clock, problem::Problem, timestamp, valuation};
 
-pub fn router(desk: Arc<dyn Desk>) -> Router {
+#[derive(Clone)]
+struct Api {
+    desk: Arc<dyn Desk>,
+    clock: Clock,
+}
+
+pub fn router(desk: Arc<dyn Desk>, clock: Clock) -> Router {
     Router::new()
         .route("/api/applications", get(list).post(submit))
         .route("/api/applications/{reference}", get(read))
         .layer(DefaultBodyLimit::max(64 * 1024))
-        .with_state(desk)
+        .with_state(Api { desk, clock })
 }
 
-async fn submit(
-    State(desk): State<Arc<dyn Desk>>,
-    JsonBody(application): JsonBody<LoanApplication>,
-) -> Result<Response, Problem> {
+async fn submit(State(Api { desk, clock }): State<Api>, JsonObject(body): JsonObject) -> Result<Response, Problem> {
+    let application = submission::read(body, clock.now())?;
     let reference = application.application_reference.clone();
     let status = match desk.submit(&Actor::Api, application).await? {
         Submission::Started => StatusCode::CREATED,
@@ -55,7 +59,7 @@ struct ListQuery {
     after: Option<String>,
 }
 
-async fn list(State(desk): State<Arc<dyn Desk>>, Query(query): Query<ListQuery>) -> Result<Json<Value>, Problem> {
+async fn list(State(Api { desk, .. }): State<Api>, Query(query): Query<ListQuery>) -> Result<Json<Value>, Problem> {
     let status = match query.status.as_str() {
         "" => None,
         key => Some(ApplicationStatus::from_key(key).ok_or_else(|| {
@@ -75,7 +79,7 @@ async fn list(State(desk): State<Arc<dyn Desk>>, Query(query): Query<ListQuery>)
     })))
 }
 
-async fn read(State(desk): State<Arc<dyn Desk>>, Path(reference): Path<String>) -> Result<Json<Value>, Problem> {
+async fn read(State(Api { desk, .. }): State<Api>, Path(reference): Path<String>) -> Result<Json<Value>, Problem> {
     let none = || Problem::not_found(format!("There is no application with reference {reference}."));
     let parsed: ApplicationReference = reference.parse().map_err(|_| none())?;
     let row = desk.application(&Actor::Api, &parsed).await?;

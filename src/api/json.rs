@@ -6,7 +6,7 @@ use axum::{
 };
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::problem::Problem;
 
@@ -20,7 +20,19 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
+/// A JSON body that is an object, whose members the handler reads itself.
+pub struct JsonObject(pub Map<String, Value>);
+
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonObject(members) = JsonObject::from_request(request, state).await?;
+        parse(Value::Object(members)).map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonObject {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -33,27 +45,31 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             ));
         }
         let body = Bytes::from_request(request, state).await.map_err(|error| Problem::of_status(error.status()))?;
-        parse(&body).map(Self)
+        object(&body).map(Self)
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     let json: Value = serde_json::from_slice(body).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "not-json", "Not JSON", format!("The body is not JSON: {error}"))
     })?;
-    if !json.is_object() {
-        // Otherwise an array would be read as the values of the members, in their order.
-        return Err(Problem::new(
+    match json {
+        Value::Object(members) => Ok(members),
+        // Serde would read an array as the values of the members, in their order.
+        _ => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid",
             "Not valid",
             "The body must be a JSON object.",
-        ));
+        )),
     }
+}
+
+fn parse<T: DeserializeOwned>(json: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(json).map_err(|error| {
         let path = error.path().to_string();
         let detail = if path == "." { error.inner().to_string() } else { format!("{path}: {}", error.inner()) };
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Not valid", detail).with("field", path)
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Not valid", detail)
     })
 }
 
@@ -65,7 +81,8 @@ mod tests {
     use super::*;
 
     fn refused(body: &str) -> (u16, String) {
-        let problem = parse::<LoanApplication>(body.as_bytes()).unwrap_err();
+        let read = object(body.as_bytes()).and_then(|members| parse::<LoanApplication>(Value::Object(members)));
+        let problem = read.unwrap_err();
         let text = format!("{problem:?}");
         (problem.into_response().status().as_u16(), text)
     }

@@ -4,6 +4,7 @@
 
 mod applications;
 mod json;
+mod submission;
 
 use axum::{
     Router,

@@ -157,23 +157,31 @@ async fn an_invalid_application_is_refused_with_the_reason_and_not_stored() {
         application
     };
     for (application, field, wrong) in [
-        (json!([]), ".", "The body must be a JSON object"),
-        (json!({"applicationReference": "app-ref"}), ".", "missing field `property`"),
+        (json!({"applicationReference": "app-ref"}), "property", "this field is required"),
         (with("/applicationReference", json!("app ref")), "applicationReference", "1 to 80 letters, digits, hyphens"),
-        (with("/property/postcode", json!("PO1")), "property.postcode", "enter a full UK postcode, like PO1 1CE"),
-        (with("/property/nameOrNumber", json!(" ")), "property.nameOrNumber", "enter the property's name or number"),
+        (with("/property/postcode", json!("PO1")), "property/postcode", "enter a full UK postcode, like PO1 1CE"),
+        (with("/property/nameOrNumber", json!(" ")), "property/nameOrNumber", "enter the property's name or number"),
         (with("/loanAmout", json!("1")), "loanAmout", "unknown field `loanAmout`"),
         (with("/loanAmount", json!("a lot")), "loanAmount", "expected an amount of pounds"),
         (with("/loanAmount", json!("0")), "loanAmount", "an amount above £0"),
         (with("/termYears", json!(41)), "termYears", "1 to 40 years"),
-        (with("/termYears", json!(300)), "termYears", "expected u8"),
+        (with("/termYears", json!(300)), "termYears", "1 to 40 years"),
         (with("/applicant", json!(" ")), "applicant", "leave it out, or enter a name"),
     ] {
-        let (status, kind, detail) = desk.post("/api/applications", &application).await.problem();
+        let answer = desk.post("/api/applications", &application).await;
+        let (status, kind, detail) = answer.problem();
         assert_eq!((status, kind.as_str()), (422, "invalid"), "{application}");
-        assert!(detail.contains(wrong), "{application}: {detail}");
-        assert!(field == "." || detail.contains(field), "{application}: {detail}");
+        assert!(detail.contains(wrong) && detail.contains(&field.replace('/', ".")), "{application}: {detail}");
+        let errors = answer.json()["errors"].clone();
+        assert_eq!(errors[0]["pointer"], format!("#/{field}"), "{application}");
+        assert_eq!(errors[1], json!(null), "{application}");
     }
+    let (status, kind, detail) = desk.post("/api/applications", &json!([])).await.problem();
+    assert_eq!((status, kind.as_str()), (422, "invalid"));
+    assert!(detail.contains("The body must be a JSON object"), "{detail}");
+    let wrong_twice = json!({"property": {"nameOrNumber": "999", "postcode": "PO1"}, "termYears": 0});
+    let errors = desk.post("/api/applications", &wrong_twice).await.json()["errors"].clone();
+    assert_eq!((&errors[0]["pointer"], &errors[1]["pointer"]), (&json!("#/property/postcode"), &json!("#/termYears")));
     let post = |kind: &'static str, body: &'static str| {
         desk.send(desk.request(Method::POST, "/api/applications").header("content-type", kind).body(body))
     };

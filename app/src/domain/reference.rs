@@ -1,5 +1,7 @@
 //! References of applications.
 
+mod generated;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};

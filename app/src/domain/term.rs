@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The term of a loan in whole years, 1 to 40.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u8", into = "u8")]
+#[serde(try_from = "u64", into = "u8")]
 pub struct TermYears(u8);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,11 +19,14 @@ impl TermYears {
     }
 }
 
-impl TryFrom<u8> for TermYears {
+impl TryFrom<u64> for TermYears {
     type Error = TermError;
 
-    fn try_from(years: u8) -> Result<Self, TermError> {
-        if (1..=40).contains(&years) { Ok(Self(years)) } else { Err(TermError) }
+    fn try_from(years: u64) -> Result<Self, TermError> {
+        match u8::try_from(years) {
+            Ok(years @ 1..=40) => Ok(Self(years)),
+            _ => Err(TermError),
+        }
     }
 }
 
@@ -31,7 +34,7 @@ impl FromStr for TermYears {
     type Err = TermError;
 
     fn from_str(text: &str) -> Result<Self, TermError> {
-        text.parse::<u8>().map_err(|_| TermError)?.try_into()
+        text.parse::<u64>().map_err(|_| TermError)?.try_into()
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod manual_valuation;
 mod new_application;
-mod suggested_reference;
 
 use std::fmt::Display;
 
@@ -10,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 pub use manual_valuation::{ManualValuationForm, Outcome};
 pub use new_application::NewApplicationForm;
-pub use suggested_reference::suggest_reference;
 
 /// An error of one field. The message says what would be valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use crate::{
     components::{ErrorSummary, TextField},
     desk::About,
-    forms::{Draft, NewApplicationForm, suggest_reference},
+    domain::ApplicationReference,
+    forms::{Draft, NewApplicationForm},
     request, time_words,
     visit::Visit,
 };
@@ -19,7 +20,7 @@ pub fn NewApplicationPage() -> impl IntoView {
     Suspend::new(async move {
         let mut draft: Draft<NewApplicationForm> = visit.take_draft("new-application").await.unwrap_or_default();
         if draft.typed.suggested_reference.is_empty() {
-            draft.typed.suggested_reference = suggest_reference(OffsetDateTime::now_utc());
+            draft.typed.suggested_reference = ApplicationReference::generate(OffsetDateTime::now_utc()).to_string();
         }
         let title = if draft.errors.is_empty() { "New application" } else { "Error: New application" };
         view! {
