@@ -1,32 +1,32 @@
-//! The desk's clock: the machine's own, or one that a test moves instead of waiting.
+//! The desk's clock: the system clock, or one that a test controls.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
-/// Where the desk takes the time from. The embedded Step Functions runs by the same clock. Cheap to clone.
+/// The source of the time, which the desk shares with the embedded Step Functions. Cheap to clone.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn asl_engine::Clock>);
 
 impl Clock {
-    /// The machine's own clock.
+    /// The system clock.
     pub fn system() -> Self {
         Self(Arc::new(asl_engine::SystemClock))
     }
 
-    /// A clock of the caller's: a test moves it instead of waiting.
+    /// A custom clock, for tests.
     pub fn new(clock: Arc<dyn asl_engine::Clock>) -> Self {
         Self(clock)
     }
 
-    /// The time of day in UTC, in whole milliseconds: that is how precisely times are stored, so a time that was stored
-    /// reads back equal.
+    /// The current time in UTC in whole milliseconds. Times are stored with this precision, so a stored time reads back
+    /// equal.
     pub fn now(&self) -> OffsetDateTime {
         let now = self.0.now();
         now.replace_millisecond(now.millisecond()).unwrap_or(now)
     }
 
-    /// Waits for so long by this clock.
+    /// Waits for a duration, measured by this clock.
     pub async fn sleep(&self, duration: Duration) {
         let until = self.0.now() + duration;
         // The clock may return early.
@@ -35,7 +35,7 @@ impl Clock {
         }
     }
 
-    /// The same clock, as the embedded Step Functions takes it.
+    /// The same clock in the form that the embedded Step Functions takes.
     pub fn shared(&self) -> Arc<dyn asl_engine::Clock> {
         self.0.clone()
     }
@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    /// Stands still, and moves a second whenever something sleeps.
+    /// A clock that advances by a second with each sleep and stands still otherwise.
     struct Hasty(Mutex<OffsetDateTime>);
 
     #[async_trait::async_trait]
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sleep_ends_when_the_clock_says_so_and_not_before() {
+    async fn a_sleep_lasts_until_the_clock_reaches_its_end() {
         let clock = Clock::new(Arc::new(Hasty(Mutex::new(datetime!(2026-11-22 10:00:00.123456 UTC)))));
         assert_eq!(clock.now(), datetime!(2026-11-22 10:00:00.123 UTC));
         clock.sleep(Duration::from_millis(2500)).await;

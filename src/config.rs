@@ -1,4 +1,4 @@
-//! What an operator can set: flags, each with an environment variable, checked before anything starts.
+//! The configuration: flags, each with an environment variable, validated before anything starts.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -9,7 +9,7 @@ use clap::{
 };
 use url::Url;
 
-/// A desk for loan applications whose workflows wait for people.
+/// A web dashboard for loan applications whose workflows wait for human callbacks.
 #[derive(Debug, Parser)]
 #[command(name = "loan-desk", version)]
 pub struct Cli {
@@ -19,14 +19,14 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve the desk's pages, its machine interface and, unless told otherwise, the AWS inside it.
+    /// Serve the desk's pages and API, by default with an embedded AWS.
     Serve(Box<Config>),
 }
 
 impl Cli {
-    /// What the command line and the environment say; ends the process with the reason when that cannot be.
+    /// Reads the command line and the environment. Exits the process with an error message if they are invalid.
     ///
-    /// A variable that is set to nothing counts as not set: in a file of variables that is how one is left out.
+    /// An empty variable counts as unset, so that a file of variables can leave one blank.
     pub fn read() -> Self {
         let unset = |arg: Arg| if is_set_to_nothing(&arg) { arg.env(None::<&str>) } else { arg };
         let of_command = |command: ClapCommand| command.mut_args(unset);
@@ -42,118 +42,118 @@ fn is_set_to_nothing(arg: &Arg) -> bool {
 /// The configuration of `loan-desk serve`.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// Address and port of the pages and the machine interface.
+    /// Address and port of the pages and the API.
     #[arg(long, env = "LOAN_DESK_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000", value_parser = address)]
     pub listen: SocketAddr,
 
-    /// Folder of the embedded backend's databases; created when missing.
+    /// Folder of the embedded backend's databases; created if missing.
     #[arg(long, env = "LOAN_DESK_DATA_DIR", value_name = "DIR", default_value = "./data")]
     pub data_dir: PathBuf,
 
-    /// Where Step Functions and DynamoDB are: inside this process, or where the AWS SDK's own configuration says.
+    /// Which Step Functions and DynamoDB to use: embedded in this process, or those of the AWS SDK's configuration.
     #[arg(long, env = "LOAN_DESK_BACKEND", value_enum, default_value_t = Backend::Embedded)]
     pub backend: Backend,
 
-    /// Open the embedded Step Functions and DynamoDB here, for the AWS CLI and SDKs. Off by default: it asks for no
-    /// credentials.
+    /// Open the embedded Step Functions and DynamoDB at this address, for the AWS CLI and SDKs. Off by default, because
+    /// it checks no credentials.
     #[arg(long, env = "LOAN_DESK_AWS_ENDPOINT", value_name = "ADDR", value_parser = address)]
     pub aws_endpoint: Option<SocketAddr>,
 
-    /// Allow --aws-endpoint on an address that others can reach.
+    /// Allow --aws-endpoint at an address that other machines can reach.
     #[arg(long, env = "LOAN_DESK_AWS_ENDPOINT_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     pub aws_endpoint_allow_remote: bool,
 
     #[command(flatten)]
     pub endpoints: EndpointFlags,
 
-    /// Region of the embedded backend, as its ARNs say. (With --backend aws the SDK's configuration names the region.)
+    /// Region in the ARNs of the embedded backend. (With --backend aws, the SDK's configuration sets the region.)
     #[arg(long, env = "LOAN_DESK_REGION", default_value = "eu-west-2", value_parser = region)]
     pub region: String,
 
-    /// Account of the embedded backend, as its ARNs say: twelve digits.
+    /// Account id in the ARNs of the embedded backend: twelve digits.
     #[arg(long, env = "LOAN_DESK_ACCOUNT_ID", default_value = "000000000000", value_parser = account_id)]
     pub account_id: String,
 
-    /// Where others reach this desk; the valuation service calls back here. Default: http://<listen>.
+    /// URL at which others reach this desk; the valuation service calls back here. Default: http://<listen>.
     #[arg(long, env = "LOAN_DESK_PUBLIC_URL", value_name = "URL", value_parser = base_url)]
     pub public_url: Option<Url>,
 
-    /// How long the valuation service has to call back.
+    /// Time for the valuation service to call back.
     #[arg(long, env = "LOAN_DESK_VALUATION_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = seconds, allow_hyphen_values = true)]
     pub valuation_timeout: Duration,
 
-    /// How long staff have to value a property by hand.
+    /// Time for staff to answer a manual valuation.
     #[arg(long, env = "LOAN_DESK_MANUAL_VALUATION_TIMEOUT", value_name = "DURATION", default_value = "5d", value_parser = seconds, allow_hyphen_values = true)]
     pub manual_valuation_timeout: Duration,
 
-    /// Where valuations are asked for. Default: the mock valuer inside this desk.
+    /// URL to which valuation requests are sent. Default: the mock valuer inside this desk.
     #[arg(long, env = "LOAN_DESK_VALUATION_SERVICE_URL", value_name = "URL", value_parser = any_url)]
     pub valuation_service_url: Option<Url>,
 
-    /// Which callbacks of the valuation service count: only those at the signed address that the service was given, or
-    /// also those at the bare address that name a known valuation reference.
+    /// Which callbacks of the valuation service are accepted: only those at the signed address given to the service, or
+    /// also those at the bare address with a known valuation reference.
     #[arg(long, env = "LOAN_DESK_CALLBACK_AUTH", value_enum, default_value_t = CallbackAuth::Signed)]
     pub callback_auth: CallbackAuth,
 
-    /// How long the mock valuer takes to answer.
+    /// Delay of the mock valuer's callback.
     #[arg(long, env = "LOAN_DESK_MOCK_VALUER_DELAY", value_name = "DURATION", default_value = "6s", value_parser = seconds, allow_hyphen_values = true)]
     pub mock_valuer_delay: Duration,
 
-    /// How long the mock valuer takes for a property called "Late callback".
+    /// Delay of the mock valuer's callback for a property named "Late callback".
     #[arg(long, env = "LOAN_DESK_MOCK_VALUER_LATE_DELAY", value_name = "DURATION", default_value = "45s", value_parser = seconds, allow_hyphen_values = true)]
     pub mock_valuer_late_delay: Duration,
 
-    /// Loan-to-value, in per cent, up to which an application is approved.
+    /// Loan-to-value, in per cent, up to which applications are approved.
     #[arg(long, env = "LOAN_DESK_APPROVE_UP_TO_PERCENT", value_name = "PERCENT", default_value = "75", value_parser = percent, allow_hyphen_values = true)]
     pub approve_up_to_percent: f64,
 
-    /// Loan-to-value, in per cent, up to which it is referred to an underwriter; above it is declined.
+    /// Loan-to-value, in per cent, up to which applications are referred to an underwriter; above it they are declined.
     #[arg(long, env = "LOAN_DESK_REFER_UP_TO_PERCENT", value_name = "PERCENT", default_value = "90", value_parser = percent, allow_hyphen_values = true)]
     pub refer_up_to_percent: f64,
 
-    /// Folder with loan-processing.asl.json and mock-valuation.asl.json. Default: the two that were compiled in.
+    /// Folder with loan-processing.asl.json and mock-valuation.asl.json. Default: the compiled-in files.
     #[arg(long, env = "LOAN_DESK_WORKFLOW_DIR", value_name = "DIR")]
     pub workflow_dir: Option<PathBuf>,
 
-    /// Folder of the built wasm, styles and static files.
+    /// Folder of the wasm, style sheet and static files.
     #[arg(long, env = "LOAN_DESK_SITE_ROOT", value_name = "DIR", default_value = "target/site")]
     pub site_root: PathBuf,
 
-    /// What to log, as in `info,loan_desk=debug`.
+    /// Log filter, like `info,loan_desk=debug`.
     #[arg(long, env = "LOAN_DESK_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
 
-    /// How to write the log.
+    /// Format of the log.
     #[arg(long, env = "LOAN_DESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
 
-/// Where workflows of the embedded Step Functions reach what is not embedded.
+/// Endpoints of services that the embedded Step Functions calls.
 #[derive(Debug, Clone, Default, Args)]
 pub struct EndpointFlags {
-    /// Where functions that the desk does not have itself are invoked: Lambda's API, say `sam local start-lambda`.
+    /// Lambda endpoint for functions other than the desk's own, for example of `sam local start-lambda`.
     #[arg(long, env = "LOAN_DESK_LAMBDA_ENDPOINT", value_name = "URL")]
     pub lambda_endpoint: Option<Endpoint>,
 
-    /// Where workflows of the embedded Step Functions reach SQS.
+    /// SQS endpoint for workflows of the embedded Step Functions.
     #[arg(long, env = "LOAN_DESK_SQS_ENDPOINT", value_name = "URL")]
     pub sqs_endpoint: Option<Endpoint>,
 
-    /// Where workflows of the embedded Step Functions reach SNS.
+    /// SNS endpoint for workflows of the embedded Step Functions.
     #[arg(long, env = "LOAN_DESK_SNS_ENDPOINT", value_name = "URL")]
     pub sns_endpoint: Option<Endpoint>,
 
-    /// Where workflows of the embedded Step Functions reach EventBridge.
+    /// EventBridge endpoint for workflows of the embedded Step Functions.
     #[arg(long, env = "LOAN_DESK_EVENTS_ENDPOINT", value_name = "URL")]
     pub events_endpoint: Option<Endpoint>,
 
-    /// Where workflows of the embedded Step Functions reach S3.
+    /// S3 endpoint for workflows of the embedded Step Functions.
     #[arg(long, env = "LOAN_DESK_S3_ENDPOINT", value_name = "URL")]
     pub s3_endpoint: Option<Endpoint>,
 }
 
 impl EndpointFlags {
-    /// A flag that is given.
+    /// The first of these flags that is set.
     fn any(&self) -> Option<&'static str> {
         [
             (&self.lambda_endpoint, "--lambda-endpoint"),
@@ -185,13 +185,13 @@ pub enum Backend {
     Aws,
 }
 
-/// What shows that a callback comes from the valuation service.
+/// How a callback is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CallbackAuth {
-    /// Its address, which the desk has signed.
+    /// By its signed address.
     Signed,
-    /// Its address or, where that carries no signature, the valuation reference. Whoever knows or guesses a reference
-    /// can then set the value of a property.
+    /// By its signed address or, at the bare address, by its valuation reference. Anybody who knows or guesses a
+    /// reference can then set the value of a property.
     Reference,
 }
 
@@ -201,7 +201,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// A setting that contradicts another.
+/// A combination of settings that is not valid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     #[error(
@@ -211,14 +211,14 @@ pub enum ConfigError {
     RemoteAwsEndpoint(SocketAddr),
     #[error("--aws-endpoint opens the embedded Step Functions and DynamoDB; with --backend aws there are none")]
     NoEmbeddedAws,
-    #[error("{0} is for the embedded Step Functions; with --backend aws its workflows reach AWS's own services")]
+    #[error("{0} is for the embedded Step Functions; with --backend aws, workflows use the services of AWS")]
     NoEmbeddedStepFunctions(&'static str),
     #[error("--approve-up-to-percent {approve} must not be above --refer-up-to-percent {refer}")]
     LimitsCrossed { approve: String, refer: String },
 }
 
 impl Config {
-    /// Checks what no single flag can tell.
+    /// Checks combinations of flags.
     pub fn validate(&self) -> Result<(), ConfigError> {
         match self.aws_endpoint {
             Some(_) if self.backend == Backend::Aws => return Err(ConfigError::NoEmbeddedAws),
@@ -240,15 +240,16 @@ impl Config {
     }
 }
 
-/// `127.0.0.1:3000`, or this machine by its name, `localhost:3000`.
+/// Parses `127.0.0.1:3000` or `localhost:3000`.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let text = text.replacen("localhost:", "127.0.0.1:", 1);
     text.parse().map_err(|e| format!("{e}; write address and port, like 127.0.0.1:3000, localhost:3000 or [::1]:3000"))
 }
 
-/// A duration as people write it, in whole seconds: Amazon States Language knows no fractions of one.
+/// Parses a duration like `1m 30s`. It must be whole seconds, because Amazon States Language has no fractions of a
+/// second.
 fn seconds(text: &str) -> Result<Duration, String> {
-    /// `TimeoutSeconds` may be no longer.
+    /// The limit of `TimeoutSeconds`.
     const LONGEST: Duration = Duration::from_secs(99_999_999);
     const RIGHT: &str = "a duration is whole seconds, from 1s to 99999999s";
     let text = text.trim();
@@ -260,7 +261,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
     let duration = humantime::parse_duration(text).map_err(|e| format!("{e}; write it like 30s, 5m or 5d"))?;
     if duration.is_zero() {
-        return Err(format!("it is no time at all; {RIGHT}"));
+        return Err(format!("it is zero; {RIGHT}"));
     }
     if duration < Duration::from_secs(1) {
         return Err(format!("it is shorter than a second; {RIGHT}"));
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_those_that_help_shows() {
+    fn the_defaults_are_those_of_the_help() {
         let config = parse(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
         assert_eq!(config.valuation_timeout, Duration::from_secs(30));
@@ -340,7 +341,7 @@ mod tests {
     fn durations_are_whole_seconds_of_at_least_one() {
         assert_eq!(parse(&["--valuation-timeout", "1m 5s"]).unwrap().valuation_timeout, Duration::from_secs(65));
         for (wrong, why) in [
-            ("0s", "it is no time at all"),
+            ("0s", "it is zero"),
             ("500ms", "it is shorter than a second"),
             ("1500ms", "it has a fraction of a second"),
             ("soon", "write it like 30s"),
@@ -355,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_may_be_named() {
+    fn localhost_is_accepted_as_an_address() {
         assert_eq!(parse(&["--listen", "localhost:3001"]).unwrap().listen.to_string(), "127.0.0.1:3001");
         for wrong in ["localhost", "desk.example:3000", "3000", ":3000"] {
             let refused = parse(&["--listen", wrong]).unwrap_err();
@@ -364,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn the_aws_endpoint_stays_on_this_machine_unless_told_otherwise() {
+    fn the_aws_endpoint_must_be_local_unless_remote_access_is_allowed() {
         assert!(parse(&["--aws-endpoint", "127.0.0.1:4566"]).is_ok());
         assert!(parse(&["--aws-endpoint", "[::1]:4566"]).is_ok());
         let refused = parse(&["--aws-endpoint", "0.0.0.0:4566"]).unwrap_err();
@@ -374,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_are_for_the_embedded_step_functions() {
+    fn endpoints_require_the_embedded_step_functions() {
         let config = parse(&["--lambda-endpoint", "http://127.0.0.1:3001/"]).unwrap();
         assert_eq!(config.endpoints.lambda_endpoint, "http://127.0.0.1:3001".parse().ok());
         let refused = parse(&["--sqs-endpoint", "127.0.0.1:9324"]).unwrap_err();
@@ -384,13 +385,13 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_limits_do_not_cross() {
+    fn the_approval_limit_must_not_exceed_the_referral_limit() {
         assert!(parse(&["--approve-up-to-percent", "95"]).is_err());
         assert!(parse(&["--approve-up-to-percent", "95", "--refer-up-to-percent", "95"]).is_ok());
     }
 
     #[test]
-    fn a_public_url_names_no_path() {
+    fn a_public_url_has_no_path() {
         assert!(parse(&["--public-url", "https://desk.example"]).is_ok());
         for wrong in ["desk.example", "ftp://desk.example", "https://desk.example/app", "https://desk.example/?a=b"] {
             assert!(parse(&["--public-url", wrong]).is_err(), "{wrong}");

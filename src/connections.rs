@@ -1,4 +1,4 @@
-//! Serving HTTP on a listener, with the limits on connections that `axum::serve` does not set.
+//! Serves HTTP on a listener, with limits on connections that `axum::serve` does not offer.
 
 use std::{io, time::Duration};
 
@@ -11,17 +11,17 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 
-/// How long a client may take to send the head of a request. A connection that is kept alive is closed when it is idle
-/// for so long.
+/// The maximum time for a client to send the head of a request. An idle keep-alive connection is closed after the same
+/// time.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Bytes that are read of a head that does not end.
+/// The maximum size of a request's head, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
 
-/// How long accepting rests after an error that is not one connection's own, such as too many open files.
+/// The pause before accepting again after an error that is not specific to one connection, such as too many open files.
 const REST: Duration = Duration::from_secs(1);
 
-/// Serves until `closing` ends, then lets the requests that are under way finish.
+/// Serves until `closing` completes, then waits for running requests.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -41,18 +41,18 @@ pub async fn serve(
             Ok((stream, _)) => stream,
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
-                tracing::error!(%error, "no connection can be accepted; trying again");
+                tracing::error!(%error, "cannot accept connections; trying again");
                 tokio::time::sleep(REST).await;
                 continue;
             }
         };
-        // An answer is written whole, so waiting for more to send only delays it.
+        // Responses are written as a whole, so Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke off");
+                tracing::debug!(%error, "a connection failed");
             }
         });
     }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_does_not_finish_the_head_of_its_request_is_cut_off() {
+    async fn a_client_that_does_not_complete_the_head_of_its_request_is_disconnected() {
         let (mut stream, _close, _) = open(Duration::from_millis(50)).await;
         stream.write_all(b"GET / HTTP/1.1\r\nhost: de").await.unwrap();
         assert!(!rest(stream).await.contains("200 OK"));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn closing_ends_idle_connections_and_then_the_server() {
+    async fn closing_ends_idle_connections_and_the_server() {
         let (mut stream, close, served) = open(HEAD_TIMEOUT).await;
         stream.write_all(b"GET / HTTP/1.1\r\nhost: desk\r\n\r\n").await.unwrap();
         let mut answer = [0; 15];

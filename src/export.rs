@@ -1,4 +1,4 @@
-//! `GET /applications.csv`: the applications that a filter shows, all of them, for a spreadsheet.
+//! `GET /applications.csv`: all applications that match a filter, for a spreadsheet.
 
 use std::sync::Arc;
 
@@ -34,10 +34,10 @@ const HEAD: [&str; 12] = [
     "Updated",
 ];
 
-/// Tells spreadsheets that the file is UTF-8.
+/// Marks the file as UTF-8 for spreadsheets.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The filter, as the page has it in its own address.
+/// The filter, with the same parameters as the applications page.
 #[derive(Debug, Deserialize)]
 struct Filter {
     #[serde(default)]
@@ -60,7 +60,7 @@ pub fn router(desk: Arc<dyn Desk>, clock: Clock) -> Router {
     Router::new().route("/applications.csv", get(export)).with_state((desk, clock))
 }
 
-/// Newest first: that order goes on page by page, however many there are, and a spreadsheet has others.
+/// Streams the file, newest first. Spreadsheets can sort it differently.
 async fn export(
     State((desk, clock)): State<(Arc<dyn Desk>, Clock)>,
     Query(filter): Query<Filter>,
@@ -68,9 +68,9 @@ async fn export(
 ) -> Response {
     let by = app::actor(&request).await;
     let query = ApplicationQuery::from(filter);
-    // The first page comes before the answer begins, which can still say then that the data is out of reach.
+    // Load the first page before the response starts, so that an error can still be reported.
     let Ok(first) = desk.applications(&by, &query).await else { return Problem::unavailable().into_response() };
-    // Half of a file would be taken for all of it.
+    // An incomplete file could be mistaken for a complete one.
     if let Some(catching_up) = desk.catching_up() {
         return Problem::catching_up(catching_up).into_response();
     }
@@ -128,12 +128,12 @@ fn fields(row: &ApplicationRow) -> [String; 12] {
     ]
 }
 
-/// A line as RFC 4180 has it.
+/// A record in the format of RFC 4180.
 fn record(fields: [String; 12]) -> String {
     fields.map(|field| quoted(&harmless(field))).join(",") + "\r\n"
 }
 
-/// What a spreadsheet would take for a formula, and run, is marked as text with an apostrophe, as one would type it.
+/// Marks a field that a spreadsheet would run as a formula as text, with a leading apostrophe.
 fn harmless(field: String) -> String {
     let begins_a_formula =
         |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn commas_quotes_and_lines_stay_within_their_field() {
+    fn fields_with_commas_quotes_and_line_breaks_are_quoted() {
         for (text, written) in [
             ("Rose Cottage", "Rose Cottage"),
             ("1, High Street", r#""1, High Street""#),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_spreadsheet_would_run_is_text() {
+    fn formulas_are_marked_as_text() {
         for formula in ["=1+2", "+44 20", "-2", "@SUM(A1)", "  =1", "\t=1", "＝1"] {
             assert!(line(formula).trim_start_matches('"').starts_with('\''), "{formula}");
         }

@@ -1,7 +1,8 @@
-//! `/healthz`: the process runs. `/readyz`: it can do its work, because DynamoDB answers and there is room to write.
+//! Health checks. `/healthz`: the process is running. `/readyz`: the desk can work, because DynamoDB answers and the
+//! disk has free space.
 //!
-//! Step Functions is not asked: AWS limits the calls that describe state machines for the whole account, and while Step
-//! Functions is away the desk still takes applications and callbacks and passes them on later.
+//! Step Functions is not checked. AWS limits calls that describe state machines for the whole account, and while Step
+//! Functions is unavailable the desk still accepts applications and callbacks and forwards them later.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -23,17 +24,17 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long an answer of `/readyz` holds: however often it is asked, the desk looks no more than once in this time.
+/// How long the result of `/readyz` is cached, which limits how often the desk checks.
 const HOLDS: Duration = Duration::from_secs(1);
 
-/// Bytes that must be free in the data folder: what a handful of applications take in both databases.
+/// The free space required in the data folder, in bytes: enough for a few applications in both databases.
 const ROOM: u64 = 1 << 20;
 
-/// What is asked whether the desk is ready. Clones share the last answer.
+/// The health checks. Clones share the cached result.
 #[derive(Debug, Clone)]
 pub struct Health {
     aws: Aws,
-    /// Where the embedded AWS writes; AWS itself looks after its own room.
+    /// The data folder of the embedded backend, or `None` on AWS.
     data_dir: Option<PathBuf>,
     last: Arc<Mutex<Option<Looked>>>,
 }
@@ -49,7 +50,7 @@ struct Looked {
 enum NotReady {
     #[error("{0}")]
     Aws(#[from] AwsError),
-    #[error("nothing can be written to the data folder: {0}")]
+    #[error("cannot write to the data folder: {0}")]
     NoRoom(String),
     #[error("no answer within {PATIENCE:?}")]
     Slow,
@@ -64,7 +65,7 @@ impl Health {
         Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready)).with_state(self)
     }
 
-    /// What was found at most [`HOLDS`] ago. Those who ask while the desk looks wait for what it finds.
+    /// The result of a check at most [`HOLDS`] ago. Concurrent callers wait for the same check.
     async fn look(&self) -> Result<(), NotReady> {
         let mut last = self.last.lock().await;
         let now = self.aws.clock.now();
@@ -96,15 +97,15 @@ async fn ready(State(health): State<Health>) -> Response {
         NotReady::NoRoom(_) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "no-room",
-            "Nothing can be written",
-            "The desk can write nothing to its data folder. Its disk may be full: make room, and it goes on by itself.",
+            "Cannot write data",
+            "The desk cannot write to its data folder. Its disk may be full: free some space, and the desk continues by itself.",
         ),
         NotReady::Aws(_) | NotReady::Slow => Problem::unavailable(),
     }
     .into_response()
 }
 
-/// Whether the file system of `folder` can be written to and has room. Nothing is written.
+/// Whether the filesystem of `folder` is writable and has space. This writes nothing.
 #[cfg(unix)]
 fn room_in(folder: &std::path::Path) -> io::Result<()> {
     let found = rustix::fs::statvfs(folder)?;
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_found_holds_for_a_second() {
+    async fn the_result_of_a_check_is_cached_for_a_second() {
         let time = Arc::new(Still(StdMutex::new(datetime!(2026-11-22 8:00 UTC))));
         let folder = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(folder.path(), Clock::new(time.clone())).unwrap();
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_gone_has_no_room() {
+    fn a_missing_folder_has_no_space() {
         let folder = tempfile::tempdir().unwrap();
         assert!(room_in(folder.path()).is_ok());
         assert!(room_in(&folder.path().join("gone")).is_err());

@@ -1,5 +1,5 @@
-//! What the embedded Step Functions calls: the desk's functions, the embedded DynamoDB, and what is reached by its own
-//! endpoint.
+//! The integrations of the embedded Step Functions: the desk's functions, the embedded DynamoDB, and external
+//! endpoints.
 
 use std::sync::Weak;
 
@@ -20,9 +20,9 @@ use crate::{
 
 pub struct DeskIntegrations {
     pub functions: Functions,
-    /// Weak, because the embedded Step Functions holds these integrations.
+    /// Weak, because the embedded Step Functions owns these integrations.
     pub embedded: Weak<Embedded>,
-    /// Other functions, and other services.
+    /// Endpoints of other functions and services.
     pub endpoints: Endpoints,
     pub changes: Changes,
 }
@@ -49,7 +49,7 @@ impl Integrations for DeskIntegrations {
         let answer = embedded.answer(Target::DynamoDb(&operation), Bytes::from(call.parameters.to_string())).await;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if answer.status == 200 {
-            // The workflow's own writes are news, too.
+            // Writes by the workflow also change what pages show.
             self.changes.nudge();
             return Ok(body.into());
         }
@@ -68,13 +68,14 @@ impl Integrations for DeskIntegrations {
     }
 }
 
-/// The action as its operation is called: `updateItem` is `UpdateItem`.
+/// The operation of an action: `updateItem` is `UpdateItem`.
 fn capitalised(action: &str) -> String {
     let mut letters = action.chars();
     letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
-/// As the optimised integration names DynamoDB's errors. Those that its API does not model all have one name.
+/// The error name that the optimised DynamoDB integration uses. All errors that its API does not model have the same
+/// name.
 fn error_name(code: &str) -> String {
     match code {
         "ValidationException" | "SerializationException" | "UnknownOperationException" | "" => {
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_have_the_names_that_catch_and_retry_match() {
+    fn errors_have_the_names_that_catchers_and_retriers_match() {
         assert_eq!(error_name("ConditionalCheckFailedException"), "DynamoDB.ConditionalCheckFailedException");
         assert_eq!(error_name("ValidationException"), "DynamoDB.AmazonDynamoDBException");
         assert_eq!(capitalised("updateItem"), "UpdateItem");

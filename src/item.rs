@@ -1,4 +1,4 @@
-//! Items of a table: attributes by name.
+//! Helpers for reading and writing DynamoDB items.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ pub fn time(at: OffsetDateTime) -> AttributeValue {
     text(timestamp::write(at))
 }
 
-/// Everything that a query finds, page after page.
+/// Reads all pages of a query.
 pub async fn read_all<T>(
     query: QueryFluentBuilder,
     read: impl Fn(&Item) -> Result<T, AwsError>,
@@ -35,12 +35,12 @@ pub async fn read_all<T>(
     Ok(all)
 }
 
-/// A nested document, kept as its JSON text.
+/// A nested document, stored as JSON text.
 pub fn json(value: &impl Serialize) -> AttributeValue {
     text(serde_json::to_string(value).unwrap_or_default())
 }
 
-/// Reading an item back. What is missing or not of its form is [`AwsError::corrupt`], which names the attribute.
+/// Reads attributes of an item. A missing or malformed attribute is [`AwsError::corrupt`], which names the attribute.
 pub trait Read {
     fn text(&self, name: &str) -> Option<&str>;
 

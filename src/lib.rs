@@ -1,8 +1,8 @@
 //! The loan desk.
 //!
-//! With the feature `ssr` this is the server: everything it keeps it keeps in AWS, and on a laptop AWS is inside it (see
-//! [`aws`]). The binary is a thin shell around it, so that tests can open a desk inside their own process. With the
-//! feature `hydrate` it is what the browser loads: it wakes the islands of the page, and contains none of the server.
+//! With the feature `ssr` this is the server. It keeps all of its data in AWS, which can be embedded in the process
+//! (see [`aws`]). The binary is a thin wrapper around this library, so that tests can open a desk in-process. With the
+//! feature `hydrate` this is the client, which hydrates the islands of a page and contains no server code.
 
 #[cfg(feature = "ssr")]
 mod api;
@@ -93,10 +93,10 @@ mod workflow;
 #[cfg(feature = "ssr")]
 mod writes;
 
-// The islands are reached by name from the page, never from here: without this they would be stripped.
+// The page calls the islands by name, so without this import they would be stripped.
 use app as _;
 
-/// Called by the script in every page's head, before any island is woken.
+/// Called by the script in the head of every page, before the islands are hydrated.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {

@@ -1,4 +1,4 @@
-//! How much at a time: callbacks that nobody signed, and streams of events.
+//! Limits on unsigned callbacks and on event streams.
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -15,17 +15,17 @@ use tokio::sync::Semaphore;
 
 use crate::problem::Problem;
 
-/// A limit on requests by time, shared by all clients: behind a proxy they have one address.
+/// A rate limit that all clients share, because clients behind a proxy have the same address.
 #[derive(Clone)]
 pub struct RateLimit(Arc<DefaultDirectRateLimiter>);
 
 impl RateLimit {
-    /// So many requests a second in the long run, and `burst` at once after a pause.
+    /// Allows `rate` requests a second on average, and `burst` at once after a pause.
     pub fn per_second(rate: NonZeroU32, burst: NonZeroU32) -> Self {
         Self(Arc::new(RateLimiter::direct(Quota::per_second(rate).allow_burst(burst))))
     }
 
-    /// Counts a request. The refusal, when there have been too many.
+    /// Counts a request. Returns the refusal if the limit is exceeded.
     pub fn refuse(&self) -> Option<Response> {
         self.0.check().err().map(|_| {
             let detail = "There are too many requests of this kind at the moment. Send it again in a second.";
@@ -34,7 +34,7 @@ impl RateLimit {
     }
 }
 
-/// A limit on answers that are being sent at the same time.
+/// A limit on concurrent streaming responses.
 #[derive(Clone)]
 pub struct StreamLimit(Arc<Semaphore>);
 
@@ -44,8 +44,8 @@ impl StreamLimit {
     }
 }
 
-/// Passes a request on while fewer answers than the limit are being sent. One counts until its last byte is sent or its
-/// client is gone.
+/// Refuses a request if the limit of concurrent responses is reached. A response counts until its last byte is sent or
+/// its client disconnects.
 pub async fn limit_streams(State(limit): State<StreamLimit>, request: Request, next: Next) -> Response {
     let Ok(permit) = limit.0.try_acquire_owned() else {
         let detail = "Too many pages listen to this desk at the moment. Reload the page to see what has changed.";
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_above_the_rate_is_refused_with_when_to_come_again() {
+    fn requests_above_the_rate_are_refused_with_a_retry_after_header() {
         let one = NonZeroU32::MIN;
         let limit = RateLimit::per_second(one, one.saturating_add(1));
         assert!(limit.refuse().is_none() && limit.refuse().is_none());
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_counts_until_its_listener_is_gone() {
+    async fn a_stream_counts_until_its_client_disconnects() {
         let endless = || async { Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>("more"))) };
         let limit = StreamLimit::new(1);
         let router = Router::new().route("/", get(endless)).layer(from_fn_with_state(limit, limit_streams));

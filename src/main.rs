@@ -7,12 +7,12 @@ use loan_desk::{
     logging, server,
 };
 
-/// Threads for what blocks: all of it waits for one of two databases, which do one thing at a time.
+/// Threads for blocking work. Few are enough, because all of it waits for one of two databases.
 const BLOCKING_THREADS: usize = 8;
 
 fn main() -> ExitCode {
     let Command::Serve(config) = Cli::read().command;
-    // What the desk writes is for the user who runs it and nobody else on the machine.
+    // Make the desk's files private to its user.
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match run(*config) {

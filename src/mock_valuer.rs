@@ -1,5 +1,5 @@
-//! A valuation service for trying things out: its webhook, the workflow that makes it wait, and the function that calls
-//! back. How it behaves is steered by the property's name, as in `infra/mock-valuation.asl.json`.
+//! A mock valuation service: its webhook, and the function with which its workflow calls back after a delay. The
+//! property's name selects its behaviour, see `infra/mock-valuation.asl.json`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,10 +26,10 @@ use crate::{
     signing::callback_endpoint,
 };
 
-/// The mock valuer's address under the desk's own.
+/// The path of the mock valuer.
 pub const PATH: &str = "/mock-valuer/valuation-requests";
 
-/// What it thinks every property is worth, in pounds.
+/// The value that it gives every property, in pounds.
 const VALUE: u32 = 666_000;
 
 #[derive(Clone)]
@@ -37,11 +37,11 @@ pub struct MockValuer {
     pub aws: Aws,
     pub settings: Settings,
     pub outbound: Arc<dyn Outbound>,
-    /// `None` where it is not deployed.
+    /// `None` if the workflow is not deployed.
     pub state_machine_arn: Option<String>,
     pub delay: Duration,
     pub late_delay: Duration,
-    /// It calls back to this desk only: nobody may send it elsewhere.
+    /// The mock valuer calls back only to this desk, so that nobody can direct it elsewhere.
     pub public_url: Url,
 }
 
@@ -68,7 +68,7 @@ async fn take(State(valuer): State<MockValuer>, JsonBody(request): JsonBody<Valu
 }
 
 impl MockValuer {
-    /// 201 with a new reference; the answer follows by itself.
+    /// Accepts a request with 201 and a new reference. The callback follows later.
     async fn take(&self, request: ValuationRequest) -> Result<Response, Problem> {
         let callback_url = self.allowed(&request.callback_url)?;
         if request.property.name_or_number.as_str() == "Service error" && self.is_to_fail(&request.property).await? {
@@ -102,7 +102,7 @@ impl MockValuer {
         Ok(())
     }
 
-    /// Twice in three times.
+    /// Fails two of three requests for a property.
     async fn is_to_fail(&self, property: &Property) -> Result<bool, Problem> {
         let requests = self.settings.count(&format!("mock-valuer-requests {}", property.postcode)).await;
         requests.map(|n| !n.is_multiple_of(3)).map_err(|error| {
@@ -120,14 +120,14 @@ impl MockValuer {
                 "Not a callback URL",
                 format!(
                     "callbackUrl: the mock valuer calls back to this desk only, at an address that begins with {}. If \
-                     the desk is reached elsewhere, say so with --public-url.",
+                     the desk has another public address, set it with --public-url.",
                     callback_endpoint(&self.public_url)
                 ),
             )),
         }
     }
 
-    /// The function behind the mock workflow's `SendResponse`.
+    /// The function that the `SendResponse` state of the mock workflow invokes.
     pub async fn send_response(&self, payload: Value) -> Result<Value, FunctionFailure> {
         let send: SendResponse = invocation::read(payload)?;
         let url = self
@@ -137,7 +137,7 @@ impl MockValuer {
         Ok(json!({ "statusCode": status.as_u16() }))
     }
 
-    /// Any answer is one, a refusal too; only what says nothing is worth another try.
+    /// Sends a callback. Refusals count as delivered; only server errors and lost responses are retried.
     async fn call_back(&self, url: Url, response: &Value) -> Result<StatusCode, FunctionFailure> {
         match self.outbound.post(url, HeaderMap::new(), response).await {
             Ok(answer) if answer.status.is_server_error() => {
@@ -149,7 +149,7 @@ impl MockValuer {
     }
 }
 
-/// Whether this is where the desk takes callbacks, and nowhere else on this machine or another.
+/// Whether the URL is the desk's callback endpoint.
 fn is_callback_url(url: &Url, public_url: &Url) -> bool {
     let endpoint = callback_endpoint(public_url);
     url.origin() == endpoint.origin() && url.path() == endpoint.path()
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_calls_back_to_the_desk_and_nowhere_else() {
+    fn it_calls_back_only_to_the_desk() {
         let is_own = |url: &str| is_callback_url(&url.parse().unwrap(), &"http://127.0.0.1:3000".parse().unwrap());
         assert!(is_own("http://127.0.0.1:3000/api/valuations?request=a.b"));
         for other in [

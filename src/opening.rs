@@ -1,4 +1,4 @@
-//! Opening the desk's AWS, embedded or not, and the services on it.
+//! Opens the desk: its AWS, embedded or real, and the services on it.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -17,10 +17,10 @@ use crate::{
     supervision::supervised,
 };
 
-/// How often expired items are deleted from the embedded DynamoDB.
+/// The interval at which expired items are deleted from the embedded DynamoDB.
 const EXPIRY: Duration = Duration::from_secs(3600);
 
-/// How long the deletion of expired items rests after it panicked.
+/// The pause before the deletion of expired items is restarted after a panic.
 const RESTART: Duration = Duration::from_secs(1);
 
 /// Why the desk cannot open.
@@ -42,20 +42,20 @@ pub enum StartError {
     Io(#[from] io::Error),
 }
 
-/// What the desk reaches outside of itself. A test gives it its own clock, answers for the valuation service, and makes
-/// calls of AWS fail.
+/// The desk's connections to the outside world. Tests replace the clock, answer for the valuation service, and make AWS
+/// calls fail.
 pub struct Outside {
     pub clock: Clock,
     pub outbound: Arc<dyn Outbound>,
-    /// Stands between the SDK's clients and the embedded AWS. Every call that the desk makes passes it.
+    /// Wraps the connector between the SDK's clients and the embedded AWS. All of the desk's calls pass through it.
     pub connector: Box<dyn FnOnce(SharedHttpClient) -> SharedHttpClient + Send>,
 }
 
 impl Outside {
-    /// The machine's clock and the network, with nothing before the embedded AWS.
+    /// The system clock, the network, and an unwrapped connector.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
+    /// Fails if the HTTP client cannot be created.
     pub fn real() -> reqwest::Result<Self> {
         let outbound = Arc::new(Network::new()?);
         Ok(Self { clock: Clock::system(), outbound, connector: Box::new(|connector| connector) })
@@ -65,12 +65,12 @@ impl Outside {
 /// An open desk.
 pub struct OpenDesk {
     pub services: Services,
-    /// AWS, where it is inside this process.
+    /// The embedded AWS, if the desk uses it.
     pub embedded: Option<Arc<Embedded>>,
 }
 
 impl OpenDesk {
-    /// Opens the AWS that the configuration names. `closing` turns true when the desk closes.
+    /// Opens the AWS that the configuration selects. `closing` becomes true when the desk closes.
     pub async fn open(
         config: &Config,
         addresses: &Addresses,
@@ -95,8 +95,8 @@ impl OpenDesk {
         let embedded = opened.map_err(io::Error::other)??;
         let aws = Aws::over(connector(embedded.http_client()), &config.region, embedded.clock().clone());
         deploy::create_tables(&aws).await?;
-        // Step Functions needs the functions when it opens, and the functions need the ARNs of its state machines: these
-        // are known beforehand.
+        // Step Functions needs the functions when it starts, and the functions need the ARNs of its state machines,
+        // which are known in advance.
         let machines = StateMachines::to_be(config);
         let services = Services::build(&aws, outbound, machines, config, addresses, closing).await?;
         let integrations = DeskIntegrations {
@@ -121,7 +121,7 @@ impl OpenDesk {
         Self::open_on(aws, config, addresses, outside.outbound, closing).await
     }
 
-    /// Opens a desk on an AWS that holds its tables and state machines already.
+    /// Opens a desk on an AWS that already has its tables and state machines.
     pub async fn open_on(
         aws: Aws,
         config: &Config,
@@ -136,7 +136,7 @@ impl OpenDesk {
         Ok(Self { services, embedded: None })
     }
 
-    /// Starts what runs in the background for as long as the desk is open.
+    /// Starts the background tasks, which run as long as the desk is open.
     pub fn run_in_background(&self, tasks: &mut JoinSet<()>) {
         self.services.run_in_background(tasks);
         if let Some(embedded) = self.embedded.clone() {
@@ -146,7 +146,7 @@ impl OpenDesk {
         }
     }
 
-    /// Gives leases back, and lets the embedded AWS commit what is under way.
+    /// Releases leases, and waits for the embedded AWS to commit pending work.
     pub async fn close(self) {
         self.services.reconciler.lease.release().await;
         if let Some(embedded) = self.embedded {
@@ -155,13 +155,13 @@ impl OpenDesk {
     }
 }
 
-/// Deletes what has expired; AWS does this by itself.
+/// Deletes expired items, which AWS does by itself.
 async fn delete_expired(embedded: Arc<Embedded>) {
     loop {
         embedded.clock().sleep(EXPIRY).await;
         match embedded.delete_expired().await {
             Ok(deleted) => tracing::debug!(deleted, "expired items deleted"),
-            Err(error) => tracing::warn!(error, "expired items could not be deleted; will be tried again"),
+            Err(error) => tracing::warn!(error, "cannot delete expired items; trying again later"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that the desk sends to other programs.
+//! HTTP requests that the desk sends to other programs.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use reqwest::redirect::Policy;
 use serde_json::Value;
 use url::Url;
 
-/// How long the other side may take to answer.
+/// The timeout of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Bytes of an answer that are read. The rest is left unread.
+/// The number of bytes of a response that are read. The rest is ignored.
 const ANSWER_LIMIT: usize = 64 * 1024;
 
-/// What the other side answered.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: StatusCode,
-    /// The first [`ANSWER_LIMIT`] bytes, or a little more.
+    /// The body, truncated after about [`ANSWER_LIMIT`] bytes.
     pub body: Bytes,
 }
 
-/// Why there is no answer. The request may have arrived all the same. The text never contains the address, which may
-/// hold a password or a signature.
+/// Why there is no response. The request may have arrived nevertheless. The message does not contain the address, which
+/// may contain a password or a signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
     #[error("cannot be reached: {0}")]
@@ -33,25 +33,25 @@ pub enum NoAnswer {
     BrokeOff(String),
 }
 
-/// Posts JSON to an address. Tests answer in-process instead of opening a socket.
+/// Sends JSON in POST requests. Tests implement it in-process, without a socket.
 #[async_trait]
 pub trait Outbound: Send + Sync + 'static {
     async fn post(&self, url: Url, headers: HeaderMap, body: &Value) -> Result<Answer, NoAnswer>;
 }
 
-/// Over the network.
+/// Sends requests over the network.
 pub struct Network(reqwest::Client);
 
 impl Network {
     /// # Errors
-    /// When the system's root certificates cannot be used.
+    /// Fails if the system's root certificates cannot be used.
     pub fn new() -> reqwest::Result<Self> {
-        // The one that the SDK uses. An error says that there is one already.
+        // Use the same provider as the SDK. An error means that one is already installed.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = reqwest::Client::builder()
             .redirect(Policy::none())
-            // A proxy that the environment names for other programs would see the signed callback addresses, and could
-            // not lead back to this machine, which most requests go to.
+            // A proxy from the environment would see the signed callback addresses, and could not connect to this
+            // machine, which is the target of most requests.
             .no_proxy()
             .timeout(PATIENCE)
             .build()?;

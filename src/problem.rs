@@ -1,4 +1,4 @@
-//! What went wrong, for machines: `application/problem+json` (RFC 9457).
+//! Errors for API clients: `application/problem+json` (RFC 9457).
 
 use app::desk::CatchingUp;
 use axum::{
@@ -7,15 +7,15 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-/// A refusal that names its kind. It never holds more than the caller may know.
+/// An error response with a stable type. It contains no internals.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     status: StatusCode,
-    /// The last part of `type`, stable: `reference-taken`.
+    /// The last part of `type`, such as `reference-taken`. It is stable.
     kind: &'static str,
     title: &'static str,
     detail: String,
-    /// Members of its own. Not a map, which would make every `Result` that may hold a problem large.
+    /// Additional members. A map would make every `Result` with a problem larger.
     more: Vec<(&'static str, Value)>,
 }
 
@@ -24,7 +24,7 @@ impl Problem {
         Self { status, kind, title, detail: detail.into(), more: Vec::new() }
     }
 
-    /// Adds a member of its own, say the callback's id.
+    /// Adds a member, such as the callback's id.
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.more.push((name, value.into()));
         self
@@ -34,33 +34,32 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
     }
 
-    /// The data cannot be reached. Whoever makes this has logged why.
+    /// The data cannot be reached. The caller has logged the cause.
     pub fn unavailable() -> Self {
-        let detail = "The desk cannot reach its data just now. Try again in a moment.";
+        let detail = "The desk cannot reach its data. Try again in a moment.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable", detail)
     }
 
-    /// The desk has not read all of its tables yet, and a part would be taken for the whole.
+    /// The desk is still reading its tables, so a response would be incomplete.
     pub fn catching_up(catching_up: CatchingUp) -> Self {
-        let detail =
-            "The desk is reading its data for the first time, and has not all of it yet. Try again in a moment.";
+        let detail = "The desk is still reading its data for the first time. Try again in a moment.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "catching-up", "Catching up", detail).with("read", catching_up.read)
     }
 
-    /// For what the router itself refuses.
+    /// The problem for a status set by the router itself.
     pub fn of_status(status: StatusCode) -> Self {
         let (kind, title, detail) = match status {
             StatusCode::METHOD_NOT_ALLOWED => {
-                ("method-not-allowed", "Method not allowed", "This address does not take that method.")
+                ("method-not-allowed", "Method not allowed", "This address does not support that method.")
             }
-            StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "Too large", "The body is larger than this address takes."),
+            StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "Too large", "The body exceeds the limit of this address."),
             StatusCode::REQUEST_TIMEOUT => ("timeout", "Timed out", "The request took too long."),
             status if status.is_client_error() => (
                 "not-accepted",
                 "Not accepted",
-                "The request is not one that this address takes. Nothing was done; sending it again changes nothing.",
+                "This address does not accept the request. Nothing was done, and sending it again will not help.",
             ),
-            _ => ("failed", "The request failed", "The desk could not do this. It has been logged."),
+            _ => ("failed", "The request failed", "An error occurred. It has been logged."),
         };
         Self::new(status, kind, title, detail)
     }
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_failed_at_the_desk_is_said_to_have_been_logged() {
+    fn only_server_errors_say_that_they_were_logged() {
         for status in (400..600).filter_map(|code| StatusCode::from_u16(code).ok()) {
             let logged = Problem::of_status(status).detail.contains("logged");
             assert_eq!(logged, status.is_server_error(), "{status}");

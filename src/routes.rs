@@ -1,4 +1,4 @@
-//! Every address of the desk.
+//! The routes of the desk.
 
 use axum::{Router, middleware::from_fn_with_state};
 
@@ -13,10 +13,10 @@ use crate::{
     web,
 };
 
-/// How many open pages may listen for changes at a time. Each costs a connection and a few kilobytes.
+/// The maximum number of open pages that listen for changes. Each uses a connection and a few kilobytes.
 const STREAMS: usize = 2_000;
 
-/// Everything that the desk serves.
+/// The router of the whole desk.
 pub fn router(services: &Services, config: &Config, addresses: &Addresses) -> Router {
     let names = OwnNames::new(&addresses.public_url);
     let secure = addresses.public_url.scheme() == "https";
@@ -32,8 +32,8 @@ pub fn router(services: &Services, config: &Config, addresses: &Addresses) -> Ro
         export::router(services.desk.clone(), services.clock.clone()).layer(services.sessions.clone().layer(secure));
     let streams = StreamLimit::new(STREAMS);
     let events = services.live.clone().router().layer(from_fn_with_state(streams, limits::limit_streams));
-    // Callbacks and health checks are answered under any name: a valuer may reach the desk by another one, and a
-    // monitor by its address.
+    // Callbacks and health checks are accepted with any host name, because a valuer may use another name and a monitor
+    // the IP address.
     let mut machines = Router::new()
         .merge(api::applications(services.desk.clone(), services.clock.clone()))
         .merge(events)

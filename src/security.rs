@@ -1,5 +1,5 @@
-//! What every answer tells browsers, and which requests of theirs are refused. (A page's own content security policy
-//! carries its nonce and is set where the page is rendered.)
+//! Security headers of all responses, and checks against requests by other sites. (Pages set their own content security
+//! policy, which contains a nonce, when they are rendered.)
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -14,20 +14,20 @@ use url::{Host, Url};
 
 use crate::problem::Problem;
 
-/// Browsers must use https for a year from now.
+/// Tells browsers to use https for a year.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// For what is no page: it loads and frames nothing.
+/// The content security policy of responses that are not pages: they load and frame nothing.
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// Sets the headers that every answer has. `secure` when the desk is reached by https only.
+/// Sets the security headers. `secure` means that the desk is reached only by https.
 pub async fn headers(State(secure): State<bool>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     if secure {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
-    // Forms that send the browser back need the referrer of this site, and no other site does.
+    // Redirects after forms need the referrer within this site. Other sites get none.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
@@ -36,22 +36,23 @@ pub async fn headers(State(secure): State<bool>, request: Request, next: Next) -
     response
 }
 
-/// Refuses what another site makes somebody's browser send here. What is no browser says nothing of the kind.
+/// Refuses requests that another site makes a browser send. Clients other than browsers do not send the headers that
+/// this check reads.
 pub async fn same_site(request: Request, next: Next) -> Response {
     if request.method().is_safe() || !is_cross_site(request.headers()) {
         return next.run(request).await;
     }
-    tracing::warn!(path = request.uri().path(), "refused what another site sent");
+    tracing::warn!(path = request.uri().path(), "refused a cross-site request");
     Problem::new(
         StatusCode::FORBIDDEN,
         "cross-site",
         "Sent by another site",
-        "This was sent from a page of another site. Open the desk itself and try again.",
+        "A page of another site sent this request. Open the desk itself and try again.",
     )
     .into_response()
 }
 
-/// The names that the desk is reached by: those of this machine, and the one that its operator gave it.
+/// The host names of the desk: those of this machine, and the one of `--public-url`.
 #[derive(Debug, Clone)]
 pub struct OwnNames(Option<Arc<str>>);
 
@@ -59,12 +60,12 @@ impl OwnNames {
     pub fn new(public_url: &Url) -> Self {
         match public_url.host() {
             Some(Host::Domain(name)) => Self(Some(name.to_ascii_lowercase().into())),
-            // Addresses are known anyway.
+            // IP addresses are always accepted.
             _ => Self(None),
         }
     }
 
-    /// Whether a `Host` header names the desk. An address does, whichever it is: nobody can make one lead elsewhere.
+    /// Whether a `Host` header names the desk. Any IP address does, because DNS rebinding needs a name.
     fn include(&self, host: &str) -> bool {
         let name = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -79,20 +80,21 @@ impl OwnNames {
     }
 }
 
-/// Nobody signs in here, so a page in somebody's browser must not get in by rebinding its own name to this address.
+/// Refuses requests with an unknown `Host`. The desk has no sign-in, so a malicious page could otherwise reach it by
+/// rebinding its own name to the desk's address.
 pub async fn own_name(State(names): State<OwnNames>, request: Request, next: Next) -> Response {
-    // Without a name there was no browser.
+    // Browsers always send a host.
     let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
     if host.is_none_or(|host| names.include(host)) {
         return next.run(request).await;
     }
-    tracing::warn!(path = request.uri().path(), "refused what was sent to another name than the desk's");
+    tracing::warn!(path = request.uri().path(), "refused a request with an unknown host name");
     Problem::new(
         StatusCode::MISDIRECTED_REQUEST,
         "unknown-name",
         "Not the desk's name",
-        "The desk does not answer to the name in the Host header. Use its address, or give it the name with --public-url; \
-         a proxy in front of it must pass the Host header on.",
+        "The desk does not answer to the name in the Host header. Use its address, or set the name with --public-url; \
+         a proxy in front of the desk must forward the Host header.",
     )
     .into_response()
 }
@@ -101,7 +103,7 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     match (text("sec-fetch-site"), text("origin"), text("host")) {
         (Some(site), _, _) => !matches!(site, "same-origin" | "none"),
-        // Browsers that do not say so name the page's origin: its host must be the one that was asked.
+        // Older browsers send only the origin, whose host must then be that of the request.
         (None, Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, from)| from != host),
         (None, Some(_), None) => true,
         (None, None, _) => false,
@@ -113,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_desk_answers_to_its_own_names_and_to_addresses_only() {
+    fn only_the_desks_own_names_and_ip_addresses_are_accepted() {
         let names = OwnNames::new(&"https://Desk.Example".parse().unwrap());
         for own in
             ["desk.example", "DESK.example:443", "desk.example.", "localhost:3000", "127.0.0.1:3000", "[::1]:3000"]
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_site_sends_is_told_from_the_desks_own_forms() {
+    fn cross_site_requests_are_distinguished_from_the_desks_own_forms() {
         assert!(!is_cross_site(&with(&[("sec-fetch-site", "same-origin"), ("origin", "http://desk")])));
         assert!(!is_cross_site(&with(&[("origin", "http://desk:3000"), ("host", "desk:3000")])));
         assert!(!is_cross_site(&with(&[("host", "desk:3000")])), "no browser");

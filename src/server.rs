@@ -1,4 +1,4 @@
-//! Listening, and closing when the process is asked to end.
+//! Starts the HTTP servers, and shuts down gracefully.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     services::Addresses,
 };
 
-/// How long requests that are under way may take to finish when the desk closes.
+/// The time for running requests to complete during shutdown.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Why the desk cannot be served.
@@ -28,9 +28,9 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
-/// Serves until the process is asked to end.
+/// Serves until the process is asked to stop.
 pub async fn serve(config: Config) -> Result<(), ServeError> {
-    // Listening comes first: what came due meanwhile fires as soon as Step Functions is open, and calls back here.
+    // Listen first: timers that came due in the meantime fire as soon as Step Functions is open, and call back here.
     let listener = listen(config.listen).await?;
     let addr = listener.local_addr()?;
     let aws_listener = match config.aws_endpoint {
@@ -53,14 +53,14 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     if !addr.ip().is_loopback() {
         tracing::warn!(
             %addr,
-            "whoever can reach this address can read and answer everything: the desk has no sign-in; keep it inside a \
-             network that you trust, or behind a proxy that signs people in"
+            "anybody who can reach this address can read and answer everything, because the desk has no sign-in; keep it in a \
+             trusted network or behind a proxy with authentication"
         );
     }
     if config.callback_auth == CallbackAuth::Reference {
         tracing::warn!(
-            "--callback-auth reference: whoever knows or guesses a valuation reference can set the value of a property; \
-             use signed unless the valuation service cannot keep the address that it is given"
+            "--callback-auth reference: anybody who knows or guesses a valuation reference can set the value of a property; \
+             use `signed` unless the valuation service cannot call back at the address that it is given"
         );
     }
     let router = routes::router(&desk.services, &config, &addresses);
@@ -75,7 +75,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let asked = async {
         asked_to_end().await;
         tracing::info!("closing");
-        // The receivers live in the servers, which still listen.
+        // Cannot fail: the servers hold receivers.
         let _ = close.send(true);
         tokio::time::sleep(FAREWELL).await;
     };
@@ -93,13 +93,13 @@ async fn listen(addr: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(addr).await.map_err(|source| ServeError::Listen { addr, source })
 }
 
-/// Ends when the desk closes.
+/// Completes when the desk closes.
 async fn closed(mut closing: watch::Receiver<bool>) {
-    // An error means that the sender is gone, which happens when the desk closes, too.
+    // An error means that the sender was dropped, which also means that the desk closes.
     let _ = closing.wait_for(|closing| *closing).await;
 }
 
-/// The address under which this machine reaches itself.
+/// The URL at which this machine reaches the desk.
 fn own_url(addr: SocketAddr) -> Url {
     let host = match addr {
         SocketAddr::V4(addr) if addr.ip().is_unspecified() => format!("127.0.0.1:{}", addr.port()),
@@ -109,11 +109,11 @@ fn own_url(addr: SocketAddr) -> Url {
     format!("http://{host}").parse().expect("an address and port make a URL")
 }
 
-/// Ctrl-C, or SIGTERM where there is one.
+/// Completes on Ctrl-C or, on Unix, on SIGTERM.
 async fn asked_to_end() {
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {
-            // Without a handler there is nothing to wait for, and the desk must not close by itself.
+            // The handler could not be installed. Wait forever, so that the desk does not close.
             std::future::pending::<()>().await;
         }
     };

@@ -1,4 +1,4 @@
-//! The desk's services, and the one place where they are put together.
+//! The desk's services, and the function that builds them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,50 +33,50 @@ use crate::{
     workflow::Workflows,
 };
 
-/// How long a background task that panicked rests before it starts again.
+/// The pause before a background task is restarted after a panic.
 const RESTART: Duration = Duration::from_secs(1);
 
-/// Where the desk is reached.
+/// The URLs of the desk.
 #[derive(Debug, Clone)]
 pub struct Addresses {
-    /// By everybody else; the valuation service calls back here.
+    /// For other machines. The valuation service calls back here.
     pub public_url: Url,
-    /// By this machine itself; the mock valuer is asked here.
+    /// For this machine itself. The mock valuer is called here.
     pub own_url: Url,
 }
 
-/// Everything the desk consists of. Each field is cheap to clone and shares what it works on with the clones.
+/// All services of the desk. Each is cheap to clone, and clones share their state.
 #[derive(Clone)]
 pub struct Services {
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// Wakes the task that tells open pages what changed.
+    /// Wakes the task that notifies open pages of changes.
     pub changes: Changes,
-    /// Applications: stored, started, found again.
+    /// Stores, starts and finds applications.
     pub applications: Applications,
     /// Keeps the read model up to date while it runs.
     pub follower: Follower,
-    /// Where the read model's file lies; no other desk takes it while this is kept.
+    /// The location of the read model's file, locked against other desks.
     pub place: Arc<Place>,
-    /// Compares the desk's tables with Step Functions and corrects what an outage left behind.
+    /// Compares the desk's tables with Step Functions and repairs inconsistencies after outages.
     pub reconciler: Reconciler,
-    /// Callbacks of the valuation service: received, matched, settled.
+    /// Receives, matches and settles callbacks of the valuation service.
     pub callbacks: Callbacks,
     /// The functions that the workflows invoke.
     pub functions: Functions,
     /// The port that pages, CSV and API call.
     pub desk: Arc<dyn Desk>,
-    /// The stream of changes that open pages listen to.
+    /// The event stream for open pages.
     pub live: Live,
-    /// What is remembered of a browser between two requests.
+    /// The session store.
     pub sessions: Sessions,
-    /// Whether the desk can do its work.
+    /// The health checks.
     pub health: Health,
 }
 
 impl Services {
-    /// Builds the services on an AWS whose tables are there. The state machines need not be: Step Functions inside this
-    /// process starts after the functions that it calls. `closing` turns true when the desk closes.
+    /// Builds the services on an AWS that has the tables. The state machines may not exist yet, because the embedded
+    /// Step Functions starts after the functions that it calls. `closing` becomes true when the desk closes.
     pub async fn build(
         aws: &Aws,
         outbound: Arc<dyn Outbound>,
@@ -94,7 +94,7 @@ impl Services {
         let urls = CallbackUrls::load(&settings, &clock, &addresses.public_url, config.valuation_timeout).await?;
         let paused = PausedTasks::new(aws.clone());
         let place = Place::take(&config.data_dir)
-            .map_err(|error| AwsError::corrupt(format_args!("no place for the read model: {error}")))?;
+            .map_err(|error| AwsError::corrupt(format_args!("cannot open the read model: {error}")))?;
         let (read_model, follower) = ReadModel::open(aws.clone(), &place.file, changes.clone()).await?;
         let applications = Applications::new(aws.clone(), loan_processing, changes.clone(), read_model.clone());
         let callbacks =
@@ -162,7 +162,7 @@ impl Services {
         })
     }
 
-    /// Starts what runs in the background for as long as the desk is open.
+    /// Starts the background tasks, which run as long as the desk is open.
     pub fn run_in_background(&self, tasks: &mut JoinSet<()>) {
         let urls = self.functions.valuation_requests.urls.clone();
         let (reconciler, follower) = (self.reconciler.clone(), self.follower.clone());

@@ -1,4 +1,4 @@
-//! Visits: what the desk remembers of a browser between two requests.
+//! Sessions: what the desk remembers about a browser between requests.
 
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use axum::{
@@ -23,16 +23,16 @@ use crate::{
 
 pub const TABLE: Table = Table { name: "loan-desk-sessions", key: "id", indexes: &[], time_to_live: Some("expiresAt") };
 
-/// How long a visit is remembered after its last use.
+/// The lifetime of a session after its last use.
 const LIFETIME: time::Duration = time::Duration::hours(12);
 
-/// How precisely the last use is known: it is written down no more often than this.
+/// The precision of the last use, which limits how often it is written.
 const PRECISION: time::Duration = time::Duration::minutes(10);
 
-/// Where a visit keeps when it was used last, in seconds since 1970.
+/// The key of the last use, in seconds since the epoch.
 const LAST_USE: &str = "used";
 
-/// Ids that are tried when one is taken: with 128 random bits not even one ever is.
+/// The number of ids that are tried. With 128 random bits the first is practically always free.
 const ATTEMPTS: usize = 3;
 
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl Sessions {
         Self { aws }
     }
 
-    /// Gives requests the visitor's session. `secure` when the desk is reached by https only.
+    /// The layer that attaches sessions to requests. `secure` means that the desk is reached only by https.
     pub fn layer(self, secure: bool) -> SessionManagerLayer<Self> {
         SessionManagerLayer::new(self)
             .with_name("visit")
@@ -65,21 +65,22 @@ impl Sessions {
     }
 }
 
-/// Notes that a visit is used. Its session is written only when it changes, and lives for [`LIFETIME`] from then: without
-/// this a visit would end in the middle of a day's work. What an open page fetches by itself is not a use.
+/// Records that a session is used. A session expires [`LIFETIME`] after it was last written, and it is written only
+/// when it changes, so without this it would expire during a day's work. Requests that an open page makes by itself do
+/// not count.
 pub async fn note_use(State(clock): State<Clock>, request: Request, next: Next) -> Response {
     if let Some(session) = request.extensions().get::<Session>()
         && !app::is_unseen(request.headers())
         && let Err(error) = renew(session, clock.now()).await
     {
-        // The store has logged why. Pages work without a session.
-        tracing::debug!(%error, "a visit is not prolonged");
+        // The store has logged the cause. Pages work without a session.
+        tracing::debug!(%error, "cannot extend a session");
     }
     next.run(request).await
 }
 
 async fn renew(session: &Session, now: OffsetDateTime) -> std::result::Result<(), tower_sessions::session::Error> {
-    // Somebody of whom nothing is remembered gets no cookie for looking at a page.
+    // Do not set a cookie for visitors without session data.
     if session.id().is_none() || session.is_empty().await {
         return Ok(());
     }
@@ -90,15 +91,15 @@ async fn renew(session: &Session, now: OffsetDateTime) -> std::result::Result<()
     Ok(())
 }
 
-/// Says it once for all: the session layer and whoever asks for a session only pass it on.
+/// Logs an error of the backend. The session layer and its callers only pass the error on.
 fn backend(error: impl Into<AwsError>) -> Error {
     let error = error.into();
-    tracing::error!(%error, "a visit cannot be read or written");
+    tracing::error!(%error, "cannot read or write a session");
     Error::Backend(error.to_string())
 }
 
 fn corrupt(error: impl std::fmt::Display) -> Error {
-    tracing::error!(%error, "a visit cannot be read");
+    tracing::error!(%error, "cannot read a session");
     Error::Decode(error.to_string())
 }
 
@@ -126,7 +127,7 @@ impl SessionStore for Sessions {
         let Some(item) = answer.consistent_read(true).send().await.map_err(backend)?.item else { return Ok(None) };
         let expires = item.number("expiresAt").unwrap_or_default() as i64;
         let expiry_date = OffsetDateTime::from_unix_timestamp(expires).map_err(corrupt)?;
-        // What has expired may still be there: the table deletes it in its own time.
+        // The table deletes expired items with a delay.
         if expiry_date <= self.aws.clock.now() {
             return Ok(None);
         }
@@ -159,7 +160,7 @@ mod tests {
     use super::*;
     use crate::{aws::Embedded, deploy};
 
-    /// Stands still until a test moves it.
+    /// A clock that moves only when a test sets it.
     struct Still(Mutex<OffsetDateTime>);
 
     #[async_trait::async_trait]
@@ -173,7 +174,7 @@ mod tests {
         }
     }
 
-    /// Remembers a name, and tells it.
+    /// A router that stores a name in the session and returns it.
     async fn desk(clock: Clock) -> (tempfile::TempDir, Arc<Embedded>, Router) {
         let folder = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(folder.path(), clock.clone()).unwrap();
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_visit_ends_twelve_hours_after_it_was_used_last() {
+    async fn a_session_expires_twelve_hours_after_its_last_use() {
         let time = Arc::new(Still(Mutex::new(datetime!(2026-11-22 8:00 UTC))));
         let later = |duration: time::Duration| *time.0.lock().unwrap() += duration;
         let (_folder, _embedded, router) = desk(Clock::new(time.clone())).await;
@@ -213,17 +214,20 @@ mod tests {
             later(time::Duration::hours(11));
             let (told, renewed) = ask(&router, "/tell", cookie, false).await;
             assert_eq!(told, "Ada");
-            assert!(renewed.is_some_and(|renewed| renewed.contains("Max-Age=43200")), "the browser keeps it as long");
+            assert!(
+                renewed.is_some_and(|renewed| renewed.contains("Max-Age=43200")),
+                "the cookie has the same lifetime"
+            );
         }
-        assert_eq!(ask(&router, "/tell", cookie, false).await.1, None, "not written again within minutes");
+        assert_eq!(ask(&router, "/tell", cookie, false).await.1, None, "not written again within ten minutes");
         later(time::Duration::hours(11));
-        assert_eq!(ask(&router, "/tell", cookie, true).await, ("Ada".to_owned(), None), "a page looks by itself");
+        assert_eq!(ask(&router, "/tell", cookie, true).await, ("Ada".to_owned(), None), "a refresh by the page itself");
         later(time::Duration::hours(1));
         assert_eq!(ask(&router, "/tell", cookie, false).await.0, "");
     }
 
     #[tokio::test]
-    async fn looking_at_a_page_gives_nobody_a_cookie() {
+    async fn viewing_a_page_sets_no_cookie() {
         let clock = Clock::new(Arc::new(Still(Mutex::new(datetime!(2026-11-22 8:00 UTC)))));
         let (_folder, _embedded, router) = desk(clock).await;
         assert_eq!(ask(&router, "/tell", "", false).await, (String::new(), None));

@@ -1,4 +1,4 @@
-//! Small things that the desk must remember and that no person sets: the keys that sign callback addresses, counters.
+//! Internal settings: the signing keys of callback addresses, and counters.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
@@ -20,7 +20,7 @@ impl Settings {
         Self { aws }
     }
 
-    /// The setting's value; `first` when there is none yet, and from then on for every desk on these tables.
+    /// The setting's value. If there is none, stores `first` for all desks on these tables.
     pub async fn get_or_keep(&self, name: &str, first: String) -> Result<String, AwsError> {
         let put = self
             .aws
@@ -44,7 +44,7 @@ impl Settings {
         Ok(item.require("value")?.to_owned())
     }
 
-    /// Changes a setting that still has the value `before`. Returns whether it had.
+    /// Changes a setting if it still has the value `before`. Returns whether it was changed.
     pub async fn replace(&self, name: &str, before: &str, value: String) -> Result<bool, AwsError> {
         let put = self.aws.dynamodb.put_item().table_name(TABLE.name);
         let put = put
@@ -60,14 +60,14 @@ impl Settings {
         }
     }
 
-    /// Whether DynamoDB answers, by the cheapest call there is.
+    /// Checks that DynamoDB answers, with the cheapest possible call.
     pub async fn reach(&self) -> Result<(), AwsError> {
         let get = self.aws.dynamodb.get_item().table_name(TABLE.name).key("name", text("reach"));
         get.send().await?;
         Ok(())
     }
 
-    /// Adds one to a counter and returns what it has become.
+    /// Increments a counter and returns its new value.
     pub async fn count(&self, name: &str) -> Result<u64, AwsError> {
         let updated = self
             .aws

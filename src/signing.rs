@@ -1,10 +1,11 @@
-//! Signed callback addresses. A callback that arrives at one came from somebody to whom this desk gave the address.
+//! Signed callback addresses. A callback at a signed address must come from a party that received the address from this
+//! desk.
 //!
 //! An address carries the id of the valuation request, the time until which it is valid, the id of the key, and an
 //! HMAC-SHA-256 over these three. All desks on the same tables share the keys, which are stored in the settings table.
 //!
-//! Keys rotate by age, and two are valid at any time. A new key is stored [`LEAD`] before it signs its first address, so
-//! that every desk has read it by then. The older key stays valid until the next rotation.
+//! Keys rotate by age, and two are valid at any time. A new key is stored [`LEAD`] before it is used, so that every
+//! desk has read it by then. The older key stays valid until the next rotation.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -23,41 +24,42 @@ use crate::{aws::AwsError, clock::Clock, invocation::PausedTaskId, random, setti
 /// The setting that holds the keys.
 const SETTING: &str = "callback-signing-keys";
 
-/// The shortest age at which a key is replaced.
+/// The minimum age at which a key is replaced.
 const ROTATION: Duration = Duration::from_secs(90 * 24 * 3600);
 
-/// How long a new key is stored before it signs.
+/// How long a new key is stored before it is used for signing.
 const LEAD: Duration = Duration::from_secs(2 * 3600);
 
-/// How often a desk reads the keys again. Shorter than [`LEAD`].
+/// How often a desk reads the keys. Must be shorter than [`LEAD`].
 const REFRESH: Duration = Duration::from_secs(3600);
 
-/// How long an address is valid after the deadline of its request. A callback that comes in this time is recorded as
-/// late, and attributed to its application.
+/// How long an address is valid after the deadline of its request. A callback in this time is recorded as late and
+/// assigned to its application.
 const AFTER_DEADLINE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Makes and checks `https://desk.example/api/valuations?request=<id>.<expiry>.<key id>.<signature>`.
+/// Creates and checks addresses of the form `https://desk.example/api/valuations?request=<id>.<expiry>.<key
+/// id>.<signature>`.
 #[derive(Clone)]
 pub struct CallbackUrls {
     endpoint: Url,
     settings: Settings,
     clock: Clock,
-    /// How old a key gets.
+    /// The age at which a key is replaced.
     rotation: Duration,
     keys: Arc<RwLock<Keys>>,
 }
 
-/// What the address of a callback says about the request that it answers.
+/// The result of checking the address of a callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignedRequest {
     /// The address carries no signature.
     Absent,
     Signed(PausedTaskId),
-    /// The signature is wrong, or its time has passed.
+    /// The signature is wrong or has expired.
     Forged,
 }
 
-/// Where a desk that is reached at `public_url` takes callbacks.
+/// The callback endpoint of a desk with this `public_url`.
 pub fn callback_endpoint(public_url: &Url) -> Url {
     let mut endpoint = public_url.clone();
     endpoint.set_path("/api/valuations");
@@ -67,7 +69,7 @@ pub fn callback_endpoint(public_url: &Url) -> Url {
 impl CallbackUrls {
     /// Reads the keys that all desks on these tables share. The first desk creates them.
     ///
-    /// `longest_wait` is how long a request may wait for its callback. A key stays valid longer than that.
+    /// `longest_wait` is the maximum time that a request waits for its callback. Keys are valid for longer than that.
     pub async fn load(
         settings: &Settings,
         clock: &Clock,
@@ -83,12 +85,12 @@ impl CallbackUrls {
         Ok(urls)
     }
 
-    /// Reads the keys again every hour, and replaces the older one when it is due.
+    /// Reads the keys every hour, and replaces the older one when it is due.
     pub async fn keep_keys(self) {
         loop {
             self.clock.sleep(REFRESH).await;
             if let Err(error) = self.refresh().await {
-                tracing::warn!(%error, "the callback signing keys could not be read; will be tried again");
+                tracing::warn!(%error, "cannot read the callback signing keys; trying again later");
             }
         }
     }
@@ -99,7 +101,7 @@ impl CallbackUrls {
         let now = self.clock.now();
         if keys.is_due(now, self.rotation) {
             let next = keys.rotated(now);
-            // Another desk may have been faster. Its keys are read in an hour, long before the new one signs.
+            // If another desk was faster, its keys are read in an hour, long before the new one is used.
             if self.settings.replace(SETTING, &stored, next.write()).await? {
                 tracing::info!("a new callback signing key was stored");
                 keys = next;
@@ -109,7 +111,7 @@ impl CallbackUrls {
         Ok(())
     }
 
-    /// The address that answers `request`, whose answer is due at `deadline`. The same request gets the same address
+    /// The address for the callback to `request`, which is due at `deadline`. The address for a request is the same
     /// until the key changes.
     pub fn sign(&self, request: &PausedTaskId, deadline: OffsetDateTime) -> Url {
         let expires = (deadline + AFTER_DEADLINE).unix_timestamp();
@@ -119,7 +121,7 @@ impl CallbackUrls {
         url
     }
 
-    /// Reads the `request` parameter of a callback's address.
+    /// Checks the `request` parameter of a callback's address.
     pub fn check(&self, parameter: Option<&str>) -> SignedRequest {
         let Some(parameter) = parameter else { return SignedRequest::Absent };
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
@@ -151,7 +153,7 @@ impl Keys {
     fn read(stored: &str) -> Result<Self, AwsError> {
         match serde_json::from_str::<Self>(stored) {
             Ok(keys) if !keys.0.is_empty() => Ok(keys),
-            // The stored text is secret: the error must not repeat it.
+            // The stored text is secret, so the error must not contain it.
             _ => Err(AwsError::corrupt(format_args!("the setting {SETTING}"))),
         }
     }
@@ -168,19 +170,19 @@ impl Keys {
         Self([Key::new(now)].into_iter().chain(self.0.iter().take(1).cloned()).collect())
     }
 
-    /// The newest key that every desk has read by now.
+    /// The newest key that all desks have read.
     fn signing(&self, now: OffsetDateTime) -> Option<&Key> {
         self.0.iter().find(|key| key.since + LEAD <= now).or(self.0.last())
     }
 
     fn sign(&self, id: &str, expires: i64, now: OffsetDateTime) -> String {
-        // There is always a key: `read` and `first` see to that.
+        // There is always a key: `read` and `first` ensure it.
         let Some(key) = self.signing(now) else { return String::new() };
         let signature = URL_SAFE_NO_PAD.encode(key.mac(id, expires).finalize().into_bytes());
         format!("{id}.{expires}.{}.{signature}", key.id)
     }
 
-    /// The id of the request, when the signature is right and its time has not passed.
+    /// Returns the id of the request if the signature is valid and has not expired.
     fn check<'a>(&self, parameter: &'a str, now: OffsetDateTime) -> Option<&'a str> {
         let mut parts = parameter.split('.');
         let (id, expires, key, signature) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -199,7 +201,7 @@ impl Key {
 
     fn mac(&self, id: &str, expires: i64) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("HMAC takes a key of any length");
-        // The purpose is signed too, so that a signature made for anything else is worth nothing here.
+        // The purpose is part of the signed text, so that a signature for another purpose is not valid here.
         mac.update(format!("valuation-callback.{id}.{expires}.{}", self.id).as_bytes());
         mac
     }
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_was_changed_or_signed_elsewhere_is_forged() {
+    fn an_address_that_was_changed_or_signed_with_another_key_is_forged() {
         let keys = Keys::first(NOW);
         let signed = keys.sign("abc", LATER, NOW);
         assert_eq!(Keys::first(NOW).check(&signed, NOW), None);
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_are_valid_during_a_change_and_the_older_one_signs_until_all_desks_know_the_newer() {
+    fn two_keys_are_valid_during_a_rotation_and_the_older_one_signs_until_all_desks_have_the_newer() {
         let old = Keys::first(NOW);
         let signed_before = old.sign("abc", LATER, NOW);
         let both = Keys::read(&old.rotated(NOW).write()).unwrap();
@@ -254,14 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_replaced_when_it_is_old() {
+    fn an_old_key_is_replaced() {
         let keys = Keys::first(NOW);
         assert!(!keys.is_due(NOW + ROTATION - Duration::from_secs(1), ROTATION));
         assert!(keys.is_due(NOW + ROTATION, ROTATION));
     }
 
     #[test]
-    fn keys_that_cannot_be_read_are_not_repeated() {
+    fn the_error_for_corrupt_keys_does_not_contain_them() {
         let error = Keys::read("not-json-but-secret").map(drop).unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! Tasks that go on for as long as the desk is open: one that panics begins anew, and the log says so.
+//! Background tasks that run as long as the desk is open. A task that panics is restarted.
 
 use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 
 use crate::clock::Clock;
 
-/// Runs a task, and runs it again `rest` after it has panicked. What it leaves behind is in the tables, so nothing of it
-/// can be half done in memory.
+/// Runs a task, and restarts it after `rest` if it panics. Restarting is safe because tasks keep their state in the
+/// tables, not in memory.
 pub async fn supervised<F: Future<Output = ()>>(
     name: &'static str,
     clock: Clock,
@@ -15,12 +15,12 @@ pub async fn supervised<F: Future<Output = ()>>(
     task: impl Fn() -> F,
 ) {
     while let Err(panic) = AssertUnwindSafe(async { task().await }).catch_unwind().await {
-        tracing::error!(task = name, what = what(&*panic), "a task panicked; it begins anew");
+        tracing::error!(task = name, what = what(&*panic), "a background task panicked; restarting it");
         clock.sleep(rest).await;
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub fn what(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_that_panics_begins_anew_until_it_ends() {
+    async fn a_task_is_restarted_until_it_ends_without_a_panic() {
         let runs = AtomicUsize::new(0);
         let task = || async {
             match runs.fetch_add(1, Ordering::SeqCst) {
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_told_in_its_own_words() {
+    fn the_message_of_a_panic_is_read() {
         assert_eq!(what(&"static"), "static");
         assert_eq!(what(&"made".to_owned()), "made");
         assert_eq!(what(&1), "unknown");

@@ -1,16 +1,16 @@
-//! What describes a table. Each table is described by the module whose job it serves.
+//! The types that describe tables. Each table is described in the module that uses it.
 
-/// A table whose key is one text attribute.
+/// A table whose key is a single text attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
     pub name: &'static str,
     pub key: &'static str,
     pub indexes: &'static [Index],
-    /// The attribute after whose time, in epoch seconds, an item may vanish.
+    /// The attribute with the expiry time of an item, in epoch seconds.
     pub time_to_live: Option<&'static str>,
 }
 
-/// A global secondary index on two text attributes. An item without them is not in it.
+/// A global secondary index on two text attributes. It contains only items that have both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
     pub name: &'static str,
@@ -19,7 +19,7 @@ pub struct Index {
     pub shows: Shows,
 }
 
-/// What of an item an index shows besides the keys.
+/// The attributes that an index contains in addition to the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shows {
     Everything,

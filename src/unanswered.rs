@@ -1,5 +1,5 @@
-//! A person whose page or form failed gets a page that says so, and what they typed: not the problem for machines, and
-//! not from the visit, as it may be the visit that cannot be written.
+//! Renders server errors as pages for people. The page contains what a person typed, taken from the request instead of
+//! the session, because the session may be what cannot be written.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use leptos::{config::LeptosOptions, prelude::provide_context};
 
 use crate::problem::Problem;
 
-/// What the page is rendered from.
+/// What is needed to render the page.
 #[derive(Clone)]
 pub struct Rendering {
     pub desk: Arc<dyn Desk>,
     pub options: LeptosOptions,
-    /// Bytes of a form's body.
+    /// The maximum size of a form's body, in bytes.
     pub form_limit: usize,
 }
 
-/// Passes a request on, and renders the page when a person's ends in a server error that is no page.
+/// Renders the error page if a person's request ends in a server error that is not a page.
 pub async fn say_so(State(rendering): State<Rendering>, request: Request, next: Next) -> Response {
     if !is_a_persons(request.headers()) {
         return next.run(request).await;
@@ -54,14 +54,14 @@ impl Rendering {
         };
         let page = leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
         let mut request = Request::new(Body::empty());
-        // An address of no page: the one that was asked may fail once more.
+        // Render an unknown address, because the requested one may fail again.
         *request.uri_mut() = Uri::from_static("/desk/unanswered");
         *request.headers_mut() = headers;
         page(request).await.into_response()
     }
 }
 
-/// Whether a person looks at the answer: browsers ask for HTML when they open a page or send a form.
+/// Whether the response is for a person: browsers ask for HTML when they open a page or submit a form.
 fn is_a_persons(headers: &HeaderMap) -> bool {
     is_html(headers, &header::ACCEPT)
 }

@@ -1,4 +1,4 @@
-//! The one router: pages, machine interface, events and files behind what every request passes through.
+//! The layers around the desk's routes: pages, API, event stream and static files.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -37,24 +37,24 @@ use crate::{
     unanswered::{self, Rendering},
 };
 
-/// Bytes of a form's body.
+/// The maximum size of a form's body, in bytes.
 const FORM_LIMIT: usize = 256 * 1024;
 
-/// Bytes of any body of the machine interface, whose addresses have lower limits of their own.
+/// The maximum size of a request body of the API, in bytes. Individual routes have lower limits.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
-/// How long a request may take from its head to the head of its answer, its body included.
+/// The maximum time from the head of a request to the head of its response, including the request's body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a server function that gave an error is marked with.
+/// The header that marks the response of a failed server function.
 const SERVER_FN_ERROR: &str = "serverfnerror";
 
-/// Pages with everything they need.
+/// The pages and their dependencies.
 pub struct Pages {
     pub clock: Clock,
     pub desk: Arc<dyn Desk>,
     pub sessions: Sessions,
-    /// Whether the desk is reached by https only.
+    /// Whether the desk is reached only by https.
     pub secure: bool,
     pub site_root: String,
     pub names: OwnNames,
@@ -87,9 +87,9 @@ impl Pages {
     }
 }
 
-/// What is refused on its way to a page is answered by a page, in the desk's look.
+/// Renders refusals (404, 405, 413 and so on) as pages in the desk's layout.
 async fn refuse_as_page(State(options): State<LeptosOptions>, request: Request, next: Next) -> Response {
-    // Of the request, what the page's frame looks at.
+    // Keep the parts of the request that the page's frame reads.
     let mut ask = Request::new(Body::empty());
     *ask.uri_mut() = request.uri().clone();
     if let Some(cookies) = request.headers().get(header::COOKIE) {
@@ -110,10 +110,10 @@ async fn refuse_as_page(State(options): State<LeptosOptions>, request: Request, 
     page
 }
 
-/// The status of a refusal that is no page.
+/// The status of a refusal that is not rendered as a page yet.
 fn refusal(response: &Response) -> Option<StatusCode> {
-    // Leptos sends browsers back with the error in the address, where nobody reads it. It could not read the form: each
-    // server function says by itself what else went wrong.
+    // Leptos redirects with the error in the address, where nobody would see it. The form was malformed, because server
+    // functions handle all other errors themselves.
     if response.status().is_redirection() && response.headers().contains_key(SERVER_FN_ERROR) {
         return Some(StatusCode::BAD_REQUEST);
     }
@@ -122,12 +122,12 @@ fn refusal(response: &Response) -> Option<StatusCode> {
     (!is_page).then(|| response.status())
 }
 
-/// The machine interface and the events: every refusal is a problem+json.
+/// The API and the event stream, whose refusals are problem+json.
 pub fn machines(router: Router) -> Router {
     guarded(router, BODY_LIMIT, REQUEST_TIMEOUT).layer(map_response(api::refuse_as_problem))
 }
 
-/// What is kept from whatever stands behind it.
+/// Protects routes with the same-site check, a body limit, a timeout and a panic handler.
 fn guarded(router: Router, body_limit: usize, timeout: Duration) -> Router {
     router
         .layer(from_fn(security::same_site))
@@ -136,21 +136,21 @@ fn guarded(router: Router, body_limit: usize, timeout: Duration) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
 }
 
-/// Says what it means when the site's files are not where they should be: every page works, and looks broken.
+/// Warns if static files are missing, because pages would work but look broken.
 fn look_for_site(site_root: &Path) {
     let missing = ["pkg/loan-desk.css", "pkg/loan-desk.js", "pkg/loan-desk.wasm"];
     if let Some(missing) = missing.into_iter().map(|file| site_root.join(file)).find(|file| !file.is_file()) {
         tracing::warn!(
             missing = %missing.display(),
-            "pages will have no style and no script; name the folder that `cargo xtask build` made: --site-root DIR"
+            "pages will have no style and no script; set --site-root to the folder that `cargo xtask build` created"
         );
     }
 }
 
-/// Files of the site; what is no file goes on to the pages.
+/// Serves static files, and pages for all other addresses.
 fn files(site_root: &Path, pages: Router) -> Router {
     let files = ServeDir::new(site_root)
-        // `cargo xtask build` has compressed them.
+        // `cargo xtask build` compresses them.
         .precompressed_br()
         .precompressed_gzip()
         .append_index_html_on_directories(false)
@@ -159,8 +159,8 @@ fn files(site_root: &Path, pages: Router) -> Router {
     Router::new().fallback_service(files).layer(from_fn(cache))
 }
 
-/// Files whose address changes with their content are kept for a year; all others are asked for again, which costs a
-/// `304`. Pages are private.
+/// Sets `Cache-Control`. Files with a version in their address are cached for a year; other files are revalidated,
+/// usually with a `304`. Pages are private.
 async fn cache(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
@@ -175,8 +175,7 @@ async fn cache(request: Request, next: Next) -> Response {
     response
 }
 
-/// What every request passes through.
-/// `secure` when the desk is reached by https only.
+/// Adds the layers for all requests. `secure` means that the desk is reached only by https.
 pub fn around(router: Router, secure: bool) -> Router {
     let uncompressed = DefaultPredicate::new().and(NotForContentType::SSE);
     router
@@ -184,11 +183,11 @@ pub fn around(router: Router, secure: bool) -> Router {
         .layer(from_fn_with_state(secure, security::headers))
         .layer(
             TraceLayer::new_for_http()
-                // The path alone: a callback's query is a signature.
+                // Log only the path, because the query of a callback contains a signature.
                 .make_span_with(|request: &Request<Body>| {
                     tracing::info_span!("request", method = %request.method(), path = request.uri().path())
                 })
-                // Whoever fails says why; this is no second line about it.
+                // Handlers log their own failures, so the layer does not log them again.
                 .on_response(|response: &Response<_>, latency: Duration, _: &tracing::Span| {
                     let micros = latency.as_micros() as u64;
                     tracing::debug!(status = response.status().as_u16(), micros, "answered");

@@ -1,4 +1,4 @@
-//! Conditional writes to the desk's tables: one by itself, or several that belong together in one transaction.
+//! Conditional writes to the desk's tables: single writes and transactions.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::{
     item::Item,
 };
 
-/// How often a transaction is tried that another one was in the way of.
+/// How often a transaction is tried if it conflicts with another one.
 const TRIES: u32 = 5;
 
-/// The pause before the second try. It doubles with each.
+/// The pause before the second try. It doubles with each further try.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// One write of a transaction.
@@ -31,8 +31,8 @@ pub enum Write {
 /// Why a transaction wrote nothing.
 #[derive(Debug)]
 pub enum NotWritten {
-    /// Some conditions were not met. For each write whose own condition it was, the item as it is; without attributes when
-    /// there is none.
+    /// Some conditions were not met. For each write whose condition failed, this has the current item, which is empty
+    /// if there is none.
     Refused(Vec<Option<Item>>),
     Aws(AwsError),
 }
@@ -43,7 +43,7 @@ impl From<BuildError> for NotWritten {
     }
 }
 
-/// Does one write by itself.
+/// Performs a single write.
 pub async fn write_one(aws: &Aws, update: UpdateBuilder) -> Result<(), AwsError> {
     let Update {
         table_name,
@@ -67,7 +67,7 @@ pub async fn write_one(aws: &Aws, update: UpdateBuilder) -> Result<(), AwsError>
     Ok(())
 }
 
-/// Does all of the writes or, when one's condition is not met, none.
+/// Performs all of the writes, or none if a condition is not met.
 pub async fn write_all(aws: &Aws, writes: impl IntoIterator<Item = Write>) -> Result<(), NotWritten> {
     let items = writes.into_iter().map(Write::build).collect::<Result<Vec<_>, _>>()?;
     let mut pause = PAUSE;
@@ -79,7 +79,7 @@ pub async fn write_all(aws: &Aws, writes: impl IntoIterator<Item = Write>) -> Re
         };
         match refusals(&error) {
             Some(refused) if refused.iter().any(Option::is_some) => return Err(NotWritten::Refused(refused)),
-            // Another transaction was writing one of the items.
+            // Another transaction was writing to one of the items.
             Some(_) if !last => {
                 aws.clock.sleep(pause).await;
                 pause *= 2;
@@ -107,8 +107,8 @@ impl Write {
     }
 }
 
-/// For each write, the item as it is when that write's condition was not met. `None` when the transaction failed for
-/// another reason than the state of its items.
+/// For each write, the current item if the condition of that write failed. Returns `None` if the transaction failed for
+/// another reason.
 fn refusals<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<Option<Item>>> {
     let SdkError::ServiceError(service) = error else { return None };
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = service.err() else { return None };
@@ -122,5 +122,5 @@ fn refusals<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<Optio
 }
 
 fn incomplete(error: BuildError) -> AwsError {
-    AwsError::corrupt(format_args!("a write that is not complete: {error}"))
+    AwsError::corrupt(format_args!("an incomplete write: {error}"))
 }

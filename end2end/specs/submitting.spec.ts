@@ -105,7 +105,7 @@ test('a reference that is already taken is refused and stays in the form', async
   await page.goto('/applications/new')
   await fillIn(page, { Reference: reference, 'Name or number': '2', Postcode: 'PO1 1CE' })
   await page.getByRole('button', { name: 'Submit application' }).click()
-  await expect(page.getByRole('alert', { name: 'There is a problem' })).toContainText(`${reference} exists already`)
+  await expect(page.getByRole('alert', { name: 'There is a problem' })).toContainText(`${reference} already exists`)
   await expect(page.getByLabel('Reference')).toHaveValue(reference)
   await expect(page.getByLabel('Name or number')).toHaveValue('2')
 })

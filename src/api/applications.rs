@@ -41,9 +41,9 @@ async fn submit(State(Api { desk, clock }): State<Api>, JsonObject(body): JsonOb
         Submission::AlreadyThere => StatusCode::OK,
     };
     let row = desk.application(&Actor::Api, &reference).await?;
-    let row = row.ok_or_else(|| Problem::not_found("The application is gone again."))?;
+    let row = row.ok_or_else(|| Problem::not_found("The application was not found after it was stored."))?;
     let mut response = (status, Json(show(&row))).into_response();
-    // A reference is plain ASCII, so this is always a header.
+    // References are ASCII, so this is always a valid header.
     if let Ok(location) = HeaderValue::from_str(&path(&row)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -94,21 +94,21 @@ impl From<DeskError> for Problem {
                 "reference-taken",
                 "Reference taken",
                 format!(
-                    "An application with reference {reference} exists already, with other details. Submit under another \
+                    "An application with reference {reference} already exists with different details. Submit under another \
                      reference."
                 ),
             ),
             DeskError::NotAPage => {
-                let detail = "after must be the value of next in an earlier answer.";
+                let detail = "after must be the value of next in an earlier response.";
                 Self::new(StatusCode::BAD_REQUEST, "bad-cursor", "Not a valid query", detail)
             }
-            DeskError::NotFound => Self::not_found("There is no such item at this desk."),
+            DeskError::NotFound => Self::not_found("This item does not exist."),
             DeskError::AlreadyAnswered { .. } | DeskError::TooLate => {
-                let detail = "This has been answered already, or the time to answer it has passed.";
+                let detail = "This was already answered, or its deadline has passed.";
                 Self::new(StatusCode::CONFLICT, "too-late", "Too late", detail)
             }
             DeskError::NotUsed => {
-                let detail = "The workflow does not wait for this answer any more; it was kept and not used.";
+                let detail = "The workflow was no longer waiting for this answer; it was kept but not used.";
                 Self::new(StatusCode::CONFLICT, "not-used", "Not used", detail)
             }
             DeskError::Unavailable => Self::unavailable(),
@@ -120,7 +120,7 @@ fn path(row: &ApplicationRow) -> String {
     format!("/api/applications/{}", row.application.application_reference)
 }
 
-/// An application as machines read it: what was submitted, and where it stands in business words.
+/// The JSON representation of an application: what was submitted, and its status.
 fn show(row: &ApplicationRow) -> Value {
     let mut shown = serde_json::to_value(&row.application).unwrap_or_default();
     let Some(members) = shown.as_object_mut() else { return shown };

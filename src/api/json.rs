@@ -1,4 +1,4 @@
-//! JSON bodies, read strictly and refused clearly.
+//! Strict parsing of JSON bodies with clear errors.
 
 use axum::{
     extract::{FromRequest, Request},
@@ -55,7 +55,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     })?;
     match json {
         Value::Object(members) => Ok(members),
-        // Serde would read an array as the values of the members, in their order.
+        // serde would accept an array as the values of the fields in order.
         _ => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid",
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_from_what_is_not_valid() {
+    fn invalid_json_is_distinguished_from_invalid_values() {
         assert_eq!(refused("{").0, 400);
         assert_eq!(refused("{} {}").0, 400);
         let (status, text) =
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_json_when_its_type_says_so() {
+    fn the_content_type_determines_whether_a_body_is_json() {
         let kind = |kind: &str| HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_str(kind).unwrap())]);
         assert!(is_json(&kind("application/json")));
         assert!(is_json(&kind("Application/JSON; charset=utf-8")));

@@ -1,6 +1,6 @@
-//! The machine interface: `/api/applications`. (The valuation service's webhook stands with the callbacks.)
+//! The API: `/api/applications`. (The webhook for the valuation service is in [`crate::callbacks`].)
 //!
-//! Every refusal is a problem+json, also of what never reaches a handler.
+//! All errors are problem+json, including those of requests that reach no handler.
 
 mod applications;
 mod json;
@@ -19,19 +19,19 @@ pub use json::{JsonBody, is_json};
 
 use crate::problem::Problem;
 
-/// What is under `/api` and nothing else is.
+/// Answers requests to unknown addresses below `/api`.
 pub fn fallback() -> Router {
     let nothing = || async { Problem::not_found("There is nothing at this address.").into_response() };
     Router::new().route("/api", any(nothing)).route("/api/{*rest}", any(nothing))
 }
 
-/// Bytes of the router's own words that are passed on.
+/// The maximum number of bytes of the router's own message to pass on.
 const WORDS_LIMIT: usize = 1024;
 
-/// A status of the router's own becomes a problem as well.
+/// Converts error responses of the router and its layers to problems.
 pub async fn refuse_as_problem(response: Response) -> Response {
     let bare = response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| {
-        // What axum and its layers refuse by themselves is plain text.
+        // axum and its layers respond with plain text.
         kind.as_bytes().starts_with(b"text/plain")
     });
     match response.status() {
@@ -40,11 +40,11 @@ pub async fn refuse_as_problem(response: Response) -> Response {
     }
 }
 
-/// The problem, with what the refusal said besides: `Allow` above all.
+/// Converts a refusal to a problem, and keeps its headers such as `Allow`.
 async fn as_problem(refused: Response, status: StatusCode) -> Response {
     let (head, body) = refused.into_parts();
     let problem = match to_bytes(body, WORDS_LIMIT).await {
-        // Which part of an address could not be read, and why.
+        // The message says which part of the address is not valid, and why.
         Ok(words) if status == StatusCode::BAD_REQUEST && !words.is_empty() => {
             let words = String::from_utf8_lossy(&words);
             Problem::new(status, "bad-request", "Bad request", words)

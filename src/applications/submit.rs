@@ -19,7 +19,7 @@ pub enum Submitted {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
-    #[error("an application with reference {0} exists already, with other details")]
+    #[error("an application with reference {0} already exists with different details")]
     ReferenceTaken(ApplicationReference),
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -103,7 +103,7 @@ impl Applications {
         if input == serde_json::to_value(&record.application).ok() {
             return Ok(());
         }
-        let remark = "An execution with this application's reference exists already, about something else.";
+        let remark = "An execution with this application's reference already exists, but for something else.";
         self.correct(record, ApplicationStatus::NeedsAttention, Some(remark)).await
     }
 }

@@ -1,4 +1,4 @@
-//! The folder of the embedded databases: one desk at a time, and nobody else on the machine.
+//! The data folder of the embedded databases, which is locked for one desk and private to its user.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -9,16 +9,16 @@ use std::{
 
 use super::OpenError;
 
-/// The file that a desk holds a lock on while it uses the folder. What is in it says nothing.
+/// The lock file of the folder. Its content is irrelevant.
 const LOCK: &str = "desk.lock";
 
-/// How long a desk that was just told to close may take to close.
+/// How long to wait for another desk that is shutting down.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
 const POLL: Duration = Duration::from_millis(50);
 
-/// Creates the folder, unless it is there, so that only the user who runs the desk can look into it. Files that are in it
-/// already, perhaps by an older desk, become that user's own: they hold names, amounts and task tokens.
+/// Creates the folder if it is missing, and makes it and its files private to the current user, because they contain
+/// names, amounts and task tokens.
 pub fn create(folder: &Path) -> io::Result<()> {
     let mut create = fs::DirBuilder::new();
     create.recursive(true);
@@ -35,8 +35,8 @@ pub fn create(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Locks the folder for this process, and waits for a process that has it open and may be closing. Dropping the file
-/// unlocks the folder, and so does the end of the process, however it comes.
+/// Locks the folder for this process. Waits up to `patience` for another process to release it. The lock is released
+/// when the file is dropped or the process ends.
 pub fn lock(folder: &Path, patience: Duration) -> Result<File, OpenError> {
     let shown = || folder.display().to_string();
     let path = folder.join(LOCK);
@@ -70,7 +70,7 @@ fn make_private(file: &Path) -> io::Result<()> {
     fs::set_permissions(file, fs::Permissions::from_mode(0o600))
 }
 
-/// Elsewhere a folder of a user's own is private already.
+/// On other systems, a user's folders are already private.
 #[cfg(not(unix))]
 fn make_private(_: &Path) -> io::Result<()> {
     Ok(())
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_for_one_desk_at_a_time() {
+    fn only_one_desk_can_lock_a_folder() {
         let folder = tempfile::tempdir().unwrap();
         let first = lock(folder.path(), Duration::ZERO).unwrap();
         assert!(matches!(lock(folder.path(), Duration::ZERO), Err(OpenError::InUse { .. })));
@@ -91,7 +91,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nobody_else_on_the_machine_can_read_what_is_in_it() {
+    fn the_folder_and_its_files_are_private_to_the_user() {
         use std::os::unix::fs::PermissionsExt;
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let parent = tempfile::tempdir().unwrap();

@@ -1,8 +1,8 @@
-//! DynamoDB inside this process: the operations of the AWS JSON protocol on `dynoxide`.
+//! The embedded DynamoDB: the operations of the AWS JSON protocol on `dynoxide`.
 //!
-//! `dynoxide` commits each write by itself, and with SQLite's own settings waits for the disk each time. Here a commit
-//! goes to SQLite's write-ahead log without waiting; then all requests that are under way wait together for one sync of
-//! the log, before any of them is answered. What is answered is on disk, be it written or read.
+//! `dynoxide` commits each write separately, and with SQLite's default settings each commit waits for the disk. Here,
+//! commits go to SQLite's write-ahead log without waiting, and all concurrent requests share one sync of the log before
+//! any of them is answered. Everything that an answer reports, whether written or read, is therefore on disk.
 
 use std::{
     collections::HashMap,
@@ -24,26 +24,26 @@ use serde_json::Value;
 
 use super::Answer;
 
-/// Kilobytes of SQLite's page cache: the pages of the tables that are written to most.
+/// The size of SQLite's page cache in kilobytes.
 const CACHE: i64 = 16 * 1024;
 
-/// Pages of the write-ahead log after which SQLite carries them over into the database: the more, the more often has a
-/// page been changed that is carried over once.
+/// The number of pages in the write-ahead log at which SQLite checkpoints them. A higher number combines more changes
+/// of the same page.
 const LOG_PAGES: i64 = 4_000;
 
-/// How long a transaction with the same token is not done again: what AWS says.
+/// How long a transaction with the same token is not repeated, as on AWS.
 const TOKENS: Duration = Duration::from_secs(600);
 
-/// A database of `dynoxide`.
+/// A DynamoDB on a `dynoxide` database.
 pub struct DynamoDb {
     storage: Mutex<Storage>,
     log: Log,
     vector_indexes: VectorIndexLifecycle,
-    /// The transactions of the last ten minutes by their tokens.
+    /// The transactions of the last ten minutes by token.
     transactions: Mutex<HashMap<String, Transaction>>,
 }
 
-/// What a transaction asked for, and what it was answered.
+/// A transaction's request and response.
 struct Transaction {
     at: Instant,
     items: Value,
@@ -51,7 +51,7 @@ struct Transaction {
 }
 
 impl DynamoDb {
-    /// Opens the database at `path`, which is created when it is missing. Blocks on the disk.
+    /// Opens the database at `path`, and creates it if it is missing. Blocks on the disk.
     pub fn open(path: &str) -> Result<Self, DynoxideError> {
         let storage = Storage::new(path)?;
         let connection = storage.conn();
@@ -69,8 +69,8 @@ impl DynamoDb {
         })
     }
 
-    /// Answers one request; `operation` is what stands behind `DynamoDB_20120810.` in `X-Amz-Target`. Blocks on the disk:
-    /// call it off the async threads.
+    /// Answers a request. `operation` is the part of `X-Amz-Target` after `DynamoDB_20120810.`. Blocks on the disk, so
+    /// do not call it on async threads.
     pub fn answer(&self, operation: &str, body: &[u8]) -> Answer {
         let outcome = match operation {
             "BatchGetItem" => self.perform(body, |db, request| now(actions::batch_get_item::execute(db, request))),
@@ -117,7 +117,7 @@ impl DynamoDb {
         }
     }
 
-    /// Deletes what its time to live says has expired, and gives how many items that were. Blocks on the disk.
+    /// Deletes items whose time to live has expired, and returns their number. Blocks on the disk.
     pub fn delete_expired(&self) -> Result<usize, DynoxideError> {
         self.on_disk(|storage| now(dynoxide::ttl::sweep_expired_items(storage)))
     }
@@ -133,19 +133,19 @@ impl DynamoDb {
         serde_json::to_vec(&response).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
     }
 
-    /// Does it, and waits until everything that it wrote or saw is on disk.
+    /// Does the work, and waits until everything that it wrote or read is on disk.
     fn on_disk<T>(&self, work: impl FnOnce(&Storage) -> Result<T, DynoxideError>) -> Result<T, DynoxideError> {
         let storage = unpoisoned(&self.storage);
         let changes = storage.conn().total_changes();
         let done = work(&storage);
         let ticket = self.log.ticket(storage.conn().total_changes() != changes);
         drop(storage);
-        // What was refused may have been refused for something that is not on disk yet.
+        // Wait even after a refusal, because its reason may not be on disk yet.
         self.log.wait_for(ticket).map_err(|error| DynoxideError::InternalServerError(format!("the disk: {error}")))?;
         done
     }
 
-    /// A transaction with a token is done once, as often as it is sent.
+    /// Executes a transaction. One with a token is executed only once.
     fn transact(&self, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
         let mut asked: Value =
             serde_json::from_slice(body).map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
@@ -153,7 +153,7 @@ impl DynamoDb {
             |body: &[u8]| self.perform(body, |db, request| now(actions::transact_write_items::execute(db, request)));
         let Some(token) = asked["ClientRequestToken"].as_str().map(str::to_owned) else { return operation(body) };
         let items = asked["TransactItems"].take();
-        // Held meanwhile, so that the same one that comes now waits.
+        // Hold the lock during the transaction, so that a concurrent repetition waits.
         let mut transactions = unpoisoned(&self.transactions);
         transactions.retain(|_, done| done.at.elapsed() < TOKENS);
         match transactions.get(&token) {
@@ -170,25 +170,25 @@ impl DynamoDb {
     }
 }
 
-/// The outcome of an operation, none of which waits for anything but the disk.
+/// Polls an operation once, which is enough because operations never wait asynchronously.
 fn now<T>(operation: impl Future<Output = Result<T, DynoxideError>>) -> Result<T, DynoxideError> {
     let outcome = operation.now_or_never();
-    outcome.unwrap_or_else(|| Err(DynoxideError::InternalServerError("the operation did not end".to_owned())))
+    outcome.unwrap_or_else(|| Err(DynoxideError::InternalServerError("the operation did not complete".to_owned())))
 }
 
-/// SQLite undoes what a panic has broken off.
+/// Ignores poisoning, because SQLite rolls back what a panic interrupts.
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// SQLite's write-ahead log, synced for all who wait at a time.
+/// SQLite's write-ahead log, with syncs shared by concurrent requests.
 struct Log {
     file: File,
     state: Mutex<Synced>,
     changed: Condvar,
 }
 
-/// Commits are counted in their order.
+/// Commits are numbered in order.
 #[derive(Default)]
 struct Synced {
     committed: u64,
@@ -197,14 +197,15 @@ struct Synced {
 }
 
 impl Log {
-    /// SQLite keeps the file for as long as the database is open.
+    /// Opens the log, which exists as long as the database is open.
     fn open(path: &Path) -> io::Result<Self> {
-        // Some systems sync only what can be written to.
+        // Some systems can sync only files that are open for writing.
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         Ok(Self { file, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// What has to be on disk before that is answered which has just been done. To be called before anybody else writes.
+    /// The number of the commit that must be on disk before the current request is answered. Must be called before
+    /// anything else is written.
     fn ticket(&self, has_written: bool) -> u64 {
         let mut state = unpoisoned(&self.state);
         state.committed += u64::from(has_written);
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_answered_has_been_synced() {
+    fn an_answered_write_has_been_synced() {
         let folder = tempfile::tempdir().unwrap();
         let db = Arc::new(open(folder.path()));
         let clients: Vec<_> = (0..8)
@@ -274,7 +275,7 @@ mod tests {
                         let before = unpoisoned(&db.log.state).committed;
                         assert_eq!(ask(&db, "PutItem", &put(&format!("{client}-{i}"))).0, 200);
                         let state = unpoisoned(&db.log.state);
-                        assert!(state.synced > before, "its own commit is among those that have been synced");
+                        assert!(state.synced > before, "its own commit has been synced");
                     }
                 })
             })
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_is_sent_again_is_done_once() {
+    fn a_repeated_transaction_is_executed_once() {
         let folder = tempfile::tempdir().unwrap();
         let db = open(folder.path());
         let add = |token: &str, amount: &str| {

@@ -1,5 +1,5 @@
-//! The AWS inside this process: an HTTP connector for the SDK behind which there is no network, but DynamoDB and Step
-//! Functions on two SQLite files.
+//! The embedded AWS: an HTTP connector for the SDK that calls DynamoDB and Step Functions in this process, on two
+//! SQLite files.
 
 use std::{
     fmt,
@@ -27,7 +27,7 @@ use tokio::sync::SetOnce;
 use super::{data_folder, dynamodb::DynamoDb};
 use crate::clock::Clock;
 
-/// An answer in the AWS JSON 1.0 protocol.
+/// A response in the AWS JSON 1.0 protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -41,7 +41,7 @@ impl Answer {
     }
 }
 
-/// Which service a request is for: what stands in its `X-Amz-Target`.
+/// The service and operation of a request, from its `X-Amz-Target` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'a> {
     DynamoDb(&'a str),
@@ -78,18 +78,18 @@ pub enum OpenError {
     StepFunctions(#[from] asl_engine::OpenError),
 }
 
-/// DynamoDB and Step Functions inside this process.
+/// The embedded DynamoDB and Step Functions.
 pub struct Embedded {
     clock: Clock,
     dynamodb: Arc<DynamoDb>,
-    /// Held for as long as the databases are open.
+    /// The lock on the data folder, held while the databases are open.
     _lock: File,
-    /// Set a little later than the rest: Step Functions calls functions, which call DynamoDB and Step Functions. A call
-    /// that comes before waits.
+    /// Set after construction, because Step Functions calls functions that call DynamoDB and Step Functions. Earlier
+    /// calls wait.
     step_functions: SetOnce<StepFunctions>,
 }
 
-/// Says nothing of what it holds.
+/// Omits the contents.
 impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Embedded")
@@ -97,13 +97,13 @@ impl fmt::Debug for Embedded {
 }
 
 impl Embedded {
-    /// Opens DynamoDB in `data_dir`, which is created when it is missing. Blocks on the disk.
+    /// Opens DynamoDB in `data_dir`, which is created if it is missing. Blocks on the disk.
     ///
-    /// Every answered write is on disk.
+    /// Answered writes are on disk.
     pub fn open(data_dir: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
         data_folder::create(data_dir)
             .map_err(|source| OpenError::Folder { folder: data_dir.display().to_string(), source })?;
-        // Before either database is opened: SQLite takes two processes that write, the desk does not.
+        // Lock before opening the databases: SQLite allows several writing processes, but the desk does not.
         let lock = data_folder::lock(data_dir, data_folder::PATIENCE)?;
         let file = data_dir.join("dynamodb.sqlite");
         let path = file.to_str().ok_or_else(|| OpenError::NotUnicode(data_dir.display().to_string()))?;
@@ -115,8 +115,8 @@ impl Embedded {
         Ok(Arc::new(Self { clock, dynamodb: Arc::new(dynamodb), _lock: lock, step_functions: SetOnce::new() }))
     }
 
-    /// Opens Step Functions in `data_dir`. What came due while it was closed fires now, so everything that
-    /// `integrations` needs must be there. To be called once.
+    /// Opens Step Functions in `data_dir`. Timers that came due while it was closed fire now, so everything that
+    /// `integrations` needs must be ready. Must be called only once.
     pub async fn start_step_functions(
         &self,
         data_dir: &Path,
@@ -131,19 +131,19 @@ impl Embedded {
         Ok(())
     }
 
-    /// The clock that Step Functions goes by. (DynamoDB asks the time only to delete what has expired.)
+    /// The clock of Step Functions. (DynamoDB uses the time only to delete expired items.)
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Lets what is under way commit, then closes.
+    /// Waits for pending work to be committed, then closes.
     pub async fn shutdown(&self) {
         if let Some(engine) = self.step_functions.get() {
             engine.shutdown().await;
         }
     }
 
-    /// Deletes what its time to live says has expired: AWS does this by itself. Returns how many items.
+    /// Deletes items whose time to live has expired, and returns their number. AWS does this by itself.
     pub async fn delete_expired(&self) -> Result<usize, String> {
         let db = self.dynamodb.clone();
         match tokio::task::spawn_blocking(move || db.delete_expired()).await {
@@ -152,13 +152,13 @@ impl Embedded {
         }
     }
 
-    /// Answers one request of either service.
+    /// Answers a request to either service.
     pub async fn answer(&self, target: Target<'_>, body: Bytes) -> Answer {
         match target {
             Target::DynamoDb(operation) => {
                 let (db, operation) = (self.dynamodb.clone(), operation.to_owned());
                 tokio::task::spawn_blocking(move || db.answer(&operation, &body)).await.unwrap_or_else(|error| {
-                    tracing::error!(%error, "DynamoDB broke off");
+                    tracing::error!(%error, "DynamoDB failed");
                     Answer::error(500, "com.amazonaws.dynamodb.v20120810#InternalServerError", "Internal error")
                 })
             }
@@ -169,14 +169,14 @@ impl Embedded {
         }
     }
 
-    /// What makes an SDK client speak to this instead of the network. It does not keep this open: once the last other
-    /// owner has dropped it, calls fail.
+    /// The HTTP client with which SDK clients call the embedded services. It does not keep them open: calls fail once
+    /// the last other owner has dropped them.
     pub fn http_client(self: &Arc<Self>) -> SharedHttpClient {
         SharedHttpClient::new(InProcess(Arc::downgrade(self)))
     }
 }
 
-/// Whether a file is there that is no SQLite database. What cannot be read is SQLite's to refuse.
+/// Whether a file exists and is not an SQLite database. Unreadable files are left to SQLite to refuse.
 fn is_something_else(file: &Path) -> bool {
     const HEAD: &[u8] = b"SQLite format 3\0";
     let mut head = Vec::new();
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_target_header_tells_the_services_apart() {
+    fn the_target_header_selects_the_service() {
         assert_eq!(Target::parse("DynamoDB_20120810.PutItem"), Some(Target::DynamoDb("PutItem")));
         assert_eq!(Target::parse("AWSStepFunctions.StartExecution"), Some(Target::StepFunctions("StartExecution")));
         assert_eq!(Target::parse("AmazonSQS.SendMessage"), None);

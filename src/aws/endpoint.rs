@@ -1,4 +1,4 @@
-//! The AWS inside this process, opened on a port for the AWS CLI, boto3 and every other SDK.
+//! The HTTP endpoint of the embedded AWS, for the AWS CLI and SDKs.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::{Answer, Embedded, embedded::Target};
 
-/// DynamoDB takes bodies up to 16 MB.
+/// The limit of DynamoDB: 16 MB.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 pub fn router(embedded: Arc<Embedded>) -> Router {
@@ -22,7 +22,7 @@ pub fn router(embedded: Arc<Embedded>) -> Router {
 }
 
 async fn answer(State(embedded): State<Arc<Embedded>>, headers: HeaderMap, body: Bytes) -> Response {
-    // Nobody signs in here, so a page in somebody's browser must not get in by rebinding its name to this address.
+    // The endpoint checks no credentials, so web pages must not reach it, not even by DNS rebinding.
     if headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site") {
         return respond(Answer::error(403, "AccessDeniedException", "This endpoint is not for browsers"));
     }
@@ -37,7 +37,8 @@ async fn answer(State(embedded): State<Arc<Embedded>>, headers: HeaderMap, body:
     }
 }
 
-/// With the headers that the SDKs look at: DynamoDB's clients check the CRC-32, and all of them report the request id.
+/// Builds the HTTP response with the headers that SDKs read: DynamoDB clients check the CRC-32, and all SDKs report the
+/// request id.
 fn respond(answer: Answer) -> Response {
     let crc = crc32fast::hash(&answer.body);
     let mut response = Response::new(Body::from(answer.body));

@@ -1,13 +1,14 @@
-//! One error for everything that AWS answers or fails to answer.
+//! The error of AWS calls.
 
 use std::fmt;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-/// A call that AWS refused or did not answer. Holds the service's words and never the request, so it is safe to log.
+/// A call that AWS refused or did not answer. It contains the service's message but never the request, so it is safe to
+/// log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct AwsError {
-    /// The service's code, `ConditionalCheckFailedException`; `None` when there was no answer.
+    /// The service's error code, such as `ConditionalCheckFailedException`. `None` if there was no response.
     code: Option<String>,
     message: String,
 }
@@ -18,23 +19,23 @@ impl AwsError {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether a conditional write found its condition not met.
+    /// Whether the condition of a write was not met.
     pub fn is_condition(&self) -> bool {
         self.is("ConditionalCheckFailedException")
     }
 
-    /// The service's own error, taken out of the SDK's.
+    /// Extracts the service's error from the SDK's.
     pub fn of(error: &(impl ProvideErrorMetadata + fmt::Display)) -> Self {
         let message = error.message().map(str::to_owned).unwrap_or_else(|| error.to_string());
         Self { code: error.code().map(str::to_owned), message }
     }
 
-    /// Something that must have been deployed and is not there.
+    /// An error for a missing resource that should have been deployed.
     pub fn missing(what: impl fmt::Display) -> Self {
         Self { code: None, message: format!("{what} is missing") }
     }
 
-    /// Data in a table that this program cannot have written.
+    /// An error for stored data that is not valid.
     pub fn corrupt(what: impl fmt::Display) -> Self {
         Self { code: None, message: format!("cannot be read: {what}") }
     }
@@ -61,14 +62,14 @@ where
             (None, SdkError::ServiceError(service)) => service.err().to_string(),
             (None, SdkError::DispatchFailure(_)) => format!("cannot be reached ({})", innermost(&error)),
             (None, SdkError::TimeoutError(_)) => "did not answer in time".to_owned(),
-            (None, SdkError::ConstructionFailure(_)) => "the call could not be made".to_owned(),
-            (None, _) => "the answer could not be read".to_owned(),
+            (None, SdkError::ConstructionFailure(_)) => "cannot build the request".to_owned(),
+            (None, _) => "cannot read the response".to_owned(),
         };
         Self { code, message }
     }
 }
 
-/// What was first to fail, in one line: `Connection refused (os error 111)`.
+/// The root cause in one line, such as `Connection refused (os error 111)`.
 pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let first = std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error).to_string();
     let words: Vec<_> = first.split_whitespace().collect();

@@ -1,6 +1,6 @@
-//! AWS, and the one place that decides which: the ordinary one, or the one inside this process.
+//! AWS: the module that selects the real or the embedded one.
 //!
-//! All other code talks to Step Functions and DynamoDB through the SDK's clients and cannot tell the difference.
+//! All other code uses the SDK's clients for Step Functions and DynamoDB, and does not depend on which one it is.
 
 mod data_folder;
 mod dynamodb;
@@ -20,19 +20,19 @@ pub use error::AwsError;
 
 use crate::clock::Clock;
 
-/// The two services, as the SDK's clients, and the clock that the desk goes by. Cheap to clone.
+/// The SDK clients of both services, and the desk's clock. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub step_functions: aws_sdk_sfn::Client,
     pub clock: Clock,
-    /// The region that the clients speak to, `eu-west-2`.
+    /// The region of the clients, such as `eu-west-2`.
     pub region: String,
-    /// Where the clients were told to find AWS; `None` for where AWS has its own region.
+    /// The configured endpoint, or `None` for the region's own.
     pub endpoint: Option<String>,
 }
 
-/// What the SDK's own configuration must name and does not.
+/// An incomplete configuration of the SDK.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigurationError {
     #[error(
@@ -47,7 +47,7 @@ pub enum ConfigurationError {
 }
 
 impl Aws {
-    /// AWS as the SDK's own configuration names it: environment, profile, instance role.
+    /// AWS as configured for the SDK: environment, profile, instance role.
     pub async fn ordinary(clock: Clock) -> Result<Self, ConfigurationError> {
         let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
         let region = config.region().ok_or(ConfigurationError::NoRegion)?.to_string();
@@ -63,19 +63,19 @@ impl Aws {
         })
     }
 
-    /// The AWS inside this process.
+    /// The embedded AWS.
     pub fn inside(embedded: &Arc<Embedded>, region: &str) -> Self {
         Self::over(embedded.http_client(), region, embedded.clock().clone())
     }
 
-    /// Whatever AWS `connector` leads to. No signatures; an error is final, so nothing is tried again.
+    /// The AWS that `connector` leads to, without signatures and retries.
     pub fn over(connector: SharedHttpClient, region: &str, clock: Clock) -> Self {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .endpoint_url("http://embedded.invalid")
             .http_client(connector)
-            // There is no connection to be closed after an error either.
+            // There are no connections to close after an error.
             .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
             .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

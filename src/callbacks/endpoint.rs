@@ -1,4 +1,4 @@
-//! `POST /api/valuations`: where the valuation service calls back.
+//! `POST /api/valuations`: the webhook for the valuation service.
 
 use axum::{
     Router,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::problem::Problem;
 
-/// Bytes that are taken off the wire before a callback is cut off unread.
+/// The maximum number of bytes to receive before a callback is rejected unread.
 const WIRE_LIMIT: usize = 1024 * 1024;
 
 pub fn router(callbacks: Callbacks) -> Router {
@@ -47,7 +47,7 @@ async fn receive(
     let callback = match callbacks.receive(request.as_deref(), body, unread).await {
         Ok(callback) => callback,
         Err(error) => {
-            tracing::error!(%error, "a callback could not be written down");
+            tracing::error!(%error, "cannot store a callback");
             return Problem::unavailable().into_response();
         }
     };
@@ -55,14 +55,14 @@ async fn receive(
     match callbacks.settle(callback).await {
         Ok(callback) => callback.outcome.respond(&callback.id),
         Err(error) => {
-            tracing::error!(callback = id, %error, "a callback was written down but not settled; it will be tried again");
+            tracing::error!(callback = id, %error, "a callback was stored but not settled; trying again later");
             Outcome::Received.respond(&id)
         }
     }
 }
 
-/// The `request` parameter of a query. One that says two different things was not signed here, whatever they are; it must
-/// not keep the callback from being written down.
+/// The `request` parameter of a query. A query with two different values was not signed by a desk, but the callback
+/// must still be stored.
 pub(super) fn request_in(query: &str) -> Option<String> {
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "request");
     let (_, first) = values.next()?;
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_that_is_named_twice_is_one_when_both_are_the_same_and_none_of_the_desks_otherwise() {
+    fn a_repeated_request_parameter_counts_once_and_different_values_are_invalid() {
         assert_eq!(request_in("a=b"), None);
         assert_eq!(request_in("request=a.b&x=y").as_deref(), Some("a.b"));
         assert_eq!(request_in("request=a.b&request=a%2Eb").as_deref(), Some("a.b"));

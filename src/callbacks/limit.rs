@@ -1,5 +1,5 @@
-//! A limit on callbacks that do not come to a signed address. Those that do are not limited, so nobody can keep a genuine
-//! one out by sending others.
+//! A rate limit on unsigned callbacks. Signed callbacks are not limited, so nobody can block a genuine one by sending
+//! others.
 
 use std::num::NonZeroU32;
 
@@ -12,11 +12,11 @@ use axum::{
 use super::{Callbacks, endpoint::request_in};
 use crate::{limits::RateLimit, signing::SignedRequest};
 
-/// Unsigned callbacks that are taken each second in the long run. A valuer that cannot keep the signed address sends no
-/// others, so this is well above what a valuer sends.
+/// The average number of unsigned callbacks accepted per second. It is well above what a valuer sends, because a valuer
+/// that cannot use signed addresses sends only unsigned callbacks.
 const RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
-/// Unsigned callbacks that are taken at once after a pause.
+/// The number of unsigned callbacks accepted at once after a pause.
 const BURST: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
 
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl UnsignedLimit {
     }
 }
 
-/// Refuses with 429 what is above the limit.
+/// Refuses unsigned callbacks above the limit with 429.
 pub async fn limit_unsigned(State(limit): State<UnsignedLimit>, request: Request, next: Next) -> Response {
     let named = request_in(request.uri().query().unwrap_or_default());
     let is_signed = matches!(limit.callbacks.urls.check(named.as_deref()), SignedRequest::Signed(_));

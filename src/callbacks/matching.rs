@@ -1,31 +1,31 @@
-//! Which request a callback answers and what is to be done with it: a pure function of what is known.
+//! Matches a callback to a request and decides what to do with it, in a pure function.
 
 use time::OffsetDateTime;
 
 use super::{Outcome, response::ValuationResponse};
 use crate::tasks::{Answer, PausedTask, State};
 
-/// What the callback's address says.
+/// What the callback's address says about its request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum UrlSays<'a> {
-    /// Nothing, and this desk takes callbacks by their reference alone.
+    /// Nothing, and this desk accepts callbacks by their reference alone.
     Nothing,
     /// It was signed for this request.
     Request(&'a PausedTask),
-    /// It was signed for a request that is not there.
+    /// It was signed for a request that does not exist.
     NoSuchRequest,
-    /// It carries no signature that counts.
+    /// It has no valid signature.
     Forged,
 }
 
-/// What is to be done with a callback.
+/// What to do with a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It answers the request.
+    /// Answer the request with it.
     Answer,
-    /// The request was answered with this very callback before.
+    /// The request was already answered with this callback.
     Used,
-    /// It came before the service had told its reference.
+    /// Park it, because the service has not told its reference yet.
     Park,
     Unknown,
     Duplicate,
@@ -35,7 +35,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The outcome where nothing else is to be done. (An answer's depends on Step Functions.)
+    /// The outcome of verdicts that need no further action. (The outcome of an answer depends on Step Functions.)
     pub fn outcome(self) -> Outcome {
         match self {
             Self::Answer => Outcome::Received,
@@ -50,18 +50,18 @@ impl Verdict {
     }
 }
 
-/// A callback, as far as matching needs it.
+/// The parts of a callback that matching needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Received<'a> {
-    /// The id that it is kept under.
+    /// The id of the stored callback.
     pub id: &'a str,
     pub at: OffsetDateTime,
     pub response: &'a ValuationResponse,
 }
 
-/// Matches a callback by the request that its address was signed for or, when the address says nothing, by its reference.
-/// `by_reference`: the request that has this reference. `being_requested`: whether some request has not been told its
-/// reference yet.
+/// Matches a callback by the request that its address was signed for or, if the address says nothing, by its reference.
+/// `by_reference` is the request with this reference. `being_requested` is whether the reference of some request is not
+/// known yet.
 pub fn decide(
     callback: Received<'_>,
     url: UrlSays<'_>,
@@ -73,12 +73,12 @@ pub fn decide(
         (UrlSays::NoSuchRequest, _) => Verdict::Unknown,
         (UrlSays::Request(request), _) => match &request.valuation_reference {
             Some(reference) if *reference == callback.response.valuation_reference => answers(callback, request),
-            // The reference of another request, or of none: either way it is not this one's.
+            // The reference is not this request's.
             Some(_) => Verdict::Unknown,
             None if request.state == State::Requesting => Verdict::Park,
             None => Verdict::Late,
         },
-        // Whoever sent it cannot have known the reference: it had not been given to this request yet.
+        // The sender cannot have known the reference, because it was not issued yet.
         (UrlSays::Nothing, Some(request)) if callback.at < request.since => Verdict::Unknown,
         (UrlSays::Nothing, Some(request)) => answers(callback, request),
         (UrlSays::Nothing, None) if being_requested => Verdict::Park,
@@ -91,11 +91,11 @@ fn answers(callback: Received<'_>, request: &PausedTask) -> Verdict {
     let is_this = |answer: &Answer| answer.callback.as_deref() == Some(callback.id);
     match &request.state {
         State::Requesting => Verdict::Park,
-        // An answer that is being sent may be one that a desk was stopped over: sending it again finishes it.
+        // A desk may have been stopped while it sent this answer, so send it again.
         State::Open | State::Answering(_) => Verdict::Answer,
-        // By this desk's clock. Only Step Functions knows whether it still waits.
+        // The deadline has passed by this desk's clock, but only Step Functions knows whether the task still waits.
         State::Lapsed => Verdict::Answer,
-        // Settled again: a desk stopped before it had recorded the outcome.
+        // A desk was stopped before it recorded the outcome, so the callback is settled again.
         State::Answered(answer) if is_this(answer) => Verdict::Used,
         State::Answered(answer) if same(answer) => Verdict::Duplicate,
         State::Answered(_) => Verdict::Conflicting,
@@ -137,7 +137,7 @@ mod tests {
         ValuationResponse::parse(&body.to_string()).unwrap()
     }
 
-    /// A callback that came after the requests of these tests were made.
+    /// Decides on a callback that was received after the requests in these tests were made.
     fn decide(
         callback: &str,
         url: UrlSays<'_>,
@@ -167,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn one_that_comes_before_its_reference_is_parked() {
+    fn a_callback_before_its_reference_is_known_is_parked() {
         let asking = request("r", None, State::Requesting);
         assert_eq!(decide("other", UrlSays::Request(&asking), None, &response("ref", 1), false), Verdict::Park);
         assert_eq!(decide("other", UrlSays::Nothing, None, &response("ref", 1), true), Verdict::Park);
     }
 
     #[test]
-    fn a_reference_that_nobody_knows_is_unknown_even_when_the_url_is_signed() {
+    fn an_unknown_reference_is_unknown_even_at_a_signed_url() {
         let open = request("r", Some("ref"), State::Open);
         assert_eq!(
             decide("other", UrlSays::Request(&open), None, &response("unknown-ref", 1), false),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_answer_again_is_a_duplicate_and_another_conflicts() {
+    fn a_repeated_answer_is_a_duplicate_and_a_different_one_conflicts() {
         let answered = request("r", Some("ref"), State::Answered(answer(1)));
         for url in [UrlSays::Nothing, UrlSays::Request(&answered)] {
             assert_eq!(decide("other", url, Some(&answered), &response("ref", 1), false), Verdict::Duplicate);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callback_that_was_used_is_never_taken_for_a_duplicate_of_itself() {
+    fn a_used_callback_is_not_a_duplicate_of_itself() {
         let answered = request("r", Some("ref"), State::Answered(answer(1)));
         for url in [UrlSays::Nothing, UrlSays::Request(&answered)] {
             assert_eq!(decide("c", url, Some(&answered), &response("ref", 1), false), Verdict::Used);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reference_of_another_request_at_a_signed_address_is_unknown_there() {
+    fn the_reference_of_another_request_is_unknown_at_a_signed_address() {
         let mine = request("r", Some("ref"), State::Open);
         let other = request("s", Some("ref-2"), State::Open);
         assert_eq!(
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_was_cut_off_is_sent_again() {
+    fn an_interrupted_answer_is_sent_again() {
         let cut_off = request("r", Some("ref"), State::Answering(answer(1)));
         assert_eq!(
             decide("other", UrlSays::Request(&cut_off), Some(&cut_off), &response("ref", 1), false),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn when_its_request_is_over_it_is_late_and_step_functions_decides_whether_a_deadline_has_passed() {
+    fn a_callback_to_a_closed_request_is_late_but_step_functions_decides_on_passed_deadlines() {
         let lapsed = request("r", Some("ref"), State::Lapsed);
         assert_eq!(decide("other", UrlSays::Request(&lapsed), None, &response("ref", 1), false), Verdict::Answer);
         for state in [State::TooLate(answer(1)), State::Abandoned, State::Failed] {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_url_is_refused_whatever_it_says() {
+    fn a_callback_at_a_forged_url_is_refused() {
         let open = request("r", Some("ref"), State::Open);
         assert_eq!(decide("other", UrlSays::Forged, Some(&open), &response("ref", 1), false), Verdict::Refuse);
     }

@@ -1,9 +1,9 @@
-//! Callbacks of the valuation service: written down before they are acknowledged, whatever they say; matched to the
-//! request they answer; and each left with an outcome that a person can see.
+//! Callbacks of the valuation service. Each callback is stored before it is acknowledged, matched to its request, and
+//! given an outcome that people can see.
 //!
-//! A callback counts when its address was signed by this desk. With `--callback-auth reference` one at the bare address
-//! counts, too, when it names a known valuation reference and came after the request had been made. Any other is answered
-//! 401, kept for a while in one of a few places, and touches no application.
+//! A callback is accepted if its address was signed by this desk. With `--callback-auth reference`, a callback at the
+//! bare address is also accepted if it has a known valuation reference and came after the request was made. All others
+//! are answered with 401, kept temporarily in a limited number of slots, and do not affect any application.
 
 mod endpoint;
 mod limit;
@@ -48,30 +48,31 @@ const BY_APPLICATION: Index =
 const BY_OUTCOME: Index =
     Index { name: "by-outcome", partition: "outcome", sort: "receivedAt", shows: Shows::KeysOnly };
 
-/// How many callbacks that anybody may have sent are kept: each new one takes the place of another, at random.
+/// The number of slots for callbacks by unknown senders. A new one replaces a random other one.
 const STRANGERS: u32 = 200;
 
-/// Bytes that are kept of the body of such a callback.
+/// The number of bytes kept of the body of such a callback.
 const STRANGERS_BODY: usize = 1024;
 
-/// How long a callback is kept that is about no application.
+/// How long a callback is kept that belongs to no application.
 const KEPT_UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// One callback as it was received.
+/// A callback as received.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Callback {
     pub id: String,
     pub received_at: OffsetDateTime,
-    /// The body as text, up to [`response::LIMIT`] bytes of it.
+    /// The body as text, up to [`response::LIMIT`] bytes.
     pub body: String,
     pub request: SignedRequest,
     pub outcome: Outcome,
-    /// Of the application it concerns, where that is known.
+    /// The reference of its application, if it is known.
     pub application_reference: Option<String>,
 }
 
 impl Callback {
-    /// When it may be deleted. One that concerns an application is part of its story and stays.
+    /// The time when it may be deleted. A callback that belongs to an application is part of its story and is never
+    /// deleted.
     fn expires_at(&self) -> Option<OffsetDateTime> {
         let is_about_nothing = self.application_reference.is_none()
             && matches!(
@@ -82,7 +83,7 @@ impl Callback {
     }
 }
 
-/// The desk's side of the valuation service's webhook.
+/// The service that receives and settles callbacks.
 #[derive(Clone)]
 pub struct Callbacks {
     aws: Aws,
@@ -103,9 +104,9 @@ impl Callbacks {
         Self { aws, urls, auth, paused, applications }
     }
 
-    /// Takes a callback in. Once this has written it down it is not lost: after an error the reconciler settles it.
+    /// Receives a callback. Once it is stored it is not lost: after an error, the reconciler settles it.
     ///
-    /// `unread` says why the body was not read, where it was not.
+    /// `unread` is the reason why the body was not read, if it was not.
     pub async fn receive(
         &self,
         parameter: Option<&str>,
@@ -132,7 +133,7 @@ impl Callbacks {
         Ok(callback)
     }
 
-    /// Whether a callback with such an address may be used.
+    /// Whether a callback at such an address may be used.
     fn counts(&self, request: &SignedRequest) -> bool {
         match request {
             SignedRequest::Signed(_) => true,
@@ -141,7 +142,7 @@ impl Callbacks {
         }
     }
 
-    /// Finds out what a callback means and acts on it. Settling it again comes to the same.
+    /// Determines what a callback means and acts on it. This is idempotent.
     pub async fn settle(&self, mut callback: Callback) -> Result<Callback, AwsError> {
         if callback.outcome.is_final() {
             return Ok(callback);
@@ -167,8 +168,8 @@ impl Callbacks {
             Some(task) if callback.outcome == Outcome::Accepted => self.applications.goes_on(task).await,
             Some(task) => {
                 if let Err(error) = self.applications.touch(task).await {
-                    // The outcome is stored. Open pages learn of it later.
-                    tracing::warn!(callback = callback.id, %error, "cannot tell open pages of a callback");
+                    // The outcome is stored, so open pages will show it later.
+                    tracing::warn!(callback = callback.id, %error, "cannot notify open pages of a callback");
                 }
             }
             None => {}
@@ -185,8 +186,9 @@ impl Callbacks {
             _ => false,
         };
         if may_wait {
-            // The reference may become known at this very moment. The request writes it first and looks for parked
-            // callbacks then; this parks first and looks again then. One of the two finds the other.
+            // The reference may become known concurrently. The request stores the reference and then looks for parked
+            // callbacks; this parks the callback and then looks for the reference. At least one of them finds the
+            // other.
             let is_parked = self.park(callback, response).await?;
             (verdict, task) = self.find(callback, response).await?;
             if !is_parked && verdict == Verdict::Park {
@@ -199,7 +201,7 @@ impl Callbacks {
         }
     }
 
-    /// Answers a request with a callback.
+    /// Answers the request with a callback.
     async fn answer(
         &self,
         callback: &Callback,
@@ -227,7 +229,7 @@ impl Callbacks {
             }
             Answered::Before(task, _) => Settled::new(Outcome::Conflicting, Some(task)),
             Answered::TooLate(task) => Settled::new(Outcome::Late, Some(task)),
-            // It is kept with the task, or comes behind another that is.
+            // Either this callback or an earlier one is stored with the task.
             Answered::Pending(task) => match &task.state {
                 State::Answering(claimed) if claimed.callback.as_deref() != Some(&callback.id) => {
                     let is_same = claimed.says == response.says();
@@ -240,8 +242,8 @@ impl Callbacks {
         })
     }
 
-    /// Lets a callback wait for its reference to be told: with the request that its address was signed for, or else with
-    /// the reference itself. Returns false when too many wait already.
+    /// Parks a callback until its reference is known: with the request that its address was signed for, or else with
+    /// the reference. Returns false if too many are parked already.
     async fn park(&self, callback: &Callback, response: &ValuationResponse) -> Result<bool, AwsError> {
         match &callback.request {
             SignedRequest::Signed(request) => self.paused.park(request, &callback.id).await,
@@ -249,7 +251,7 @@ impl Callbacks {
         }
     }
 
-    /// The request that a callback is about, and what is to be done.
+    /// Finds the request of a callback and decides what to do with it.
     async fn find(
         &self,
         callback: &Callback,
@@ -265,28 +267,28 @@ impl Callbacks {
             return Ok((matching::decide(received, url, None, false), task));
         }
         let being_requested = self.paused.any_being_requested().await?;
-        // After that: a request that is told its reference in between is found by it.
+        // Read this afterwards, so that a request whose reference becomes known in between is found by its reference.
         let by_reference = match self.request_of(&response.valuation_reference).await? {
             Some(id) => self.paused.get(&id).await?,
             None => None,
         };
         let verdict = matching::decide(received, UrlSays::Nothing, by_reference.as_ref(), being_requested);
-        // What came before the request was made is not the application's.
+        // A callback from before the request does not belong to the application.
         Ok((verdict, by_reference.filter(|_| verdict != Verdict::Unknown)))
     }
 
-    /// The valuation service has told its reference of a request. Callbacks that came before are settled now.
+    /// Stores the reference of a request and settles the callbacks that were parked for it.
     ///
     /// # Errors
-    /// [`ReferenceError::Reused`] when the service gave another request the same reference before: a callback that names
-    /// it could then be about either.
+    /// Fails with [`ReferenceError::Reused`] if the service gave another request the same reference, because a callback
+    /// with that reference could belong to either.
     pub async fn reference_known(&self, valuation_reference: &str, task: &PausedTask) -> Result<(), ReferenceError> {
         let writes =
             [references::give(valuation_reference, &task.id), self.paused.has_reference(&task.id, valuation_reference)];
         match write_all(&self.aws, writes.map(Write::Update)).await {
             Ok(()) => {}
             Err(NotWritten::Aws(error)) => return Err(error.into()),
-            // The reference is another request's, or the request is over: then each by itself, as far as it goes.
+            // The reference belongs to another request, or the request is closed. Try the writes one by one.
             Err(NotWritten::Refused(_)) => {
                 self.keep_reference(valuation_reference, &task.id).await?;
                 self.paused.requested(&task.id, valuation_reference).await?;
@@ -306,12 +308,12 @@ impl Callbacks {
     }
 }
 
-/// What a callback came to.
+/// The result of settling a callback.
 struct Settled {
     outcome: Outcome,
-    /// The request it is about.
+    /// The request that it belongs to.
     task: Option<PausedTask>,
-    /// Whether that is written down already, with the answer.
+    /// Whether the outcome was already stored together with the answer.
     is_stored: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What became of a callback, and what the valuation service is told of it.
+//! The outcome of a callback, and the response to the valuation service.
 
 use axum::{
     Json,
@@ -12,30 +12,30 @@ use crate::problem::Problem;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Written down, not settled yet.
+    /// Stored but not settled yet.
     Received,
     /// It resumed its execution.
     Accepted,
-    /// It waits for the valuation service to tell its reference.
+    /// Parked until its reference is known.
     Parked,
-    /// The same had been accepted before.
+    /// The same answer was already accepted.
     Duplicate,
-    /// Another had been accepted before.
+    /// A different answer was already accepted.
     Conflicting,
-    /// The execution has gone on without it.
+    /// The execution continued without it.
     Late,
-    /// It names a reference that no request has, or not the request that its address was signed for.
+    /// Its reference belongs to no request, or not to the one that its address was signed for.
     Unknown,
-    /// Its address carries no signature that counts.
+    /// Its address has no valid signature.
     Refused,
-    /// It came before its reference was known, when too many others waited for that already.
+    /// Its reference was not known yet, and too many callbacks were parked already.
     TooMany,
-    /// It says nothing that can be used; this is why.
+    /// Its body is not valid, for this reason.
     Malformed(Malformed),
 }
 
 impl Outcome {
-    /// The name it is kept under.
+    /// The stored name.
     pub fn key(&self) -> &'static str {
         match self {
             Self::Received => "received",
@@ -67,12 +67,12 @@ impl Outcome {
         })
     }
 
-    /// Whether nothing that is learnt later can change it. An unknown reference may be told yet.
+    /// Whether the outcome cannot change any more. An unknown reference may still become known.
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Received | Self::Parked | Self::Unknown)
     }
 
-    /// The answer to the valuation service. `callback` is the id the callback is kept under.
+    /// The response to the valuation service. `callback` is the id of the stored callback.
     pub fn respond(&self, callback: &str) -> Response {
         let said = |status: StatusCode, detail: &str| {
             (status, Json(json!({ "outcome": self.key(), "detail": detail, "callback": callback }))).into_response()
@@ -81,11 +81,11 @@ impl Outcome {
             Problem::new(status, kind, title, detail).with("callback", callback).into_response()
         };
         match self {
-            Self::Accepted => said(StatusCode::OK, "The valuation was taken."),
-            Self::Received => said(StatusCode::ACCEPTED, "The callback was kept and will be used."),
+            Self::Accepted => said(StatusCode::OK, "The valuation was accepted."),
+            Self::Received => said(StatusCode::ACCEPTED, "The callback was stored and will be used."),
             Self::Parked => said(
                 StatusCode::ACCEPTED,
-                "The callback was kept. It will be used when the answer to the valuation request names this reference.",
+                "The callback was stored. It will be used once the response to the valuation request gives this reference.",
             ),
             Self::Duplicate => problem(
                 StatusCode::CONFLICT,
@@ -98,7 +98,7 @@ impl Outcome {
                 StatusCode::CONFLICT,
                 "conflicting-callback",
                 "Conflicting callback",
-                "Another answer to this valuation request had been used before; the callback was kept, not used.",
+                "Another answer to this valuation request was already used; the callback was kept, not used.",
             ),
             Self::Late => problem(
                 StatusCode::CONFLICT,

@@ -1,5 +1,5 @@
-//! Which request a valuation reference belongs to, and which unsigned callbacks named it before that was known. Read by
-//! its key and so never behind, as an index may be.
+//! The table of valuation references: the request of each reference, and unsigned callbacks that arrived before the
+//! reference was known. It is read by key, so unlike an index it is never stale.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Update, builders::UpdateBuilder};
 
@@ -19,17 +19,18 @@ pub const TABLE: tables::Table = tables::Table {
     time_to_live: Some("expiresAt"),
 };
 
-/// Unsigned callbacks that may wait for one reference. One more is refused, so that its sender sends it again.
+/// The maximum number of unsigned callbacks parked for one reference. Further ones are refused, so that their sender
+/// sends them again.
 const PARKED: usize = 100;
 
-/// Whether one more may wait.
+/// The condition for parking another callback.
 const ROOM: &str = "(attribute_not_exists(parked) OR size(parked) < :most)";
 
-/// How long callbacks wait for a reference that is not told, in seconds. One that was sent while its request was being made
-/// waits for a few seconds at most.
+/// How long callbacks are parked for an unknown reference, in seconds. A callback that is sent during its request needs
+/// only a few seconds.
 const PATIENCE: i64 = 3600;
 
-/// Why a reference cannot be given to a request.
+/// Why a reference cannot be assigned to a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
     #[error("the valuation service answered with a valuationReference that belongs to another request")]
@@ -38,7 +39,7 @@ pub enum ReferenceError {
     Aws(#[from] AwsError),
 }
 
-/// The write that gives a reference to one request, for ever.
+/// The write that assigns a reference to a request permanently.
 pub(super) fn give(reference: &str, request: &PausedTaskId) -> UpdateBuilder {
     Update::builder()
         .table_name(TABLE.name)
@@ -64,7 +65,7 @@ impl Callbacks {
         Ok(answer.consistent_read(true).send().await?.item.unwrap_or_default())
     }
 
-    /// Gives a reference to one request, for ever.
+    /// Assigns a reference to a request permanently.
     pub(super) async fn keep_reference(&self, reference: &str, request: &PausedTaskId) -> Result<(), ReferenceError> {
         let kept = write_one(&self.aws, give(reference, request)).await;
         match kept {
@@ -73,7 +74,7 @@ impl Callbacks {
         }
     }
 
-    /// Returns false when there is no room.
+    /// Parks a callback with a reference. Returns false if the limit is reached.
     pub(super) async fn park_by_reference(&self, reference: &str, callback: &str) -> Result<bool, AwsError> {
         let forgotten = self.aws.clock.now().unix_timestamp() + PATIENCE;
         let add = |update: &str, when: &str| {
@@ -85,7 +86,7 @@ impl Callbacks {
         };
         let unknown = add("SET expiresAt = :expiresAt ADD parked :callback", "attribute_not_exists(requestId)")
             .expression_attribute_values(":expiresAt", number(forgotten));
-        // Its request is known, but may still be told; then nothing expires.
+        // The reference is already assigned, so the item must not expire.
         let known = add("ADD parked :callback", "attribute_exists(requestId)");
         for update in [unknown, known] {
             match update.send().await.map_err(AwsError::from) {

@@ -1,14 +1,14 @@
-//! What a valuation service may say.
+//! The body of a callback.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{tasks::Says, valuation::pounds};
 
-/// Bytes of a callback's body that are kept and read.
+/// The maximum size of a callback's body, in bytes.
 pub const LIMIT: usize = 16 * 1024;
 
-/// Characters of a valuation reference.
+/// The maximum length of a valuation reference, in characters.
 pub const REFERENCE_LIMIT: usize = 256;
 
 /// `{"valuationReference": "CNMg…", "propertyValue": 666000}`, or with `"failed": true`.
@@ -20,12 +20,12 @@ pub struct ValuationResponse {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Valuation {
-    /// In pounds, as it was received: a number or a decimal string.
+    /// The value in pounds as received: a number or a decimal string.
     Value(Value),
     Failed,
 }
 
-/// Why a body is no valuation response.
+/// Why a body is not a valid valuation response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Malformed {
@@ -49,7 +49,7 @@ pub enum Malformed {
 }
 
 impl Malformed {
-    /// The name it is kept under.
+    /// The stored name.
     pub fn key(self) -> String {
         serde_json::to_value(self).ok().and_then(|key| key.as_str().map(str::to_owned)).unwrap_or_default()
     }
@@ -82,7 +82,7 @@ impl ValuationResponse {
         Ok(Self { valuation_reference, valuation })
     }
 
-    /// The answer to the paused task: the response as it was received, or the failure that the workflow catches.
+    /// The answer to the paused task: the response as received, or the failure that the workflow catches.
     pub fn says(&self) -> Says {
         match &self.valuation {
             Valuation::Value(value) => Says::Success {
@@ -95,7 +95,7 @@ impl ValuationResponse {
     }
 }
 
-/// Whether a valuation service may name a request so.
+/// Whether the text is a valid valuation reference.
 pub fn is_reference(text: &str) -> bool {
     !text.trim().is_empty() && text.chars().count() <= REFERENCE_LIMIT
 }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_response_is_passed_on_as_it_was_received() {
+    fn a_response_is_passed_on_unchanged() {
         for value in ["666000", "666000.5", "\"666000.50\""] {
             let body = format!(r#"{{"valuationReference": "CNMg", "propertyValue": {value}, "failed": false}}"#);
             let output =
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn malformed_responses_are_refused_with_the_reason() {
         for (body, wrong) in [
             ("", Malformed::NotJson),
             ("{", Malformed::NotJson),

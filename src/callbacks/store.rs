@@ -27,7 +27,7 @@ impl Callbacks {
         answer.consistent_read(true).send().await?.item.map(|item| read(&item)).transpose()
     }
 
-    /// All that concern one application, oldest first.
+    /// The callbacks of an application, oldest first.
     pub async fn of_application(&self, reference: &str) -> Result<Vec<Callback>, AwsError> {
         let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(BY_APPLICATION.name);
         let query = query
@@ -36,7 +36,7 @@ impl Callbacks {
         read_all(query, read).await
     }
 
-    /// Ids of those received between two times that were left unsettled when a desk stopped.
+    /// The ids of callbacks received between two times that are still unsettled.
     pub async fn unsettled(&self, since: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<String>, AwsError> {
         let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(BY_OUTCOME.name);
         let query = query
@@ -48,7 +48,7 @@ impl Callbacks {
     }
 }
 
-/// The write that keeps a callback's outcome.
+/// The write that stores a callback's outcome.
 pub(super) fn outcome_of(callback: &Callback) -> UpdateBuilder {
     let mut set = "SET outcome = :outcome".to_owned();
     let mut update = Update::builder()

@@ -1,4 +1,4 @@
-//! The workflows as files, with their `${…}` substitutions filled in.
+//! The definitions of the workflows, with their `${…}` substitutions filled in.
 
 use std::{fmt, fs, io, path::Path};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workflow {
     pub name: &'static str,
-    /// Whether there is no desk without it.
+    /// Whether the desk requires it.
     pub is_required: bool,
     compiled_in: &'static str,
 }
@@ -19,14 +19,14 @@ pub const LOAN_PROCESSING: Workflow = Workflow {
     compiled_in: include_str!("../../infra/loan-processing.asl.json"),
 };
 
-/// An AWS without a mock valuer does not have it.
+/// Only deployed where the mock valuer is used.
 pub const MOCK_VALUATION: Workflow = Workflow {
     name: "mock-valuation",
     is_required: false,
     compiled_in: include_str!("../../infra/mock-valuation.asl.json"),
 };
 
-/// All workflows of the desk. Another one is another file in `infra/` and another entry here.
+/// All workflows of the desk. To add one, add a file in `infra/` and an entry here.
 pub static WORKFLOWS: [Workflow; 2] = [LOAN_PROCESSING, MOCK_VALUATION];
 
 /// The definition of a state machine, ready to be created.
@@ -43,14 +43,14 @@ pub enum DefinitionError {
     Unreadable { file: String, source: io::Error },
     #[error("{file} is not JSON: {source}")]
     NotJson { file: String, source: serde_json::Error },
-    #[error("{file} names ${{{name}}}, which is nothing that the desk fills in; it fills in {known}")]
+    #[error("{file} contains ${{{name}}}, which is not a substitution of the desk; those are {known}")]
     UnknownSubstitution { file: String, name: String, known: String },
 }
 
-/// What stands for a `${Name}` in a definition.
+/// The values of the substitutions by name.
 pub type Substitutions = [(&'static str, String)];
 
-/// All definitions, from `folder` or as they were compiled in.
+/// Loads all definitions, from `folder` or the compiled-in files.
 pub fn load(folder: Option<&Path>, substitutions: &Substitutions) -> Result<Vec<Definition>, DefinitionError> {
     WORKFLOWS.iter().map(|workflow| read(workflow, folder, substitutions)).collect()
 }
@@ -81,8 +81,8 @@ fn read(
 #[derive(Debug, PartialEq, Eq)]
 struct Unknown(String);
 
-/// Fills in every `${Name}`, as CloudFormation's definition substitutions do. Values stand inside JSON strings and are
-/// escaped for that.
+/// Replaces every `${Name}`, like CloudFormation's definition substitutions. The values are escaped, because they are
+/// used inside JSON strings.
 fn substitute(text: &str, substitutions: &Substitutions) -> Result<String, Unknown> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn substitutions_are_filled_in_everywhere() {
+    fn all_substitutions_are_replaced() {
         let substitutions = [("Seconds", "30".to_owned()), ("Arn", "arn:aws:lambda".to_owned())];
         let text = r#"{"a": "${Seconds}", "b": "f('${Seconds}') ${Arn}", "c": "$.x", "d": "$${"}"#;
         let filled = r#"{"a": "30", "b": "f('30') arn:aws:lambda", "c": "$.x", "d": "$${"}"#;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_filled_in_cannot_break_out_of_its_string() {
+    fn substituted_values_are_escaped() {
         let substitutions = [("Name", r#"a"b\c"#.to_owned())];
         assert_eq!(substitute(r#"{"a": "${Name}"}"#, &substitutions).unwrap(), r#"{"a": "a\"b\\c"}"#);
     }

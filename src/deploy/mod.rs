@@ -1,5 +1,6 @@
-//! What must be there before the desk opens: its tables and its state machines. Embedded, the desk makes them; on AWS
-//! whoever deploys it does, and the desk looks whether they are there. In both it gives the tables what they lack.
+//! The deployment of tables and state machines. With the embedded backend, the desk creates them when it opens. On AWS,
+//! they must be deployed beforehand, and the desk checks that they exist. On both, it adds missing indexes and times to
+//! live.
 
 mod definitions;
 mod state_machines;
@@ -11,7 +12,7 @@ pub use definitions::{DefinitionError, LOAN_PROCESSING, MOCK_VALUATION, Workflow
 pub use state_machines::{StateMachines, deploy_state_machines};
 pub use tables::create_tables;
 
-/// Why the desk does not find or get what it needs.
+/// Why a table or state machine is missing or could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
     #[error(transparent)]
@@ -31,7 +32,7 @@ fn failed(what: impl ToString) -> impl FnOnce(AwsError) -> DeployError {
     move |source| DeployError::Aws { what: what.to_string(), source }
 }
 
-/// Finds on AWS what must have been deployed, and gives the tables what they lack.
+/// Finds the deployed tables and state machines on AWS, and adds missing indexes and times to live to the tables.
 pub async fn find(aws: &Aws) -> Result<StateMachines, DeployError> {
     let names = tables::table_names(aws).await.map_err(failed("the list of tables"))?;
     let machines = StateMachines::deployed(aws).await.map_err(failed("the list of state machines"))?;
@@ -44,7 +45,7 @@ pub async fn find(aws: &Aws) -> Result<StateMachines, DeployError> {
     }
     tables::complete_tables(aws).await?;
     for (table, index) in tables::retired_indexes(aws).await? {
-        tracing::info!(table = table.name, index, "this index is not used any more and can be deleted");
+        tracing::info!(table = table.name, index, "this index is no longer used and can be deleted");
     }
     Ok(machines)
 }

@@ -1,4 +1,4 @@
-//! The desk's state machines: created or updated where they are embedded, found by their names where they are not.
+//! The desk's state machines: created or updated with the embedded backend, found by name on AWS.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,18 +13,18 @@ use crate::{
     functions,
 };
 
-/// ARNs of the state machines that there are.
+/// The ARNs of the deployed state machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateMachines(BTreeMap<&'static str, String>);
 
 impl StateMachines {
-    /// The ARNs that the embedded state machines have or will have.
+    /// The ARNs that the embedded state machines have once they are created.
     pub fn to_be(config: &Config) -> Self {
         let arn = |name: &str| format!("arn:aws:states:{}:{}:stateMachine:{name}", config.region, config.account_id);
         Self(definitions::WORKFLOWS.iter().map(|workflow| (workflow.name, arn(workflow.name))).collect())
     }
 
-    /// Those that are deployed in this account and region.
+    /// Finds the state machines that are deployed in this account and region.
     pub(super) async fn deployed(aws: &Aws) -> Result<Self, AwsError> {
         let mut items = aws.step_functions.list_state_machines().into_paginator().items().send();
         let mut arns = BTreeMap::new();
@@ -37,18 +37,19 @@ impl StateMachines {
         Ok(Self(arns))
     }
 
-    /// The ARN of a workflow's state machine; `None` where it is not deployed.
+    /// The ARN of a workflow's state machine, or `None` if it is not deployed.
     pub fn arn(&self, workflow: &Workflow) -> Option<&str> {
         self.0.get(workflow.name).map(String::as_str)
     }
 
-    /// The workflows that the desk cannot do without and that are not deployed.
+    /// The required workflows that are not deployed.
     pub(super) fn missing(&self) -> impl Iterator<Item = &'static Workflow> {
         definitions::WORKFLOWS.iter().filter(|workflow| workflow.is_required && self.arn(workflow).is_none())
     }
 }
 
-/// Creates the state machines, or updates them to what their files say now. Executions that run go on as they began.
+/// Creates the state machines, or updates them to their current definitions. Running executions keep the old
+/// definition.
 pub async fn deploy_state_machines(aws: &Aws, config: &Config) -> Result<(), DeployError> {
     let definitions = definitions::load(config.workflow_dir.as_deref(), &substitutions(config))?;
     let deployed = StateMachines::deployed(aws).await.map_err(failed("the state machines"))?;
@@ -81,7 +82,7 @@ async fn deploy(aws: &Aws, config: &Config, definition: &Definition, known: Opti
     Ok(())
 }
 
-/// What the definitions leave open.
+/// The values of the substitutions in the definitions.
 fn substitutions(config: &Config) -> Vec<(&'static str, String)> {
     let function = |name: &str| format!("arn:aws:lambda:{}:{}:function:{name}", config.region, config.account_id);
     let seconds = |duration: Duration| duration.as_secs().to_string();

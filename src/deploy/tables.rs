@@ -1,4 +1,4 @@
-//! The desk's tables: created where they are missing, and completed where an earlier version left something out.
+//! The desk's tables: creates missing ones, and adds what tables of an earlier version lack.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::{
     tasks,
 };
 
-/// All tables of the desk. Each is described by the module whose job it serves.
+/// All tables of the desk. Each is described in the module that uses it.
 pub const ALL: [&Table; 6] = [
     &applications::TABLE,
     &tasks::TABLE,
@@ -30,11 +30,11 @@ pub const ALL: [&Table; 6] = [
     &settings::TABLE,
 ];
 
-/// How often AWS is asked whether it has made an index, which may take it minutes.
+/// The interval for checking whether an index is ready, which can take minutes on AWS.
 const INDEX_POLL: Duration = Duration::from_secs(1);
 
-/// Creates the tables that are missing, and completes the others. What they have too much, they lose: it would cost
-/// something with every write.
+/// Creates missing tables and completes the others. Deletes unused indexes, because they cost capacity with every
+/// write.
 pub async fn create_tables(aws: &Aws) -> Result<(), DeployError> {
     let existing = table_names(aws).await.map_err(failed("the tables"))?;
     for table in ALL {
@@ -50,7 +50,7 @@ pub async fn create_tables(aws: &Aws) -> Result<(), DeployError> {
     Ok(())
 }
 
-/// The indexes that earlier versions made and nothing reads any more.
+/// Indexes of earlier versions that are no longer used.
 pub(super) async fn retired_indexes(aws: &Aws) -> Result<Vec<(&'static Table, &'static str)>, DeployError> {
     let table = &applications::TABLE;
     let described = at_rest(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
@@ -60,7 +60,7 @@ pub(super) async fn retired_indexes(aws: &Aws) -> Result<Vec<(&'static Table, &'
 }
 
 async fn delete_index(aws: &Aws, table: &Table, index: &str) -> Result<(), AwsError> {
-    tracing::info!(table = table.name, index, "deleting an index that is not used any more");
+    tracing::info!(table = table.name, index, "deleting an index that is no longer used");
     let delete = DeleteGlobalSecondaryIndexAction::builder().index_name(index).build().map_err(AwsError::corrupt)?;
     let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
     aws.dynamodb.update_table().table_name(table.name).global_secondary_index_updates(update).send().await?;
@@ -68,8 +68,7 @@ async fn delete_index(aws: &Aws, table: &Table, index: &str) -> Result<(), AwsEr
     Ok(())
 }
 
-/// Gives tables what they lack: an index that an earlier version did not know, or the time to live that a desk was
-/// stopped before it could set. To a table that lacks nothing this does nothing.
+/// Adds missing indexes, and times to live that a desk was stopped before it could set.
 pub(super) async fn complete_tables(aws: &Aws) -> Result<(), DeployError> {
     for table in ALL {
         let completed = async {
@@ -85,7 +84,7 @@ async fn create_missing_indexes(aws: &Aws, table: &Table) -> Result<(), AwsError
     let described = at_rest(aws, table).await?;
     let existing = described.global_secondary_indexes();
     let exists = |index: &&Index| existing.iter().any(|known| known.index_name() == Some(index.name));
-    // One at a time is all that DynamoDB takes.
+    // DynamoDB creates only one index at a time.
     for index in table.indexes.iter().filter(|index| !exists(index)) {
         let create = CreateGlobalSecondaryIndexAction::builder()
             .index_name(index.name)
@@ -104,7 +103,7 @@ async fn create_missing_indexes(aws: &Aws, table: &Table) -> Result<(), AwsError
         tracing::info!(table = table.name, index = index.name, "creating an index that the table lacks");
         let created = update.send().await.map_err(AwsError::from);
         let described = at_rest(aws, table).await?;
-        // Another desk that starts at the same time may have created it first.
+        // Another desk that is starting may have created it first.
         let exists = described.global_secondary_indexes().iter().any(|known| known.index_name() == Some(index.name));
         match created {
             Err(error) if !exists => return Err(error),
@@ -114,7 +113,7 @@ async fn create_missing_indexes(aws: &Aws, table: &Table) -> Result<(), AwsError
     Ok(())
 }
 
-/// The table once nothing on it is being made or changed.
+/// Waits until the table and its indexes are active, and returns the table's description.
 async fn at_rest(aws: &Aws, table: &Table) -> Result<TableDescription, AwsError> {
     loop {
         let described = aws.dynamodb.describe_table().table_name(table.name).send().await?;
@@ -189,7 +188,7 @@ fn projection(index: &Index) -> Projection {
         Shows::Everything => Projection::builder().projection_type(ProjectionType::All),
         Shows::KeysOnly => Projection::builder().projection_type(ProjectionType::KeysOnly),
         Shows::Also(names) => {
-            // An index shows its own keys anyway; DynamoDB refuses to be told so.
+            // DynamoDB always projects keys, and refuses them as non-key attributes.
             let others = names.iter().filter(|name| ![&index.partition, &index.sort].contains(name));
             Projection::builder()
                 .projection_type(ProjectionType::Include)
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tables_that_an_older_or_interrupted_desk_left_incomplete_are_completed_with_what_is_in_them() {
+    async fn incomplete_tables_of_an_older_or_interrupted_desk_are_completed_and_keep_their_items() {
         let folder = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(folder.path(), Clock::system()).unwrap();
         let aws = Aws::inside(&embedded, "eu-west-2");

@@ -16,7 +16,7 @@ use crate::{
     story,
 };
 
-/// Rows of a page.
+/// The number of rows on a page.
 const ROWS: usize = 50;
 
 #[async_trait]

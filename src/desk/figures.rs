@@ -1,4 +1,4 @@
-//! The desk in figures.
+//! The key figures of the desk.
 
 use app::desk::{Actor, Counts, DeskError, FigureOperations, Figures};
 use async_trait::async_trait;

@@ -1,4 +1,4 @@
-//! Valuing a property by hand.
+//! Manual valuations.
 
 use app::{
     desk::{
@@ -15,7 +15,7 @@ use crate::{
     tasks::{Answer, Answered, ManualValuations, PausedTask, State, read_manual_valuation},
 };
 
-/// How many earlier valuations of a property are shown.
+/// The number of earlier valuations of a property that are shown.
 const PREVIOUS: usize = 5;
 
 #[async_trait]
@@ -39,7 +39,7 @@ impl ManualValuationOperations for LoanDesk {
         let task = self.manual_valuations.get(id).await.map_err(unavailable)?.ok_or(DeskError::NotFound)?;
         match self.manual_valuations.answer(&task, &answer, by.name()).await {
             Ok(Answered::Resumed(task)) => Ok(task.application_reference),
-            // Kept with the task, and sent as soon as its workflow asks again.
+            // The answer is stored with the task, and is sent when the workflow asks again.
             Ok(Answered::Pending(task)) if is_kept(&task, by, &answer) => Ok(task.application_reference),
             Ok(Answered::Pending(_)) => Err(DeskError::NotUsed),
             Ok(Answered::Before(task, before)) if is_same(&before, by, &answer) => Ok(task.application_reference),
@@ -68,12 +68,12 @@ impl LoanDesk {
     }
 }
 
-/// Whether it is this person's answer that a task is kept with.
+/// Whether the answer stored with a task is this answer by this person.
 fn is_kept(task: &PausedTask, by: &Person, answer: &ManualValuationAnswer) -> bool {
     matches!(&task.state, State::Answering(claimed) if is_same(claimed, by, answer))
 }
 
-/// Whether the same person gave the same answer before.
+/// Whether the earlier answer is the same answer by the same person.
 fn is_same(before: &Answer, by: &Person, answer: &ManualValuationAnswer) -> bool {
     before.by.as_deref() == Some(by.name()) && read_manual_valuation(&before.says).as_ref() == Some(answer)
 }

@@ -1,4 +1,4 @@
-//! The port, implemented: each operation of the desk by the module whose job it is.
+//! The implementation of the port. Each operation calls the module that does the work.
 
 mod applications;
 mod figures;
@@ -45,7 +45,7 @@ impl Desk for LoanDesk {
     }
 }
 
-/// Logs what happened; whoever asked learns no more than that the data cannot be reached.
+/// Logs the error. The caller only learns that the data cannot be reached.
 fn unavailable(error: impl Display) -> DeskError {
     tracing::error!(%error, "the desk cannot reach its data");
     DeskError::Unavailable

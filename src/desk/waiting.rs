@@ -1,4 +1,4 @@
-//! What waits for an answer from outside.
+//! Tasks that wait for an answer from outside.
 
 use app::{
     desk::{Actor, DeskError, WaitingCount, WaitingOperations, WaitingPage},

@@ -1,4 +1,4 @@
-//! The execution behind an application.
+//! The execution of an application.
 
 use app::{
     desk::{Actor, DeskError, WorkflowOperations, WorkflowView},
@@ -15,7 +15,7 @@ impl WorkflowOperations for LoanDesk {
         let Some((view, described)) = self.workflows.view(&record).await.map_err(unavailable)? else {
             return Ok(None);
         };
-        // Step Functions has been asked anyway, so an execution that was stopped is noticed here first.
+        // The execution was read from Step Functions anyway, so use it to detect that it was stopped.
         self.reconciler.learn(&record, &described).await.map_err(unavailable)?;
         Ok(Some(view))
     }

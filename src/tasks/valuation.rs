@@ -54,7 +54,7 @@ impl ValuationRequests {
             && before.application != payload.loan_application
         {
             return Err(FunctionFailure::InvalidApplication(format!(
-                "an application with reference {} exists already, with other details",
+                "an application with reference {} already exists with different details",
                 before.application.application_reference
             )));
         }

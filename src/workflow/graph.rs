@@ -1,4 +1,4 @@
-//! The state machine as a graph: its states and the edges between them, and how far an execution came on it.
+//! The state machine as a graph of states and transitions, with the progress of an execution.
 
 use app::desk::{StateProgress, StateView, Transition, TransitionKind};
 use serde_json::Value;
@@ -30,7 +30,7 @@ struct Edge {
 }
 
 impl Graph {
-    /// Reads a definition in Amazon States Language. What it does not understand it leaves out.
+    /// Reads a definition in Amazon States Language. Unknown parts are skipped.
     pub fn read(definition: &Value) -> Self {
         let mut graph = Self::default();
         graph.read_states(definition, None);
@@ -74,7 +74,7 @@ impl Graph {
         }
     }
 
-    /// `status` is the execution's, `RUNNING` say.
+    /// The states with their progress. `status` is the status of the execution, such as `RUNNING`.
     pub fn states(&self, history: &History<'_>, status: &str) -> Vec<StateView> {
         self.states.iter().map(|state| view(state, history, status)).collect()
     }
@@ -89,7 +89,7 @@ impl Graph {
                 .any(|event| event.name() == Some(&edge.to) && event.came_from() == Some((&edge.from, caught)));
             let transition =
                 Transition { from: edge.from.clone(), to: edge.to.clone(), kind: edge.kind.clone(), taken };
-            // Two rules of a Choice may lead to the same state.
+            // Several rules of a Choice state may lead to the same state.
             if !transitions.contains(&transition) {
                 transitions.push(transition);
             }
@@ -165,19 +165,19 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_was_caught_led_on_by_the_catch() {
+    fn a_caught_failure_takes_the_catch_transition() {
         let events = events();
         let transitions = graph().transitions(&History::new(&events));
         let taken: Vec<_> = transitions.iter().filter(|t| t.taken).map(|t| (t.from.as_str(), t.to.as_str())).collect();
         assert_eq!(taken, [("Ask", "AskAPerson")]);
         let catch = TransitionKind::Catch { errors: "States.Timeout".into() };
         assert!(transitions.iter().any(|t| t.kind == catch && t.taken));
-        // The rule and the default that lead to the same state are one edge.
+        // A rule and the default that lead to the same state are one transition.
         assert_eq!(transitions.iter().filter(|t| t.from == "Choose").count(), 1);
     }
 
     #[test]
-    fn states_show_how_far_the_execution_came() {
+    fn states_show_the_progress_of_the_execution() {
         let events = events();
         let states = graph().states(&History::new(&events), "RUNNING");
         let progress: Vec<_> = states.iter().map(|state| (state.name.as_str(), state.progress)).collect();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_belongs_to_the_state_that_was_entered_last_before_it() {
+    fn an_event_belongs_to_the_last_state_entered_before_it() {
         let events = events();
         let history = History::new(&events);
         let states: Vec<_> = history.events().map(Event::state).collect();

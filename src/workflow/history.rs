@@ -1,14 +1,14 @@
-//! Reading a history: what belongs to which state, and which way the execution went.
+//! Reads an execution history: the state of each event, and the path of the execution.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
-/// Members that hold a document as its text.
+/// Members that contain a JSON document as text.
 const DOCUMENTS: [&str; 3] = ["input", "output", "parameters"];
 
-/// The event with the documents in its details as JSON instead of as text, so that people can read them.
+/// The event with the documents in its details as JSON instead of text, so that people can read them.
 pub fn with_documents_read(mut event: Value) -> Value {
     let details = event.as_object_mut().into_iter().flat_map(|members| members.iter_mut());
     for (_, details) in details.filter(|(name, _)| name.ends_with("EventDetails")) {
@@ -22,7 +22,7 @@ pub fn with_documents_read(mut event: Value) -> Value {
     event
 }
 
-/// A history whose events can be asked for what came before them.
+/// A history that gives access to the previous event of each event.
 pub struct History<'a> {
     events: &'a [Value],
     by_id: HashMap<i64, usize>,
@@ -77,7 +77,7 @@ impl<'a> Event<'a> {
     }
 
     pub fn previous(self) -> Option<Event<'a>> {
-        // Ids grow, so that a damaged history cannot lead round in circles.
+        // Require smaller ids, so that a corrupt history cannot cause an endless loop.
         self.history.get(self.previous_id()).filter(|previous| previous.id() < self.id())
     }
 
@@ -89,24 +89,24 @@ impl<'a> Event<'a> {
         self.kind().ends_with("StateExited")
     }
 
-    /// Whether this says that what a state did went wrong.
+    /// Whether the event is a failure of a state's work.
     pub fn is_failure(self) -> bool {
         let kind = self.kind();
         ["Failed", "TimedOut", "Aborted"].iter().any(|end| kind.ends_with(end))
     }
 
-    /// Of a state's Entered or Exited event: the state.
+    /// The name of the state of an Entered or Exited event.
     pub fn name(self) -> Option<&'a str> {
         self.details()?.get("name")?.as_str().filter(|_| self.is_entered() || self.is_exited())
     }
 
-    /// The state during which this happened.
+    /// The state to which the event belongs.
     pub fn state(self) -> Option<&'a str> {
         let mut at = Some(self);
         while let Some(event) = at {
             match event.name() {
                 Some(name) if event.is_entered() || event.id() == self.id() => return Some(name),
-                // Between one state's end and the next one's beginning.
+                // The event is between two states.
                 Some(_) => return None,
                 None => at = event.previous(),
             }
@@ -114,7 +114,7 @@ impl<'a> Event<'a> {
         None
     }
 
-    /// Of an Entered event: the state that came before, and whether it had failed and was caught.
+    /// For an Entered event: the previous state, and whether it failed and was caught.
     pub fn came_from(self) -> Option<(&'a str, bool)> {
         let mut at = self.previous();
         while let Some(event) = at {
@@ -129,7 +129,7 @@ impl<'a> Event<'a> {
         None
     }
 
-    /// Of an Exited event: whether the state had failed.
+    /// For an Exited event: whether the state failed.
     pub fn was_caught(self) -> bool {
         self.previous().is_some_and(Event::is_failure)
     }

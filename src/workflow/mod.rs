@@ -1,5 +1,5 @@
-//! The execution behind an application, in the engine's words: states, the edges between them, the whole history. Every
-//! task token is masked before anything leaves this module.
+//! The execution of an application in the terms of Step Functions: states, transitions and the history. All task tokens
+//! are masked before data leaves this module.
 
 mod graph;
 mod history;
@@ -17,7 +17,7 @@ use crate::{
     workflow::{graph::Graph, history::History},
 };
 
-/// Events of one page of GetExecutionHistory.
+/// The number of events on a page of GetExecutionHistory.
 const PAGE: i32 = 1000;
 
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub struct Workflows {
 }
 
 impl Workflows {
-    /// Asks Step Functions about the application's execution; `None` when there is none (yet).
+    /// Reads the application's execution from Step Functions. Returns `None` if there is none (yet).
     pub async fn view(&self, record: &Record) -> Result<Option<(WorkflowView, DescribeExecutionOutput)>, AwsError> {
         let arn = &record.execution_arn;
         let (described, definition, events) = tokio::join!(self.describe(arn), self.definition(arn), self.history(arn));
@@ -49,7 +49,7 @@ impl Workflows {
             .map_err(|error| AwsError::corrupt(format_args!("definition: {error}")))
     }
 
-    /// The history as AWS writes it, event by event: its words are what is shown, whatever events there are.
+    /// The history in the JSON of AWS, which is shown as it is, so that all event types are supported.
     async fn history(&self, execution_arn: &str) -> Result<Vec<Value>, AwsError> {
         let mut events = Vec::new();
         let mut next = None;
@@ -119,7 +119,7 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-/// `loan-processing` of the ARN of a state machine.
+/// The name in the ARN of a state machine, such as `loan-processing`.
 fn name_of(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }

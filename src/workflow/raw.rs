@@ -1,5 +1,5 @@
-//! The JSON of an answer as it came. The SDK's types of the history's sixty-odd events could be written back as JSON
-//! one by one; AWS has done that already.
+//! Captures the raw JSON of a response, because the SDK has more than sixty types of history events and cannot
+//! serialize them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,12 +9,12 @@ use aws_sdk_sfn::config::{
 use aws_smithy_runtime_api::box_error::BoxError;
 use serde_json::Value;
 
-/// Given to one call, holds its answer afterwards.
+/// An interceptor for one call, which then holds the response.
 #[derive(Debug, Clone, Default)]
 pub struct RawAnswer(Arc<Mutex<Value>>);
 
 impl RawAnswer {
-    /// The answer; null when there was none.
+    /// The response, or null if there was none.
     pub fn take(&self) -> Value {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

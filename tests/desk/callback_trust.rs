@@ -149,7 +149,7 @@ async fn an_early_callback_over_the_limit_is_asked_to_retry_and_is_then_used() {
 #[tokio::test]
 async fn the_log_warns_of_reference_mode_and_contains_no_reference() {
     let (desk, valuer) = desk_and_valuer(by_reference().with("--log", "info,loan_desk=trace")).await;
-    assert!(desk.log().contains("--callback-auth reference: whoever knows or guesses"), "{}", desk.log());
+    assert!(desk.log().contains("--callback-auth reference: anybody who knows or guesses"), "{}", desk.log());
     desk.submit(&seed("app-ref", "999")).await;
     let request = valuer.known_to(&desk, "999").await;
     assert_eq!(desk.post(BARE, &response(&request.reference, 250_000)).await.status, 200);

@@ -94,7 +94,7 @@ async fn an_execution_with_the_reference_of_another_application_fails_without_ch
     let other = desk.start_execution("another", &seed("app-ref", "12")).await;
     let ended = desk.ended(&other).await;
     assert_eq!(ended.error.as_deref(), Some("InvalidApplication"));
-    let cause = "an application with reference app-ref exists already, with other details";
+    let cause = "an application with reference app-ref already exists with different details";
     assert!(ended.cause.as_deref().is_some_and(|actual| actual.contains(cause)), "{:?}", ended.cause);
     let application = desk.application("app-ref").await;
     assert_eq!(application["property"]["nameOrNumber"], "999");

@@ -77,7 +77,7 @@ fn an_invalid_flag_is_refused_with_a_valid_example() {
         (["--aws-endpoint", "0.0.0.0:4566"], "use a loopback address like 127.0.0.1:4566, or add"),
         (["--approve-up-to-percent", "95"], "must not be above --refer-up-to-percent 90"),
         (["--log", "loan_desk=loud"], "--log loan_desk=loud: "),
-        (["--log", "bogus"], "`bogus` is no level; write off, error, warn, info, debug or trace"),
+        (["--log", "bogus"], "`bogus` is not a level; write off, error, warn, info, debug or trace"),
     ] {
         let output = loan_desk(&[&["serve"], arguments.as_slice()].concat());
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
@@ -150,7 +150,7 @@ fn a_missing_aws_configuration_is_reported_in_one_line() {
 async fn a_desk_without_its_static_files_warns_and_continues() {
     let desk = Setup::new().start().await;
     let site = tempfile::tempdir().unwrap();
-    let warning = "pages will have no style and no script; name the folder that `cargo xtask build` made";
+    let warning = "pages will have no style and no script; set --site-root to the folder that";
     assert!(desk.log().contains(warning), "{}", desk.log());
     std::fs::create_dir(site.path().join("pkg")).unwrap();
     for name in ["loan-desk.css", "loan-desk.js", "loan-desk.wasm"] {
@@ -323,7 +323,7 @@ async fn a_custom_workflow_is_run_and_an_unsupported_one_is_refused_with_the_rea
     let output = setup.command().output().expect("it runs");
     let said = text(&output.stderr);
     assert!(
-        said.contains("names ${Patience}, which is nothing that the desk fills in") && !said.contains("ERROR"),
+        said.contains("contains ${Patience}, which is not a substitution of the desk") && !said.contains("ERROR"),
         "{said}"
     );
 

@@ -117,7 +117,7 @@ async fn resubmitting_an_application_is_idempotent_and_another_one_with_its_refe
     let other = desk.post("/api/applications", &seed("app-ref", "1000")).await;
     let (status, kind, detail) = other.problem();
     assert_eq!((status, kind.as_str()), (409, "reference-taken"));
-    assert!(detail.contains("app-ref exists already") && detail.contains("Submit under another reference"), "{detail}");
+    assert!(detail.contains("app-ref already exists") && detail.contains("Submit under another reference"), "{detail}");
     assert_eq!(desk.application("app-ref").await["property"]["nameOrNumber"], "999");
 
     let mut browser = Browser::new(&desk);
@@ -125,7 +125,7 @@ async fn resubmitting_an_application_is_idempotent_and_another_one_with_its_refe
     let answers = [("reference", "app-ref"), ("property", "1000"), ("postcode", "PO1 1CE")];
     let refused = browser.submit(&form, "new-application", &answers).await;
     assert_eq!(refused.path, "/applications/new");
-    assert!(refused.words().contains("app-ref exists already, with other details"), "{}", refused.words());
+    assert!(refused.words().contains("app-ref already exists with different details"), "{}", refused.words());
     assert_eq!(refused.field("new-application", "property"), "1000");
 
     valuer.asked_for("999").await;

@@ -40,7 +40,7 @@ async fn submit(form: &NewApplicationForm) -> Result<(String, &'static str), Vec
         Err(DeskError::ReferenceTaken(reference)) => Err(vec![FieldError {
             field: "reference".to_owned(),
             message: format!(
-                "An application with reference {reference} exists already, with other details. Choose another \
+                "An application with reference {reference} already exists with different details. Choose another \
                  reference, or leave it empty to get one generated"
             ),
         }]),

@@ -7,9 +7,9 @@ use crate::domain::{ApplicationReference, uk_day};
 /// Why an operation failed. The message is fit for a page; the cause was logged where it was handled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeskError {
-    #[error("an application with reference {0} exists already, with other details")]
+    #[error("an application with reference {0} already exists with different details")]
     ReferenceTaken(ApplicationReference),
-    #[error("there is no such item at this desk")]
+    #[error("this item does not exist")]
     NotFound,
     #[error("{by} answered this on {at}", at = uk_day(*at))]
     AlreadyAnswered { by: String, at: OffsetDateTime },
@@ -23,6 +23,6 @@ pub enum DeskError {
     /// The `after` of a list was not issued by this desk.
     #[error("after is not the end of a page of this list; leave it out to start at the first page")]
     NotAPage,
-    #[error("the desk cannot reach its data just now; nothing was lost, try again in a moment")]
+    #[error("the desk cannot reach its data; nothing was lost, try again in a moment")]
     Unavailable,
 }
