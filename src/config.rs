@@ -46,7 +46,7 @@ pub struct Config {
     #[arg(long, env = "LOAN_DESK_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000", value_parser = address)]
     pub listen: SocketAddr,
 
-    /// Folder of the embedded backend's databases; created if missing.
+    /// Folder of the embedded backend's databases and of the read model; created if missing.
     #[arg(long, env = "LOAN_DESK_DATA_DIR", value_name = "DIR", default_value = "./data")]
     pub data_dir: PathBuf,
 
