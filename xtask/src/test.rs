@@ -95,12 +95,36 @@ fn format(project: &Project) -> Result<Vec<Report>> {
     Ok(vec![check("format", cargo(&project.root).args(["fmt", "--all", "--check"]))])
 }
 
+/// Checks dependencies with cargo-deny, if it is installed.
+///
+/// Security advisories do not block: a new one should not fail an unrelated change, and cargo-deny needs network access
+/// to fetch them.
 fn licences(project: &Project) -> Result<Vec<Report>> {
-    if !succeeds(cargo(&project.root).args(["deny", "--version"])) {
-        let note = "skipped: `cargo install cargo-deny` to have dependencies and licences checked".into();
-        return Ok(vec![Report { what: "licences", passed: 0, failed: 0, note }]);
+    let deny = |arguments: &[&str]| {
+        let mut command = cargo(&project.root);
+        command.arg("deny").args(arguments);
+        command
+    };
+    if !succeeds(&mut deny(&["--version"])) {
+        return Ok(vec![deny_is_missing("licences"), deny_is_missing("advisories")]);
     }
-    Ok(vec![check("licences", cargo(&project.root).args(["deny", "check", "licenses", "bans", "sources"]))])
+    Ok(vec![
+        check("licences", &mut deny(&["check", "licenses", "bans", "sources"])),
+        not_blocking(check("advisories", &mut deny(&["check", "advisories"]))),
+    ])
+}
+
+fn deny_is_missing(what: &'static str) -> Report {
+    let note = "skipped: cargo-deny is not installed; run `cargo install --locked cargo-deny`".into();
+    Report { what, passed: 0, failed: 0, note }
+}
+
+/// Turns the failure of a check into a note.
+fn not_blocking(report: Report) -> Report {
+    match report.failed {
+        0 => report,
+        _ => Report { failed: 0, note: format!("not blocking: {}; see above", report.note), ..report },
+    }
 }
 
 fn lint(project: &Project) -> Result<Vec<Report>> {
@@ -237,6 +261,16 @@ fn number_before(text: &str, word: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_check_that_does_not_block_reports_its_failure_as_a_note() {
+        let report = |failed, note: &str| Report { what: "advisories", passed: 1 - failed, failed, note: note.into() };
+        let failed = not_blocking(report(1, "cargo deny failed"));
+        assert_eq!((failed.passed, failed.failed), (0, 0));
+        assert_eq!(failed.note, "not blocking: cargo deny failed; see above");
+        let passed = not_blocking(report(0, ""));
+        assert_eq!((passed.passed, passed.failed, passed.note.as_str()), (1, 0, ""));
+    }
 
     #[test]
     fn nextest_summaries_are_counted() {
