@@ -33,7 +33,7 @@ pub fn tell(record: &Record, tasks: &[PausedTask], callbacks: &[Callback]) -> Ve
     story
 }
 
-/// Why an application came to the desk of whoever values by hand.
+/// Why an application came to the desk of whoever values manually.
 pub fn why_by_hand(failure: Option<&Failure>) -> String {
     let Some(failure) = failure else { return "The valuation service gave no value.".to_owned() };
     if failure.error == TIMED_OUT {
@@ -128,7 +128,7 @@ fn tell_work_item(task: &PausedTask, story: &mut Vec<StoryEntry>) {
             story.push(entry(answer.at, StoryKind::Kept, text));
         }
         State::Lapsed | State::Failed => {
-            story.push(entry(task.deadline, StoryKind::Lapsed, "Nobody valued the property by hand in time"));
+            story.push(entry(task.deadline, StoryKind::Lapsed, "Nobody valued the property manually in time"));
         }
         State::Requesting | State::Open | State::Abandoned => {}
     }
@@ -301,7 +301,8 @@ mod tests {
         };
         let mut record = record(ApplicationStatus::NeedsAttention);
         record.decided_at = Some(datetime!(2026-11-22 14:40 UTC));
-        record.remark = Some("The valuation service timed out, and nobody valued the property by hand in time.".into());
+        record.remark =
+            Some("The valuation service timed out, and nobody valued the property manually in time.".into());
         let told = tell(&record, &[request(State::Lapsed)], &[late]);
         assert_eq!(told[1].due, Some(datetime!(2026-11-22 14:32:01 UTC)));
         let told: Vec<_> = told.into_iter().map(|entry| entry.text).collect();
@@ -312,7 +313,7 @@ mod tests {
                 "Valuation requested, reference CNMg, answer due by",
                 "The valuation service did not answer in time",
                 "A late answer of £666,000 arrived 4 minutes after the deadline: kept, not used",
-                "The valuation service timed out, and nobody valued the property by hand in time.",
+                "The valuation service timed out, and nobody valued the property manually in time.",
             ]
         );
     }

@@ -57,7 +57,7 @@ struct Caught {
 }
 
 impl ManualValuations {
-    /// Puts an application on the desk of whoever values by hand.
+    /// Puts an application on the desk of whoever values manually.
     pub async fn open(&self, payload: Value) -> Result<Value, FunctionFailure> {
         let payload: Payload = invocation::read(payload)?;
         let execution = payload.execution.at(payload.state);

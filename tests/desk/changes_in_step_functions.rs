@@ -30,7 +30,7 @@ async fn until_nothing_waits(desk: &Desk) {
 async fn a_task_answered_in_step_functions_is_closed_and_the_story_says_so() {
     let (desk, _valuer, execution) = waiting_desk().await;
     let token = desk.task_tokens(&execution).await.remove(0);
-    let answer = json!({ "valuationReference": "by hand", "propertyValue": 500_000 }).to_string();
+    let answer = json!({ "valuationReference": "manual", "propertyValue": 500_000 }).to_string();
     desk.step_functions().send_task_success().task_token(token).output(answer).send().await.expect("it waits");
     desk.until("app-ref", "Approved").await;
     // Applications are compared with their executions once a minute and at startup.
@@ -179,7 +179,7 @@ async fn an_execution_that_is_no_longer_kept_is_reported_as_such() {
         .await
         .expect("the table is there");
     let page = Browser::new(&desk).open("/applications/app-ref?tab=workflow").await.words();
-    assert!(page.contains("Its workflow is not kept any more"), "{page}");
+    assert!(page.contains("Its workflow is no longer available"), "{page}");
     let story = Browser::new(&desk).open("/applications/app-ref").await.words();
-    assert!(story.contains("It ended without a value."), "{story}");
+    assert!(story.contains("The application ended without a value."), "{story}");
 }

@@ -19,7 +19,7 @@ async fn assert_failed(desk: &Desk, ended: &DescribeExecutionOutput, error: &str
     assert_eq!((ended.error.as_deref(), ended.cause.as_deref()), (Some(error), Some(cause)));
     assert_eq!(desk.history(&ended.execution_arn).await.last().unwrap().r#type.as_str(), "ExecutionFailed");
     let application = desk.until("app-ref", "Needs attention").await;
-    assert_eq!(application["remark"], format!("{cause}, and nobody valued the property by hand in time."));
+    assert_eq!(application["remark"], format!("{cause}, and nobody valued the property manually in time."));
 }
 
 /// Asserts that a callback was kept with this outcome and that the application's page shows it.

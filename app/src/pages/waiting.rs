@@ -84,12 +84,12 @@ fn Queue(page: desk::WaitingPage, is_first: bool, counts: Counts, catching_up: O
     }
 }
 
-/// One row a task token.
+/// A table with one row for each task token.
 #[component]
 pub fn WaitingTable(
     caption: &'static str,
     items: Vec<WaitingItem>,
-    /// Whether it tells of each what for and on whom it waits; else all of them wait for the same.
+    /// Whether the items are of different kinds, so that columns show what each is for and who must answer.
     #[prop(optional)]
     is_mixed: bool,
 ) -> impl IntoView {

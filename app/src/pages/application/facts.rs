@@ -1,4 +1,4 @@
-//! What is known of an application: what was asked for, the valuation, and where loan-to-value stands.
+//! The facts of an application: what was submitted, the valuation, and the loan-to-value.
 
 use leptos::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::{
 #[component]
 pub fn FactsPanel(
     row: ApplicationRow,
-    /// Of today. An application that was decided is shown by the limits of its decision.
+    /// The current policy. Decided applications are shown with the limits of their decision.
     policy: Policy,
 ) -> impl IntoView {
     let policy = row.policy.unwrap_or(policy);
@@ -25,7 +25,7 @@ pub fn FactsPanel(
                 {match row.valuation {
                     Some(valuation) => view! { <ValuationFacts valuation/> }.into_any(),
                     None if row.status.is_open() => view! { <p class="quiet">"No value yet."</p> }.into_any(),
-                    None => view! { <p class="quiet">"It ended without a value."</p> }.into_any(),
+                    None => view! { <p class="quiet">"The application ended without a value."</p> }.into_any(),
                 }}
             </section>
             <section class="panel" aria-labelledby="facts">
@@ -49,7 +49,7 @@ pub fn FactsPanel(
     }
 }
 
-/// Loan-to-value by the valuation; until there is one, by the applicant's estimate, and it says so.
+/// The loan-to-value, based on the valuation or, until there is one, on the applicant's estimate.
 #[component]
 fn LoanToValue(application: LoanApplication, loan_to_value: Option<f64>, policy: Policy) -> impl IntoView {
     let shown = match loan_to_value {
@@ -62,7 +62,7 @@ fn LoanToValue(application: LoanApplication, loan_to_value: Option<f64>, policy:
                 <h2 id="ltv">"Loan-to-value"</h2>
                 <p class="figure">
                     {percent(Some(value))}
-                    {is_estimate.then(|| view! { <span class="under">" by the applicant's estimate"</span> })}
+                    {is_estimate.then(|| view! { <span class="under">" based on the applicant's estimate"</span> })}
                 </p>
                 <LoanToValueGauge loan_to_value=value is_estimate policy/>
             </section>

@@ -82,13 +82,13 @@ async fn load(desk: &dyn Desk, by: &Actor, reference: &str, tab: Tab) -> Result<
     .into_any())
 }
 
-/// Why there is no execution to be shown.
+/// Why there is no execution to show.
 fn no_workflow(status: ApplicationStatus) -> &'static str {
     match status {
-        ApplicationStatus::Submitted => "Its workflow has not begun yet.",
+        ApplicationStatus::Submitted => "Its workflow has not started yet.",
         _ => {
-            "Its workflow is not kept any more: Step Functions forgets an execution some time after its end. What \
-             happened is told under Story."
+            "Its workflow is no longer available, because Step Functions deletes executions some time after they end. \
+             The Story tab shows what happened."
         }
     }
 }
