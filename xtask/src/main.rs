@@ -25,15 +25,18 @@ use crate::project::{Mode, Project};
 const USAGE: &str = "\
 cargo xtask <command>
 
-  serve [--release] [-- FLAGS]  build the desk and run it at http://127.0.0.1:3000; FLAGS go to `loan-desk serve`
-  test [STEP...] [-- FLAGS]     run all checks and tests, or only the named steps: format, licences, lint, engine, rust,
-                                browser; FLAGS go to Playwright: `test browser -- submitting --headed`
-  build                         build what is deployed: the optimised server, wasm and static files
-  bench [--desk] [--engine]     measure the optimised desk (wasm; pages, memory and load with up to 100,000 applications)
-                                and the engine (cycles, paused executions)
-  bench --as-built              measure the optimised desk as it was built last, without its wasm
-  bench --crash [-- FLAGS]      kill a loaded engine 50 times; FLAGS go to the load, as with --engine: -- --help lists them
+  serve [--release] [-- FLAGS]  build the desk and serve it at http://127.0.0.1:3000; FLAGS go to `loan-desk serve`
+  test [STEP...] [-- FLAGS]     run all checks and tests, or only the named steps: format, licences, lint, engine,
+                                rust, browser; FLAGS go to Playwright: `test browser -- submitting --headed`
+  build                         build the files to deploy: the optimised server, wasm and static files
+  bench [--desk] [--engine]     measure the optimised desk (wasm; pages, memory and load with up to 100,000
+                                applications) and the engine (cycles, paused executions)
+  bench --as-built              measure the last build of the optimised desk, without its wasm
+  bench --crash [-- FLAGS]      kill the engine 50 times under load
+  bench --scale [-- FLAGS]      measure the engine with up to a million executions (half an hour)
   help                          show this
+
+With --engine, --crash or --scale, FLAGS go to the engine's load generator; `-- --help` lists them.
 ";
 
 fn main() -> ExitCode {
