@@ -1,4 +1,4 @@
-//! References for applications that are given none.
+//! Generated references, for applications submitted without one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::ApplicationReference;
 
-/// The time of the last reference that this process generated, in milliseconds since 1970.
+/// The time of the last reference that this process generated, in milliseconds since the epoch.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
 impl ApplicationReference {
@@ -20,13 +20,13 @@ impl ApplicationReference {
         // Without randomness the reference is still unique to this desk.
         let _ = getrandom::fill(&mut random);
         let random = u64::from(u16::from_be_bytes(random)) % (1 << 15);
-        // The closure never gives up, so both cases hold the value before.
+        // The closure always returns `Some`; both variants hold the previous value.
         let (Ok(last) | Err(last)) = last;
         Self(format!("LN-{}{:0>3}", in_crockfords_alphabet(after(last)), in_crockfords_alphabet(random)))
     }
 }
 
-/// Base 32 by Crockford: no letter that reads like a digit, so that it can be said on the phone.
+/// Crockford's base 32. It has no letters that look like digits, so a reference can be read out on the phone.
 fn in_crockfords_alphabet(mut number: u64) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut digits = Vec::new();
