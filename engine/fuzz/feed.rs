@@ -1,49 +1,45 @@
-//! What strangers may send, fed to what reads it. Nothing may panic, hang or take the memory; beyond that each function
-//! says what must hold. The fuzz targets call these with what they make up, and a test with every file of the corpus.
+//! Feeds untrusted input to the code that reads it. Nothing may panic, hang or exhaust memory. Beyond that, each function
+//! documents what must hold. The fuzz targets call these functions with generated input, and a test calls them with every
+//! file of the corpus.
 
 use std::{
+    path::Path,
     sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use asl_engine::{
     FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError, StepFunctions,
-    definition::Definition,
-    query::{
-        Budget, Scope,
-        intrinsic::Call,
-        path::{Path, ReferencePath},
-    },
+    fuzzing,
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
-/// A definition.
+/// A state machine definition.
 pub fn definition(input: &[u8]) {
     if let Ok(text) = str::from_utf8(input) {
-        let _ = Definition::parse(text);
+        fuzzing::definition(text);
     }
 }
 
-/// A path in the first line, the document it looks into in the rest.
+/// A path on the first line, and the document to evaluate it against on the rest.
 pub fn path(input: &[u8]) {
-    let Some((text, document)) = query(input) else { return };
-    if let Ok(path) = Path::parse(text) {
-        with(&document, |scope| {
-            let _ = path.get(scope);
-            let _ = path.is_present(scope);
-        });
-    }
-    if let Ok(path) = ReferencePath::parse(text) {
-        let _ = path.put(document, Value::Null);
+    if let Some((text, document)) = query(input) {
+        fuzzing::path(text, document);
     }
 }
 
-/// A call of an intrinsic function in the first line, the document its paths look into in the rest.
+/// A call of an intrinsic function on the first line, and the document that its paths refer to on the rest.
 pub fn intrinsic(input: &[u8]) {
-    let Some((text, document)) = query(input) else { return };
-    if let Ok(call) = Call::parse(text) {
-        with(&document, |scope| drop(call.evaluate(scope)));
+    if let Some((text, document)) = query(input) {
+        fuzzing::intrinsic(text, &document);
+    }
+}
+
+/// A JSONata expression on the first line, and its input on the rest.
+pub fn jsonata(input: &[u8]) {
+    if let Some((text, document)) = query(input) {
+        fuzzing::jsonata(text, &document);
     }
 }
 
@@ -53,22 +49,10 @@ fn query(input: &[u8]) -> Option<(&str, Value)> {
     Some((query, serde_json::from_str(document).unwrap_or_default()))
 }
 
-fn with(document: &Value, look: impl FnOnce(&Scope<'_>)) {
-    let context = json!({"Execution": {"Name": "run"}});
-    let variables = Map::from_iter([("list".to_owned(), json!([1, [2, {"x": true}], "three"]))]);
-    let budget = Budget::new();
-    look(&Scope {
-        input: document,
-        context: &context,
-        variables: &variables,
-        result: None,
-        error_output: None,
-        budget: &budget,
-    });
-}
-
-/// Requests, one a line: an operation, a space, its body. Each is answered, by an answer or by a refusal, and never by
-/// a failure of the engine's own.
+/// Requests, one per line: an operation, a space, and a body. Each must be answered or refused in time, and never with an
+/// internal error.
+///
+/// All inputs share one engine, because opening a database takes much longer than a request.
 pub fn protocol(input: &[u8]) {
     static ENGINE: LazyLock<Embedded> = LazyLock::new(Embedded::open);
     for line in input.split(|byte| *byte == b'\n') {
@@ -87,20 +71,27 @@ struct Embedded {
 
 impl Embedded {
     fn open() -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the engine");
-        let runtime = Runtime::new().expect("a runtime");
+        // Syncing to memory takes no time, and durability is not tested here.
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let folder = folder.expect("a temporary folder can be created");
+        let runtime = Runtime::new().expect("a runtime can be created");
         let options = Options::new("000000000000", "eu-west-2");
         let database = folder.path().join("step-functions.sqlite");
-        let opened = runtime.block_on(StepFunctions::open(&database, options, Arc::new(Nothing)));
-        let engine = opened.expect("a new database opens");
+        let opened = runtime.block_on(StepFunctions::open(&database, options, Arc::new(Echo)));
+        let engine = opened.expect("a new database can be opened");
         Self { runtime, engine, _folder: folder }
     }
 
     fn ask(&self, operation: &str, body: &[u8]) {
-        // A worker's question for a task, and a synchronous execution, may wait for long.
-        let answer =
-            async { tokio::time::timeout(Duration::from_millis(500), self.engine.handle(operation, body)).await };
-        let Ok(answer) = self.runtime.block_on(answer) else { return };
+        // These wait for a task, for the end of an execution, or for a Wait state.
+        let may_wait = ["GetActivityTask", "StartSyncExecution", "TestState"].contains(&operation);
+        let limit = if may_wait { Duration::from_millis(20) } else { Duration::from_secs(10) };
+        let answer = async { tokio::time::timeout(limit, self.engine.handle(operation, body)).await };
+        let Ok(answer) = self.runtime.block_on(answer) else {
+            assert!(may_wait, "{operation} was not answered within {limit:?}");
+            return;
+        };
         let body: Value = serde_json::from_slice(&answer.body).expect("an answer is JSON");
         match answer.status {
             200 => assert!(body.is_object(), "{operation} answered {body}"),
@@ -112,10 +103,11 @@ impl Embedded {
     }
 }
 
-struct Nothing;
+/// Functions and services that return what they are sent.
+struct Echo;
 
 #[async_trait::async_trait]
-impl Integrations for Nothing {
+impl Integrations for Echo {
     async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError> {
         Ok(invocation.payload.into())
     }

@@ -1,8 +1,8 @@
-//! The names of resources, as AWS forms them.
+//! ARNs, in AWS's formats.
 
 use crate::{Options, protocol::Fault};
 
-/// What an ARN of this account and region names.
+/// The resource that an ARN of this account and region refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arn<'a> {
     StateMachine {
@@ -20,7 +20,7 @@ pub enum Arn<'a> {
         machine: &'a str,
         name: &'a str,
     },
-    /// An execution of an EXPRESS state machine, whose name need not be unique: the last part tells them apart.
+    /// An execution of an EXPRESS state machine. Its name need not be unique; the last part of the ARN is.
     Express {
         machine: &'a str,
         name: &'a str,
@@ -34,12 +34,12 @@ pub enum Arn<'a> {
         label: &'a str,
         id: &'a str,
     },
-    /// Well formed, but of another account or region: no such thing is here.
+    /// A well-formed ARN of another account or region, where this engine has nothing.
     Elsewhere,
 }
 
 impl Arn<'_> {
-    /// Reads an ARN of Step Functions; what can't be one is refused with AWS's words.
+    /// Parses an ARN of Step Functions. Refuses anything else with AWS's message.
     pub fn parse<'a>(arn: &'a str, options: &Options) -> Result<Arn<'a>, Fault> {
         let invalid = || Fault::InvalidArn(format!("Invalid ARN prefix: {arn}"));
         let mut parts = arn.splitn(6, ':');
@@ -71,7 +71,7 @@ impl Arn<'_> {
         Ok(if region == options.region && account == options.account_id { named } else { Arn::Elsewhere })
     }
 
-    /// The type as it stands in the ARN.
+    /// The resource type in the ARN.
     fn resource_type(&self) -> &'static str {
         match self {
             Arn::StateMachine { .. } | Arn::Version { .. } | Arn::Alias { .. } => "stateMachine",
@@ -83,7 +83,7 @@ impl Arn<'_> {
         }
     }
 
-    /// The refusal of an ARN that names something else than the operation takes.
+    /// The error for an ARN of another resource type than the operation accepts.
     pub fn wrong_type(&self) -> Fault {
         Fault::InvalidArn(format!("Resource type not valid in this context: {}", self.resource_type()))
     }
@@ -98,7 +98,7 @@ impl Options {
         self.arn(format_args!("stateMachine:{name}"))
     }
 
-    /// Of a version by its number, or of an alias by its name.
+    /// The ARN of a version, by its number, or of an alias, by its name.
     pub(crate) fn qualified_arn(&self, machine: &str, qualifier: impl std::fmt::Display) -> String {
         self.arn(format_args!("stateMachine:{machine}:{qualifier}"))
     }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_arn_is_read_back() {
+    fn every_kind_of_arn_is_parsed() {
         let here = here();
         assert_eq!(Arn::parse(&here.state_machine_arn("m"), &here), Ok(Arn::StateMachine { name: "m" }));
         assert_eq!(Arn::parse(&here.qualified_arn("m", 3), &here), Ok(Arn::Version { machine: "m", number: 3 }));
@@ -135,12 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn another_region_is_elsewhere() {
+    fn an_arn_of_another_region_is_recognized() {
         assert_eq!(Arn::parse("arn:aws:states:us-east-1:000000000000:stateMachine:m", &here()), Ok(Arn::Elsewhere));
     }
 
     #[test]
-    fn what_is_no_arn_is_refused_with_aws_words() {
+    fn an_invalid_arn_is_refused_with_the_message_of_aws() {
         for text in ["m", "arn:aws:s3:::bucket", "arn:aws:states:eu-west-2:000000000000:stateMachine:"] {
             let fault = Arn::parse(text, &here()).unwrap_err();
             assert_eq!(fault.to_string(), format!("Invalid Arn: 'Invalid ARN prefix: {text}'"));

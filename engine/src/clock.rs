@@ -1,4 +1,4 @@
-//! Where the engine takes the time from.
+//! The engine's clock.
 
 use std::{
     sync::LazyLock,
@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-/// The time, given from outside so that a test can move it instead of waiting.
+/// A clock, which tests replace with one that they advance instead of waiting.
 #[async_trait]
 pub trait Clock: Send + Sync + 'static {
     /// The time of day, in UTC.
@@ -26,11 +26,11 @@ pub trait Clock: Send + Sync + 'static {
     }
 }
 
-/// The machine's own clock.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-/// A wall clock can be set: no sleep trusts it for longer than this.
+/// The maximum time to sleep without reading the clock, since a wall clock can be set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 #[async_trait]
@@ -45,12 +45,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// Milliseconds since 1970, as the database stores times.
+/// Milliseconds since 1970, as in the database.
 pub(crate) fn millis(at: OffsetDateTime) -> i64 {
     (at.unix_timestamp_nanos() / 1_000_000) as i64
 }
 
-/// The time that [`millis`] stored. What is out of range becomes the nearest time that is in it.
+/// Converts from [`millis`]. A value out of range becomes the nearest valid time.
 pub(crate) fn from_millis(millis: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).unwrap_or(if millis < 0 {
         OffsetDateTime::UNIX_EPOCH
@@ -59,7 +59,7 @@ pub(crate) fn from_millis(millis: i64) -> OffsetDateTime {
     })
 }
 
-/// A stored time as the protocol wants it: epoch seconds, a JSON number with three decimals.
+/// Converts a stored time to the protocol's: seconds since 1970, as a JSON number with three decimals.
 pub(crate) fn epoch_seconds(millis: i64) -> f64 {
     millis as f64 / 1000.0
 }

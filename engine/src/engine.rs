@@ -1,4 +1,4 @@
-//! The parts of a running engine, put together.
+//! The components of a running engine.
 
 use std::{
     path::Path,
@@ -35,18 +35,18 @@ pub(crate) struct Engine {
     computations: Arc<Semaphore>,
 }
 
-/// Definitions that are read, and states that are tested, at once. Each may take
+/// The maximum number of definitions and state tests that are processed at the same time. Each may take
 /// [`StepFunctions::MEMORY_PER_REQUEST`](crate::StepFunctions::MEMORY_PER_REQUEST).
 const COMPUTATIONS: usize = 2;
 
-/// Makes a call that no execution waits for. A failure is its error and cause.
+/// Makes a call for which no execution waits. A failure consists of its error and cause.
 ///
-/// Operations call it through the engine, because calls can lead back to operations: a task may call Step Functions.
+/// Operations make calls through the engine because calls can lead back to operations: a task may call Step Functions.
 pub(crate) type CallOnce = for<'a> fn(&'a Engine, Work) -> CallOutcome<'a>;
 pub(crate) type CallOutcome<'a> = Pin<Box<dyn Future<Output = Result<Payload, (String, String)>> + Send + 'a>>;
 
 impl Engine {
-    /// Opens the database. Also gives the queue of calls to make: see [`tasks::spawn`](crate::tasks::spawn).
+    /// Opens the database. Also returns the queue of calls to make: see [`tasks::spawn`](crate::tasks::spawn).
     pub async fn open(
         database: &Path,
         options: Options,
@@ -101,10 +101,10 @@ impl Engine {
         self.compute(move || Definition::parse_where(&text, &unavailable)).await
     }
 
-    /// Computes something that may take long, away from the threads that answer requests.
+    /// Runs a computation that can take long, on another thread than those that answer requests.
     ///
     /// # Errors
-    /// When the computation panics, which is logged, or the engine closes.
+    /// When the computation panics, which is logged, or when the engine closes.
     pub async fn compute<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

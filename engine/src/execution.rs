@@ -31,12 +31,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
 /// Events for other executions, or for the same one, that an activation leads to. The oldest is delivered first.
 pub(crate) type FollowUps = VecDeque<(ExecutionId, Event)>;
 
-/// A running execution, with what an activation needs to know of it.
+/// A running execution, with what an activation needs.
 pub(crate) struct Loaded {
     pub execution: Execution,
     pub input: Payload,
     pub runnable: Arc<Runnable>,
-    /// The part of the definition that it runs.
+    /// The part of the definition that the execution runs.
     machine: MachineId,
     pub express: bool,
 }
@@ -80,7 +80,7 @@ impl Loaded {
             nonce: &Signer::nonce,
             token: &token,
             has_activity: &has_activity,
-            is_late: &|| begun.elapsed() > PATIENCE,
+            out_of_time: &|| begun.elapsed() > PATIENCE,
             kept: &kept,
             probe: None,
         });

@@ -9,14 +9,14 @@ use tokio::sync::watch;
 
 /// The functions and services that Task states call.
 ///
-/// Calls are made at least once: a call that was under way when the process died is made again after the restart, with
-/// the same [`Attempt::idempotency_key`].
+/// Calls are made at least once: a call that was in progress when the process died is made again after the restart,
+/// with the same [`Attempt::idempotency_key`].
 ///
-/// The engine drops the future of a call that nobody waits for any more; see [`Cancellation`].
+/// The engine drops the future of a call once nothing waits for its answer. See [`Cancellation`].
 #[async_trait]
 pub trait Integrations: Send + Sync + 'static {
-    /// Runs the function that `lambda:invoke` or a Lambda ARN names. The answer is the function's own; the engine adds
-    /// AWS's envelope where there is one.
+    /// Runs the function that `lambda:invoke` or a Lambda ARN refers to. Return the function's own answer; the engine
+    /// adds AWS's envelope if there is one.
     async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError>;
 
     /// Calls an action of an AWS service with parameters in that service's JSON.
@@ -28,9 +28,9 @@ pub trait Integrations: Send + Sync + 'static {
         self.call_service(call).await
     }
 
-    /// Why no Task can call this action here, as half a sentence such as "it needs --sqs-endpoint"; `None`, the default,
-    /// when it can be called. A definition with such a Task is refused. The engine never asks this about
-    /// `lambda:invoke`: a missing function is only noticed when it is called.
+    /// Returns why Tasks can't call this action, as half a sentence such as "it needs --sqs-endpoint", or `None` (the
+    /// default) if they can. A definition with such a Task is refused. The engine never asks this about
+    /// `lambda:invoke`, because a missing function is only noticed when it is called.
     fn unavailable(&self, service: &str, action: &str) -> Option<String> {
         let _ = (service, action);
         None
@@ -55,7 +55,7 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// An invocation that waits for the function's answer and belongs to no execution.
+    /// An invocation that waits for the function's answer and does not belong to an execution.
     pub fn new(function: impl Into<String>, payload: Value) -> Self {
         Self {
             function: function.into(),
@@ -83,7 +83,7 @@ pub struct ServiceCall {
 }
 
 impl ServiceCall {
-    /// A call that belongs to no execution.
+    /// A call that does not belong to an execution.
     pub fn new(service: impl Into<String>, action: impl Into<String>, parameters: Value) -> Self {
         Self { service: service.into(), action: action.into(), parameters, attempt: Attempt::detached() }
     }
@@ -93,25 +93,23 @@ impl ServiceCall {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// `None` when TestState makes the call, or when an older release of the engine asked for it.
+    /// `None` for a call by TestState, or one that an older release of the engine requested.
     pub execution_arn: Option<String>,
     /// 1 for the first attempt of the state, and one more for each Retry.
     pub number: u32,
-    /// When the engine gives up: the task's TimeoutSeconds, or the longest that any call may take
-    /// ([`Attempt::LONGEST`]).
+    /// When the engine stops waiting: the task's timeout, or the maximum duration of any call ([`Attempt::LONGEST`]).
     pub deadline: OffsetDateTime,
-    /// The same for each time that this attempt's call is made, and for no other call: a receiver that remembers the
-    /// keys it has seen does the work once. At most 300 characters of ASCII.
+    /// The same whenever the call of this attempt is made, and different for every other call. A receiver that
+    /// remembers the keys it has seen can avoid doing the work twice. At most 300 ASCII characters.
     pub idempotency_key: String,
     pub cancellation: Cancellation,
 }
 
 impl Attempt {
-    /// The longest that any call may take. Lambda allows 15 minutes; the rest is for a client's own timeout to come
-    /// first.
+    /// The maximum duration of any call. Lambda allows 15 minutes; the rest leaves time for a client's own timeout.
     pub const LONGEST: Duration = Duration::from_secs(16 * 60);
 
-    /// A first attempt that belongs to no execution, begins now and is never cancelled.
+    /// A first attempt that does not belong to an execution, begins now and is never cancelled.
     #[must_use]
     pub fn detached() -> Self {
         Self {
@@ -123,22 +121,22 @@ impl Attempt {
         }
     }
 
-    /// The attempt as one of several calls that the engine makes for it, with an idempotency key of its own. The same
-    /// `part` gives the same key.
+    /// One of several calls that the engine makes for this attempt, with an idempotency key of its own. The same `part`
+    /// gives the same key.
     #[must_use]
     pub(crate) fn part(&self, part: usize) -> Self {
         Self { idempotency_key: format!("{}/{part}", self.idempotency_key), ..self.clone() }
     }
 }
 
-/// Whether the engine still waits for a call's answer. It stops waiting when the task times out or its branch is
-/// aborted, and when the execution ends or is stopped.
+/// Whether the engine still waits for the answer of a call. It stops waiting when the task times out, when its branch
+/// is aborted, and when the execution ends or is stopped.
 ///
-/// A cancelled call has [`Cancellation::GRACE`] to come to an end, for example to write down what it has sent. Then its
-/// future is dropped. Work that the call has spawned elsewhere goes on, unless it watches this.
+/// A cancelled call has [`Cancellation::GRACE`] to finish, for example to record what it has sent. Then its future is
+/// dropped. Work that the call has spawned elsewhere continues, unless it watches this.
 #[derive(Debug, Clone)]
 pub struct Cancellation {
-    /// Closed when the call is cancelled. None when it never is.
+    /// Closed when the call is cancelled. `None` if it never is.
     waiting: Option<watch::Receiver<()>>,
 }
 
@@ -149,7 +147,7 @@ pub(crate) struct Canceller {
 }
 
 impl Cancellation {
-    /// How long a cancelled call may go on.
+    /// How long a cancelled call may continue.
     pub const GRACE: Duration = Duration::from_secs(10);
 
     /// A call that is never cancelled.
@@ -171,7 +169,7 @@ impl Cancellation {
     /// Returns once the call is cancelled.
     pub async fn cancelled(&self) {
         match &self.waiting {
-            // Nothing is ever sent: this ends when the sender is dropped.
+            // Nothing is ever sent, so this ends when the sender is dropped.
             Some(waiting) => while waiting.clone().changed().await.is_ok() {},
             None => std::future::pending().await,
         }
@@ -182,9 +180,9 @@ impl Cancellation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvocationType {
     RequestResponse,
-    /// The function runs later; nobody waits for its answer.
+    /// The function runs later, and its answer is discarded.
     Event,
-    /// The function does not run: the caller only asks whether it could.
+    /// The function does not run. The caller only asks whether it could.
     DryRun,
 }
 
@@ -203,14 +201,14 @@ impl InvocationType {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Invoked {
-    /// `None` when nobody waited for it.
+    /// `None` if the answer was discarded.
     pub payload: Option<Value>,
     /// 200 for an answer, 202 for `Event`, 204 for `DryRun`.
     pub status: u16,
     pub executed_version: Option<String>,
     /// The end of the function's log, in base64.
     pub log_result: Option<String>,
-    /// `None` when there was no exchange over HTTP; the engine then makes one up.
+    /// `None` if there was no HTTP exchange. The engine then generates one.
     pub exchange: Option<Exchange>,
 }
 
@@ -221,12 +219,12 @@ impl From<Value> for Invoked {
     }
 }
 
-/// A service's answer. `ServiceAnswer::from(value)` is an answer without an exchange over HTTP.
+/// A service's answer. `ServiceAnswer::from(value)` is an answer without an HTTP exchange.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ServiceAnswer {
     pub output: Value,
-    /// `None` when there was no exchange over HTTP; the engine then makes one up.
+    /// `None` if there was no HTTP exchange. The engine then generates one.
     pub exchange: Option<Exchange>,
 }
 
@@ -236,7 +234,7 @@ impl From<Value> for ServiceAnswer {
     }
 }
 
-/// An exchange over HTTP, as `SdkHttpMetadata` describes it.
+/// An HTTP exchange, as `SdkHttpMetadata` describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exchange {
@@ -251,7 +249,7 @@ impl Exchange {
     }
 }
 
-/// Why a function gave no answer.
+/// Why a function returned no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FunctionError {
@@ -259,17 +257,17 @@ pub enum FunctionError {
     /// `{"errorMessage", "errorType"}`.
     #[error("{error_type}: {message}")]
     Failed { error_type: String, message: String },
-    /// The function itself failed, with its payload as it came. The payload becomes the cause unchanged.
+    /// The function itself failed, with its original payload, which becomes the cause unchanged.
     #[error("the function failed")]
     Unhandled { payload: String },
     #[error("Function not found: {0}")]
     NotFound(String),
-    /// Lambda refused to run it, or could not be reached.
+    /// Lambda refused to run the function, or could not be reached.
     #[error(transparent)]
     Service(#[from] ServiceError),
 }
 
-/// Why a service did not do what it was asked for.
+/// Why a service call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}: {message}")]
 #[non_exhaustive]
@@ -277,7 +275,7 @@ pub struct ServiceError {
     /// What Catch and Retry match, for example `DynamoDB.ConditionalCheckFailedException`.
     pub error: String,
     pub message: String,
-    /// The service's own answer. `None` when none came, or when it does not look like a refusal.
+    /// The service's own answer. `None` if none arrived, or if it does not look like a refusal.
     pub refusal: Option<Refusal>,
 }
 
@@ -327,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_an_attempt_have_keys_of_their_own() {
+    fn each_part_of_an_attempt_has_its_own_key() {
         let attempt = Attempt::detached();
         assert_eq!(attempt.part(1).idempotency_key, attempt.part(1).idempotency_key);
         assert_ne!(attempt.part(1).idempotency_key, attempt.part(2).idempotency_key);

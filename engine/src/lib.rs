@@ -1,8 +1,9 @@
 //! An embeddable AWS Step Functions: Amazon States Language, durable executions and task tokens on SQLite, behind the
 //! AWS JSON protocol.
 //!
-//! The embedder provides the functions and services that Task states call ([`Integrations`]) and passes requests to
-//! [`StepFunctions::handle`]: from an SDK's HTTP connector, from a web server, or its own.
+//! Implement [`Integrations`] to provide the functions and services that Task states call, or use
+//! [`Endpoints`](endpoints::Endpoints) to reach local ones over HTTP. Open a database file with [`StepFunctions::open`],
+//! and pass requests to [`StepFunctions::handle`]: from an SDK's HTTP connector, from a web server, or your own.
 //!
 //! # Examples
 //! ```
@@ -56,29 +57,53 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Durability
+//! The changes that an answer reports are on disk before [`StepFunctions::handle`] returns. Timers, history events and the
+//! calls of tasks are committed in the same way. A call that was in progress when the process died is made again, with
+//! the same [`Attempt::idempotency_key`].
+//!
+//! # Retention, backups and integrity
+//! An execution is deleted 90 days after it has ended, as on AWS: with its history and its map runs, and its name becomes
+//! available again. [`Options::with_retention`] sets another period, or keeps executions forever. The engine deletes in
+//! small steps between other requests, and returns free pages to the file system.
+//!
+//! [`StepFunctions::backup`] writes a verified copy of the database while the engine runs. To restore a backup, stop the
+//! engine, replace the database file with it, and delete the `-wal` and `-shm` files of the old database.
+//! [`StepFunctions::check`] reads the whole database and reports damage.
+//!
+//! Opening a file that is damaged, that another process has open, or that something else has written fails with an
+//! [`OpenError`] and leaves the file unchanged. A file from any released version is migrated.
+//!
+//! # Security
+//! The database contains the key that signs task tokens, and the inputs and outputs of executions. The engine creates it
+//! and its backups with mode 0600. Requests are not authenticated: whoever can call [`StepFunctions::handle`] can do
+//! everything. Each request is limited in size, time and memory ([`StepFunctions::MEMORY_PER_REQUEST`]).
 
 mod activation;
 mod arn;
 mod clock;
 mod dataset;
-pub mod definition;
+mod definition;
 mod deletion;
 mod description;
 #[cfg(feature = "endpoints")]
 pub mod endpoints;
 mod engine;
 mod execution;
-pub mod history;
+#[doc(hidden)]
+pub mod fuzzing;
+mod history;
 mod ids;
 mod integrations;
-pub mod interpreter;
+mod interpreter;
 mod map_runs;
 mod names;
 mod operations;
 mod options;
 mod payload;
 mod protocol;
-pub mod query;
+mod query;
 mod reactions;
 mod splitmix;
 mod store;
@@ -99,7 +124,7 @@ pub use token::TASK_TOKEN_SHAPES;
 
 use crate::engine::Engine;
 
-/// The embedded Step Functions. Cheap to clone: clones share one engine, which closes when the last clone is dropped.
+/// The embedded Step Functions. Cheap to clone: the clones share one engine, which closes when the last one is dropped.
 #[derive(Clone)]
 pub struct StepFunctions {
     engine: Arc<Running>,
@@ -115,16 +140,16 @@ impl Drop for Running {
 }
 
 impl StepFunctions {
-    /// The most memory that one request may take while it is carried out, in bytes. It holds what the request and its
-    /// answer take several times over, and what its expressions compute.
+    /// The maximum memory that one request takes while it is processed, in bytes. This covers several copies of the request
+    /// and its answer, and everything that its expressions compute.
     pub const MEMORY_PER_REQUEST: usize = 512 << 20;
 
-    /// Opens the database file, creates it when it is missing, fires what came due meanwhile and makes again the
-    /// calls that were not answered.
+    /// Opens the database file, or creates it if it does not exist. Fires the timers that came due in the meantime, and
+    /// repeats the calls that were not answered.
     ///
     /// # Errors
-    /// When the file can't be opened, is in use, is damaged, belongs to something else, or was written by a newer version
-    /// or by one too old to be brought up to this one. It is left as it was.
+    /// When the file can't be opened, is in use, is damaged, is not a database of this crate, or was written by a version
+    /// that this one can't migrate from. The file is left unchanged.
     pub async fn open(
         database: &Path,
         options: Options,
@@ -133,10 +158,10 @@ impl StepFunctions {
         Self::open_with_clock(database, options, integrations, Arc::new(SystemClock)).await
     }
 
-    /// Like [`StepFunctions::open`], with the caller's clock, so that tests can advance time instead of waiting.
+    /// Like [`StepFunctions::open`], with a clock that tests can advance instead of waiting.
     ///
     /// # Errors
-    /// As [`StepFunctions::open`].
+    /// See [`StepFunctions::open`].
     pub async fn open_with_clock(
         database: &Path,
         options: Options,
@@ -154,23 +179,22 @@ impl StepFunctions {
         Answer::of(operations::answer(&self.engine.0, operation, body).await)
     }
 
-    /// Writes a copy of the database to `path`, as it is at one moment, while the engine goes on. The copy is checked
-    /// like [`StepFunctions::check`] does before it gets its name, and is on disk when this returns. To restore it, put
-    /// it in the place of the database file of an engine that is not running, without the `-wal` and `-shm` files of that.
+    /// Writes a consistent copy of the database to `path` while the engine runs. The copy is checked as by
+    /// [`StepFunctions::check`] before it is renamed to `path`, and is on disk when this returns. To restore it, replace
+    /// the database file of an engine that is not running, and delete the `-wal` and `-shm` files of the old database.
     ///
-    /// The copy holds the key that signs task tokens, and inputs and outputs as they are: guard it like the database. It
-    /// takes as much disk as the database without its free pages. Until it is made, the write-ahead log grows by what
-    /// is written meanwhile.
+    /// The copy contains the key that signs task tokens, and all inputs and outputs: protect it like the database. It is as
+    /// large as the database without its free pages. While the copy is written, the write-ahead log can't be truncated
+    /// and grows with each commit.
     ///
     /// # Errors
-    /// When there is a file at `path`, when the copy can't be written, and when it is damaged. Then there is no file at
-    /// `path`.
+    /// When `path` exists, and when the copy can't be written or is damaged. No file is left at `path` then.
     pub async fn backup(&self, path: &Path) -> Result<(), BackupError> {
         self.engine.0.store.back_up(path).await
     }
 
-    /// Reads the whole database and checks that it is whole (SQLite's `integrity_check`), while the engine goes on. This
-    /// takes about a second for 500 MB.
+    /// Reads the whole database and checks its integrity (SQLite's `integrity_check`) while the engine runs. This takes
+    /// about a second for 500 MB.
     ///
     /// # Errors
     /// When the database is damaged or can't be read.
@@ -178,8 +202,8 @@ impl StepFunctions {
         self.engine.0.store.check().await
     }
 
-    /// Stops firing timers, commits running activations and closes the database. Calls under way are abandoned and repeated
-    /// when the database is opened again.
+    /// Stops firing timers, commits what is being processed and closes the database. Calls in progress are abandoned, and
+    /// repeated when the database is opened again.
     pub async fn shutdown(&self) {
         let engine = self.engine.0.clone();
         // Closing waits for the writer's thread.

@@ -1,11 +1,11 @@
-//! Names that AWS spells in two ways: `updateItem` and `UpdateItem`.
+//! Names that AWS writes in two ways, such as `updateItem` and `UpdateItem`.
 
-/// `SendMessage` of `sendMessage`.
+/// Converts `sendMessage` to `SendMessage`.
 pub(crate) fn pascal_case(name: &str) -> String {
     with_first(name, char::to_ascii_uppercase)
 }
 
-/// The name with its first letter changed.
+/// Changes the first letter of a name.
 pub(crate) fn with_first(name: &str, change: fn(&char) -> char) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| change(&first)).into_iter().chain(letters).collect()

@@ -1,4 +1,4 @@
-//! What an engine is opened with.
+//! The options for opening an engine.
 
 use std::time::Duration;
 

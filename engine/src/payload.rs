@@ -1,4 +1,4 @@
-//! JSON as it travels between states: its text, shared.
+//! JSON documents that are passed between states.
 
 use std::{
     fmt,
@@ -10,32 +10,32 @@ use serde_json::Value;
 
 use crate::query::{MAX_DEPTH, deeper_than};
 
-/// A JSON document, as text and as a tree; each is made from the other when it is first asked for.
+/// A JSON document, as text and as a tree. Each is computed from the other when it is first needed.
 ///
-/// An untouched input keeps its text letter by letter, spaces included, as AWS hands it on. Cheap to clone.
+/// An unchanged document keeps its text, including whitespace, as on AWS. Cheap to clone.
 #[derive(Clone)]
 pub struct Payload(Arc<Document>);
 
-/// At least one of the two is there.
+/// At least one of the two is set.
 struct Document {
     text: OnceLock<Box<str>>,
     value: OnceLock<Value>,
 }
 
 impl Payload {
-    /// Takes text that is known to be JSON, say an input that was checked when it came in.
+    /// Takes text that is known to be JSON, for example an input that has been checked.
     #[must_use]
     pub fn from_text(text: impl Into<Box<str>>) -> Self {
         Self(Arc::new(Document { text: OnceLock::from(text.into()), value: OnceLock::new() }))
     }
 
-    /// The text, and only if it is JSON of at most [`MAX_DEPTH`] levels.
+    /// Takes text if it is JSON of at most [`MAX_DEPTH`] levels.
     ///
     /// # Errors
-    /// What is wrong with the text, and where.
+    /// Describes what is wrong with the text, and where.
     pub fn parse(text: impl Into<Box<str>>) -> Result<Self, serde_json::Error> {
         let text = text.into();
-        // The parser stops at 128 levels, and says of its own limit only that it was reached.
+        // The parser stops at 128 levels and reports only that its own limit was reached.
         let too_deep = || serde::de::Error::custom(format!("the JSON is nested deeper than {MAX_DEPTH} levels"));
         let value: Value = serde_json::from_str(&text)
             .map_err(|error| if error.to_string().starts_with("recursion limit") { too_deep() } else { error })?;
@@ -50,7 +50,7 @@ impl Payload {
         self.0.text.get_or_init(|| self.0.value.get().unwrap_or(&Value::Null).to_string().into())
     }
 
-    /// The document as a tree. Text that turns out to be no JSON is taken for a string, so that nothing is lost.
+    /// The document as a tree. If the text is not JSON after all, it becomes a string, so that nothing is lost.
     #[must_use]
     pub fn value(&self) -> &Value {
         self.0.value.get_or_init(|| {
@@ -59,13 +59,14 @@ impl Payload {
         })
     }
 
-    /// Whether it nests deeper than [`MAX_DEPTH`] levels: stored along with others, it could not be read back.
+    /// Whether the document is nested deeper than [`MAX_DEPTH`] levels. It could not be read back after it was stored
+    /// within another document.
     #[must_use]
     pub fn is_too_deep(&self) -> bool {
         deeper_than(self.value(), MAX_DEPTH)
     }
 
-    /// Bytes of UTF-8: what AWS's 262,144-byte limit counts.
+    /// The length in bytes of UTF-8, to which AWS's limit of 262,144 bytes applies.
     #[must_use]
     pub fn size(&self) -> usize {
         self.text().len()
@@ -92,7 +93,7 @@ impl fmt::Display for Payload {
     }
 }
 
-/// The size alone: a payload may hold a task token, and a Debug ends up in logs.
+/// Only shows the size, because a payload can contain a task token and Debug output ends up in logs.
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Payload({} bytes)", self.text().len())

@@ -1,7 +1,7 @@
-//! Task tokens: who holds one may answer the task.
+//! Task tokens, which authorize their holder to answer a task.
 //!
-//! Nothing is stored to recognise a token by. It names its task and carries a signature made with a key that is kept in the
-//! database, so it can't be guessed, and one that was answered long ago is still told from one that never was.
+//! Tokens are not stored. A token identifies its task and is signed with a key that is stored in the database, so it
+//! can't be guessed, and the token of a task that was answered long ago is still distinguished from an invalid one.
 
 use std::fmt;
 
@@ -12,22 +12,22 @@ use sha2::Sha256;
 use crate::{
     ids::ExecutionId,
     interpreter::{Nonce, TaskId},
-    splitmix::mixed,
+    splitmix,
 };
 
-/// The form of tokens up to schema 3, which hold no nonce: version, execution, event.
+/// The format of tokens up to schema 3, without a nonce: version, execution, event.
 const WITHOUT_NONCE: u8 = 1;
-/// Version, execution, event, nonce.
+/// The current format: version, execution, event, nonce.
 const WITH_NONCE: u8 = 2;
 const SIGNATURE: usize = 32;
 /// The length of a page token's signature, in bytes.
 const PAGE_SIGNATURE: usize = 16;
 
-/// What task tokens look like: how many characters they have, and the first of them (the version and the upper bytes of the
-/// execution's number). For programs that must keep tokens out of what people see.
+/// The shapes of task tokens: their number of characters, and the first of these (the version and the upper bytes of
+/// the execution's number). For programs that must not show tokens to people.
 pub const TASK_TOKEN_SHAPES: [(usize, &str); 2] = [(66, "AQAA"), (76, "AgAA")];
 
-/// A task token. Its Debug shows nothing of it: a token is a secret.
+/// A task token. Its Debug output is redacted, because a token is a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TaskToken(String);
 
@@ -43,16 +43,16 @@ impl fmt::Debug for TaskToken {
     }
 }
 
-/// The token is not one that this engine has given out.
+/// The error for a token that this engine did not issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Invalid token")]
 pub struct InvalidToken;
 
-/// Signs what clients carry for the engine and must not change: task tokens and the marks of pages.
+/// Signs what clients carry for the engine and must not change: task tokens and page tokens.
 #[derive(Clone)]
 pub struct Signer {
     mac: Hmac<Sha256>,
-    /// Of this database's own, for [`Signer::seed`].
+    /// Specific to this database. Used by [`Signer::seed`].
     salt: u64,
 }
 
@@ -67,7 +67,7 @@ impl Signer {
     pub const KEY: usize = 32;
 
     pub fn new(key: &[u8; Self::KEY]) -> Self {
-        // HMAC takes keys of any length: this can't fail.
+        // HMAC accepts keys of any length, so this can't fail.
         let mac: Hmac<Sha256> = Hmac::new_from_slice(key).expect("HMAC takes any key");
         let salt = mac.clone().chain_update(b"seed\0").finalize().into_bytes();
         let salt = u64::from_be_bytes(salt[..8].try_into().expect("eight bytes"));
@@ -87,7 +87,7 @@ impl Signer {
         TaskToken(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// The attempt at a task that the token names. Whether it still waits is not said by the token.
+    /// The attempt at a task that the token identifies. The task may have been answered already.
     ///
     /// # Errors
     /// When this signer did not issue the token.
@@ -110,19 +110,20 @@ impl Signer {
     pub fn nonce() -> Nonce {
         loop {
             let drawn = getrandom::u64().expect("the operating system provides random numbers");
-            // Zero stands for tasks that have none.
+            // Zero stands for tasks without a nonce.
             if drawn != 0 {
                 return Nonce(drawn.cast_signed());
             }
         }
     }
 
-    /// What an execution draws its random choices from: its own, and always the same.
+    /// The seed for an execution's random choices. It differs from execution to execution, and is always the same for
+    /// the same one.
     pub(crate) fn seed(&self, execution: ExecutionId) -> u64 {
-        mixed(self.salt, execution.0.cast_unsigned())
+        splitmix::nth(self.salt, execution.0.cast_unsigned())
     }
 
-    /// An opaque `nextToken`: where the page after this one begins, good for the same request only.
+    /// An opaque `nextToken`, which says where the next page begins. Only valid for the same request.
     pub fn page_token(&self, request: &str, next: i64) -> String {
         let mut bytes = next.to_be_bytes().to_vec();
         bytes.extend_from_slice(&self.page_mac(request, next).finalize().into_bytes()[..PAGE_SIGNATURE]);
@@ -133,7 +134,7 @@ impl Signer {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| InvalidToken)?;
         let (next, signature) = bytes.split_first_chunk::<8>().ok_or(InvalidToken)?;
         let next = i64::from_be_bytes(*next);
-        // `verify_truncated_left` takes signatures of any length.
+        // `verify_truncated_left` accepts signatures of any length.
         if signature.len() != PAGE_SIGNATURE {
             return Err(InvalidToken);
         }
@@ -157,13 +158,13 @@ mod tests {
     const TASK: TaskId = TaskId { event: 3, nonce: Nonce(0x0102_0304_0506_0708) };
 
     #[test]
-    fn a_token_names_its_task() {
+    fn a_token_identifies_its_task() {
         let token = signer(7).task_token(ExecutionId(42), TASK);
         assert_eq!(signer(7).read_task_token(token.as_str()), Ok((ExecutionId(42), TASK)));
     }
 
     #[test]
-    fn a_token_of_schema_3_names_its_task_still() {
+    fn a_token_of_schema_3_still_identifies_its_task() {
         let token = "AQAAAAAAAAAqAAAAAAAAAAOc-qUIQ0PpA8N99IYj0ELi1khKM9RmG_pJFdbyelu-qg";
         let task = TaskId { event: 3, nonce: Nonce::NONE };
         assert_eq!(signer(7).read_task_token(token), Ok((ExecutionId(42), task)));
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_at_the_same_task_have_tokens_of_their_own() {
+    fn each_attempt_at_a_task_has_its_own_token() {
         let first = signer(7).task_token(ExecutionId(42), TASK);
         let second = signer(7).task_token(ExecutionId(42), TaskId { nonce: Nonce(9), ..TASK });
         assert_ne!(first, second);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn nonces_are_drawn_at_random_and_never_zero() {
+    fn nonces_are_random_and_never_zero() {
         let drawn: std::collections::HashSet<Nonce> = (0..1000).map(|_| Signer::nonce()).collect();
         assert_eq!(drawn.len(), 1000);
         assert!(!drawn.contains(&Nonce::NONE));
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_changed_anywhere_is_refused() {
+    fn a_token_with_any_change_is_refused() {
         let token = signer(7).task_token(ExecutionId(42), TASK);
         let bytes = URL_SAFE_NO_PAD.decode(token.as_str()).unwrap();
         for at in 0..bytes.len() {
@@ -215,19 +216,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_at_all_is_refused() {
+    fn an_invalid_token_is_refused() {
         for text in ["", "a", "tokenA", "ä", &"A".repeat(2048)] {
             assert_eq!(signer(7).read_task_token(text), Err(InvalidToken), "{text}");
         }
     }
 
     #[test]
-    fn debug_shows_nothing_of_a_token() {
+    fn the_debug_output_of_a_token_is_redacted() {
         assert_eq!(format!("{:?}", signer(7).task_token(ExecutionId(1), TASK)), "TaskToken(…)");
     }
 
     #[test]
-    fn executions_draw_different_numbers_and_always_the_same() {
+    fn the_seed_differs_between_executions_but_not_between_steps() {
         let seeds: std::collections::HashSet<u64> = (0..1000).map(|id| signer(7).seed(ExecutionId(id))).collect();
         assert_eq!(seeds.len(), 1000);
         assert_eq!(signer(7).seed(ExecutionId(42)), signer(7).seed(ExecutionId(42)));
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_token_is_good_for_its_own_request_only() {
+    fn a_page_token_is_only_valid_for_its_own_request() {
         let token = signer(7).page_token("ListExecutions a", 9);
         assert_eq!(signer(7).read_page_token("ListExecutions a", &token), Ok(9));
         assert_eq!(signer(7).read_page_token("ListExecutions b", &token), Err(InvalidToken));

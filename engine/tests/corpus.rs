@@ -37,3 +37,8 @@ fn no_intrinsic_call_of_the_corpus_does_harm() {
 fn every_request_of_the_corpus_is_answered_or_refused() {
     feed_all("protocol", feed::protocol);
 }
+
+#[test]
+fn no_jsonata_expression_of_the_corpus_does_harm() {
+    feed_all("jsonata", feed::jsonata);
+}

@@ -31,7 +31,7 @@ impl Stage {
     async fn open_patiently(patience: Duration) -> Self {
         let services = Services::start().await;
         let desk = |folder: &std::path::Path, url: &str| {
-            let endpoints = Endpoints::with_patience(everything_at(url), "eu-west-2", patience, patience);
+            let endpoints = Endpoints::with_timeouts(everything_at(url), "eu-west-2", patience, patience);
             let folder = folder.to_owned();
             async move { Desk::open_with(&folder, Arc::new(SystemClock), Arc::new(endpoints)).await }
         };

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_an_object_of_texts() {
+    fn a_row_is_an_object_of_strings() {
         assert_eq!(
             commas("id,name\r\n1,\"Ada, Countess\"\r\n\r\n2,\"two\nlines\"").unwrap(),
             [json!({"id": "1", "name": "Ada, Countess"}), json!({"id": "2", "name": "two\nlines"})]
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_the_fields_that_the_headers_name() {
+    fn a_row_has_the_fields_named_by_the_headers() {
         assert_eq!(
             commas("a,b\n1\n1,2,3\n,\n").unwrap(),
             [json!({"a": "1", "b": ""}), json!({"a": "1", "b": "2"}), json!({"a": "", "b": ""})]
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn quotation_marks_and_backslashes_are_escaped_as_aws_has_it() {
+    fn quotation_marks_and_backslashes_are_escaped_as_on_aws() {
         assert_eq!(
             commas("path,size\nC:\\\\Program Files\\\\MyApp.exe,6534512\n").unwrap(),
             [json!({"path": "C:\\Program Files\\MyApp.exe", "size": "6534512"})]
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_can_be_given_and_the_delimiter_be_another() {
+    fn headers_and_the_delimiter_can_be_configured() {
         for (delimiter, text) in [('|', "1|2"), (';', "1;2"), (' ', "1 2"), ('\t', "1\t2")] {
             let headers = Some(vec!["a".to_owned(), "b".to_owned()]);
             assert_eq!(items(text, &DataSet::Csv { delimiter, headers }).unwrap(), [json!({"a": "1", "b": "2"})]);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_headers_and_quotation_marks_are_told() {
+    fn invalid_headers_and_quotation_marks_are_reported() {
         assert_eq!(commas("").unwrap_err(), "The object is empty: its first row must have the headers");
         assert!(commas("a,b,a\n1,2,3").unwrap_err().starts_with("The header 'a' is there more than once"));
         assert_eq!(commas(&"h".repeat(MAX_HEADERS + 1)).unwrap_err(), "The headers have more than 10240 bytes");

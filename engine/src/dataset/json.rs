@@ -122,19 +122,19 @@ mod tests {
     }
 
     #[test]
-    fn an_array_gives_its_elements() {
+    fn an_array_yields_its_elements() {
         assert_eq!(items(" [1, {\"a\": [2]}] ", &json_at("")).unwrap(), [json!(1), json!({"a": [2]})]);
         assert!(items("[]", &json_at("")).unwrap().is_empty());
     }
 
     #[test]
-    fn a_pointer_leads_through_objects_and_arrays() {
+    fn a_pointer_can_refer_into_objects_and_arrays() {
         let text = r#"{"x": [9], "a/b": [0, {"m~n": ["p", "q"]}], "y": {"deep": []}}"#;
         assert_eq!(items(text, &json_at("/a~1b/1/m~0n")).unwrap(), [json!("p"), json!("q")]);
     }
 
     #[test]
-    fn what_is_no_array_is_refused_with_what_there_is() {
+    fn a_value_that_is_not_an_array_is_refused_and_described() {
         let refused = |text: &str, pointer: &str| items(text, &json_at(pointer)).unwrap_err();
         assert!(refused(r#"{"a": 1}"#, "").contains("an array of items, not an object"), "{}", refused("{}", ""));
         assert!(refused("7", "").contains("invalid type: integer `7`, expected an array of items"));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_documents_of_their_own() {
+    fn each_line_is_a_document() {
         assert_eq!(
             items("{\"a\": 1}\r\n\n\"x\"\n[2]", &DataSet::JsonLines).unwrap(),
             [json!({"a": 1}), json!("x"), json!([2])]

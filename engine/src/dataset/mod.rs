@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_of_a_bucket_is_told_of_as_aws_does() {
+    fn an_object_of_a_bucket_is_described_as_on_aws() {
         let listing = json!({"Name": "b", "Contents": [
             {"ETag": "\"e\"", "Key": "a/b", "LastModified": "2022-11-17T15:44:41.000Z", "Size": 7, "StorageClass": "STANDARD"},
         ]});
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_is_too_strange() {
+    fn strange_text_is_read_without_a_panic() {
         let formats = [
             DataSet::Objects,
             DataSet::Json { pointer: "/a/0".to_owned() },
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_first_header() {
+    fn a_byte_order_mark_is_not_part_of_the_first_header() {
         let csv = DataSet::Csv { delimiter: ',', headers: None };
         assert_eq!(items("\u{feff}a\n1\n", &csv).unwrap(), [json!({"a": "1"})]);
     }

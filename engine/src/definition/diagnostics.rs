@@ -1,14 +1,13 @@
-//! What can be wrong with a definition, in AWS's words where they are known.
+//! The problems that a definition can have, with AWS's messages where these are known.
 
 use std::fmt;
 
-/// AWS's codes; see `ValidateStateMachineDefinitionDiagnostic` in the API reference.
+/// AWS's codes. See `ValidateStateMachineDefinitionDiagnostic` in the API reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     InvalidJsonDescription,
     MissingDescription,
     SchemaValidationFailed,
-    InvalidResource,
     MissingEndState,
     DuplicateStateName,
     InvalidStateName,
@@ -25,7 +24,6 @@ impl Code {
             Self::InvalidJsonDescription => "INVALID_JSON_DESCRIPTION",
             Self::MissingDescription => "MISSING_DESCRIPTION",
             Self::SchemaValidationFailed => "SCHEMA_VALIDATION_FAILED",
-            Self::InvalidResource => "INVALID_RESOURCE",
             Self::MissingEndState => "MISSING_END_STATE",
             Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
             Self::InvalidStateName => "INVALID_STATE_NAME",
@@ -43,12 +41,12 @@ impl fmt::Display for Code {
     }
 }
 
-/// One problem and its place.
+/// A problem and its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     pub code: Code,
     pub message: String,
-    /// `/States/Ask/Next`; empty for the definition as a whole.
+    /// For example `/States/Ask/Next`. Empty for the definition as a whole.
     pub location: String,
 }
 
@@ -65,13 +63,13 @@ impl fmt::Display for Diagnostic {
 
 /// All problems of a definition; never empty.
 ///
-/// Its text is what stands between the quotes of AWS's `Invalid State Machine Definition: '…'`.
+/// The `Display` text is what AWS puts between the quotes of `Invalid State Machine Definition: '…'`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// The most problems that are reported; a definition may hold a million.
-    pub const MOST: usize = 100;
+    /// The maximum number of problems that are reported, since a definition can have a million.
+    pub const MAX: usize = 100;
 
     pub(super) fn one(code: Code, message: impl Into<String>) -> Self {
         Self(vec![Diagnostic { code, message: message.into(), location: String::new() }])

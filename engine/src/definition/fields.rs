@@ -1,4 +1,4 @@
-//! Reading a JSON object field by field: what is read is known, what is left over is not supported.
+//! Reads a JSON object field by field. Fields that nothing has read are reported as unsupported.
 
 use std::cell::RefCell;
 
@@ -10,28 +10,28 @@ use super::{
 };
 use crate::query::jsonata::{ExpressionError, Refusal};
 
-/// Where the problems of one definition are collected.
+/// Collects the problems of a definition.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     all: RefCell<Vec<Diagnostic>>,
-    /// The first field of the state that is being read that was left out because it can't be read.
+    /// The first field of the current state that was omitted because it can't be read.
     unreadable: RefCell<Option<String>>,
 }
 
 impl Problems {
     pub fn report(&self, code: Code, message: impl Into<String>, location: impl Into<String>) {
         let mut problems = self.all.borrow_mut();
-        if problems.len() < Diagnostics::MOST {
+        if problems.len() < Diagnostics::MAX {
             problems.push(Diagnostic { code, message: message.into(), location: location.into() });
         }
     }
 
-    /// Notes that the state being read can't be used: a part of it was left out.
+    /// Records that the current state can't be used, because a part of it was omitted.
     fn leave_out(&self, what: impl FnOnce() -> String) {
         self.unreadable.borrow_mut().get_or_insert_with(what);
     }
 
-    /// What was left out since this was called last, if anything; and from now on that is `before`.
+    /// Returns what was omitted since the last call, if anything, and replaces it with `before`.
     pub fn take_left_out(&self, before: Option<String>) -> Option<String> {
         self.unreadable.replace(before)
     }
@@ -41,18 +41,18 @@ impl Problems {
     }
 }
 
-/// A JSON object of the definition, and which of its fields have been asked for.
+/// A JSON object of the definition, which records the fields that have been read.
 pub(super) struct Fields<'d> {
     object: &'d Map<String, Value>,
     location: String,
     known: Vec<&'static str>,
     problems: &'d Problems,
-    /// Whether they are a Catcher's, which can read what a state failed with.
+    /// Whether this is a Catcher, which can read the error output.
     catches: bool,
 }
 
 impl<'d> Fields<'d> {
-    /// `None`, and a problem, when the value is no object.
+    /// Returns `None` and reports a problem if the value is not an object.
     pub fn of(value: &'d Value, location: String, problems: &'d Problems) -> Option<Self> {
         if let Value::Object(object) = value {
             Some(Self { object, location, known: Vec::new(), problems, catches: false })
@@ -78,19 +78,19 @@ impl<'d> Fields<'d> {
         self.problems
     }
 
-    /// Reports what is wrong with one field.
+    /// Reports a problem with a field.
     pub fn wrong(&self, field: &str, message: impl Into<String>) {
         self.problems.report(Code::SchemaValidationFailed, message, self.location_of(field));
     }
 
-    /// Reports a query in one field that can't be read.
+    /// Reports a field whose query can't be parsed.
     pub fn unreadable(&self, field: &str, message: impl Into<String>) {
         let message = message.into();
         self.problems.leave_out(|| format!("{}: {message}", self.location_of(field)));
         self.wrong(field, message);
     }
 
-    /// Reports what is wrong with a JSONata expression in one field.
+    /// Reports a problem with a JSONata expression in a field.
     pub fn wrong_expression(&self, field: &str, error: &ExpressionError) {
         let code = match error.kind {
             Refusal::Invalid => Code::InvalidJsonataExpression,
@@ -100,7 +100,7 @@ impl<'d> Fields<'d> {
         self.problems.report(code, error.reason.as_str(), self.location_of(field) + &error.place);
     }
 
-    /// Reports that a field reads `$states.errorOutput`, where that is not to be had.
+    /// Reports a field that reads `$states.errorOutput` where that is not available.
     pub fn refuse_error_output(&self, field: &str, place: &str) {
         if !self.catches {
             let message = "Field '$states.errorOutput' does not exist.";
@@ -108,13 +108,13 @@ impl<'d> Fields<'d> {
         }
     }
 
-    /// Reports what is wrong with the object as a whole.
+    /// Reports a problem with the whole object.
     pub fn wrong_here(&self, message: impl Into<String>) {
         let location = if self.location.is_empty() { "/" } else { &self.location };
         self.problems.report(Code::SchemaValidationFailed, message, location);
     }
 
-    /// Reports that the object as a whole can't be read.
+    /// Reports that the whole object can't be read.
     pub fn unreadable_here(&self, message: impl Into<String>) {
         let message = message.into();
         self.problems.leave_out(|| format!("{}: {message}", self.location));
@@ -171,11 +171,11 @@ impl<'d> Fields<'d> {
         boolean
     }
 
-    /// An integer of at least `least` and at most `most`. One outside of these is reported and given all the same.
+    /// An integer. A value outside `least..=most` is reported, and returned nevertheless.
     pub fn integer(&mut self, field: &'static str, least: i64, most: i64) -> Option<i64> {
         let number = self.get(field)?;
         let whole = number.as_i64().or_else(|| {
-            // 5.0 is an integer too.
+            // 5.0 is also an integer.
             let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e15)?;
             #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and is small enough")]
             Some(float as i64)
@@ -202,21 +202,21 @@ impl<'d> Fields<'d> {
         number
     }
 
-    /// One of `first` and `second` at most.
+    /// Reports a problem if both fields are set.
     pub fn exclusive(&self, first: &str, second: &str) {
         if self.has(first) && self.has(second) {
             self.wrong_here(format!("The fields [{first}, {second}] can't both be set"));
         }
     }
 
-    /// Reports the fields that nobody asked for.
+    /// Reports the fields that have not been read.
     pub fn finish(self) {
         for field in self.unknown() {
             self.wrong_here(format!("Field '{field}' is not supported"));
         }
     }
 
-    /// As [`Self::finish`], of what is written in `language`: a field of the other language is told as such.
+    /// Like [`Self::finish`], but reports a field of the other query language as such.
     pub fn finish_in(self, language: QueryLanguage) {
         for field in self.unknown() {
             self.wrong_here(match language.of_other(field) {
@@ -230,7 +230,7 @@ impl<'d> Fields<'d> {
     }
 
     fn unknown(&self) -> impl Iterator<Item = &'d str> {
-        // A comment may stand anywhere.
+        // Any object can have a comment.
         let is_known = |field: &str| field == "Comment" || self.known.contains(&field);
         self.object.keys().map(String::as_str).filter(move |field| !is_known(field))
     }

@@ -1,4 +1,4 @@
-//! ItemReader: where a distributed Map reads its items.
+//! ItemReader: where a distributed Map reads its items from.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,33 +12,25 @@ pub const MAX_HEADERS: usize = 10 * 1024;
 #[derive(Debug)]
 pub struct ItemReader {
     pub dataset: DataSet,
-    /// Parameters or Arguments: those of the S3 action.
+    /// Parameters or Arguments of the S3 action.
     pub arguments: Option<Template>,
     pub max_items: Option<Number>,
 }
 
-/// What the items are made of.
+/// The format of the items.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DataSet {
-    /// The objects of a bucket: what ListObjectsV2 tells of each.
+    /// The objects in a bucket: each item is an entry of ListObjectsV2.
     Objects,
-    /// An array in a JSON object, where ItemsPointer says: a JSON Pointer, empty for the whole.
+    /// An array in a JSON document at ItemsPointer, a JSON Pointer. An empty pointer refers to the whole document.
     Json { pointer: String },
-    /// One JSON document a line.
+    /// One JSON document per line.
     JsonLines,
     Csv {
         delimiter: char,
-        /// None where the first row has them.
+        /// `None` if the first row contains the headers.
         headers: Option<Vec<String>>,
     },
-}
-
-impl DataSet {
-    /// The action of S3 that gives it.
-    #[must_use]
-    pub fn action(&self) -> &'static str {
-        if *self == Self::Objects { "listObjectsV2" } else { "getObject" }
-    }
 }
 
 pub(super) fn read_item_reader(state: &mut StateFields<'_, '_>) -> Option<ItemReader> {
@@ -84,7 +76,7 @@ pub(super) fn read_item_reader(state: &mut StateFields<'_, '_>) -> Option<ItemRe
     Some(ItemReader { dataset: dataset?, arguments, max_items })
 }
 
-/// InputType and what goes with it.
+/// Reads InputType and the fields that depend on it.
 fn read_format(config: &mut Fields<'_>) -> Option<DataSet> {
     match config.require_text("InputType")? {
         "JSON" => {
@@ -148,7 +140,7 @@ fn read_csv(config: &mut Fields<'_>) -> Option<DataSet> {
     }
 }
 
-/// Parameters or Arguments, which say at least the bucket.
+/// Reads Parameters or Arguments, which must contain the bucket.
 pub(super) fn required_arguments(fields: &mut Fields<'_>, state: &StateFields<'_, '_>) -> Option<Template> {
     let field = match state.language {
         super::QueryLanguage::JsonPath => "Parameters",
@@ -158,11 +150,11 @@ pub(super) fn required_arguments(fields: &mut Fields<'_>, state: &StateFields<'_
     Template::parse(fields, field, state.language)
 }
 
-/// Reports that there is no S3 here.
+/// Reports that S3 is not available.
 pub(super) fn check_available(fields: &Fields<'_>, state: &StateFields<'_, '_>, arn: &str, action: &str) {
     let resource =
         Resource::Service { service: "aws-sdk:s3".into(), action: action.into(), pattern: Pattern::RequestResponse };
-    if let Some(reason) = (state.around.unavailable)(&resource) {
+    if let Some(reason) = (state.context.unavailable)(&resource) {
         fields.wrong("Resource", format!("The resource provided {arn} is not available here: {reason}."));
     }
 }

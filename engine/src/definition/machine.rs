@@ -1,4 +1,4 @@
-//! Reading machines: the top level, branches and processors.
+//! Reads machines: the top level, branches and processors.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,43 +11,43 @@ use super::{
     read::read_state,
 };
 
-/// The longest name of a state, in characters.
+/// The maximum length of a state's name, in characters.
 const MAX_NAME: usize = 80;
 
-/// How deep Parallel and Map states may stand in one another.
+/// The maximum nesting of Parallel and Map states.
 const MAX_NESTING: usize = 30;
 
-/// A definition being read.
-pub(super) struct Reading<'d> {
+/// A definition while it is read.
+pub(super) struct Parser<'d> {
     pub problems: &'d Problems,
     unavailable: &'d Unavailable<'d>,
     machines: Vec<Option<Machine>>,
     states: Vec<Option<State>>,
     names: HashMap<&'d str, StateId>,
-    /// The processors of Map states, by the names of these.
+    /// The processors of Map states, by the names of the states.
     pub processors: HashMap<String, MachineId>,
-    /// Whether what is being read runs in EXPRESS executions, the children of a distributed Map.
+    /// Whether the current machine runs in EXPRESS executions, the children of a distributed Map.
     pub express: bool,
     depth: usize,
 }
 
-/// The machine whose states are being read.
-pub(super) struct Around<'d> {
+/// What the states of a machine need to know about it while they are read.
+pub(super) struct MachineContext<'d> {
     targets: HashMap<&'d str, StateId>,
     pub language: QueryLanguage,
-    /// The language of the whole state machine: a state may not go back from JSONata to JSONPath.
+    /// The language of the state machine. A state can't switch from JSONata back to JSONPath.
     pub top_language: QueryLanguage,
     pub unavailable: &'d Unavailable<'d>,
-    /// Whether its states run in EXPRESS executions, the children of a distributed Map.
+    /// Whether the states run in EXPRESS executions, the children of a distributed Map.
     pub express: bool,
 }
 
-impl Around<'_> {
-    /// The state that `field` leads to.
+impl MachineContext<'_> {
+    /// The state that `field` refers to.
     pub fn target(&self, fields: &Fields<'_>, field: &str, name: &str) -> Option<StateId> {
         let target = self.targets.get(name).copied();
         if target.is_none() {
-            // A Choice's Default and a Catcher's Next are "Next" to AWS too.
+            // AWS also reports a Choice's Default and a Catcher's Next as "Next".
             let word = if field == "StartAt" { field } else { "Next" };
             let message = format!("Missing '{word}' target: {name}");
             fields.problems().report(Code::MissingTransitionTarget, message, fields.location_of(field));
@@ -68,7 +68,7 @@ pub(super) fn parse(text: &str, unavailable: &Unavailable<'_>) -> Result<Definit
     Diagnostics::of(problems).map_or(Ok(()), Err)?;
     match definition {
         Some(definition) if definition.states().all(State::is_readable) => Ok(definition),
-        // A state that could not be read has said why; this is for the case that it has not.
+        // An unreadable state always reports a problem; this covers the case that it did not.
         _ => Err(unreadable()),
     }
 }
@@ -82,12 +82,13 @@ fn unreadable() -> Diagnostics {
     Diagnostics::one(Code::SchemaValidationFailed, "The definition cannot be read")
 }
 
-/// The definition as far as it can be read, and what is wrong with it. None when the state machine has no state to begin with.
+/// Reads as much of a definition as possible, and returns it with its problems. The definition is `None` if it has no
+/// state to start at.
 fn read(text: &str, unavailable: &Unavailable<'_>) -> Result<(Option<Definition>, Vec<Diagnostic>), Diagnostics> {
     let value: Value =
         serde_json::from_str(text).map_err(|e| Diagnostics::one(Code::InvalidJsonDescription, e.to_string()))?;
     let problems = Problems::default();
-    let mut reading = Reading {
+    let mut parser = Parser {
         problems: &problems,
         unavailable,
         machines: Vec::new(),
@@ -97,8 +98,8 @@ fn read(text: &str, unavailable: &Unavailable<'_>) -> Result<(Option<Definition>
         express: false,
         depth: 0,
     };
-    let timeout_seconds = crate::query::reading(|| reading.top(&value));
-    let Reading { machines, states, names, processors, .. } = reading;
+    let timeout_seconds = crate::query::with_pattern_limit(|| parser.top(&value));
+    let Parser { machines, states, names, processors, .. } = parser;
     let by_name = names.into_iter().map(|(name, id)| (name.to_owned(), id)).collect();
     let states: Option<Vec<_>> = states.into_iter().collect();
     let has_root = machines.first().is_some_and(Option::is_some);
@@ -107,7 +108,7 @@ fn read(text: &str, unavailable: &Unavailable<'_>) -> Result<(Option<Definition>
     Ok((definition, problems.into_inner()))
 }
 
-impl<'d> Reading<'d> {
+impl<'d> Parser<'d> {
     fn top(&mut self, value: &'d Value) -> Option<i64> {
         let mut fields = Fields::of(value, String::new(), self.problems)?;
         let version = fields.text("Version");
@@ -121,17 +122,17 @@ impl<'d> Reading<'d> {
     }
 
     /// Reads a machine within a state.
-    pub fn nested(&mut self, value: &'d Value, location: String, around: &Around<'d>) -> Option<MachineId> {
+    pub fn nested(&mut self, value: &'d Value, location: String, context: &MachineContext<'d>) -> Option<MachineId> {
         let mut fields = Fields::of(value, location, self.problems)?;
-        let language = language(&mut fields).unwrap_or(around.language);
-        self.nested_fields(fields, language, around)
+        let language = language(&mut fields).unwrap_or(context.language);
+        self.nested_fields(fields, language, context)
     }
 
     pub fn nested_fields(
         &mut self,
         fields: Fields<'d>,
         language: QueryLanguage,
-        around: &Around<'d>,
+        context: &MachineContext<'d>,
     ) -> Option<MachineId> {
         if self.depth >= MAX_NESTING {
             let message = format!("Parallel and Map states are nested deeper than {MAX_NESTING}");
@@ -139,7 +140,7 @@ impl<'d> Reading<'d> {
             return None;
         }
         self.depth += 1;
-        let machine = self.machine(fields, language, around.top_language);
+        let machine = self.machine(fields, language, context.top_language);
         self.depth -= 1;
         machine
     }
@@ -164,7 +165,7 @@ impl<'d> Reading<'d> {
         if states.is_empty() {
             fields.wrong("States", "There must be at least one state");
         }
-        let mut around = Around {
+        let mut context = MachineContext {
             targets: HashMap::new(),
             language,
             top_language,
@@ -174,17 +175,17 @@ impl<'d> Reading<'d> {
         for name in states.keys() {
             let state = StateId(u32::try_from(self.states.len()).ok()?);
             self.states.push(None);
-            around.targets.insert(name, state);
+            context.targets.insert(name, state);
             self.check_name(name, state, &fields);
         }
-        let start = start_at.and_then(|start_at| around.target(&fields, "StartAt", start_at));
+        let start = start_at.and_then(|start_at| context.target(&fields, "StartAt", start_at));
         for (name, value) in states {
             let location = format!("{}/States/{name}", fields.location());
-            let state = read_state(self, &around, name, value, location);
-            self.states[around.targets[name.as_str()].0 as usize] = Some(state);
+            let state = read_state(self, &context, name, value, location);
+            self.states[context.targets[name.as_str()].0 as usize] = Some(state);
         }
         if let Some(start_at) = start_at {
-            self.check_ways(start_at, states, &fields);
+            self.check_transitions(start_at, states, &fields);
         }
         if let Some(start) = start {
             self.machines[id.0 as usize] = Some(Machine { start_at: start });
@@ -205,8 +206,8 @@ impl<'d> Reading<'d> {
         }
     }
 
-    /// There must be an end and, where there is one, every state must be reachable.
-    fn check_ways(&self, start_at: &str, states: &Map<String, Value>, fields: &Fields<'_>) {
+    /// Checks that the machine can end, and then that every state is reachable.
+    fn check_transitions(&self, start_at: &str, states: &Map<String, Value>, fields: &Fields<'_>) {
         if !states.is_empty() && !states.values().any(is_terminal) {
             self.problems.report(Code::MissingEndState, "Workflow has no terminal state", "");
             return;
@@ -217,7 +218,7 @@ impl<'d> Reading<'d> {
             if let Some(state) = states.get(name)
                 && reached.insert(name)
             {
-                pending.extend(ways(state));
+                pending.extend(successors(state));
             }
         }
         if reached.is_empty() {
@@ -231,26 +232,26 @@ impl<'d> Reading<'d> {
     }
 }
 
-/// Whether a machine can end with a state, as far as can be read.
+/// Whether a machine can end with this state, as far as the state can be read.
 fn is_terminal(state: &Value) -> bool {
     state["End"] == true || matches!(state["Type"].as_str(), Some("Succeed" | "Fail"))
 }
 
-/// The names of the states that one leads to, as far as they can be read.
-fn ways(state: &Value) -> impl Iterator<Item = &str> {
+/// The names of the states that this state leads to, as far as they can be read.
+fn successors(state: &Value) -> impl Iterator<Item = &str> {
     let listed = ["Choices", "Catch"].into_iter().filter_map(|list| state[list].as_array()).flatten();
     let next = listed.chain([state]).map(|from| &from["Next"]);
     next.chain([&state["Default"]]).filter_map(Value::as_str)
 }
 
-/// The QueryLanguage field, where there is one.
+/// The QueryLanguage field, if it is set.
 pub(super) fn language(fields: &mut Fields<'_>) -> Option<QueryLanguage> {
     match fields.text("QueryLanguage")? {
         "JSONPath" => Some(QueryLanguage::JsonPath),
         "JSONata" => Some(QueryLanguage::Jsonata),
         _ => {
             fields.wrong("QueryLanguage", "Value is not valid. Allowed values are JSONPath, JSONata");
-            // What is no JSONPath is read as JSONata.
+            // Anything that is not JSONPath is read as JSONata.
             Some(QueryLanguage::Jsonata)
         }
     }

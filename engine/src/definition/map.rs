@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::{
     Catcher, ItemReader, MachineId, Number, QueryLanguage, ResultPlace, ResultWriter, Retrier, Selection, Template,
-    Transition, fields::Fields, item_reader::read_item_reader, machine::Reading, read::StateFields,
+    Transition, fields::Fields, item_reader::read_item_reader, machine::Parser, read::StateFields,
     result_writer::read_result_writer, value::Bounds,
 };
 
 #[derive(Debug)]
 pub struct Map {
     pub items: Items,
-    /// ItemSelector, or Parameters as it was called before.
+    /// ItemSelector, or Parameters in older definitions.
     pub item_selector: Option<Template>,
     pub processor: MachineId,
     pub mode: ProcessorMode,
@@ -31,11 +31,11 @@ pub struct Map {
 /// Where a Map's items come from.
 #[derive(Debug)]
 pub enum Items {
-    /// The state's input, or ItemsPath's part of it.
+    /// The state's input, or the part of it that ItemsPath selects.
     Selected(Selection),
-    /// JSONata's Items.
+    /// Items of a JSONata state.
     Evaluated(Template),
-    /// From S3, by ItemReader.
+    /// Read from S3 by ItemReader.
     Read(ItemReader),
 }
 
@@ -43,14 +43,14 @@ pub enum Items {
 pub enum ProcessorMode {
     Inline,
     Distributed {
-        /// Stands in the map run's ARN.
+        /// Part of the map run's ARN.
         label: Option<String>,
-        /// ExecutionType: what kind of executions the children are.
+        /// ExecutionType: the type of the child executions.
         express: bool,
     },
 }
 
-/// ItemBatcher: several items to one run of the processor.
+/// ItemBatcher, which passes several items to one run of the processor.
 #[derive(Debug)]
 pub struct Batching {
     pub max_items: Option<Number>,
@@ -58,9 +58,9 @@ pub struct Batching {
     pub batch_input: Option<Template>,
 }
 
-/// The longest Label, in characters.
+/// The maximum length of a Label, in characters.
 const MAX_LABEL: usize = 40;
-/// What AWS does not take in a Label, and the slash, which stands before it in the ARN.
+/// The characters that AWS does not allow in a Label, and the slash, which precedes the label in the ARN.
 const NOT_IN_LABEL: &str = "?*<>{}[]:;,\\|^~$#%&`\"/";
 
 fn is_label(label: &str) -> bool {
@@ -68,7 +68,7 @@ fn is_label(label: &str) -> bool {
         && !label.chars().any(|c| c.is_whitespace() || c.is_control() || NOT_IN_LABEL.contains(c))
 }
 
-pub(super) fn read_map<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>) -> Option<Map> {
+pub(super) fn read_map<'d>(parser: &mut Parser<'d>, state: &mut StateFields<'_, 'd>) -> Option<Map> {
     let items = match state.language {
         QueryLanguage::JsonPath => Items::Selected(Selection::parse(&mut state.fields, "ItemsPath")),
         QueryLanguage::Jsonata => state.template("Items").map_or(Items::Selected(Selection::Whole), Items::Evaluated),
@@ -84,7 +84,7 @@ pub(super) fn read_map<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_
     let field = if state.fields.has("Iterator") { "Iterator" } else { "ItemProcessor" };
     let processor = state.fields.require(field);
     let (processor, mode) = match processor {
-        Some(processor) => read_processor(reading, state, processor, field),
+        Some(processor) => read_processor(parser, state, processor, field),
         None => (None, ProcessorMode::Inline),
     };
     let label = state.fields.text("Label");
@@ -138,18 +138,18 @@ pub(super) fn read_map<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_
 }
 
 fn read_processor<'d>(
-    reading: &mut Reading<'d>,
+    parser: &mut Parser<'d>,
     state: &StateFields<'_, 'd>,
     processor: &'d Value,
     field: &str,
 ) -> (Option<MachineId>, ProcessorMode) {
     let location = state.fields.location_of(field);
-    let Some(mut fields) = Fields::of(processor, location, reading.problems) else {
+    let Some(mut fields) = Fields::of(processor, location, parser.problems) else {
         return (None, ProcessorMode::Inline);
     };
     let mut mode = ProcessorMode::Inline;
     if let Some(config) = fields.get("ProcessorConfig")
-        && let Some(mut config) = Fields::of(config, fields.location_of("ProcessorConfig"), reading.problems)
+        && let Some(mut config) = Fields::of(config, fields.location_of("ProcessorConfig"), parser.problems)
     {
         let execution_type = config.text("ExecutionType");
         match config.text("Mode") {
@@ -164,15 +164,15 @@ fn read_processor<'d>(
         }
         config.finish();
     }
-    if state.around.express && mode != ProcessorMode::Inline {
+    if state.context.express && mode != ProcessorMode::Inline {
         fields.wrong("ProcessorConfig", "Express state machine does not support Map states in DISTRIBUTED mode");
     }
-    let express_around = reading.express;
-    reading.express |= matches!(mode, ProcessorMode::Distributed { express: true, .. });
-    let machine = reading.nested_fields(fields, state.around.language, state.around);
-    reading.express = express_around;
+    let express_outside = parser.express;
+    parser.express |= matches!(mode, ProcessorMode::Distributed { express: true, .. });
+    let machine = parser.nested_fields(fields, state.context.language, state.context);
+    parser.express = express_outside;
     if let Some(machine) = machine {
-        reading.processors.insert(state.name.to_owned(), machine);
+        parser.processors.insert(state.name.to_owned(), machine);
     }
     (machine, mode)
 }

@@ -1,9 +1,9 @@
-//! Amazon States Language as typed data: what a state machine's JSON says, checked once when it is created.
+//! Amazon States Language as typed data, checked once when a state machine is created.
 //!
-//! A definition is kept flat: all machines (the top one, the branches of Parallel states, the processors of Map states)
-//! and all states stand in two lists and refer to each other by their place in these, so nothing recurses when an
-//! execution walks through it. These places depend on how this release reads a definition. What is stored refers to a
-//! state by its name, which is unique in a definition.
+//! A definition is flat. All machines (the top level, the branches of Parallel states, the processors of Map states)
+//! and all states are in two lists and refer to each other by index, so running an execution involves no recursion. The
+//! indexes depend on how this release reads a definition. Stored data refers to a state by its name, which is unique in
+//! a definition.
 
 mod diagnostics;
 mod fields;
@@ -33,30 +33,30 @@ use std::collections::HashMap;
 /// AWS's limit on a definition, in bytes.
 pub const MAX_DEFINITION: usize = 1_048_576;
 
-/// Why a Task can't have a Resource in some place, as half a sentence; `None` when it can.
+/// Returns why a Task can't have a Resource in this engine, as half a sentence, or `None` if it can.
 pub type Unavailable<'a> = dyn Fn(&Resource) -> Option<String> + 'a;
 
-/// A machine of a definition: 0 is the state machine itself.
+/// The index of a machine in a definition. 0 is the top level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MachineId(u32);
 
-/// A state of a definition in memory.
+/// The index of a state in a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StateId(u32);
 
 /// A state machine definition that has been checked, now or when it was created.
 #[derive(Debug)]
 pub struct Definition {
-    /// None for one that can't be read; the state that it is in is unreadable.
+    /// `None` for a machine that can't be read. The state that contains it is unreadable.
     machines: Vec<Option<Machine>>,
     states: Vec<State>,
     by_name: HashMap<String, StateId>,
-    /// The processors of Map states, by the names of these.
+    /// The processors of Map states, by the names of the states.
     processors: HashMap<String, MachineId>,
     timeout_seconds: Option<i64>,
 }
 
-/// States that lead to one another: the top level, a Parallel's branch or a Map's processor.
+/// A set of states that lead to one another: the top level, a branch of a Parallel or the processor of a Map.
 #[derive(Debug)]
 pub struct Machine {
     pub start_at: StateId,
@@ -66,22 +66,22 @@ impl Definition {
     /// Reads and checks a definition.
     ///
     /// # Errors
-    /// Everything that is wrong with it, each problem with its place.
+    /// All problems of the definition, each with its location.
     pub fn parse(text: &str) -> Result<Self, Diagnostics> {
         machine::parse(text, &|_| None)
     }
 
-    /// Like [`Self::parse`], for one place: what can't be called there is refused.
+    /// Like [`Self::parse`], but also refuses each Resource that is unavailable.
     ///
     /// # Errors
-    /// As [`Self::parse`], and each Resource that `unavailable` has a reason against.
+    /// As for [`Self::parse`], and a problem for each Resource for which `unavailable` returns a reason.
     pub fn parse_where(text: &str, unavailable: &Unavailable<'_>) -> Result<Self, Diagnostics> {
         machine::parse(text, unavailable)
     }
 
-    /// Reads a definition that was checked when it was stored, without checking it again: a check that a later release
-    /// adds concerns new definitions only. A state that this release can't read is [`Body::Unreadable`]; it fails the
-    /// executions that come to it, and no others.
+    /// Reads a definition that was checked when it was stored, without checking it again, because checks that a later
+    /// release adds only apply to new definitions. A state that this release can't read becomes [`Body::Unreadable`],
+    /// which fails only the executions that reach it.
     ///
     /// # Errors
     /// When the text is not a definition at all.
@@ -89,7 +89,7 @@ impl Definition {
         machine::load(text)
     }
 
-    /// The state machine's own TimeoutSeconds.
+    /// TimeoutSeconds of the state machine.
     #[must_use]
     pub fn timeout_seconds(&self) -> Option<i64> {
         self.timeout_seconds
@@ -101,14 +101,14 @@ impl Definition {
     }
 
     /// # Panics
-    /// When the id is of another definition.
+    /// When the id belongs to another definition.
     #[must_use]
     pub fn machine(&self, id: MachineId) -> &Machine {
         self.machines[id.0 as usize].as_ref().expect("only a machine that was read gets an id")
     }
 
     /// # Panics
-    /// When the id is of another definition.
+    /// When the id belongs to another definition.
     #[must_use]
     pub fn state(&self, id: StateId) -> &State {
         &self.states[id.0 as usize]
@@ -119,13 +119,13 @@ impl Definition {
         self.by_name.get(name).map(|id| self.state(*id))
     }
 
-    /// What the items of a Map state of this name go through.
+    /// The processor of the Map state with this name.
     #[must_use]
     pub fn processor_of(&self, map: &str) -> Option<MachineId> {
         self.processors.get(map).copied()
     }
 
-    /// All states, those of branches and processors included.
+    /// All states, including those of branches and processors.
     pub fn states(&self) -> impl Iterator<Item = &State> {
         self.states.iter()
     }

@@ -1,4 +1,4 @@
-//! Reading states.
+//! Reads states.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::{
     Body, Catcher, ChoiceBranch, Fail, Jitter, Number, Parallel, Pass, QueryLanguage, Resource, ResultPlace, Retrier,
     Selection, State, Task, Template, Text, Transition, Wait,
     fields::Fields,
-    machine::{Around, Reading, language},
+    machine::{MachineContext, Parser, language},
     map::read_map,
     resource::Refusal,
     value::Bounds,
@@ -19,29 +19,29 @@ use crate::{
     },
 };
 
-/// The longest timeout AWS takes, in seconds; about three years.
+/// AWS's maximum for a timeout, in seconds: about three years.
 const MAX_SECONDS: i64 = 99_999_999;
 
-/// A state whose fields are being read.
+/// The fields of a state while it is read.
 pub(super) struct StateFields<'r, 'd> {
     pub name: &'d str,
     pub fields: Fields<'d>,
     pub language: QueryLanguage,
-    pub around: &'r Around<'d>,
+    pub context: &'r MachineContext<'d>,
 }
 
-/// A state that can't be read has told why, and is [`Body::Unreadable`].
+/// Reads a state. If it can't be read, reports why and returns [`Body::Unreadable`].
 pub(super) fn read_state<'d>(
-    reading: &mut Reading<'d>,
-    around: &Around<'d>,
+    parser: &mut Parser<'d>,
+    context: &MachineContext<'d>,
     name: &'d str,
     value: &'d Value,
     location: String,
 ) -> State {
-    let problems = reading.problems;
-    let of_state_around = problems.take_left_out(None);
-    let state = read_fields(reading, around, name, value, location);
-    let left_out = problems.take_left_out(of_state_around);
+    let problems = parser.problems;
+    let of_outer_state = problems.take_left_out(None);
+    let state = read_fields(parser, context, name, value, location);
+    let left_out = problems.take_left_out(of_outer_state);
     match (state, left_out) {
         (Some(state), None) => state,
         (_, left_out) => {
@@ -56,20 +56,20 @@ pub(super) fn read_state<'d>(
 }
 
 fn read_fields<'d>(
-    reading: &mut Reading<'d>,
-    around: &Around<'d>,
+    parser: &mut Parser<'d>,
+    context: &MachineContext<'d>,
     name: &'d str,
     value: &'d Value,
     location: String,
 ) -> Option<State> {
-    let mut fields = Fields::of(value, location, reading.problems)?;
-    let language = language(&mut fields).unwrap_or(around.language);
-    if around.top_language == QueryLanguage::Jsonata && language == QueryLanguage::JsonPath {
+    let mut fields = Fields::of(value, location, parser.problems)?;
+    let language = language(&mut fields).unwrap_or(context.language);
+    if context.top_language == QueryLanguage::Jsonata && language == QueryLanguage::JsonPath {
         let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
         fields.wrong_here(message);
     }
     let kind = fields.require_text("Type")?;
-    let mut state = StateFields { name, fields, language, around };
+    let mut state = StateFields { name, fields, language, context };
     let (mut input_path, mut output_path) = (Selection::Whole, Selection::Whole);
     if language == QueryLanguage::JsonPath && kind != "Fail" {
         input_path = Selection::parse(&mut state.fields, "InputPath");
@@ -78,7 +78,7 @@ fn read_fields<'d>(
     let assign =
         if matches!(kind, "Succeed" | "Fail") { None } else { Template::parse_assign(&mut state.fields, language) };
     let output = if language == QueryLanguage::Jsonata && kind != "Fail" { state.template("Output") } else { None };
-    let body = read_body(reading, &mut state, kind);
+    let body = read_body(parser, &mut state, kind);
     state.fields.finish_in(language);
     Some(State {
         name: name.to_owned(),
@@ -93,7 +93,7 @@ fn read_fields<'d>(
     })
 }
 
-fn read_body<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>, kind: &str) -> Option<Body> {
+fn read_body<'d>(parser: &mut Parser<'d>, state: &mut StateFields<'_, 'd>, kind: &str) -> Option<Body> {
     Some(match kind {
         "Pass" => {
             let mut pass =
@@ -115,8 +115,8 @@ fn read_body<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>, kin
         }
         "Succeed" => Body::Succeed,
         "Fail" => Body::Fail(Fail { error: state.text("Error", "ErrorPath"), cause: state.text("Cause", "CausePath") }),
-        "Parallel" => Body::Parallel(Box::new(read_parallel(reading, state)?)),
-        "Map" => Body::Map(Box::new(read_map(reading, state)?)),
+        "Parallel" => Body::Parallel(Box::new(read_parallel(parser, state)?)),
+        "Map" => Body::Map(Box::new(read_map(parser, state)?)),
         _ => {
             let message =
                 "Value is not valid. Allowed values are Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map";
@@ -131,7 +131,7 @@ impl StateFields<'_, '_> {
         Template::parse(&mut self.fields, field, self.language)
     }
 
-    /// Parameters in JSONPath, Arguments in JSONata.
+    /// Reads Parameters in JSONPath, or Arguments in JSONata.
     pub fn arguments(&mut self) -> Option<Template> {
         self.template(match self.language {
             QueryLanguage::JsonPath => "Parameters",
@@ -161,7 +161,7 @@ impl StateFields<'_, '_> {
         }
     }
 
-    /// Next or End.
+    /// Reads Next or End.
     pub fn transition(&mut self) -> Option<Transition> {
         let end = self.fields.boolean("End");
         let next = self.fields.text("Next");
@@ -170,7 +170,7 @@ impl StateFields<'_, '_> {
                 self.fields.wrong_here("The fields [Next, End] can't both be set");
                 None
             }
-            (Some(next), _) => self.around.target(&self.fields, "Next", next).map(Transition::Next),
+            (Some(next), _) => self.context.target(&self.fields, "Next", next).map(Transition::Next),
             (None, Some(true)) => Some(Transition::End),
             (None, _) => {
                 if !self.fields.has("Next") {
@@ -232,7 +232,7 @@ impl StateFields<'_, '_> {
                 QueryLanguage::Jsonata => (ResultPlace::Whole, Template::parse(&mut fields, "Output", self.language)),
             };
             let assign = Template::parse_assign(&mut fields, self.language);
-            let next = fields.require_text("Next").and_then(|next| self.around.target(&fields, "Next", next));
+            let next = fields.require_text("Next").and_then(|next| self.context.target(&fields, "Next", next));
             if let Some(next) = next {
                 catchers.push(Catcher { errors, result_path, assign, output, next });
             }
@@ -242,7 +242,7 @@ impl StateFields<'_, '_> {
     }
 }
 
-/// States.ALL must stand alone, and in the last Retrier or Catcher.
+/// Reads ErrorEquals. States.ALL must be alone, and in the last Retrier or Catcher.
 fn error_equals(fields: &mut Fields<'_>, last: bool) -> Vec<String> {
     fields.require("ErrorEquals");
     let Some(list) = fields.list("ErrorEquals") else { return Vec::new() };
@@ -265,7 +265,7 @@ fn error_equals(fields: &mut Fields<'_>, last: bool) -> Vec<String> {
 fn read_task(state: &mut StateFields<'_, '_>) -> Option<Task> {
     let resource = state.fields.require_text("Resource").and_then(|text| match Resource::parse(text) {
         Ok(resource) => {
-            if let Some(reason) = (state.around.unavailable)(&resource) {
+            if let Some(reason) = (state.context.unavailable)(&resource) {
                 state.fields.wrong("Resource", format!("The resource provided {text} is not available here: {reason}."));
             }
             Some(resource)
@@ -280,7 +280,7 @@ fn read_task(state: &mut StateFields<'_, '_>) -> Option<Task> {
             resource
         }
     });
-    if state.around.express && resource.as_ref().is_some_and(Resource::waits_for_others) {
+    if state.context.express && resource.as_ref().is_some_and(Resource::waits_for_others) {
         let message = "Express state machine does not support activities, '.sync' and '.waitForTaskToken' resources";
         state.fields.wrong("Resource", message);
     }
@@ -292,7 +292,7 @@ fn read_task(state: &mut StateFields<'_, '_>) -> Option<Task> {
     {
         state.fields.wrong("HeartbeatSeconds", "HeartbeatSeconds must be smaller than TimeoutSeconds");
     }
-    // All of it is read before anything is given up on, so that every problem is told at once.
+    // Read all fields before giving up on any, so that all problems are reported at once.
     let arguments = state.arguments();
     let result_selector = state.result_selector();
     let result_path = state.result_path();
@@ -336,7 +336,7 @@ fn read_choice(state: &mut StateFields<'_, '_>) -> Option<Body> {
             QueryLanguage::JsonPath => None,
             QueryLanguage::Jsonata => Template::parse(&mut fields, "Output", state.language),
         };
-        let next = fields.require_text("Next").and_then(|next| state.around.target(&fields, "Next", next));
+        let next = fields.require_text("Next").and_then(|next| state.context.target(&fields, "Next", next));
         match (rule, next) {
             (Ok(rule), _) if rule.condition().is_some_and(Expression::reads_error_output) => {
                 fields.refuse_error_output("Condition", "");
@@ -352,7 +352,7 @@ fn read_choice(state: &mut StateFields<'_, '_>) -> Option<Body> {
     }
     let default = state.fields.text("Default");
     let default = match default {
-        Some(name) => Some(state.around.target(&state.fields, "Default", name)?),
+        Some(name) => Some(state.context.target(&state.fields, "Default", name)?),
         None => None,
     };
     Some(Body::Choice { branches, default })
@@ -374,7 +374,7 @@ fn read_wait(state: &mut StateFields<'_, '_>) -> Option<Wait> {
     seconds.map(Wait::Seconds).or(until.map(Wait::Until))
 }
 
-fn read_parallel<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>) -> Option<Parallel> {
+fn read_parallel<'d>(parser: &mut Parser<'d>, state: &mut StateFields<'_, 'd>) -> Option<Parallel> {
     state.fields.require("Branches");
     let list = state.fields.list("Branches").unwrap_or_default();
     if list.is_empty() && state.fields.has("Branches") {
@@ -383,8 +383,8 @@ fn read_parallel<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>)
     let mut branches = Some(Vec::with_capacity(list.len()));
     for (index, value) in list.iter().enumerate() {
         let location = state.fields.location_of(&format!("Branches[{index}]"));
-        let branch = reading.nested(value, location, state.around);
-        // All of them are read, so that every problem is told; without one of them there is no Parallel.
+        let branch = parser.nested(value, location, state.context);
+        // Read all branches, so that all problems are reported. A Parallel with an unreadable branch is unreadable.
         branches = branches.zip(branch).map(|(mut branches, branch)| {
             branches.push(branch);
             branches
@@ -399,7 +399,7 @@ fn read_parallel<'d>(reading: &mut Reading<'d>, state: &mut StateFields<'_, 'd>)
     Some(Parallel { branches: branches?, arguments, result_selector, result_path, retry, catch, then: then? })
 }
 
-/// Whether any text in a state's own fields, those of states within it aside, reads something.
+/// Whether any string in a state's own fields, without those of nested states, satisfies `is_read`.
 fn reads(value: &Value, field: &str, is_read: &dyn Fn(&str, &str) -> bool) -> bool {
     match value {
         Value::String(text) => is_read(field, text),
@@ -412,7 +412,7 @@ fn reads(value: &Value, field: &str, is_read: &dyn Fn(&str, &str) -> bool) -> bo
     }
 }
 
-/// Whether a text may look at the context object. Errs on the side of yes.
+/// Whether a string may read the context object. Returns `true` if unsure.
 fn reads_context(text: &str, language: QueryLanguage) -> bool {
     match language {
         QueryLanguage::JsonPath => text.contains("$$"),
@@ -423,7 +423,7 @@ fn reads_context(text: &str, language: QueryLanguage) -> bool {
     }
 }
 
-/// What begins the way to anything in the context object but the execution's input.
+/// The paths to everything in the context object except the execution's input.
 const OTHER_CONTEXT: [&str; 8] = [
     ".Map",
     ".State",
@@ -435,8 +435,9 @@ const OTHER_CONTEXT: [&str; 8] = [
     ".Execution.Redrive",
 ];
 
-/// Whether a text may look at the execution's input in the context object. Errs on the side of yes: filters and
-/// JSONata's parents lead anywhere, and what a reference path does not find is shown with all that there is.
+/// Whether a string may read the execution's input in the context object. Returns `true` if unsure: filters and
+/// JSONata's parent operator can reach anything, and the error for a reference path without a match shows the whole
+/// context object.
 fn reads_execution_input(field: &str, text: &str, language: QueryLanguage) -> bool {
     let others = |rest: &str| OTHER_CONTEXT.iter().any(|other| rest.starts_with(other));
     match language {

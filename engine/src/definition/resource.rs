@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 /// A Task's Resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resource {
-    /// A function's ARN.
+    /// The ARN of a function.
     Lambda { arn: String },
-    /// An activity's ARN.
+    /// The ARN of an activity.
     Activity { arn: String },
-    /// `arn:aws:states:::service:action` with its pattern.
+    /// `arn:aws:states:::service:action` and its pattern.
     Service {
-        /// `lambda`, `aws-sdk:dynamodb`
+        /// For example `lambda` or `aws-sdk:dynamodb`.
         service: String,
-        /// `invoke`
+        /// For example `invoke`.
         action: String,
         pattern: Pattern,
     },
@@ -23,23 +23,24 @@ pub enum Resource {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     NotAnArn,
-    /// With what it would be, where that can be told: stored definitions are not checked again.
+    /// Contains the Resource that this would be, if it can be told. It is used for stored definitions, which are not
+    /// checked again.
     Unknown(Option<Resource>),
 }
 
-/// What a Task waits for: the suffix of its Resource.
+/// What a Task waits for, as the suffix of its Resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pattern {
     RequestResponse,
     WaitForTaskToken,
-    /// `.sync`
+    /// `.sync`.
     Sync,
-    /// `.sync:2`
+    /// `.sync:2`.
     Sync2,
 }
 
 impl Resource {
-    /// The action with its pattern, as history events name it: `invoke.waitForTaskToken`.
+    /// The action with its pattern as in history events, for example `invoke.waitForTaskToken`.
     #[must_use]
     pub fn action_with_pattern(action: &str, pattern: Pattern) -> String {
         let suffix = match pattern {
@@ -51,8 +52,8 @@ impl Resource {
         format!("{action}{suffix}")
     }
 
-    /// Whether a task waits for more than the answer of its call, which an EXPRESS execution can't: for a worker, a
-    /// token's holder or the end of another execution.
+    /// Whether a task waits for more than the answer of its call: for a worker, the holder of a token or the end of
+    /// another execution. EXPRESS executions don't allow that.
     #[must_use]
     pub fn waits_for_others(&self) -> bool {
         match self {
@@ -77,7 +78,7 @@ impl Resource {
     }
 }
 
-/// What stands behind `arn:aws:states:::`.
+/// Parses what follows `arn:aws:states:::`.
 fn integration(rest: &str) -> Result<Resource, Refusal> {
     let (rest, pattern) = if let Some(rest) = rest.strip_suffix(".waitForTaskToken") {
         (rest, Pattern::WaitForTaskToken)
@@ -93,7 +94,7 @@ fn integration(rest: &str) -> Result<Resource, Refusal> {
     if supports(service, action, pattern) { Ok(resource) } else { Err(Refusal::Unknown(Some(resource))) }
 }
 
-/// The integrations that can be carried out here, with the patterns AWS has for them.
+/// Whether this engine supports an integration with a pattern that AWS has for it.
 fn supports(service: &str, action: &str, pattern: Pattern) -> bool {
     use Pattern::{RequestResponse, WaitForTaskToken};
     let callback = matches!(pattern, RequestResponse | WaitForTaskToken);

@@ -1,4 +1,4 @@
-//! ResultWriter: where a distributed Map puts what its children gave, and in which form.
+//! ResultWriter: where a distributed Map writes the results of its children, and in which format.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::{
 
 #[derive(Debug)]
 pub struct ResultWriter {
-    /// Parameters or Arguments, Bucket and Prefix; none where the results become the Map's own.
+    /// Parameters or Arguments with Bucket and Prefix. `None` if the results become the result of the Map.
     pub destination: Option<Template>,
     pub form: ResultForm,
 }
@@ -20,18 +20,18 @@ pub struct ResultWriter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultForm {
     pub transformation: Transformation,
-    /// JSONL: one result a line, not an array.
+    /// JSONL: one result per line instead of an array.
     pub lines: bool,
 }
 
-/// What is told of a child that has succeeded; of others everything always is.
+/// What is written about a child that has succeeded. Children that have not are always written in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transformation {
-    /// Its input, its output and what DescribeExecution tells.
+    /// The input, the output and the fields of DescribeExecution.
     None,
-    /// Its output.
+    /// The output.
     Compact,
-    /// Its output or, where that is an array, what is in it.
+    /// The output or, if it is an array, its items.
     Flatten,
 }
 

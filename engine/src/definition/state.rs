@@ -8,21 +8,21 @@ use super::{
 };
 use crate::{history::StateKind, query::choice::Rule};
 
-/// A state: what all of them have, and what its type adds.
+/// A state: the common fields, and those of its type.
 #[derive(Debug)]
 pub struct State {
     pub name: String,
     pub language: QueryLanguage,
-    /// InputPath; whole in JSONata.
+    /// InputPath. The whole input in JSONata.
     pub input_path: Selection,
-    /// OutputPath; whole in JSONata.
+    /// OutputPath. The whole output in JSONata.
     pub output_path: Selection,
     pub assign: Option<Template>,
-    /// JSONata's Output.
+    /// Output of a JSONata state.
     pub output: Option<Template>,
-    /// Whether anything in it may look at the context object, which is not put together otherwise.
+    /// Whether the state may read the context object. Otherwise the context object is not built.
     pub reads_context: bool,
-    /// Whether it may look at the execution's input there, which can be large.
+    /// Whether the state may read the execution's input in the context object, which can be large.
     pub reads_execution_input: bool,
     pub body: Body,
 }
@@ -43,7 +43,7 @@ pub enum Body {
     Fail(Fail),
     Parallel(Box<Parallel>),
     Map(Box<Map>),
-    /// This release can't read the state; an earlier one could when the definition was stored.
+    /// A state that this release can't read, although the release that stored it could.
     Unreadable {
         kind: StateKind,
         reason: String,
@@ -51,7 +51,7 @@ pub enum Body {
 }
 
 impl State {
-    /// Stands for a state that can't be read.
+    /// The placeholder for a state that can't be read.
     pub(super) fn unreadable(name: &str, kind: StateKind, reason: String) -> Self {
         Self {
             name: name.to_owned(),
@@ -87,7 +87,7 @@ impl Body {
         }
     }
 
-    /// Retry and Catch; empty for the types that have none.
+    /// Retry and Catch; empty for types without them.
     #[must_use]
     pub fn handlers(&self) -> (&[Retrier], &[Catcher]) {
         match self {
@@ -101,7 +101,7 @@ impl Body {
 
 #[derive(Debug)]
 pub struct Pass {
-    /// JSONPath's Result, taken as it stands.
+    /// Result of a JSONPath state, used unchanged.
     pub result: Option<Value>,
     pub parameters: Option<Template>,
     pub result_path: ResultPlace,
@@ -123,7 +123,7 @@ pub struct Task {
     pub then: Transition,
 }
 
-/// One rule of a Choice.
+/// A rule of a Choice.
 #[derive(Debug)]
 pub struct ChoiceBranch {
     pub rule: Rule,

@@ -6,14 +6,14 @@ fn problems(definition: &Value) -> String {
     Definition::parse(&definition.to_string()).err().map(|problems| problems.to_string()).unwrap_or_default()
 }
 
-/// What is wrong with a machine of these states.
+/// The problems of a machine with these states.
 fn problems_of(states: &Value) -> String {
     let first = states.as_object().unwrap().keys().next().unwrap();
     problems(&json!({ "StartAt": first, "States": states }))
 }
 
 #[test]
-fn a_good_definition_has_no_problems() {
+fn a_valid_definition_has_no_problems() {
     let definition = json!({
         "Comment": "all is well", "Version": "1.0", "TimeoutSeconds": 60, "StartAt": "Ask",
         "States": {
@@ -42,7 +42,7 @@ fn a_good_definition_has_no_problems() {
 }
 
 #[test]
-fn a_missing_target_and_a_lost_state_are_named_in_the_words_of_aws() {
+fn missing_targets_and_unreachable_states_are_reported_with_the_messages_of_aws() {
     let states = json!({"pass1": {"Type": "Pass", "Next": "pass3"}, "pass2": {"Type": "Pass", "End": true}});
     assert!(
         problems_of(&states)
@@ -54,7 +54,7 @@ fn a_missing_target_and_a_lost_state_are_named_in_the_words_of_aws() {
 
 /// Measured on AWS: floci-io/floci issue 2735 and pull request 2786.
 #[test]
-fn a_workflow_must_have_an_end_and_targets_are_all_called_next() {
+fn a_workflow_must_have_an_end_and_all_missing_targets_are_reported_as_next() {
     let pass = |next: &str| json!({"Type": "Pass", "Next": next});
     let no_end = "MISSING_END_STATE: Workflow has no terminal state at null";
     assert_eq!(problems_of(&json!({"A": pass("B"), "B": pass("A")})), no_end);
@@ -79,7 +79,7 @@ fn a_workflow_must_have_an_end_and_targets_are_all_called_next() {
 
 /// Measured on AWS: floci-io/floci issue 2968.
 #[test]
-fn a_field_of_the_other_language_is_told_as_such() {
+fn a_field_of_the_other_query_language_is_reported_as_such() {
     let only = |set: &str, field: &str, other: &str| {
         format!(
             "SCHEMA_VALIDATION_FAILED: The QueryLanguage is set to '{set}', but field '{field}' is only supported for \
@@ -109,7 +109,7 @@ fn a_field_of_the_other_language_is_told_as_such() {
 
 /// Measured on AWS: anomalyco/sst issue 6110.
 #[test]
-fn only_a_catcher_reads_what_a_state_failed_with() {
+fn only_a_catcher_can_read_the_error_output() {
     let refused = |place: &str| {
         format!("UNSUPPORTED_JSONATA_EXPRESSION: Field '$states.errorOutput' does not exist. at /States/{place}")
     };
@@ -154,7 +154,7 @@ fn every_problem_is_reported_with_its_place() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_by_name() {
+fn unsupported_features_are_refused_by_name() {
     let resource = |resource: &str| problems_of(&json!({"T": {"Type": "Task", "Resource": resource, "End": true}}));
     assert!(
         resource("arn:aws:states:::ecs:runTask.sync").contains("arn:aws:states:::ecs:runTask.sync is not recognized")
@@ -167,7 +167,7 @@ fn what_cannot_be_done_is_refused_by_name() {
     assert!(problems_of(&map).contains("ItemReader can only be set where the Mode of ProcessorConfig is DISTRIBUTED"));
 }
 
-/// What is wrong with a distributed Map that has these fields too.
+/// The problems of a distributed Map with these additional fields.
 fn problems_of_map(fields: &Value) -> String {
     let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
     let one = json!({"One": {"Type": "Succeed"}});
@@ -230,7 +230,7 @@ fn items_can_be_read_from_s3_in_several_formats() {
 }
 
 #[test]
-fn results_can_be_written_to_s3_in_several_forms() {
+fn results_can_be_written_to_s3_in_several_formats() {
     let of = |writer: Value| problems_of_map(&json!({ "ResultWriter": writer }));
     let config = json!({"Transformation": "FLATTEN", "OutputType": "JSONL"});
     let to = "arn:aws:states:::s3:putObject";
@@ -254,7 +254,7 @@ fn results_can_be_written_to_s3_in_several_forms() {
 }
 
 #[test]
-fn where_there_is_no_s3_items_and_results_are_refused_by_the_flag_that_brings_it() {
+fn without_s3_readers_and_writers_are_refused_with_the_flag_that_enables_it() {
     let definition = json!({"StartAt": "M", "States": {"M": {
         "Type": "Map", "End": true,
         "ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}},
@@ -294,7 +294,7 @@ fn the_known_integrations_are_accepted() {
 }
 
 #[test]
-fn states_all_stands_alone_and_last() {
+fn states_all_must_be_alone_and_last() {
     let task = |retry: Value| {
         problems_of(&json!({"T": {
             "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Retry": retry, "End": true,
@@ -316,7 +316,7 @@ fn state_names_are_unique_in_the_whole_definition() {
 }
 
 #[test]
-fn a_bad_query_is_named_by_its_field() {
+fn an_invalid_query_is_reported_with_its_field() {
     let states = json!({"A": {"Type": "Pass", "Parameters": {"token.$": "not a path"}, "End": true}});
     assert_eq!(
         problems_of(&states),
@@ -326,7 +326,7 @@ fn a_bad_query_is_named_by_its_field() {
 }
 
 #[test]
-fn text_that_is_no_definition_is_refused() {
+fn text_that_is_not_a_definition_is_refused() {
     let code = |text: &str| Definition::parse(text).unwrap_err().all()[0].code;
     assert_eq!(code(""), Code::MissingDescription);
     assert_eq!(code("{"), Code::InvalidJsonDescription);
@@ -336,7 +336,7 @@ fn text_that_is_no_definition_is_refused() {
 }
 
 #[test]
-fn machines_within_machines_end_somewhere() {
+fn the_nesting_of_machines_is_limited() {
     let mut inner = json!({"StartAt": "S0", "States": {"S0": {"Type": "Succeed"}}});
     for depth in 1..20 {
         let name = format!("S{depth}");
@@ -353,7 +353,7 @@ fn machines_within_machines_end_somewhere() {
 }
 
 #[test]
-fn delays_grow_up_to_their_limit_and_jitter_takes_a_part() {
+fn delays_grow_up_to_their_limit_and_jitter_shortens_them() {
     let retrier = |jitter| Retrier {
         errors: vec![],
         interval_seconds: 3,
@@ -370,7 +370,7 @@ fn delays_grow_up_to_their_limit_and_jitter_takes_a_part() {
 }
 
 #[test]
-fn wildcards_match_what_aws_says() {
+fn wildcards_match_as_on_aws() {
     let matches = |pattern: &str, error| matches_error(&[pattern.to_owned()], error, false);
     assert!(matches("States.ALL", None));
     assert!(matches("States.ALL", Some("States.Timeout")));
@@ -385,7 +385,7 @@ fn wildcards_match_what_aws_says() {
 }
 
 #[test]
-fn variables_have_proper_names() {
+fn the_names_of_variables_are_checked() {
     let assign = |assign: Value| problems_of(&json!({"A": {"Type": "Pass", "Assign": assign, "End": true}}));
     assert_eq!(assign(json!({"x": 1, "_y.$": "$", "zähler2": {}})), "");
     for name in ["2x", "a-b", "states", "", &"x".repeat(81)] {
@@ -395,7 +395,7 @@ fn variables_have_proper_names() {
 }
 
 #[test]
-fn a_label_stands_in_arns_and_is_held_to_that() {
+fn a_label_must_be_valid_in_an_arn() {
     let label = |label: &str| {
         problems_of(&json!({"A": {"Type": "Map", "Label": label, "End": true, "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
@@ -409,7 +409,7 @@ fn a_label_stands_in_arns_and_is_held_to_that() {
 }
 
 #[test]
-fn an_express_child_cannot_wait_for_anybody() {
+fn an_express_child_cannot_wait_for_a_callback() {
     let each = |kind: &str, state: Value| {
         let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": kind});
         let processor = json!({"ProcessorConfig": config, "StartAt": "Work", "States": {"Work": state}});

@@ -1,4 +1,4 @@
-//! The fields that are computed when a state runs, in either query language.
+//! Fields that are evaluated when a state runs, in either query language.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ impl fmt::Display for QueryLanguage {
 }
 
 impl QueryLanguage {
-    /// The other language, where a field of a state or of what is in one belongs to that alone.
+    /// The other language, if this field of a state or of a nested object belongs only to it.
     pub(super) fn of_other(self, field: &str) -> Option<Self> {
         let of_path = field.ends_with("Path")
             || matches!(field, "Parameters" | "Result" | "ResultSelector" | "Variable" | "And" | "Or" | "Not");
@@ -43,7 +43,7 @@ impl QueryLanguage {
     }
 }
 
-/// A template whose parts are taken from elsewhere: Parameters, Arguments, Assign, Output, ItemSelector and so on.
+/// A template that is evaluated, such as Parameters, Arguments, Assign, Output or ItemSelector.
 #[derive(Debug)]
 pub enum Template {
     JsonPath(template::Template),
@@ -51,10 +51,10 @@ pub enum Template {
 }
 
 impl Template {
-    /// `field` is the field's name, as errors tell it.
+    /// `field` is the field's name in errors.
     ///
     /// # Errors
-    /// What the template's language says.
+    /// When a query in the template fails.
     pub fn evaluate(&self, scope: &Scope<'_>, field: &str) -> Result<Value, QueryError> {
         match self {
             Self::JsonPath(template) => template.evaluate(scope),
@@ -62,7 +62,7 @@ impl Template {
         }
     }
 
-    /// Assign: an object of variables.
+    /// Reads Assign, an object of variables.
     pub(super) fn parse_assign(fields: &mut Fields<'_>, language: QueryLanguage) -> Option<Self> {
         const FIELD: &str = "Assign";
         let Value::Object(variables) = fields.get(FIELD)? else {
@@ -108,7 +108,7 @@ impl Template {
 /// InputPath and OutputPath.
 #[derive(Debug)]
 pub enum Selection {
-    /// `$`, or nothing said.
+    /// `$`, or not set.
     Whole,
     /// `null`: an empty object.
     Nothing,
@@ -116,7 +116,7 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// The path as it was written.
+    /// The path as it is written in the definition.
     #[must_use]
     pub fn source(&self) -> &str {
         match self {
@@ -126,10 +126,10 @@ impl Selection {
         }
     }
 
-    /// The part of `whole` that is meant.
+    /// Selects a part of `whole`.
     ///
     /// # Errors
-    /// Where the path finds nothing.
+    /// When the path has no match.
     pub fn apply(&self, whole: Payload, scope: &Scope<'_>) -> Result<Payload, QueryError> {
         match self {
             Self::Whole => Ok(whole),
@@ -138,10 +138,10 @@ impl Selection {
         }
     }
 
-    /// As [`Self::apply`], for ItemsPath, which takes a reference path.
+    /// Like [`Self::apply`], but for ItemsPath, which is a reference path.
     ///
     /// # Errors
-    /// Where the path finds nothing.
+    /// When the path has no match.
     pub fn apply_reference(&self, whole: Payload, scope: &Scope<'_>) -> Result<Payload, QueryError> {
         match self {
             Self::Path(path) => path.get_by_reference(scope).map(Payload::from),
@@ -161,21 +161,21 @@ impl Selection {
     }
 }
 
-/// ResultPath: where in the state's input the result is put.
+/// ResultPath: where the result is inserted into the state's input.
 #[derive(Debug)]
 pub enum ResultPlace {
-    /// `$`, or nothing said: it becomes the output.
+    /// `$`, or not set: the result becomes the output.
     Whole,
-    /// `null`: it is dropped.
+    /// `null`: the result is discarded.
     Discard,
     At(ReferencePath),
 }
 
 impl ResultPlace {
-    /// The state's raw input with the result in its place.
+    /// Inserts the result into the state's raw input.
     ///
     /// # Errors
-    /// Where the input has no such place.
+    /// When the input can't have a value at the path.
     pub fn apply(&self, input: &Payload, result: Payload) -> Result<Payload, QueryError> {
         match self {
             Self::Whole => Ok(result),
@@ -205,7 +205,7 @@ impl ResultPlace {
     }
 }
 
-/// A number that may be computed: `TimeoutSeconds`, `TimeoutSecondsPath` or an expression.
+/// A number that may be computed, for example `TimeoutSeconds`, `TimeoutSecondsPath` or an expression.
 #[derive(Debug)]
 pub enum Number {
     Literal(f64),
@@ -213,7 +213,7 @@ pub enum Number {
     Jsonata(Expression),
 }
 
-/// What a number must be where it stands in the definition.
+/// The range of a number that is literal in the definition.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Bounds {
     Integer(i64, i64),
@@ -257,11 +257,11 @@ impl Number {
     }
 }
 
-/// A text that may be computed: `Error`, `ErrorPath` or an expression.
+/// A string that may be computed, for example `Error`, `ErrorPath` or an expression.
 #[derive(Debug)]
 pub enum Text {
     Literal(String),
-    /// A path or, as AWS takes one in ErrorPath and CausePath, an intrinsic function.
+    /// A path or an intrinsic function, which AWS allows in ErrorPath and CausePath.
     Query(template::Query),
     Jsonata(Expression),
 }

@@ -5,7 +5,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     aws_json,
-    service::{Kind, Service, make_text},
+    service::{Kind, Service, stringify},
 };
 use crate::{ServiceAnswer, ServiceError, clock::from_millis, interpreter::timestamp, names::pascal_case};
 
@@ -40,7 +40,7 @@ pub(super) async fn call(
     mut parameters: Value,
 ) -> Result<ServiceAnswer, ServiceError> {
     for entry in parameters.get_mut("Entries").and_then(Value::as_array_mut).into_iter().flatten() {
-        make_text(entry, "Detail");
+        stringify(entry, "Detail");
         if let Some(time) = entry.get_mut("Time") {
             *time = seconds(time);
         }
@@ -51,7 +51,7 @@ pub(super) async fn call(
     Ok(answer)
 }
 
-/// A time as this protocol has it: in seconds since 1970.
+/// A time in this protocol, in seconds since 1970.
 fn seconds(time: &Value) -> Value {
     let read = time.as_str().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
     match read {
@@ -62,7 +62,7 @@ fn seconds(time: &Value) -> Value {
     }
 }
 
-/// Times as AWS's SDK for Java writes them.
+/// Formats times as AWS's SDK for Java does.
 fn make_times_readable(output: &mut Value) {
     match output {
         Value::Object(members) => {
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_go_out_as_seconds_and_come_back_as_text() {
+    fn times_are_sent_as_seconds_and_returned_as_text() {
         assert_eq!(seconds(&json!("2026-11-22T10:00:00Z")), json!(1_795_341_600));
         assert_eq!(seconds(&json!("2026-11-22T10:00:00.250Z")), json!(1_795_341_600.25));
         assert_eq!(seconds(&json!(7)), json!(7));

@@ -1,4 +1,4 @@
-//! Lambda's API, as `sam local start-lambda` has it too.
+//! The Lambda API, which `sam local start-lambda` also provides.
 
 use ::http::Method;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{
     aws_json,
-    http::Reply,
-    service::{Call, Kind, Said, Service, encoded, query},
+    http::Response,
+    service::{Call, ErrorDocument, Kind, Service, encoded, query},
 };
 use crate::{FunctionError, Invocation, InvocationType, Invoked, ServiceAnswer, ServiceError};
 
@@ -23,20 +23,20 @@ pub(super) static KIND: Kind = Kind {
 
 const FUNCTIONS: &str = "/2015-03-31/functions/";
 
-/// `lambda:invoke`, or a Task with a function's ARN.
+/// Runs a function for `lambda:invoke`, or for a Task with the function's ARN.
 pub(super) async fn invoke(service: &Service, invocation: Invocation) -> Result<Invoked, FunctionError> {
     let body = invocation.payload.to_string();
-    let reply = run(service, &invocation, body).await?;
-    if reply.header("x-amz-function-error").is_some() {
-        return Err(FunctionError::Unhandled { payload: reply.text() });
+    let response = run(service, &invocation, body).await?;
+    if response.header("x-amz-function-error").is_some() {
+        return Err(FunctionError::Unhandled { payload: response.text() });
     }
     let awaited = invocation.invocation_type == InvocationType::RequestResponse;
     Ok(Invoked {
-        payload: awaited.then(|| document(&reply)),
-        status: reply.status,
-        executed_version: awaited.then(|| version(&reply)),
-        log_result: reply.header("x-amz-log-result").map(str::to_owned),
-        exchange: Some(reply.exchange()),
+        payload: awaited.then(|| document(&response)),
+        status: response.status,
+        executed_version: awaited.then(|| version(&response)),
+        log_result: response.header("x-amz-log-result").map(str::to_owned),
+        exchange: Some(response.exchange()),
     })
 }
 
@@ -59,11 +59,15 @@ pub(super) async fn call(service: &Service, action: &str, parameters: Value) -> 
     let qualifier = text("Qualifier").or(qualifier);
     let members = [("Qualifier", qualifier), ("Marker", text("Marker")), ("MaxItems", text("MaxItems"))];
     let path = path + &query(members.into_iter().filter_map(|(name, value)| Some((name, value?))));
-    let reply = service.send(Call { method: Method::GET, path, ..Call::default() }).await?;
-    if reply.is_success() { Ok(reply.answer(document(&reply))) } else { Err(service.refused(&reply, said(&reply))) }
+    let response = service.send(Call { method: Method::GET, path, ..Call::default() }).await?;
+    if response.is_success() {
+        Ok(response.answer(document(&response)))
+    } else {
+        Err(service.refused(&response, error_document(&response)))
+    }
 }
 
-/// `aws-sdk:lambda:invoke`: a function that fails is an answer, and payloads are text.
+/// `aws-sdk:lambda:invoke`. A function that fails is an answer here, and payloads are strings.
 async fn invoke_raw(
     service: &Service,
     parameters: &Value,
@@ -83,23 +87,23 @@ async fn invoke_raw(
         Value::String(payload) => payload.clone(),
         payload => payload.to_string(),
     };
-    let reply = run(service, &invocation, body).await?;
+    let response = run(service, &invocation, body).await?;
     let mut output = Map::new();
     let members = [
-        ("ExecutedVersion", Some(version(&reply))),
-        ("FunctionError", reply.header("x-amz-function-error").map(str::to_owned)),
-        ("LogResult", reply.header("x-amz-log-result").map(str::to_owned)),
-        ("Payload", Some(reply.text())),
+        ("ExecutedVersion", Some(version(&response))),
+        ("FunctionError", response.header("x-amz-function-error").map(str::to_owned)),
+        ("LogResult", response.header("x-amz-log-result").map(str::to_owned)),
+        ("Payload", Some(response.text())),
     ];
     output.extend(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
-    output.insert("StatusCode".into(), reply.status.into());
-    Ok(reply.answer(output.into()))
+    output.insert("StatusCode".into(), response.status.into());
+    Ok(response.answer(output.into()))
 }
 
-/// Sends an invocation; that the function ran into an error is no refusal.
-async fn run(service: &Service, invocation: &Invocation, body: String) -> Result<Reply, ServiceError> {
+/// Sends an invocation. An error within the function is not a refusal.
+async fn run(service: &Service, invocation: &Invocation, body: String) -> Result<Response, ServiceError> {
     let (name, qualifier) = name(&invocation.function);
-    // What is the default anyway is left unsaid: local Lambdas don't take everything.
+    // Defaults are omitted, because local Lambdas don't accept every parameter.
     let qualifier = invocation.qualifier.clone().or(qualifier).filter(|qualifier| qualifier != "$LATEST");
     let path = format!(
         "{FUNCTIONS}{}/invocations{}",
@@ -114,15 +118,15 @@ async fn run(service: &Service, invocation: &Invocation, body: String) -> Result
         headers.push(("x-amz-log-type".into(), "Tail".into()));
     }
     if let Some(context) = &invocation.client_context {
-        // In base64 on the wire; who gives it as JSON means the same.
+        // Encoded in base64 on the wire. JSON is accepted as well and is encoded here.
         let context = if context.trim_start().starts_with('{') { STANDARD.encode(context) } else { context.clone() };
         headers.push(("x-amz-client-context".into(), context));
     }
-    let reply = service.send(Call { method: Method::POST, path, headers, body: body.into_bytes() }).await?;
-    if reply.is_success() { Ok(reply) } else { Err(service.refused(&reply, said(&reply))) }
+    let response = service.send(Call { method: Method::POST, path, headers, body: body.into_bytes() }).await?;
+    if response.is_success() { Ok(response) } else { Err(service.refused(&response, error_document(&response))) }
 }
 
-/// A function's name and its version or alias: of `name`, `name:1`, an ARN or a part of one.
+/// Splits a function into its name and its version or alias. Accepts `name`, `name:1` and full or partial ARNs.
 fn name(function: &str) -> (String, Option<String>) {
     let rest = function.split_once("function:").map_or(function, |(_, rest)| rest);
     match rest.split_once(':') {
@@ -131,27 +135,27 @@ fn name(function: &str) -> (String, Option<String>) {
     }
 }
 
-fn version(reply: &Reply) -> String {
-    reply.header("x-amz-executed-version").unwrap_or("$LATEST").to_owned()
+fn version(response: &Response) -> String {
+    response.header("x-amz-executed-version").unwrap_or("$LATEST").to_owned()
 }
 
-/// An answer as JSON; a function can answer with anything, and then it is text.
-fn document(reply: &Reply) -> Value {
-    if reply.body.is_empty() {
+/// Parses an answer. A function can answer with anything; if it is not JSON, it becomes a string.
+fn document(response: &Response) -> Value {
+    if response.body.is_empty() {
         return Value::Null;
     }
-    serde_json::from_slice(&reply.body).unwrap_or_else(|_| Value::String(reply.text()))
+    serde_json::from_slice(&response.body).unwrap_or_else(|_| Value::String(response.text()))
 }
 
-fn said(reply: &Reply) -> Said {
-    let mut said = aws_json::said(reply);
-    said.exception = match said.exception.as_deref() {
-        None if reply.status == 404 => Some("ResourceNotFoundException".into()),
-        // `sam local start-lambda` leaves the end out: `ResourceNotFound`, `Service`.
+fn error_document(response: &Response) -> ErrorDocument {
+    let mut error_document = aws_json::error_document(response);
+    error_document.exception = match error_document.exception.as_deref() {
+        None if response.status == 404 => Some("ResourceNotFoundException".into()),
+        // `sam local start-lambda` omits the suffix: `ResourceNotFound`, `Service`.
         Some(short) if !short.ends_with("Exception") => Some(format!("{short}Exception")),
-        _ => said.exception,
+        _ => error_document.exception,
     };
-    said
+    error_document
 }
 
 #[cfg(test)]
@@ -159,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_called_by_its_name_whatever_names_it() {
+    fn a_function_is_called_by_its_name_however_it_is_referenced() {
         let live = || Some("live".to_owned());
         for (function, qualifier) in [
             ("greet", None),

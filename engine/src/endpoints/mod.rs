@@ -36,14 +36,14 @@ use self::{
 };
 use crate::{FunctionError, Integrations, Invocation, Invoked, ServiceAnswer, ServiceCall, ServiceError};
 
-/// Where a service is: `http://host:port`, with a path where it has one.
+/// The URL of a service: `http://host:port`, optionally with a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     base: String,
 }
 
-/// What is given is no address of a service.
+/// The error for a text that is not the URL of a service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}; write it like http://127.0.0.1:3001")]
 pub struct NotAnEndpoint(String);
@@ -66,7 +66,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// Which services there are, and where.
+/// The URLs of the services that are available.
 #[derive(Debug, Clone, Default)]
 pub struct EndpointUrls {
     pub lambda: Option<Endpoint>,
@@ -76,13 +76,13 @@ pub struct EndpointUrls {
     pub s3: Option<Endpoint>,
 }
 
-/// How long a service has to answer. SQS may take 20 seconds by itself when nothing is in a queue.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a function has: Lambda allows 15 minutes.
-const PATIENCE_WITH_FUNCTIONS: Duration = Duration::from_secs(15 * 60 + 5);
+/// The timeout for a service's answer. SQS can take 20 seconds when a queue is empty.
+const SERVICE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The timeout for a function's answer. Lambda allows 15 minutes.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(15 * 60 + 5);
 
-/// Services at their endpoints, for Task states to call. By itself it is all the [`Integrations`] that an engine needs;
-/// who has functions and services of their own asks it for the rest.
+/// Services at their endpoints, for Task states to call. It can be the only [`Integrations`] of an engine, or your own
+/// implementation can delegate to it.
 pub struct Endpoints {
     lambda: Option<Service>,
     sqs: Option<Service>,
@@ -92,18 +92,18 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// `region` is the one that requests are for.
+    /// `region` is the region that requests are signed for.
     #[must_use]
     pub fn new(urls: EndpointUrls, region: &str) -> Self {
-        Self::with_patience(urls, region, PATIENCE, PATIENCE_WITH_FUNCTIONS)
+        Self::with_timeouts(urls, region, SERVICE_TIMEOUT, FUNCTION_TIMEOUT)
     }
 
-    /// Like [`Self::new`], with another time that a service, and a function, has to answer.
+    /// Like [`Self::new`], with other timeouts for the answers of services and functions.
     #[must_use]
-    pub fn with_patience(urls: EndpointUrls, region: &str, services: Duration, functions: Duration) -> Self {
+    pub fn with_timeouts(urls: EndpointUrls, region: &str, services: Duration, functions: Duration) -> Self {
         let http = Arc::new(Http::new(region));
-        let service = |kind, endpoint: Option<Endpoint>, patience| {
-            endpoint.map(|endpoint| Service::new(kind, http.clone(), endpoint.base, patience))
+        let service = |kind, endpoint: Option<Endpoint>, timeout| {
+            endpoint.map(|endpoint| Service::new(kind, http.clone(), endpoint.base, timeout))
         };
         Self {
             lambda: service(&lambda::KIND, urls.lambda, functions),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said_by_name() {
+    fn unavailable_services_are_reported_by_name() {
         let urls = EndpointUrls { sqs: "http://127.0.0.1:1".parse().ok(), ..EndpointUrls::default() };
         let endpoints = Endpoints::new(urls, "eu-west-2");
         let reason = |service, action| endpoints.unavailable(service, action).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! S3's REST interface, with the bucket in the path.
+//! S3's REST API, with the bucket in the path.
 
 use ::http::Method;
 use roxmltree::{Document, Node};
@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Rfc2822};
 
 use super::{
-    http::Reply,
-    service::{Call, Kind, Said, Service, encoded, encoded_path, query},
+    http::Response,
+    service::{Call, ErrorDocument, Kind, Service, encoded, encoded_path, query},
     xml,
 };
 use crate::{ServiceAnswer, ServiceError, dataset::LONGEST_OBJECT};
@@ -40,8 +40,8 @@ pub(super) static KIND: Kind = Kind {
     ],
 };
 
-/// Parameters that are headers of the request.
-const SENT: &[(&str, &str)] = &[
+/// Parameters that are sent as headers.
+const REQUEST_HEADERS: &[(&str, &str)] = &[
     ("CacheControl", "cache-control"),
     ("ContentDisposition", "content-disposition"),
     ("ContentEncoding", "content-encoding"),
@@ -59,8 +59,8 @@ const SENT: &[(&str, &str)] = &[
     ("Tagging", "x-amz-tagging"),
 ];
 
-/// Parameters that stand in the query.
-const ASKED: &[(&str, &str)] = &[
+/// Parameters that are sent in the query.
+const QUERY_PARAMETERS: &[(&str, &str)] = &[
     ("ContinuationToken", "continuation-token"),
     ("Delimiter", "delimiter"),
     ("MaxKeys", "max-keys"),
@@ -69,8 +69,8 @@ const ASKED: &[(&str, &str)] = &[
     ("VersionId", "versionId"),
 ];
 
-/// Headers of the answer that are members of the output.
-const GOTTEN: &[(&str, &str)] = &[
+/// Response headers that become members of the output.
+const RESPONSE_HEADERS: &[(&str, &str)] = &[
     ("accept-ranges", "AcceptRanges"),
     ("cache-control", "CacheControl"),
     ("content-disposition", "ContentDisposition"),
@@ -86,30 +86,30 @@ const GOTTEN: &[(&str, &str)] = &[
     ("x-amz-version-id", "VersionId"),
 ];
 
-/// What the S3 of a definition can ask for, and cannot be sent as a header or in the query.
-const OTHERS: &[&str] = &["Bucket", "Key", "Body", "Metadata", "CopySource", "ExpectedBucketOwner"];
+/// Parameters that are supported but are neither headers nor part of the query.
+const OTHER_PARAMETERS: &[&str] = &["Bucket", "Key", "Body", "Metadata", "CopySource", "ExpectedBucketOwner"];
 
 pub(super) async fn call(service: &Service, action: &str, parameters: Value) -> Result<ServiceAnswer, ServiceError> {
-    let reply = service.send(request(action, &parameters)?).await?;
-    answered(service, action, &reply)
+    let response = service.send(request(action, &parameters)?).await?;
+    answered(service, action, &response)
 }
 
-/// GetObject, for an object as long as one with items may be.
+/// Gets an object that can be as large as a file of items.
 pub(super) async fn read_object(service: &Service, parameters: &Value) -> Result<ServiceAnswer, ServiceError> {
-    let reply = service.send_for(request("getObject", parameters)?, LONGEST_OBJECT).await?;
-    answered(service, "getObject", &reply)
+    let response = service.send_with_limit(request("getObject", parameters)?, LONGEST_OBJECT).await?;
+    answered(service, "getObject", &response)
 }
 
-fn answered(service: &Service, action: &str, reply: &Reply) -> Result<ServiceAnswer, ServiceError> {
-    if !reply.is_success() {
-        let mut said = xml::said(reply);
-        // HEAD is answered without a word.
-        if said.exception.is_none() && reply.status == 404 {
-            said = missing(action);
+fn answered(service: &Service, action: &str, response: &Response) -> Result<ServiceAnswer, ServiceError> {
+    if !response.is_success() {
+        let mut error_document = xml::error_document(response);
+        // The answer to HEAD has no body.
+        if error_document.exception.is_none() && response.status == 404 {
+            error_document = missing(action);
         }
-        return Err(service.refused(reply, said));
+        return Err(service.refused(response, error_document));
     }
-    let body = reply.text();
+    let body = response.text();
     let document = match action {
         "listObjectsV2" | "listBuckets" | "copyObject" => {
             Some(Document::parse(&body).map_err(|_| service.kind.no_answer("The answer is not XML"))?)
@@ -123,16 +123,20 @@ fn answered(service: &Service, action: &str, reply: &Reply) -> Result<ServiceAns
             let copied = elements_to_json(document.root_element(), &["ETag", "LastModified"]);
             json!({"CopyObjectResult": copied})
         }
-        ("getObject", _) => object(reply, Some(body)),
-        ("headObject", _) => object(reply, None),
-        _ => members_of(reply).into(),
+        ("getObject", _) => object(response, Some(body)),
+        ("headObject", _) => object(response, None),
+        _ => members_of(response).into(),
     };
-    Ok(reply.answer(output))
+    Ok(response.answer(output))
 }
 
-fn missing(action: &str) -> Said {
+fn missing(action: &str) -> ErrorDocument {
     let (code, what) = if action == "headBucket" { ("NoSuchBucket", "bucket") } else { ("NoSuchKey", "key") };
-    Said { exception: Some(code.into()), code: None, message: Some(format!("The specified {what} does not exist.")) }
+    ErrorDocument {
+        exception: Some(code.into()),
+        code: None,
+        message: Some(format!("The specified {what} does not exist.")),
+    }
 }
 
 fn request(action: &str, parameters: &Value) -> Result<Call, ServiceError> {
@@ -144,8 +148,9 @@ fn request(action: &str, parameters: &Value) -> Result<Call, ServiceError> {
     };
     let given = parameters.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
     for name in given {
-        let known = [SENT, ASKED].iter().any(|table| table.iter().any(|(member, _)| *member == name));
-        if !known && !OTHERS.contains(&name) {
+        let known =
+            [REQUEST_HEADERS, QUERY_PARAMETERS].iter().any(|table| table.iter().any(|(member, _)| *member == name));
+        if !known && !OTHER_PARAMETERS.contains(&name) {
             return Err(wrong(format!("The parameter '{name}' of s3:{action} is not supported by this engine")));
         }
     }
@@ -168,10 +173,10 @@ fn request(action: &str, parameters: &Value) -> Result<Call, ServiceError> {
         path = format!("{path}/{}", encoded_path(&required("Key")?));
     }
     let list = (action == "listObjectsV2").then(|| ("list-type", "2".to_owned()));
-    let asked = ASKED.iter().filter_map(|(member, name)| Some((*name, text(member)?)));
+    let asked = QUERY_PARAMETERS.iter().filter_map(|(member, name)| Some((*name, text(member)?)));
     path += &query(list.into_iter().chain(asked));
     let mut headers: Vec<(String, String)> =
-        SENT.iter().filter_map(|(member, name)| Some(((*name).to_owned(), text(member)?))).collect();
+        REQUEST_HEADERS.iter().filter_map(|(member, name)| Some(((*name).to_owned(), text(member)?))).collect();
     for (name, value) in parameters["Metadata"].as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         headers.push((format!("x-amz-meta-{name}"), value));
@@ -179,43 +184,43 @@ fn request(action: &str, parameters: &Value) -> Result<Call, ServiceError> {
     if action == "copyObject" {
         headers.push(("x-amz-copy-source".into(), encoded_path(&required("CopySource")?)));
     }
-    // A document is stored as its text.
+    // A document is stored as its JSON text.
     let body = if action == "putObject" { text("Body").unwrap_or_default() } else { String::new() };
     Ok(Call { method, path, headers, body: body.into_bytes() })
 }
 
-/// The members of the output that come as headers.
-fn members_of(reply: &Reply) -> Map<String, Value> {
-    let known = GOTTEN.iter().filter_map(|(header, member)| {
-        // Only an object has a type of its own.
-        Some(((*member).to_owned(), reply.header(header)?.into()))
+/// The members of the output that are sent as headers.
+fn members_of(response: &Response) -> Map<String, Value> {
+    let known = RESPONSE_HEADERS.iter().filter_map(|(header, member)| {
+        // Only objects have a content type.
+        Some(((*member).to_owned(), response.header(header)?.into()))
     });
     let mut members: Map<String, Value> = known.collect();
-    if reply.status == 204 || reply.body.is_empty() {
+    if response.status == 204 || response.body.is_empty() {
         members.remove("ContentType");
     }
     members
 }
 
-fn object(reply: &Reply, body: Option<String>) -> Value {
-    let mut members = members_of(reply);
-    if let Some(kind) = reply.header("content-type") {
+fn object(response: &Response, body: Option<String>) -> Value {
+    let mut members = members_of(response);
+    if let Some(kind) = response.header("content-type") {
         members.insert("ContentType".into(), kind.into());
     }
-    if let Some(length) = reply.header("content-length").and_then(|length| length.parse::<u64>().ok()) {
+    if let Some(length) = response.header("content-length").and_then(|length| length.parse::<u64>().ok()) {
         members.insert("ContentLength".into(), length.into());
     }
-    if let Some(modified) = reply.header("last-modified") {
+    if let Some(modified) = response.header("last-modified") {
         members.insert("LastModified".into(), as_timestamp(modified).into());
     }
     let metadata: Map<String, Value> =
-        reply.headers_after("x-amz-meta-").map(|(name, value)| (name.to_owned(), value.into())).collect();
+        response.headers_after("x-amz-meta-").map(|(name, value)| (name.to_owned(), value.into())).collect();
     members.insert("Metadata".into(), metadata.into());
     members.extend(body.map(|body| ("Body".to_owned(), body.into())));
     members.into()
 }
 
-/// `2026-11-22T10:20:30Z` of `Sun, 22 Nov 2026 10:20:30 GMT`.
+/// Converts `Sun, 22 Nov 2026 10:20:30 GMT` to `2026-11-22T10:20:30Z`.
 fn as_timestamp(http_date: &str) -> String {
     let read = OffsetDateTime::parse(&http_date.replace("GMT", "+0000"), &Rfc2822);
     let written = read.ok().and_then(|time| {
@@ -225,7 +230,7 @@ fn as_timestamp(http_date: &str) -> String {
     written.unwrap_or_else(|| http_date.to_owned())
 }
 
-/// Some of an element's children by name; numbers and truths as such.
+/// Converts an element's children with these names to JSON, including numbers and booleans.
 fn elements_to_json(node: Node<'_, '_>, names: &[&str]) -> Value {
     let members = names.iter().filter_map(|name| {
         let text = xml::child_text(node, name)?;
@@ -277,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_has_the_bucket_and_the_key_in_its_path() {
+    fn the_path_of_a_request_contains_the_bucket_and_the_key() {
         let call = request(
             "putObject",
             &json!({
@@ -293,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_asks_and_answers_in_pascal_case() {
+    fn a_listing_uses_pascal_case_in_the_request_and_the_answer() {
         let asked = json!({"Bucket": "loans", "Prefix": "a/b", "MaxKeys": 2});
         assert_eq!(request("listObjectsV2", &asked).unwrap().path, "/loans?list-type=2&max-keys=2&prefix=a%2Fb");
         let answer = r#"<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>loans</Name>
@@ -309,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_asked_for_is_refused_by_name() {
+    fn unsupported_parameters_are_refused_by_name() {
         let refused = request("getObject", &json!({"Bucket": "b", "Key": "k", "RequestPayer": "requester"}));
         let message = refused.err().map(|error| error.message).unwrap_or_default();
         assert_eq!(message, "The parameter 'RequestPayer' of s3:getObject is not supported by this engine");
@@ -318,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_headers_are_written_like_all_others() {
+    fn times_in_headers_are_formatted_like_all_others() {
         assert_eq!(as_timestamp("Sun, 22 Nov 2026 10:20:30 GMT"), "2026-11-22T10:20:30Z");
         assert_eq!(as_timestamp("yesterday"), "yesterday");
     }

@@ -1,35 +1,35 @@
-//! What all services have in common: an address, actions, and errors with names.
+//! What all services share: an endpoint, actions and named errors.
 
 use std::{sync::Arc, time::Duration};
 
 use ::http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::http::{Ask, Http, Reply};
+use super::http::{Http, Response, ServiceRequest};
 use crate::{Exchange, Refusal, ServiceAnswer, ServiceError};
 
-/// The longest answer that is read, in bytes: Lambda answers with up to 6 MB. States may hold 262,144 bytes.
-const LONGEST: usize = 8 << 20;
+/// The maximum size of an answer, in bytes. Lambda answers with up to 6 MB. A state's result can have 262,144 bytes.
+const MAX_RESPONSE: usize = 8 << 20;
 
-/// A service as such.
+/// A kind of service.
 pub(super) struct Kind {
-    /// In messages: `EventBridge`.
+    /// The name in messages, for example `EventBridge`.
     pub name: &'static str,
-    /// What brings it.
+    /// The command-line flag that makes the service available.
     pub flag: &'static str,
-    /// What can be asked of it.
+    /// The supported actions.
     pub actions: &'static [&'static str],
-    /// As signatures name it: `events`.
+    /// The name in signatures, for example `events`.
     pub signing: &'static str,
-    /// Before the point in errors of the optimised integrations: `SQS`.
+    /// The prefix of errors of the optimised integration, for example `SQS`.
     pub prefix: &'static str,
-    /// The error for all that its API does not model: `AmazonSQSException`.
+    /// The error for everything that the service's API does not model, for example `AmazonSQSException`.
     pub unmodelled: &'static str,
-    /// Names that the service gives to errors its API models, where they are not the exceptions' own.
+    /// The codes of modelled errors that differ from the names of their exceptions.
     pub codes: &'static [(&'static str, &'static str)],
 }
 
-/// What no service's API models, though it looks as if.
+/// Errors that look modelled although no service's API models them.
 const COMMON: &[&str] = &[
     "AccessDeniedException",
     "ExpiredTokenException",
@@ -43,14 +43,14 @@ const COMMON: &[&str] = &[
 ];
 
 impl Kind {
-    /// What Catch and Retry match when the service says `code`.
+    /// The error name that Catch and Retry match for the service's error `code`.
     fn error(&self, code: &str) -> String {
         let known = self.codes.iter().find(|(known, _)| *known == code).map(|(_, exception)| *exception);
         let modelled = known.or((code.ends_with("Exception") && !COMMON.contains(&code)).then_some(code));
         format!("{}.{}", self.prefix, modelled.unwrap_or(self.unmodelled))
     }
 
-    /// As AWS's SDK reports that there was no answer.
+    /// The error that AWS's SDK reports when there was no answer.
     pub fn no_answer(&self, why: &str) -> ServiceError {
         ServiceError {
             error: format!("{}.SdkClientException", self.prefix),
@@ -60,72 +60,72 @@ impl Kind {
     }
 }
 
-/// A service at its address.
+/// A service at an endpoint.
 pub(super) struct Service {
     pub kind: &'static Kind,
     http: Arc<Http>,
     base: String,
-    patience: Duration,
+    timeout: Duration,
 }
 
-/// A request as a service describes it: all but where the service is.
+/// A request without the service's URL.
 #[derive(Default)]
 pub(super) struct Call {
     pub method: Method,
-    /// `/bucket/key?list-type=2`, encoded.
+    /// Encoded, for example `/bucket/key?list-type=2`.
     pub path: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
 impl Service {
-    pub fn new(kind: &'static Kind, http: Arc<Http>, base: String, patience: Duration) -> Self {
-        Self { kind, http, base, patience }
+    pub fn new(kind: &'static Kind, http: Arc<Http>, base: String, timeout: Duration) -> Self {
+        Self { kind, http, base, timeout }
     }
 
-    pub async fn send(&self, call: Call) -> Result<Reply, ServiceError> {
-        self.send_for(call, LONGEST).await
+    pub async fn send(&self, call: Call) -> Result<Response, ServiceError> {
+        self.send_with_limit(call, MAX_RESPONSE).await
     }
 
-    /// Sends a request whose answer may have so many bytes.
-    pub async fn send_for(&self, call: Call, longest: usize) -> Result<Reply, ServiceError> {
-        let ask = Ask {
+    /// Sends a request whose answer can have up to `max_response` bytes.
+    pub async fn send_with_limit(&self, call: Call, max_response: usize) -> Result<Response, ServiceError> {
+        let request = ServiceRequest {
             method: call.method,
             url: format!("{}{}", self.base, call.path),
             headers: call.headers,
             body: call.body,
             signing: self.kind.signing,
-            patience: self.patience,
-            longest,
+            timeout: self.timeout,
+            max_response,
         };
-        self.http.send(ask).await.map_err(|why| {
+        self.http.send(request).await.map_err(|why| {
             tracing::warn!(service = self.kind.name, endpoint = self.base, why, "a service gave no answer");
             self.kind.no_answer(&why)
         })
     }
 
-    /// A refusal, of the parts that the service's protocol has for one.
-    pub fn refused(&self, reply: &Reply, said: Said) -> ServiceError {
-        let Said { exception, code, message } = said;
+    /// Builds the error for a refusal from the parts that the service's protocol provides.
+    pub fn refused(&self, response: &Response, error_document: ErrorDocument) -> ServiceError {
+        let ErrorDocument { exception, code, message } = error_document;
         let exception = exception.as_deref().unwrap_or_default();
         let code = code.unwrap_or_else(|| exception.to_owned());
         let error = self.kind.error(exception);
-        let message = message.unwrap_or_else(|| format!("The service answered with status {}", reply.status));
-        let refusal = Refusal { code, status: reply.status, request_id: reply.request_id() };
+        let message = message.unwrap_or_else(|| format!("The service answered with status {}", response.status));
+        let refusal = Refusal { code, status: response.status, request_id: response.request_id() };
         ServiceError { error, message, refusal: Some(refusal) }
     }
 }
 
-/// What a service said when it refused.
+/// The parts of a refusal.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct ErrorDocument {
     pub exception: Option<String>,
-    /// Its own name for it, where that is another.
+    /// The service's own code, if it differs.
     pub code: Option<String>,
     pub message: Option<String>,
 }
 
-impl Reply {
+impl Response {
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -139,28 +139,28 @@ impl Reply {
     }
 }
 
-/// What RFC 3986 leaves as it is.
+/// The characters that RFC 3986 does not require to be encoded.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const UNRESERVED_AND_SLASH: &AsciiSet = &UNRESERVED.remove(b'/');
 
-/// Text as it can stand in a query, a form, or between two slashes.
+/// Encodes text for a query, a form or a path segment.
 pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
-/// The same, with slashes left.
+/// Like [`encoded`], but leaves slashes.
 pub(super) fn encoded_path(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED_AND_SLASH).to_string()
 }
 
-/// `?a=b&c=d`; empty when there is nothing.
+/// Formats `?a=b&c=d`. Empty without members.
 pub(super) fn query<'a>(members: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let members: Vec<String> = members.into_iter().map(|(name, value)| format!("{name}={}", encoded(&value))).collect();
     if members.is_empty() { String::new() } else { format!("?{}", members.join("&")) }
 }
 
-/// Where a service takes text, AWS takes a document too, and sends its text.
-pub(super) fn make_text(parameters: &mut serde_json::Value, member: &str) {
+/// Converts a document to text where the service expects text, as AWS does.
+pub(super) fn stringify(parameters: &mut serde_json::Value, member: &str) {
     if let Some(value) = parameters.get_mut(member)
         && !value.is_string()
         && !value.is_null()

@@ -1,11 +1,11 @@
-//! SNS, which speaks the query protocol: a form goes out, XML comes back.
+//! SNS, which uses the query protocol: requests are forms, and answers are XML.
 
 use ::http::Method;
 use roxmltree::Document;
 use serde_json::{Map, Value, json};
 
 use super::{
-    service::{Call, Kind, Service, encoded, make_text},
+    service::{Call, Kind, Service, encoded, stringify},
     xml,
 };
 use crate::{ServiceAnswer, ServiceError, names::pascal_case};
@@ -56,9 +56,9 @@ pub(super) async fn call(
     action: &str,
     mut parameters: Value,
 ) -> Result<ServiceAnswer, ServiceError> {
-    make_text(&mut parameters, "Message");
+    stringify(&mut parameters, "Message");
     for entry in parameters.get_mut("PublishBatchRequestEntries").and_then(Value::as_array_mut).into_iter().flatten() {
-        make_text(entry, "Message");
+        stringify(entry, "Message");
     }
     let operation = pascal_case(action);
     let mut form = format!("Action={operation}&Version=2010-03-31");
@@ -69,30 +69,30 @@ pub(super) async fn call(
         headers: vec![("content-type".into(), "application/x-www-form-urlencoded; charset=utf-8".into())],
         body: form.into_bytes(),
     };
-    let reply = service.send(call).await?;
-    if !reply.is_success() {
-        return Err(service.refused(&reply, xml::said(&reply)));
+    let response = service.send(call).await?;
+    if !response.is_success() {
+        return Err(service.refused(&response, xml::error_document(&response)));
     }
-    let body = reply.text();
+    let body = response.text();
     let Ok(document) = Document::parse(&body) else {
         return Err(service.kind.no_answer("The answer is not XML"));
     };
-    let mut answer = reply.answer(output(&document, &operation));
-    // SNS names the request in the document.
+    let mut answer = response.answer(output(&document, &operation));
+    // SNS puts the request id into the document.
     if let (Some(exchange), Some(id)) = (&mut answer.exchange, xml::find(&document, "RequestId")) {
         exchange.request_id = xml::text(id);
     }
     Ok(answer)
 }
 
-/// `PublishResult` of the answer to `Publish`; some operations have none.
+/// Parses the result element, for example `PublishResult`. Some operations have none.
 fn output(document: &Document<'_>, operation: &str) -> Value {
     let Some(result) = xml::find(document, &format!("{operation}Result")) else { return json!({}) };
     let mut members = Map::new();
     for child in xml::elements(result) {
         let name = child.tag_name().name();
         let value = match (xml::value(child), name) {
-            // Without elements a list looks like text.
+            // An empty list looks like text.
             (Value::String(_), "Topics" | "Subscriptions" | "Successful" | "Failed") => json!([]),
             (Value::String(_), "Attributes") => json!({}),
             (value, _) => value,
@@ -102,7 +102,7 @@ fn output(document: &Document<'_>, operation: &str) -> Value {
     members.into()
 }
 
-/// Appends a value's members to the form, each by its path: `Tags.member.1.Key=…`.
+/// Appends the members of a value to the form, each with its path: `Tags.member.1.Key=…`.
 fn write(form: &mut String, path: &str, value: &Value) {
     let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_stand_in_the_form_by_their_path() {
+    fn members_are_encoded_in_the_form_by_their_path() {
         let mut form = String::new();
         write(
             &mut form,

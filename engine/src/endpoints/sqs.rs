@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     aws_json,
-    service::{Kind, Service, make_text},
+    service::{Kind, Service, stringify},
 };
 use crate::{ServiceAnswer, ServiceError, names::pascal_case};
 
@@ -60,11 +60,11 @@ pub(super) async fn call(
     action: &str,
     mut parameters: Value,
 ) -> Result<ServiceAnswer, ServiceError> {
-    make_text(&mut parameters, "MessageBody");
+    stringify(&mut parameters, "MessageBody");
     for entry in parameters.get_mut("Entries").and_then(Value::as_array_mut).into_iter().flatten() {
-        make_text(entry, "MessageBody");
+        stringify(entry, "MessageBody");
     }
-    // The one member that is not in Pascal case in this API.
+    // The only member of this API that is not in Pascal case.
     if let Some(parameters) = parameters.as_object_mut()
         && let Some(tags) = parameters.remove("Tags")
     {

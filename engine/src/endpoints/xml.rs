@@ -1,11 +1,11 @@
-//! XML as SNS and S3 answer with it.
+//! XML answers of SNS and S3.
 
 use roxmltree::{Document, Node};
 use serde_json::{Map, Value};
 
-use super::{http::Reply, service::Said};
+use super::{http::Response, service::ErrorDocument};
 
-/// The first element of that name, wherever it stands.
+/// The first element with this name at any depth.
 pub(super) fn find<'a, 'input>(document: &'a Document<'input>, name: &str) -> Option<Node<'a, 'input>> {
     document.descendants().find(|node| node.is_element() && node.tag_name().name() == name)
 }
@@ -18,23 +18,23 @@ pub(super) fn text(node: Node<'_, '_>) -> String {
     node.text().unwrap_or_default().to_owned()
 }
 
-/// The text of an element's child.
+/// The text of a child element.
 pub(super) fn child_text(node: Node<'_, '_>, name: &str) -> Option<String> {
     elements(node).find(|child| child.tag_name().name() == name).map(text)
 }
 
-/// What an error document says: `<Error><Code>NoSuchKey</Code><Message>…</Message></Error>`, in whatever it stands.
-pub(super) fn said(reply: &Reply) -> Said {
-    let body = reply.text();
-    let Ok(document) = Document::parse(&body) else { return Said::default() };
-    let Some(error) = find(&document, "Error") else { return Said::default() };
-    Said { exception: child_text(error, "Code"), code: None, message: child_text(error, "Message") }
+/// Parses an error document, `<Error><Code>NoSuchKey</Code><Message>…</Message></Error>`, at any depth.
+pub(super) fn error_document(response: &Response) -> ErrorDocument {
+    let body = response.text();
+    let Ok(document) = Document::parse(&body) else { return ErrorDocument::default() };
+    let Some(error) = find(&document, "Error") else { return ErrorDocument::default() };
+    ErrorDocument { exception: child_text(error, "Code"), code: None, message: child_text(error, "Message") }
 }
 
-/// Deeper than any answer of SNS goes.
+/// More than the nesting of any answer from SNS.
 const MAX_DEPTH: usize = 16;
 
-/// An element of the query protocol as JSON: lists are of `member`s, maps of `entry`s.
+/// Converts an element of the query protocol to JSON. Lists consist of `member`s and maps of `entry`s.
 pub(super) fn value(node: Node<'_, '_>) -> Value {
     value_within(node, MAX_DEPTH)
 }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::payload::Payload;
 
-/// The type of a state, as event names say it.
+/// The type of a state, as in event names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateKind {
     Pass,
@@ -20,7 +20,7 @@ pub enum StateKind {
 }
 
 impl StateKind {
-    /// Of a state's Type.
+    /// Parses the Type of a state.
     pub(crate) fn of_word(word: &str) -> Option<Self> {
         Some(match word {
             "Pass" => Self::Pass,
@@ -51,7 +51,7 @@ impl fmt::Display for StateKind {
     }
 }
 
-/// `inputDetails` and its like. Nothing is ever truncated here: what is too long fails the execution instead.
+/// `inputDetails` and similar fields. Nothing is ever truncated: a payload that is too large fails the execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Whole;
 
@@ -63,7 +63,7 @@ impl Serialize for Whole {
     }
 }
 
-/// Error and cause, each only where there is one.
+/// Error and cause, omitted if absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,7 +136,7 @@ impl Serialize for StateEntered {
 pub struct StateExited {
     pub name: String,
     pub output: Payload,
-    /// Each variable's value as JSON text; the field is left out where nothing was assigned.
+    /// The value of each variable as JSON text. Omitted if nothing was assigned.
     pub assigned_variables: BTreeMap<String, Payload>,
 }
 
@@ -154,7 +154,7 @@ impl Serialize for StateExited {
     }
 }
 
-/// Which integrated service's which action: `lambda` and `invoke.waitForTaskToken`.
+/// An integrated service and its action, for example `lambda` and `invoke.waitForTaskToken`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskRef {
@@ -174,7 +174,7 @@ pub struct TaskScheduled {
     #[serde(flatten)]
     pub task: TaskRef,
     pub region: String,
-    /// May hold the task token: mask it wherever a person reads it.
+    /// May contain the task token. Mask it before showing it to a person.
     pub parameters: Payload,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_in_seconds: Option<i64>,
@@ -184,7 +184,7 @@ pub struct TaskScheduled {
     pub task_credentials: Option<TaskCredentials>,
 }
 
-/// Of TaskSubmitted and TaskSucceeded.
+/// The details of TaskSubmitted and TaskSucceeded.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TaskOutput {
     #[serde(flatten)]
@@ -193,7 +193,7 @@ pub struct TaskOutput {
     pub output: Output,
 }
 
-/// Of TaskFailed, TaskTimedOut, TaskStartFailed and TaskSubmitFailed.
+/// The details of TaskFailed and TaskTimedOut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TaskFailure {
     #[serde(flatten)]
@@ -264,7 +264,7 @@ pub struct MapStarted {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Iteration {
-    /// The Map state's name.
+    /// The name of the Map state.
     pub name: String,
     pub index: usize,
 }
@@ -282,14 +282,14 @@ pub struct MapRunRedriven {
     pub redrive_count: u32,
 }
 
-/// A JSONata expression gave no usable value.
+/// The details of a JSONata expression that failed or returned an unusable value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EvaluationFailed {
     pub error: String,
     pub cause: String,
-    /// The field, as in `Assign/result`; left out where the state's input is to blame.
+    /// The field, for example `Assign/result`. Omitted if the state's input is the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// The state's name.
+    /// The name of the state.
     pub state: String,
 }

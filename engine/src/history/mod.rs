@@ -1,4 +1,4 @@
-//! The history of an execution: typed events whose JSON is that of GetExecutionHistory.
+//! The history of an execution: typed events that serialize to the JSON of GetExecutionHistory.
 
 mod details;
 #[cfg(test)]
@@ -13,21 +13,21 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-/// AWS's limit on the events of one execution; the one that would be too many fails it instead.
+/// AWS's limit on the events of one execution. Exceeding it fails the execution.
 pub const MAX_EVENTS: i64 = 25_000;
 
-/// One event. Serialises to the `HistoryEvent` of the API reference; the order of its fields is free.
+/// A history event. Serializes to `HistoryEvent` of the API reference, with its fields in any order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryEvent {
-    /// Counts from 1.
+    /// Counted from 1.
     pub id: i64,
-    /// What led to this event within its branch; 0 for what begins an execution or ends it from outside.
+    /// The event that led to this one in its branch. 0 for an event that starts an execution, or ends it from outside.
     pub previous_event_id: i64,
     pub timestamp: OffsetDateTime,
     pub kind: EventKind,
 }
 
-/// What happened, with its details.
+/// The type of an event, with its details.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventKind {
     ExecutionStarted(ExecutionStarted),
@@ -38,13 +38,11 @@ pub enum EventKind {
     ExecutionRedriven(ExecutionRedriven),
     StateEntered(StateKind, StateEntered),
     StateExited(StateKind, StateExited),
-    /// `TaskStateAborted` and its siblings of Wait, Parallel and Map.
+    /// `TaskStateAborted`, and the same for Wait, Parallel and Map.
     StateAborted(StateKind),
     TaskScheduled(TaskScheduled),
     TaskStarted(TaskRef),
-    TaskStartFailed(TaskFailure),
     TaskSubmitted(TaskOutput),
-    TaskSubmitFailed(TaskFailure),
     TaskSucceeded(TaskOutput),
     TaskFailed(TaskFailure),
     TaskTimedOut(TaskFailure),
@@ -54,7 +52,7 @@ pub enum EventKind {
     LambdaFunctionFailed(Failure),
     LambdaFunctionTimedOut(Failure),
     ActivityScheduled(ActivityScheduled),
-    /// Instead of ActivityScheduled.
+    /// Recorded instead of ActivityScheduled.
     ActivityScheduleFailed(Failure),
     ActivityStarted(ActivityStarted),
     ActivitySucceeded(Output),
@@ -99,9 +97,7 @@ impl EventKind {
             K::StateAborted(kind) => map.serialize_entry("type", &format_args!("{kind}StateAborted")),
             K::TaskScheduled(d) => with(map, "TaskScheduled", "taskScheduledEventDetails", d),
             K::TaskStarted(d) => with(map, "TaskStarted", "taskStartedEventDetails", d),
-            K::TaskStartFailed(d) => with(map, "TaskStartFailed", "taskStartFailedEventDetails", d),
             K::TaskSubmitted(d) => with(map, "TaskSubmitted", "taskSubmittedEventDetails", d),
-            K::TaskSubmitFailed(d) => with(map, "TaskSubmitFailed", "taskSubmitFailedEventDetails", d),
             K::TaskSucceeded(d) => with(map, "TaskSucceeded", "taskSucceededEventDetails", d),
             K::TaskFailed(d) => with(map, "TaskFailed", "taskFailedEventDetails", d),
             K::TaskTimedOut(d) => with(map, "TaskTimedOut", "taskTimedOutEventDetails", d),
@@ -164,7 +160,7 @@ impl Serialize for HistoryEvent {
     }
 }
 
-/// A point in time as the AWS JSON protocol writes it: seconds since 1970 with milliseconds.
+/// A time in the AWS JSON protocol: seconds since 1970, with milliseconds as the fraction.
 #[must_use]
 pub fn epoch_seconds(time: OffsetDateTime) -> f64 {
     let milliseconds = time.unix_timestamp_nanos().div_euclid(1_000_000);
@@ -173,8 +169,8 @@ pub fn epoch_seconds(time: OffsetDateTime) -> f64 {
     milliseconds / 1000.0
 }
 
-/// Takes inputs, outputs and parameters out of an event's JSON: what GetExecutionHistory answers to
-/// `includeExecutionData: false`.
+/// Removes inputs, outputs and parameters from an event's JSON, for GetExecutionHistory with `includeExecutionData:
+/// false`.
 pub fn without_execution_data(event: &mut Value) {
     let Some(event) = event.as_object_mut() else { return };
     for details in event.values_mut().filter_map(Value::as_object_mut) {

@@ -14,7 +14,7 @@ fn task() -> TaskRef {
 }
 
 #[test]
-fn an_entered_state_shows_its_untouched_input() {
+fn an_entered_state_shows_its_unchanged_input() {
     let kind = EventKind::StateEntered(
         StateKind::Pass,
         StateEntered { name: "Start".into(), input: Payload::from_text("[1, 2]") },
@@ -29,7 +29,7 @@ fn an_entered_state_shows_its_untouched_input() {
 }
 
 #[test]
-fn an_exited_state_lists_assigned_variables_only_where_there_are_any() {
+fn an_exited_state_lists_assigned_variables_only_if_there_are_any() {
     let mut exited = StateExited {
         name: "Start".into(),
         output: Payload::from_text("{}"),

@@ -1,4 +1,4 @@
-//! What is asked of the outside, and taken back.
+//! The commands of a step: emitting them, and removing those that cancel each other.
 
 use std::collections::HashSet;
 
@@ -6,15 +6,15 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     Command, Outcome, TaskId, TimerId,
-    run::Run,
+    advance::Interpreter,
     state::{BranchId, Pending, Phase},
 };
 
-impl Run<'_> {
-    /// Ends the execution and everything that is still under way in it.
+impl Interpreter<'_> {
+    /// Ends the execution and everything in it that is still running.
     pub fn finish(&mut self, outcome: Outcome) {
         for id in self.state.branches.keys().copied().collect::<Vec<_>>() {
-            self.let_go(id);
+            self.release(id);
         }
         let mut branches = std::mem::take(&mut self.state.branches);
         if !matches!(outcome, Outcome::Succeeded { .. }) {
@@ -28,8 +28,8 @@ impl Run<'_> {
         self.step.commands.push(Command::Finish(outcome));
     }
 
-    /// Takes out what was asked for in this very step and is void again.
-    pub fn drop_void_commands(&mut self) {
+    /// Removes commands of this step that have been cancelled by a later command of the same step.
+    pub fn cancel_opposing_commands(&mut self) {
         let commands = &mut self.step.commands;
         let asked: HashSet<Asked> = commands.iter().filter_map(Asked::of).collect();
         let void: HashSet<Asked> =
@@ -40,8 +40,8 @@ impl Run<'_> {
         }
     }
 
-    /// Clears the timers of what a branch was doing, and abandons its task.
-    pub fn let_go(&mut self, id: BranchId) {
+    /// Clears the timers of a branch and abandons its task.
+    pub fn release(&mut self, id: BranchId) {
         match self.branch(id).phase.clone() {
             Phase::Waiting { timer } | Phase::BackingOff { timer } => self.command(Command::ClearTimer { timer }),
             Phase::Task(pending) => {
@@ -53,7 +53,7 @@ impl Run<'_> {
         }
     }
 
-    /// Clears a task's timers but the one that has fired.
+    /// Clears the timers of a task, except the one that has fired.
     pub fn clear_timers(&mut self, pending: &Pending, fired: Option<TimerId>) {
         let timers = [pending.timeout, pending.heartbeat.as_ref().map(|heartbeat| heartbeat.timer)];
         for timer in timers.into_iter().flatten().filter(|timer| Some(*timer) != fired) {
@@ -77,7 +77,7 @@ impl Run<'_> {
     }
 }
 
-/// What a command asks for, to be matched with the one that takes it back.
+/// What a command requests, to match it with the command that cancels the request.
 #[derive(PartialEq, Eq, Hash)]
 enum Asked {
     Timer(TimerId),

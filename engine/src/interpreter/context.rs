@@ -1,4 +1,4 @@
-//! What a state's queries may see: its input, the context object, variables.
+//! What the queries of a state can access: its input, the context object and variables.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::forma
 
 use super::{
     Payload, TaskId,
-    run::Run,
+    advance::Interpreter,
     state::{Branch, BranchId, Phase},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     query::{Budget, Scope},
 };
 
-/// The context object and the variables, as one branch sees them in its current state.
+/// The context object and the variables of one branch in its current state.
 pub(super) struct View<'s> {
     context: Value,
     variables: Cow<'s, Map<String, Value>>,
@@ -29,8 +29,8 @@ impl View<'_> {
     }
 }
 
-impl Run<'_> {
-    /// `task` is the one whose token the context holds.
+impl Interpreter<'_> {
+    /// `task` is the task whose token the context object contains.
     pub fn view(&self, id: BranchId, state: &State, task: Option<TaskId>) -> View<'_> {
         let context = if state.reads_context { self.context(id, state, task) } else { Value::Null };
         View { context, variables: self.variables(id), budget: &self.budget }
@@ -41,7 +41,7 @@ impl Run<'_> {
         self.branch(id).input.clone().unwrap_or_else(|| self.facts.input.clone())
     }
 
-    /// A branch's own variables over those of the branches around it.
+    /// The variables of a branch and of the branches that enclose it. Inner variables shadow outer ones.
     fn variables(&self, id: BranchId) -> Cow<'_, Map<String, Value>> {
         let mut seen = Cow::Borrowed(&self.branch(id).variables);
         let mut around = self.branch(id).parent;
@@ -92,7 +92,7 @@ impl Run<'_> {
         context
     }
 
-    /// The context object with the item that a Map is about to start an iteration with.
+    /// The context object with the item that a Map is about to start an iteration for.
     pub fn view_of_item<'s>(&'s self, id: BranchId, state: &State, index: usize, value: Value) -> View<'s> {
         let mut view = self.view(id, state, None);
         if let Value::Object(context) = &mut view.context {
@@ -125,7 +125,7 @@ fn entered_at(branch: &Branch) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// RFC 3339 in UTC with three digits of milliseconds, as AWS writes times into the context object.
+/// Formats a time as AWS does in the context object: RFC 3339 in UTC with milliseconds.
 pub(crate) fn timestamp(time: OffsetDateTime) -> String {
     const FORMAT: &[BorrowedFormatItem<'_>] =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");

@@ -1,23 +1,23 @@
-//! What happens when something goes wrong: retrying, catching, and failing what is around.
+//! Failures: retrying, catching, and failing the enclosing states.
 
 use serde_json::{Map, Value, json};
 
 use super::{
     Outcome, Payload,
-    run::Run,
+    advance::Interpreter,
     state::{BranchId, Phase},
 };
 use crate::{
     definition::{Body, Catcher, QueryLanguage, State, Transition, matches_error},
     history::{self, EvaluationFailed, EventKind},
     query::{MAX_DEPTH, QueryError},
-    splitmix::mixed,
+    splitmix,
 };
 
 /// AWS's limit on a state's input, output and result, in bytes of UTF-8.
 pub(super) const MAX_PAYLOAD: usize = 262_144;
 
-/// What goes wrong without being anybody's answer, such as a path that finds nothing.
+/// The error of failures that no service or function reports, such as a path without a match.
 pub(super) const RUNTIME: &str = "States.Runtime";
 
 /// Why a state failed.
@@ -25,7 +25,8 @@ pub(super) const RUNTIME: &str = "States.Runtime";
 pub(super) struct Failure {
     pub error: Option<String>,
     pub cause: Option<String>,
-    /// A lapsed heartbeat: States.Timeout in the history, and States.HeartbeatTimeout to those who look for that.
+    /// Whether a heartbeat timed out. The history reports States.Timeout, but ErrorEquals can also match
+    /// States.HeartbeatTimeout.
     pub by_heartbeat: bool,
 }
 
@@ -34,7 +35,7 @@ impl Failure {
         Self { error: Some(error.to_owned()), cause: Some(cause.into()), by_heartbeat: false }
     }
 
-    /// AWS's words for a result that is too long; `what` is a state's name or a task's resource.
+    /// AWS's error for a result that is too large. `what` is the name of a state or the resource of a task.
     pub fn too_large(what: &str) -> Self {
         let cause = format!(
             "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
@@ -42,14 +43,14 @@ impl Failure {
         Self::new("States.DataLimitExceeded", cause)
     }
 
-    /// A result that nests deeper than can be stored; `what` is a task's resource. The words are not AWS's, which
-    /// documents no such limit.
+    /// A result that is nested too deeply to be stored. `what` is the resource of a task. AWS documents no such limit,
+    /// so the text is not AWS's.
     pub fn too_deep(what: &str) -> Self {
         let cause = format!("The state/task '{what}' returned a result that is nested deeper than {MAX_DEPTH} levels.");
         Self::new("States.DataLimitExceeded", cause)
     }
 
-    /// AWS's task timeout: without a cause in the history, with an empty one for Catch.
+    /// AWS's error for a task that timed out. It has no cause in the history and an empty one for Catch.
     pub fn timeout(by_heartbeat: bool) -> Self {
         Self { error: Some("States.Timeout".to_owned()), cause: None, by_heartbeat }
     }
@@ -62,18 +63,19 @@ impl Failure {
         history::Failure { error: self.error.clone(), cause: self.cause.clone() }
     }
 
-    /// Whether it fails the execution at once, wherever it happens: States.Runtime is neither retried nor caught, not even
-    /// by a Catch that names it.
+    /// Whether it fails the execution immediately. States.Runtime is neither retried nor caught, not even by a Catch
+    /// that names it.
     pub fn is_fatal(&self) -> bool {
         self.error.as_deref() == Some(RUNTIME)
     }
 
-    /// Whether an ErrorEquals takes it.
+    /// Whether an ErrorEquals list matches the error.
     fn matches(&self, errors: &[String]) -> bool {
         matches_error(errors, self.error.as_deref(), self.by_heartbeat)
     }
 
-    /// What a Catch sees: null where SendTaskFailure gave nothing, but an empty cause of a timeout.
+    /// The error output of a Catch. Error and Cause are null if SendTaskFailure did not set them, but the cause of a
+    /// timeout is empty.
     fn output(&self) -> Value {
         let timed_out = self.error.as_deref() == Some("States.Timeout");
         let cause = self.cause.as_deref().or(timed_out.then_some(""));
@@ -81,9 +83,9 @@ impl Failure {
     }
 }
 
-impl Run<'_> {
-    /// A query's failure as the state's, with AWS's words before it where AWS has them. In JSONata an event tells of
-    /// it, whose previous one is `previous`.
+impl Interpreter<'_> {
+    /// Converts the failure of a query to that of the state, with the prefix that AWS adds. A JSONata failure is also
+    /// recorded as an event, which follows `previous`.
     pub fn query_failed(&mut self, id: BranchId, error: QueryError, previous: i64) -> Failure {
         let state = self.current(id);
         if error.error == "States.ReferencePathConflict" {
@@ -101,19 +103,19 @@ impl Run<'_> {
                 location: error.location,
                 state: state.name.clone(),
             };
-            let event = self.record(previous, EventKind::EvaluationFailed(failed));
+            let event = self.record_after(previous, EventKind::EvaluationFailed(failed));
             self.change(id, |branch| branch.previous = event);
         }
         Failure::new(error.error, cause)
     }
 
-    /// The failure of a state that was stored by an earlier release and can't be read by this one.
+    /// The failure of a state that an earlier release stored and this release can't read.
     pub fn unreadable(&self, id: BranchId, reason: &str) -> Failure {
         let name = &self.branch(id).state;
         Failure::new(RUNTIME, format!("The state '{name}' cannot be read by this version of the engine: {reason}"))
     }
 
-    /// Retries, catches, or fails the branch and what is around it.
+    /// Retries or catches a failure, or fails the branch and its parent.
     pub fn fail_state(&mut self, id: BranchId, failure: Failure) {
         let (mut id, mut failure) = (id, failure);
         self.aborted.clear();
@@ -121,14 +123,14 @@ impl Run<'_> {
             self.fail_execution(self.branch(id).previous, failure);
             return;
         }
-        // Told once the state is not retried.
+        // Recorded only if the state is not retried.
         let mut state_failed = None;
         while !self.state.over {
             if self.retry(id, &failure) {
                 return;
             }
             if let Some(event) = state_failed.take() {
-                self.tell(id, event);
+                self.record(id, event);
             }
             failure = match self.catch(id, failure) {
                 None => return,
@@ -148,7 +150,7 @@ impl Run<'_> {
                 _ => {
                     self.abort_children(parent, Some(id));
                     self.change(parent, |branch| branch.previous = previous);
-                    self.tell(parent, EventKind::ParallelStateFailed);
+                    self.record(parent, EventKind::ParallelStateFailed);
                 }
             }
             id = parent;
@@ -156,11 +158,11 @@ impl Run<'_> {
     }
 
     pub fn fail_execution(&mut self, previous: i64, failure: Failure) {
-        self.end(previous, EventKind::ExecutionFailed(failure.details()));
+        self.record_end(previous, EventKind::ExecutionFailed(failure.details()));
         self.finish(Outcome::Failed { error: failure.error, cause: failure.cause });
     }
 
-    /// Has a branch's current state run again, if a Retrier of it takes the failure.
+    /// Schedules another attempt at a branch's current state if one of its Retriers matches the failure.
     fn retry(&mut self, id: BranchId, failure: &Failure) -> bool {
         let (retriers, _) = self.current(id).body.handlers();
         let Some((at, retrier)) = retriers.iter().enumerate().find(|(_, retrier)| failure.matches(&retrier.errors))
@@ -171,7 +173,7 @@ impl Run<'_> {
         if used >= retrier.max_attempts {
             return false;
         }
-        let delay = retrier.delay_milliseconds(used, self.chance());
+        let delay = retrier.delay_milliseconds(used, self.random_fraction());
         let timer = self.set_timer_in(delay);
         self.change(id, |branch| {
             branch.attempts.resize(retriers.len(), 0);
@@ -181,23 +183,25 @@ impl Run<'_> {
         true
     }
 
-    /// Leaves a branch's current state by a Catcher of it; gives back a failure that none takes.
+    /// Leaves a branch's current state through a Catcher. Returns the failure that remains if no Catcher matches.
     fn catch(&mut self, id: BranchId, failure: Failure) -> Option<Failure> {
         let state = self.current(id);
         let (_, catchers) = state.body.handlers();
         let catcher = catchers.iter().enumerate().find(|(_, catcher)| failure.matches(&catcher.errors));
         let Some((at, catcher)) = catcher else { return Some(failure) };
         match self.caught(id, state, at, catcher, &failure) {
-            Ok((output, assigned)) if self.is_too_much(id, &output, &assigned) => Some(Failure::too_large(&state.name)),
+            Ok((output, assigned)) if self.exceeds_limits(id, &output, &assigned) => {
+                Some(Failure::too_large(&state.name))
+            }
             Ok((output, assigned)) => {
-                self.exit(id, output, assigned, Transition::Next(catcher.next));
+                self.exit_state(id, output, assigned, Transition::Next(catcher.next));
                 None
             }
             Err(error) => Some(self.query_failed(id, error, self.branch(id).previous)),
         }
     }
 
-    /// A Catcher's output and variables.
+    /// Computes the output and the variables of a Catcher.
     fn caught(
         &self,
         id: BranchId,
@@ -231,20 +235,20 @@ impl Run<'_> {
         }
     }
 
-    /// A number in [0, 1) for a retry's jitter.
-    fn chance(&self) -> f64 {
+    /// A number in [0, 1) for the jitter of a retry.
+    fn random_fraction(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "53 bits are what a double holds")]
-        let chance = (self.draw(self.state.next_timer) >> 11) as f64 / (1_u64 << 53) as f64;
-        chance
+        let fraction = (self.random(self.state.next_timer) >> 11) as f64 / (1_u64 << 53) as f64;
+        fraction
     }
 
-    /// A random number; the same one whenever this very step is taken again. `nonce` tells draws apart.
-    pub fn draw(&self, nonce: i64) -> u64 {
-        mixed(self.facts.seed, nonce.cast_unsigned())
+    /// A pseudo-random number that is the same whenever this step is repeated. Each use has its own `nonce`.
+    pub fn random(&self, nonce: i64) -> u64 {
+        splitmix::nth(self.facts.seed, nonce.cast_unsigned())
     }
 }
 
-/// What a template for variables gives is always an object: the definition holds one.
+/// Converts evaluated variables to an object. Assign is always an object in a valid definition.
 pub(super) fn into_object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(object) => object,

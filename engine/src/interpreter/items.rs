@@ -1,9 +1,9 @@
-//! What a Map runs over, in what portions, and how many at once.
+//! The items of a Map: where they come from, how they are batched, and how many run at once.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Payload, failure::MAX_PAYLOAD, run::Run, simple::plain, state::BranchId};
+use super::{Payload, advance::Interpreter, failure::MAX_PAYLOAD, simple::plain, state::BranchId};
 use crate::{
     definition::{
         Batching, DataSet, ItemReader, Items, Map, Number, QueryLanguage, ResultForm, ResultWriter, State, Template,
@@ -11,43 +11,44 @@ use crate::{
     query::{QueryError, jsonata},
 };
 
-/// How many bytes all the batches of a distributed Map may have: an ItemSelector can make much of little. Those of items
-/// that come in the state's input are in memory at once, those of items that are read go to disk as they get full.
-const MOST_BATCHED: usize = 32 << 20;
-const MOST_BATCHED_OF_READ: usize = 256 << 20;
+/// The maximum size of all batches of a distributed Map in bytes, since an ItemSelector can turn small items into large
+/// ones. Batches of items in the state's input are all in memory. Those of items that are read are stored as they fill
+/// up.
+const MAX_BATCH_BYTES: usize = 32 << 20;
+const MAX_READ_BATCH_BYTES: usize = 256 << 20;
 
-/// What an ItemReader reads, at the edge: after the step, and again after a crash.
+/// What an ItemReader reads. The read happens after the step, and again after a crash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ItemReading {
     pub dataset: DataSet,
-    /// Of the S3 action that gives it.
+    /// The parameters of the S3 action that reads the data set.
     pub parameters: Value,
-    /// No more items than this are wanted, at least one.
+    /// The maximum number of items to read, at least 1.
     pub max_items: Option<usize>,
 }
 
-/// Where the results of a map run are put, and in which form.
+/// Where the results of a map run are written, and in which format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultWriting {
     pub form: ResultForm,
-    /// None where they become the Map's own result.
+    /// `None` if the results become the result of the Map.
     pub destination: Option<Destination>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {
     pub bucket: String,
-    /// As it was given, with a slash at its end or without.
+    /// As given in the definition, with or without a trailing slash.
     pub prefix: String,
 }
 
-/// Where a Map's items are.
+/// Where the items of a Map come from.
 pub(super) enum Source {
     Given(Payload),
     ToRead(ItemReading),
 }
 
-/// How far the items of a map run have been made into children, in their order.
+/// Progress in turning the items of a map run into children, in order.
 #[derive(Debug, Clone)]
 pub struct Portions {
     pub items: usize,
@@ -57,24 +58,24 @@ pub struct Portions {
 }
 
 impl Portions {
-    /// Of items that come in the state's input.
+    /// For items in the state's input.
     pub(super) fn of_given() -> Self {
-        Self { items: 0, children: 0, batcher: None, most_batched: MOST_BATCHED }
+        Self { items: 0, children: 0, batcher: None, most_batched: MAX_BATCH_BYTES }
     }
 
-    /// Of items that are read.
+    /// For items that are read.
     #[must_use]
     pub fn of_read() -> Self {
-        Self { most_batched: MOST_BATCHED_OF_READ, ..Self::of_given() }
+        Self { most_batched: MAX_READ_BATCH_BYTES, ..Self::of_given() }
     }
 
-    /// Whether children get batches of items.
+    /// Whether each child processes a batch of items.
     #[must_use]
     pub fn are_batches(&self) -> bool {
         self.batcher.is_some()
     }
 
-    /// The batch that has not become full.
+    /// The last batch, if it is not empty.
     pub fn last(&mut self) -> Option<(Payload, usize)> {
         let last = self.batcher.as_mut().filter(|batcher| !batcher.batch.is_empty()).map(Batcher::take);
         self.children += usize::from(last.is_some());
@@ -82,7 +83,7 @@ impl Portions {
     }
 }
 
-/// Puts items into batches.
+/// Groups items into batches.
 #[derive(Debug, Clone)]
 struct Batcher {
     most_items: usize,
@@ -90,16 +91,16 @@ struct Batcher {
     most_in_all: usize,
     /// BatchInput.
     common: Option<Value>,
-    /// The items of the batch that is being filled.
+    /// The items of the current batch.
     batch: Vec<Value>,
-    /// Bytes of a batch without items, of this batch, and of all.
+    /// The sizes in bytes of a batch without items, of the current batch, and of all batches.
     empty: usize,
     bytes: usize,
     all: usize,
 }
 
 impl Batcher {
-    /// The batch before, where the item did not fit into that.
+    /// Adds an item. Returns the previous batch if the item did not fit into it.
     fn add(&mut self, item: &Payload) -> Result<Option<(Payload, usize)>, QueryError> {
         let size = item.size() + 1;
         let is_full = self.batch.len() == self.most_items || self.bytes.saturating_add(size) > self.most_bytes;
@@ -124,7 +125,7 @@ impl Batcher {
         batch
     }
 
-    /// The batch as the processor gets it, and how many items are in it.
+    /// The current batch as the input of its child, and the number of items in it.
     fn envelope(&self) -> (Payload, usize) {
         let batch = match &self.common {
             None => json!({ "Items": self.batch }),
@@ -134,8 +135,8 @@ impl Batcher {
     }
 }
 
-impl Run<'_> {
-    /// The items, or what there is to be read for them.
+impl Interpreter<'_> {
+    /// The items, or a description of what to read them from.
     pub fn source(&self, id: BranchId, state: &State, map: &Map) -> Result<Source, QueryError> {
         let input = self.effective_input(id, state)?;
         let view = self.view(id, state, None);
@@ -168,7 +169,7 @@ impl Run<'_> {
                 }
                 Err(QueryError::evaluation("Items", format!("Map state input must be an array but was: {items}")))
             }
-            Items::Read(reader) => self.reading(id, state, reader).map(Source::ToRead),
+            Items::Read(reader) => self.item_reading(id, state, reader).map(Source::ToRead),
         }
     }
 
@@ -176,13 +177,15 @@ impl Run<'_> {
     pub fn item_input(&self, id: BranchId, state: &State, map: &Map, index: usize) -> Result<Payload, QueryError> {
         let item = self.items_of(id).value().get(index).cloned().unwrap_or_default();
         match &map.item_selector {
-            Some(selector) => self.selected(id, state, selector, &self.effective_input(id, state)?, (index, item)),
+            Some(selector) => {
+                self.apply_item_selector(id, state, selector, &self.effective_input(id, state)?, (index, item))
+            }
             None => Ok(Payload::from(item)),
         }
     }
 
-    /// `input` is the state's effective one.
-    pub fn selected(
+    /// `input` is the effective input of the state.
+    pub fn apply_item_selector(
         &self,
         id: BranchId,
         state: &State,
@@ -194,8 +197,8 @@ impl Run<'_> {
         selector.evaluate(&view.scope(input.value()), "ItemSelector").map(Payload::from)
     }
 
-    /// What an ItemReader is to read.
-    pub fn reading(&self, id: BranchId, state: &State, reader: &ItemReader) -> Result<ItemReading, QueryError> {
+    /// Describes what an ItemReader is to read.
+    pub fn item_reading(&self, id: BranchId, state: &State, reader: &ItemReader) -> Result<ItemReading, QueryError> {
         let max_items = reader.max_items.as_ref();
         let max_items = max_items.map(|number| self.count(id, state, number, "MaxItems")).transpose()?;
         if max_items == Some(0) {
@@ -205,8 +208,13 @@ impl Run<'_> {
         Ok(ItemReading { dataset: reader.dataset.clone(), parameters, max_items })
     }
 
-    /// Where a ResultWriter puts the results, and in which form.
-    pub fn writing(&self, id: BranchId, state: &State, writer: &ResultWriter) -> Result<ResultWriting, QueryError> {
+    /// Determines where a ResultWriter writes the results, and in which format.
+    pub fn result_writing(
+        &self,
+        id: BranchId,
+        state: &State,
+        writer: &ResultWriter,
+    ) -> Result<ResultWriting, QueryError> {
         let form = writer.form;
         if writer.destination.is_none() {
             return Ok(ResultWriting { form, destination: None });
@@ -236,7 +244,7 @@ impl Run<'_> {
         template.evaluate(&view.scope(input.value()), field)
     }
 
-    /// The children for some more items: one an item or, where there is an ItemBatcher, one a full batch.
+    /// Turns further items into children: one child for each item or, with an ItemBatcher, one for each full batch.
     pub fn portion(
         &self,
         id: BranchId,
@@ -255,13 +263,15 @@ impl Run<'_> {
             Some(batcher) => batcher,
             none => none.insert(self.batcher(id, state, batching, portions.most_batched)?),
         };
-        // Of all items: it may be large.
+        // Computed once for all items, because it may be large.
         let input = self.effective_input(id, state)?;
         let mut full = Vec::new();
         for item in items {
             let item = match &map.item_selector {
                 None => item,
-                Some(selector) => self.selected(id, state, selector, &input, (portions.items, item.value().clone()))?,
+                Some(selector) => {
+                    self.apply_item_selector(id, state, selector, &input, (portions.items, item.value().clone()))?
+                }
             };
             portions.items += 1;
             full.extend(batcher.add(&item)?);
@@ -294,7 +304,7 @@ impl Run<'_> {
         Ok(batcher)
     }
 
-    /// How many iterations may run at once; 0 means no limit.
+    /// The maximum number of concurrent iterations. 0 means no limit.
     pub fn concurrency(&self, id: BranchId, state: &State, map: &Map) -> Result<usize, QueryError> {
         let wanted = match &map.max_concurrency {
             None => 0,
@@ -303,7 +313,7 @@ impl Run<'_> {
         Ok(wanted)
     }
 
-    /// How many items may fail, and what percentage of them; none where nothing is said.
+    /// The number and the percentage of items that may fail, if they are set.
     pub fn tolerated(
         &self,
         id: BranchId,
@@ -336,7 +346,7 @@ impl Run<'_> {
         Err(out_of_bounds(state, FIELD, "ToleratedFailurePercentage must be between 0 and 100."))
     }
 
-    /// A number's value, and the path or expression that it comes from.
+    /// The value of a number field, and the path or expression that it comes from.
     fn number<'n>(
         &self,
         id: BranchId,

@@ -1,34 +1,34 @@
-//! What inline Map and Parallel states keep apart from the execution's state.
+//! Data of inline Map and Parallel states that is stored apart from the execution state.
 //!
-//! The items of a Map and the outputs of its iterations can be long, and the state is written with every step. Each of
-//! these is written once instead, and read when the state needs it: the cost of a Map grows with its items, and not with
-//! their square.
+//! The items of a Map and the outputs of its iterations can be large, and the execution state is written with every
+//! step. Each of them is therefore written once and read when it is needed, so that the cost of a Map is linear in the
+//! number of its items.
 
 use std::collections::BTreeMap;
 
 use super::{
     Payload,
-    run::Run,
+    advance::Interpreter,
     state::{BranchId, ExecutionState, Phase},
 };
 
-/// A part of what a branch keeps while it is in a Map or Parallel state.
+/// One of the values that a branch stores while it is in a Map or Parallel state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// What the iterations of a Map run over, where it is not the state's input.
+    /// The items of a Map, if they are not the state's input.
     Items,
-    /// The output of one iteration or branch, by its index.
+    /// The output of the iteration or branch with this index.
     Output(usize),
 }
 
-/// Reads what earlier steps have kept.
+/// Reads what earlier steps have stored.
 pub trait Kept {
-    /// None where nothing is kept.
+    /// Returns `None` if no items are stored.
     fn items(&self, branch: u32) -> Option<Payload>;
     fn outputs(&self, branch: u32) -> Vec<(usize, Payload)>;
 }
 
-/// For executions whose state is not written between steps.
+/// Stores nothing, for executions whose state is not written between steps.
 pub struct NothingKept;
 
 impl Kept for NothingKept {
@@ -41,16 +41,16 @@ impl Kept for NothingKept {
     }
 }
 
-/// What a step has changed of what is kept. What was dropped goes first.
+/// The changes that a step makes to stored values. Apply `dropped` before `added`.
 #[derive(Debug, Default)]
 pub struct KeptChanges {
-    /// Branches of which nothing is kept any more.
+    /// The branches whose values are all deleted.
     pub dropped: Vec<u32>,
     pub added: Vec<(u32, Part, Payload)>,
 }
 
 impl ExecutionState {
-    /// What the steps since the last call have changed of what is kept; to be written along with the state.
+    /// Takes the changes since the last call. They must be written in the same transaction as the state.
     pub fn take_kept(&mut self) -> KeptChanges {
         let dropped = std::mem::take(&mut self.dropped).into_iter().map(|branch| branch.0).collect();
         let added = std::mem::take(&mut self.kept);
@@ -58,19 +58,19 @@ impl ExecutionState {
     }
 }
 
-impl Run<'_> {
+impl Interpreter<'_> {
     pub fn keep(&mut self, id: BranchId, part: Part, kept: Payload) {
         self.state.kept.insert((id, part), kept);
     }
 
-    /// The branch leaves its Map or Parallel state, or begins it anew.
+    /// Deletes the stored values of a branch that leaves its Map or Parallel state, or restarts it.
     pub fn drop_kept(&mut self, id: BranchId) {
         self.state.kept.retain(|(branch, _), _| *branch != id);
         self.state.dropped.insert(id);
         self.items.borrow_mut().remove(&id);
     }
 
-    /// What the iterations of a branch's Map run over.
+    /// The items of the Map state that a branch is in.
     pub fn items_of(&self, id: BranchId) -> Payload {
         let Phase::Map(mapping) = &self.branch(id).phase else { return self.input(id) };
         if !mapping.keeps_items {
@@ -84,7 +84,7 @@ impl Run<'_> {
         known.entry(id).or_insert_with(read).clone()
     }
 
-    /// The outputs of a branch's iterations or branches in the order of their indexes.
+    /// The outputs of a branch's iterations or branches, in the order of their indexes.
     pub fn outputs_of(&self, id: BranchId) -> Vec<Payload> {
         let mut outputs = BTreeMap::new();
         if !self.state.dropped.contains(&id) {

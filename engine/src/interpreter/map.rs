@@ -1,12 +1,12 @@
-//! Map states: what both modes share, and the iterations of the inline one.
+//! Map states: what both modes share, and the iterations of an inline Map.
 
 use super::{
     Part, Payload,
-    data::{Outgoing, Way},
+    advance::Interpreter,
+    data_flow::{Outgoing, OutputRules},
     failure::Failure,
     items::Source,
     parallel::joined,
-    run::Run,
     state::{BranchId, Mapping, Phase},
 };
 use crate::{
@@ -14,12 +14,12 @@ use crate::{
     history::{EventKind, Iteration, MapStarted},
 };
 
-/// How many iterations of an inline Map run at once on AWS, whatever MaxConcurrency says.
-const MOST_INLINE: usize = 40;
+/// The maximum number of concurrent iterations of an inline Map on AWS, whatever MaxConcurrency is.
+const MAX_INLINE_CONCURRENCY: usize = 40;
 
-impl Run<'_> {
+impl Interpreter<'_> {
     pub fn start_map(&mut self, id: BranchId, state: &State, map: &Map) -> Result<(), Failure> {
-        let before = self.before(id);
+        let before = self.event_before(id);
         let prepared = self.concurrency(id, state, map).and_then(|concurrency| {
             let source = self.source(id, state, map)?;
             Ok((concurrency, source))
@@ -28,18 +28,18 @@ impl Run<'_> {
             Ok(prepared) => prepared,
             Err(error) => return Err(self.container_query_failed(id, error, before)),
         };
-        // How many items will be read nobody knows yet.
+        // The number of items is not known before they are read.
         let mut length = 0;
         if let Source::Given(items) = &source {
             self.inspect(state, "afterItemsPath", items);
             length = items.value().as_array().map_or(0, Vec::len);
         }
-        let started = self.tell(id, EventKind::MapStateStarted(MapStarted { length }));
+        let started = self.record(id, EventKind::MapStateStarted(MapStarted { length }));
         let items = match (source, &map.mode) {
             (Source::Given(items), ProcessorMode::Inline) => items,
             (source, _) => return self.start_map_run(id, state, map, concurrency, source, started),
         };
-        // An inline Map ends with its first failure, but what the fields say is checked all the same.
+        // An inline Map fails with its first iteration, but its tolerance fields are validated nevertheless.
         if let Err(error) = self.tolerated(id, state, map) {
             return Err(self.container_query_failed(id, error, started));
         }
@@ -50,7 +50,11 @@ impl Run<'_> {
             total,
             started: 0,
             running: 0,
-            concurrency: if concurrency == 0 { MOST_INLINE } else { concurrency.min(MOST_INLINE) },
+            concurrency: if concurrency == 0 {
+                MAX_INLINE_CONCURRENCY
+            } else {
+                concurrency.min(MAX_INLINE_CONCURRENCY)
+            },
         };
         self.drop_kept(id);
         if let Some(items) = own {
@@ -60,7 +64,7 @@ impl Run<'_> {
         self.start_iterations(id, state, map)
     }
 
-    /// Starts as many iterations as may run, and ends the state when there are none left.
+    /// Starts as many iterations as allowed, and ends the state when all of them have ended.
     fn start_iterations(&mut self, id: BranchId, state: &State, map: &Map) -> Result<(), Failure> {
         while let Phase::Map(mapping) = &self.branch(id).phase {
             if mapping.started == mapping.total || mapping.running >= mapping.concurrency {
@@ -84,8 +88,8 @@ impl Run<'_> {
             });
             let previous = self.branch(id).previous;
             let name = state.name.clone();
-            let event = self.record(previous, EventKind::MapIterationStarted(Iteration { name, index }));
-            self.begin(Some(id), index, map.processor, Some(input), event);
+            let event = self.record_after(previous, EventKind::MapIterationStarted(Iteration { name, index }));
+            self.start_branch(Some(id), index, map.processor, Some(input), event);
         }
         let Phase::Map(mapping) = &self.branch(id).phase else { return Ok(()) };
         if mapping.running > 0 || mapping.started < mapping.total {
@@ -95,12 +99,12 @@ impl Run<'_> {
         self.map_succeeded(id, state, map, output)
     }
 
-    /// `output` is that of all iterations or children, as a list.
+    /// `output` is the list of the outputs of all iterations or children.
     pub fn map_succeeded(&mut self, id: BranchId, state: &State, map: &Map, output: Payload) -> Result<(), Failure> {
         let previous = self.branch(id).previous;
-        self.record(previous, EventKind::MapStateSucceeded);
-        let way = Way::with_result(state, map.result_selector.as_ref(), &map.result_path, map.then);
-        self.leave(id, state, Outgoing::Result(output), &way, previous)
+        self.record_after(previous, EventKind::MapStateSucceeded);
+        let rules = OutputRules::with_result(state, map.result_selector.as_ref(), &map.result_path, map.then);
+        self.leave_state(id, state, Outgoing::Result(output), &rules, previous)
     }
 
     pub fn iteration_succeeded(
@@ -121,17 +125,18 @@ impl Run<'_> {
             }
         });
         let name = state.name.clone();
-        let event = self.record(previous, EventKind::MapIterationSucceeded(Iteration { name, index }));
-        // The next iteration follows the states of the one whose place it takes; the end follows that one's end.
+        let event = self.record_after(previous, EventKind::MapIterationSucceeded(Iteration { name, index }));
+        // The next iteration follows the last state of the iteration that it replaces. MapStateSucceeded follows
+        // MapIterationSucceeded.
         self.change(id, |branch| branch.previous = if last { event } else { previous });
         self.start_iterations(id, state, map)
     }
 
-    /// An iteration's failure is the whole Map's.
+    /// Fails the Map, because one of its iterations has failed.
     pub fn iteration_failed(&mut self, id: BranchId, child: BranchId, index: usize) {
         let previous = self.branch(child).previous;
         let name = self.current(id).name.clone();
-        self.record(previous, EventKind::MapIterationFailed(Iteration { name, index }));
+        self.record_after(previous, EventKind::MapIterationFailed(Iteration { name, index }));
         self.abort_children(id, Some(child));
         self.change(id, |branch| branch.previous = previous);
     }

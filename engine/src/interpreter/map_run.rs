@@ -1,17 +1,17 @@
-//! Distributed Maps: each item, or batch of items, is an execution of its own, a child of the map run.
+//! Distributed Maps. Each item, or batch of items, is an execution of its own: a child of the map run.
 //!
-//! The interpreter says what the run is made of and hears how it ended. What lies between, starting children within
-//! the run's limits and counting how they end, is done where executions are stored: a run of a hundred thousand items
-//! is rows, and its parent's state stays small.
+//! The interpreter plans the run and receives its outcome. The store starts the children within the limits of the run
+//! and counts how they end, so a run of a hundred thousand items consists of rows, and the state of its parent stays
+//! small.
 
 use time::OffsetDateTime;
 
 use super::{
     Command, ExecutionFacts, ExecutionState, NotPending, Payload, TaskId,
+    advance::Interpreter,
     failure::Failure,
     items::{ItemReading, Portions, ResultWriting, Source},
     parallel::joined,
-    run::Run,
     state::{BranchId, Phase},
 };
 use crate::{
@@ -20,35 +20,36 @@ use crate::{
     query::QueryError,
 };
 
-/// What a map run is made of.
+/// Describes a map run to start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MapRunPlan {
-    /// The Map state's, or one made up; with the id it makes the ARN: `…:mapRun:<state machine>/<label>:<id>`.
+    /// The label of the Map state, or a generated one. With the id it forms the ARN: `…:mapRun:<state
+    /// machine>/<label>:<id>`.
     pub label: String,
     pub id: String,
-    /// The name of the Map state, whose processor the children run.
+    /// The name of the Map state whose processor the children run.
     pub processor: String,
-    /// Of type EXPRESS rather than STANDARD.
+    /// Whether the children are of type EXPRESS rather than STANDARD.
     pub express: bool,
     pub children: Children,
     /// 0 means no limit.
     pub max_concurrency: usize,
-    /// How many items may fail.
+    /// The number of items that may fail.
     pub tolerated_count: Option<usize>,
-    /// How many of a hundred items may fail.
+    /// The percentage of items that may fail.
     pub tolerated_percentage: Option<f64>,
-    /// ResultWriter.
+    /// Where ResultWriter puts the results.
     pub writing: Option<ResultWriting>,
 }
 
-/// What the children work on.
+/// The inputs of the children.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Children {
-    /// One child an item, whose input [`child_input`] makes of it.
+    /// One child for each item. [`child_input`] computes its input.
     Items(Payload),
-    /// One child a batch: its input, and how many items are in it.
+    /// One child for each batch, with its input and the number of items in it.
     Batches(Vec<(Payload, usize)>),
-    /// What their items are to be read from; [`more_children`] makes them of these.
+    /// What to read the items from. [`more_children`] turns them into children.
     ToRead(ItemReading),
 }
 
@@ -58,10 +59,10 @@ impl Children {
         matches!(self, Self::Batches(_))
     }
 
-    /// The inputs of all of them as a list; `input` makes that of one item.
+    /// The list of the inputs of all children. `input` computes the input for one item.
     ///
     /// # Errors
-    /// The first that `input` fails with.
+    /// The first error of `input`.
     pub fn inputs(
         &self,
         mut input: impl FnMut((usize, Payload)) -> Result<Payload, QueryError>,
@@ -81,19 +82,19 @@ impl Children {
 /// How a map run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MapRunOutcome {
-    /// With what its children gave, as a list.
+    /// Succeeded, with the list of the outputs of its children.
     Succeeded {
         output: Payload,
     },
-    /// What its children gave is longer than AWS allows an output to be.
+    /// The outputs of its children exceed AWS's limit on an output.
     TooLarge,
     Failed {
         error: Option<String>,
         cause: Option<String>,
     },
-    /// ItemSelector gave no input for a child.
+    /// ItemSelector failed for an item.
     NoInput(QueryError),
-    /// ItemBatcher could not make children of the items that were read.
+    /// ItemBatcher could not turn the items that were read into children.
     NoBatches(QueryError),
     /// The items could not be read.
     NotRead {
@@ -102,7 +103,7 @@ pub enum MapRunOutcome {
 }
 
 impl MapRunOutcome {
-    /// More children failed than are tolerated.
+    /// The outcome if more items have failed than are tolerated.
     #[must_use]
     pub fn too_many_failed() -> Self {
         Self::Failed {
@@ -111,17 +112,17 @@ impl MapRunOutcome {
         }
     }
 
-    /// The results could not be written.
+    /// The outcome if the results could not be written.
     #[must_use]
     pub fn not_written(cause: String) -> Self {
         Self::Failed { error: Some("States.ResultWriterFailed".to_owned()), cause: Some(cause) }
     }
 }
 
-/// The input of the child for one item: what ItemSelector makes of it, or the item itself.
+/// The input of the child for one item: the result of ItemSelector, or the item itself.
 ///
 /// # Errors
-/// What ItemSelector fails with. Where no branch waits for the run, nobody does.
+/// When ItemSelector fails. If no branch waits for the run, the item is returned unchanged.
 pub fn child_input(
     definition: &Definition,
     facts: &ExecutionFacts<'_>,
@@ -130,24 +131,24 @@ pub fn child_input(
     (index, item): (usize, Payload),
     now: OffsetDateTime,
 ) -> Result<Payload, QueryError> {
-    let parent = Run::of(definition, facts, state, now);
+    let parent = Interpreter::new(definition, facts, state, now);
     let Ok(id) = parent.waiting_for(run) else { return Ok(item) };
     let state = parent.current(id);
     let Body::Map(map) = &state.body else { return Ok(item) };
     match &map.item_selector {
         Some(selector) if map.batching.is_none() => {
             let input = parent.effective_input(id, state)?;
-            parent.selected(id, state, selector, &input, (index, item.value().clone()))
+            parent.apply_item_selector(id, state, selector, &input, (index, item.value().clone()))
         }
         _ => Ok(item),
     }
 }
 
-/// The children for some more of the items that were read for a run, in their order; with the last of them also the
-/// batch that has not become full. None where no branch waits for the run.
+/// Turns further items that were read for a run into children, in order. Includes the last, incomplete batch if `last`
+/// is `true`. Returns `None` if no branch waits for the run.
 ///
 /// # Errors
-/// What ItemBatcher or, with that, ItemSelector fails with.
+/// When ItemBatcher or ItemSelector fails.
 pub fn more_children(
     definition: &Definition,
     facts: &ExecutionFacts<'_>,
@@ -157,7 +158,7 @@ pub fn more_children(
     (items, last): (&[Payload], bool),
     now: OffsetDateTime,
 ) -> Result<Option<Vec<(Payload, usize)>>, QueryError> {
-    let parent = Run::of(definition, facts, state, now);
+    let parent = Interpreter::new(definition, facts, state, now);
     let Ok(id) = parent.waiting_for(run) else { return Ok(None) };
     let state = parent.current(id);
     let Body::Map(map) = &state.body else { return Ok(None) };
@@ -168,7 +169,7 @@ pub fn more_children(
     Ok(Some(children))
 }
 
-impl Run<'_> {
+impl Interpreter<'_> {
     pub fn start_map_run(
         &mut self,
         id: BranchId,
@@ -181,7 +182,7 @@ impl Run<'_> {
         let ProcessorMode::Distributed { label, express } = &map.mode else { return Ok(()) };
         let prepared = self.tolerated(id, state, map).and_then(|tolerated| {
             let writer = map.result_writer.as_ref();
-            let writing = writer.map(|writer| self.writing(id, state, writer)).transpose()?;
+            let writing = writer.map(|writer| self.result_writing(id, state, writer)).transpose()?;
             let children = match source {
                 Source::ToRead(reading) => Children::ToRead(reading),
                 Source::Given(items) if map.batching.is_none() => Children::Items(items),
@@ -212,7 +213,7 @@ impl Run<'_> {
             writing,
         };
         let map_run_arn = self.map_run_arn(&plan.label, &plan.id);
-        self.tell(id, EventKind::MapRunStarted(MapRunStarted { map_run_arn }));
+        self.record(id, EventKind::MapRunStarted(MapRunStarted { map_run_arn }));
         self.change(id, |branch| branch.phase = Phase::MapRun { run, redrives: 0 });
         self.command(Command::StartMapRun { run, plan });
         Ok(())
@@ -232,38 +233,38 @@ impl Run<'_> {
         let state = self.current(id);
         let Body::Map(map) = &state.body else { return Err(NotPending) };
         if matches!(outcome, MapRunOutcome::NotRead { .. } | MapRunOutcome::NoBatches(_)) {
-            // A redrive reads the items in a run of its own: this one has nothing to go on with.
+            // A redrive starts a new run that reads the items again, since this one has no children to redrive.
             self.change(id, |branch| branch.phase = Phase::Settled);
         }
         let done = match outcome {
             MapRunOutcome::Succeeded { output } => {
                 self.change(id, |branch| branch.phase = Phase::Settled);
-                self.tell(id, EventKind::MapRunSucceeded);
+                self.record(id, EventKind::MapRunSucceeded);
                 self.map_succeeded(id, state, map, output)
             }
             MapRunOutcome::TooLarge => {
                 self.change(id, |branch| branch.phase = Phase::Settled);
-                self.tell(id, EventKind::MapRunSucceeded);
+                self.record(id, EventKind::MapRunSucceeded);
                 let failure = Failure::too_large(&state.name);
-                self.tell(id, EventKind::MapStateFailed);
+                self.record(id, EventKind::MapStateFailed);
                 Err(failure)
             }
             MapRunOutcome::Failed { error, cause } => {
                 let failure = Failure { error, cause, by_heartbeat: false };
-                self.tell(id, EventKind::MapRunFailed(failure.details()));
-                self.tell(id, EventKind::MapStateFailed);
+                self.record(id, EventKind::MapRunFailed(failure.details()));
+                self.record(id, EventKind::MapStateFailed);
                 Err(failure)
             }
             MapRunOutcome::NotRead { cause } => {
                 let failure = Failure::new("States.ItemReaderFailed", cause);
-                self.tell(id, EventKind::MapRunFailed(failure.details()));
-                self.tell(id, EventKind::MapStateFailed);
+                self.record(id, EventKind::MapRunFailed(failure.details()));
+                self.record(id, EventKind::MapStateFailed);
                 Err(failure)
             }
             MapRunOutcome::NoInput(error) | MapRunOutcome::NoBatches(error) => {
                 let details =
                     history::Failure { error: Some(error.error.to_owned()), cause: Some(error.cause.clone()) };
-                let event = self.tell(id, EventKind::MapRunFailed(details));
+                let event = self.record(id, EventKind::MapRunFailed(details));
                 Err(self.container_query_failed(id, error, event))
             }
         };
@@ -273,7 +274,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Goes on with the children that have not succeeded.
+    /// Redrives the children that have not succeeded.
     pub fn redrive_map_run(&mut self, id: BranchId) {
         let Body::Map(map) = &self.current(id).body else { return };
         let ProcessorMode::Distributed { label, .. } = &map.mode else { return };
@@ -281,7 +282,7 @@ impl Run<'_> {
         let redrive_count = redrives + 1;
         let map_run_arn = self.map_run_arn(&self.label(label.as_deref(), run), &self.uuid(run.event << 1));
         self.change(id, |branch| branch.phase = Phase::MapRun { run, redrives: redrive_count });
-        self.tell(id, EventKind::MapRunRedriven(MapRunRedriven { map_run_arn, redrive_count }));
+        self.record(id, EventKind::MapRunRedriven(MapRunRedriven { map_run_arn, redrive_count }));
         self.command(Command::RedriveMapRun { run });
     }
 
@@ -289,15 +290,15 @@ impl Run<'_> {
         given.map_or_else(|| self.uuid((run.event << 1) | 1), str::to_owned)
     }
 
-    /// Drawn, so that the same step always gives the same.
+    /// A UUID that is the same whenever this step is repeated.
     fn uuid(&self, nonce: i64) -> String {
-        let random = (u128::from(self.draw(nonce)) << 64) | u128::from(self.draw(!nonce));
+        let random = (u128::from(self.random(nonce)) << 64) | u128::from(self.random(!nonce));
         uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid().to_string()
     }
 
     fn map_run_arn(&self, label: &str, id: &str) -> String {
         let facts = self.facts;
-        // A map run within a child is named after the state machine too.
+        // A map run within a child is also named after the state machine.
         let machine = facts.state_machine_name.split('/').next().unwrap_or_default();
         format!("arn:aws:states:{}:{}:mapRun:{machine}/{label}:{id}", facts.region(), facts.account())
     }

@@ -1,28 +1,27 @@
 //! The pure interpreter: (definition, state, event) in, (history events, commands) out.
 //!
-//! It does no I/O: the time, and the seed of jitter and ids, come in from outside, so that a test can play any execution
-//! without sleeping and the same inputs give the same history. What is random or reads the clock by definition asks the
-//! system all the same (`States.UUID`, `$now` and their like, see [`query`](crate::query)), and so does JSONata's limit
-//! on time.
+//! It performs no I/O. The caller passes the time and the seed for jitter and ids, so a test can run any execution
+//! without sleeping, and the same inputs produce the same history. The exceptions are functions that are random or read
+//! the clock by definition, such as `States.UUID` and `$now` (see [`query`](crate::query)), and JSONata's time limit.
 
+mod advance;
 mod commands;
 mod context;
-mod data;
+mod data_flow;
 mod failure;
 mod items;
 mod kept;
-mod line;
 mod map;
 mod map_run;
 mod parallel;
+mod recorder;
 mod redrive;
-mod run;
 mod simple;
 mod state;
 mod task;
-mod telling;
 #[cfg(test)]
 mod tests;
+mod transitions;
 
 use std::sync::Arc;
 
@@ -48,49 +47,6 @@ pub use state::ExecutionState;
 /// # Errors
 /// [`NotPending`], and nothing has changed, when nothing waits for the event: a late answer, a timer that was cleared
 /// meanwhile.
-///
-/// # Examples
-/// ```
-/// use asl_engine::{
-///     definition::Definition,
-///     interpreter::{Command, Event, ExecutionFacts, ExecutionState, NothingKept, Nonce, Outcome, Payload, advance},
-/// };
-/// use time::macros::datetime;
-///
-/// let definition = Definition::parse(
-///     r#"{"StartAt": "Greet", "States": {"Greet": {
-///         "Type": "Pass", "Parameters": {"text.$": "States.Format('Hello {}', $.name)"}, "End": true
-///     }}}"#,
-/// )?;
-/// let facts = ExecutionFacts {
-///     execution_arn: "arn:aws:states:eu-west-2:000000000000:execution:greeting:first",
-///     execution_name: "first",
-///     machine: definition.root(),
-///     timeout_seconds: definition.timeout_seconds(),
-///     state_machine_arn: "arn:aws:states:eu-west-2:000000000000:stateMachine:greeting",
-///     state_machine_name: "greeting",
-///     state_machine_version_arn: None,
-///     state_machine_alias_arn: None,
-///     role_arn: "arn:aws:iam::000000000000:role/greeting",
-///     started: datetime!(2026-11-22 10:00 UTC),
-///     input: &Payload::from_text(r#"{"name": "Ada"}"#),
-///     redrive_count: 0,
-///     redriven: None,
-///     seed: 1,
-///     nonce: &|| Nonce(1),
-///     token: &|task| format!("token of {task:?}"),
-///     has_activity: &|_| true,
-///     is_late: &|| false,
-///     kept: &NothingKept,
-///     probe: None,
-/// };
-/// let mut state = ExecutionState::new();
-/// let step = advance(&definition, &facts, &mut state, Event::Start, facts.started)?;
-/// assert_eq!(step.events.len(), 4);
-/// let output = Payload::from_text(r#"{"text":"Hello Ada"}"#);
-/// assert_eq!(step.commands, [Command::Finish(Outcome::Succeeded { output })]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 pub fn advance(
     definition: &Definition,
     facts: &ExecutionFacts<'_>,
@@ -98,56 +54,55 @@ pub fn advance(
     event: Event,
     now: OffsetDateTime,
 ) -> Result<Step, NotPending> {
-    run::advance(definition, facts, state, event, now)
+    advance::advance(definition, facts, state, event, now)
 }
 
-/// What an execution is, as far as it never changes while it runs.
+/// The facts about an execution that don't change during a step.
 ///
-/// Jitter and the ids of map runs are drawn from here too: the same facts and events give the same history, but for the
-/// functions that are random by definition.
+/// The same facts and events produce the same history, except for functions that are random by definition.
 pub struct ExecutionFacts<'a> {
     pub execution_arn: &'a str,
     pub execution_name: &'a str,
-    /// What it runs: the definition's root or, where it is a child of a map run, the Map's processor.
+    /// What the execution runs: the root of the definition or, for a child of a map run, the processor of the Map.
     pub machine: MachineId,
-    /// How long it may take: the state machine's own TimeoutSeconds, or what its type allows.
+    /// The timeout: TimeoutSeconds of the state machine, or the limit of the execution's type.
     pub timeout_seconds: Option<i64>,
     pub state_machine_arn: &'a str,
-    /// `<state machine>/<label>` where it is a child of a map run; so in the ARN.
+    /// The name as in the ARN. For a child of a map run it is `<state machine>/<label>`.
     pub state_machine_name: &'a str,
     pub state_machine_version_arn: Option<&'a str>,
     pub state_machine_alias_arn: Option<&'a str>,
     pub role_arn: &'a str,
     pub started: OffsetDateTime,
-    /// As StartExecution got it, letter by letter.
+    /// The input exactly as StartExecution received it.
     pub input: &'a Payload,
-    /// How often the execution has been redriven.
+    /// The number of redrives so far.
     pub redrive_count: u32,
-    /// Of the last redrive.
+    /// The time of the last redrive.
     pub redriven: Option<OffsetDateTime>,
-    /// Differs from execution to execution: jitter and the ids of map runs are drawn from it.
+    /// The seed for jitter and the ids of map runs. It differs from execution to execution.
     pub seed: u64,
-    /// Draws the nonce of a task that is about to be scheduled: at random, and never [`Nonce::NONE`].
+    /// Returns a random nonce for a task that is about to be scheduled, never [`Nonce::NONE`].
     pub nonce: &'a dyn Fn() -> Nonce,
-    /// The token that answers a task: the same token whenever asked for the same task, and unguessable.
+    /// Returns the token that answers a task. It is unguessable, and always the same for the same task.
     pub token: &'a dyn Fn(TaskId) -> String,
-    /// Whether there is an activity of this ARN, for workers to poll.
+    /// Whether an activity with this ARN exists.
     pub has_activity: &'a dyn Fn(&str) -> bool,
-    /// Whether the step has taken its time: it then ends, and the rest of it is the next one. Asked after each move.
-    pub is_late: &'a dyn Fn() -> bool,
-    /// What earlier steps have kept, see [`ExecutionState::take_kept`].
+    /// Whether the step has used up its time. The step then ends, and a later one continues. Checked after each state.
+    pub out_of_time: &'a dyn Fn() -> bool,
+    /// Reads what earlier steps have stored. See [`ExecutionState::take_kept`].
     pub kept: &'a dyn Kept,
-    /// None but where a single state is tested.
+    /// Set only when a single state is tested.
     pub probe: Option<&'a Probe<'a>>,
 }
 
-/// What a test of a single state looks at, and what it makes the state see.
+/// Observes and influences the test of a single state.
 pub struct Probe<'a> {
-    /// Told how the data goes through a state, by the names that InspectionData has for it.
+    /// Receives the data at each stage of a state, by the stage's name in InspectionData.
     pub inspect: &'a dyn Fn(&State, &'static str, &Payload),
-    /// Members of the context object, in place of the execution's own.
+    /// Members of the context object that replace those of the execution.
     pub context: &'a Map<String, Value>,
-    /// What all steps of the test together may compute. Without a probe, each step has a budget of its own.
+    /// Limits what all steps of the test may compute in total. Without a probe, each step has a budget of its own.
     pub budget: Arc<Budget>,
 }
 
@@ -161,23 +116,23 @@ impl ExecutionFacts<'_> {
     }
 }
 
-/// What an event led to. Write the events and the state before doing what the commands say.
+/// The result of an event. Write the events and the state before you carry out the commands.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Step {
     pub events: Vec<HistoryEvent>,
     pub commands: Vec<Command>,
 }
 
-/// One attempt at a task of one execution. A retried task is a new one.
+/// One attempt at a task of an execution. Each retry is a new attempt.
 ///
-/// The event alone does not tell attempts apart: an execution that begins anew counts its events from 1 again, and so
-/// does one that is restored from a backup count on from there.
+/// The event id alone does not identify an attempt: the ids restart at 1 when an execution restarts, and repeat when
+/// the database is restored from a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "(i64, Nonce)", into = "(i64, Nonce)")]
 pub struct TaskId {
-    /// The id of its TaskScheduled event; of a map run that of its MapRunStarted.
+    /// The id of the TaskScheduled event or, for a map run, of MapRunStarted.
     pub event: i64,
-    /// Differs from attempt to attempt.
+    /// Differs for each attempt.
     pub nonce: Nonce,
 }
 
@@ -193,30 +148,31 @@ impl From<TaskId> for (i64, Nonce) {
     }
 }
 
-/// A number drawn at random for one attempt at a task.
+/// A random number for one attempt at a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Nonce(pub i64);
 
 impl Nonce {
-    /// Of tasks that were scheduled by releases up to schema 3, which drew none.
+    /// The nonce of tasks that were scheduled by releases up to schema 3, which had no nonces.
     pub const NONE: Self = Self(0);
 }
 
-/// A timer of one execution, numbered by the interpreter; never used twice.
+/// A timer of one execution. The interpreter numbers timers and never reuses a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TimerId(pub i64);
 
-/// What happens to an execution from outside.
+/// An event that is delivered to an execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     Start,
-    /// An activity worker took the task.
+    /// An activity worker has taken the task.
     ActivityStarted {
         task: TaskId,
         worker_name: Option<String>,
     },
-    /// What a [`Command::Perform`] of a request-response task, an activity worker or a task token's holder answered.
+    /// The answer to a [`Command::Perform`] of a request-response task, or from an activity worker or the holder of a
+    /// task token.
     TaskSucceeded {
         task: TaskId,
         output: Payload,
@@ -226,16 +182,16 @@ pub enum Event {
         error: Option<String>,
         cause: Option<String>,
     },
-    /// The call behind a `.waitForTaskToken` or `.sync` task returned; from now on it is paused on its answer.
+    /// The call of a `.waitForTaskToken` or `.sync` task has returned. The task now waits for its answer.
     TaskSubmitted {
         task: TaskId,
         output: Payload,
     },
-    /// Resets the heartbeat clock, never the timeout; adds no history event.
+    /// Restarts the heartbeat timer, but not the timeout. Adds no history event.
     TaskHeartbeat {
         task: TaskId,
     },
-    /// The map run of a distributed Map is over.
+    /// The map run of a distributed Map has ended.
     #[serde(skip)]
     MapRunEnded {
         run: TaskId,
@@ -244,8 +200,8 @@ pub enum Event {
     TimerFired {
         timer: TimerId,
     },
-    /// RedriveExecution: an execution that has failed, timed out or been stopped goes on where it stood. The facts count
-    /// this redrive already.
+    /// RedriveExecution: an execution that failed, timed out or was stopped resumes. The facts already count this
+    /// redrive.
     Redrive,
     /// StopExecution.
     Stop {
@@ -255,19 +211,19 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether it can be stored, to be delivered later.
+    /// Whether the event can be stored and delivered later.
     pub(crate) fn can_wait(&self) -> bool {
         !matches!(self, Self::MapRunEnded { .. })
     }
 }
 
-/// What the outside must do after the step has been committed.
+/// What the caller must do after it has committed the step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Make the call of a task, at least once; answer with TaskSucceeded, TaskSubmitted or TaskFailed.
+    /// Make the call of a task at least once, and answer with TaskSucceeded, TaskSubmitted or TaskFailed.
     Perform {
         task: TaskId,
-        /// 1 for the state's first attempt, and one more for each Retry.
+        /// 1 for the first attempt at the state, and one more for each retry.
         attempt: u32,
         /// When the task times out.
         due: Option<OffsetDateTime>,
@@ -280,38 +236,38 @@ pub enum Command {
     ClearTimer {
         timer: TimerId,
     },
-    /// Start a map run, and its children as its limits allow, having read the items if need be; write what they gave
-    /// where that is wanted, and answer with MapRunEnded.
+    /// Start a map run. Read its items if necessary, start its children as its limits allow, write its results if
+    /// requested, and answer with MapRunEnded.
     StartMapRun {
         run: TaskId,
         plan: MapRunPlan,
     },
-    /// Go on with the children of a map run that have not succeeded; answer with MapRunEnded.
+    /// Redrive the children of a map run that have not succeeded, and answer with MapRunEnded.
     RedriveMapRun {
         run: TaskId,
     },
-    /// Nobody waits for this task's answer or this map run's end any more: it timed out, or its branch was aborted.
+    /// Stop waiting for a task or a map run, because it timed out or its branch was aborted.
     Abandon {
         task: TaskId,
-        /// The ARN of the activity whose workers have not taken it yet.
+        /// The ARN of the activity, if no worker has taken the task yet.
         offered_to: Option<String>,
     },
-    /// The execution is over.
+    /// The execution has ended.
     Finish(Outcome),
 }
 
 /// The call behind a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Work {
-    /// A Lambda ARN as the state's Resource: payload in, the function's bare answer out.
+    /// A Lambda ARN as the Resource. The payload is sent, and the answer is that of the function.
     Function { function: String, payload: Value },
-    /// An integrated service's action, say `lambda` and `invoke` or `dynamodb` and `putItem`.
+    /// An action of an integrated service, for example `dynamodb` and `putItem`.
     Service { service: String, action: String, pattern: Pattern, parameters: Value },
     /// Offer the task to the workers that poll this activity.
     Activity { activity_arn: String, input: Value },
     /// Read the items of a map run.
     ReadItems(ItemReading),
-    /// Write the results of a map run that is over; `failed` when too many children have failed.
+    /// Write the results of a map run that has ended. `failed` is `true` if too many items have failed.
     WriteResults { failed: bool },
 }
 
@@ -324,7 +280,7 @@ pub enum Outcome {
         error: Option<String>,
         cause: Option<String>,
     },
-    /// The state machine's own TimeoutSeconds.
+    /// TimeoutSeconds of the state machine has elapsed.
     TimedOut {
         error: Option<String>,
         cause: Option<String>,
@@ -335,8 +291,8 @@ pub enum Outcome {
     },
 }
 
-/// The event does not concern this execution any more: the task was answered, timed out or abandoned, the timer was
-/// cleared, or the execution is over. Nothing has changed.
+/// The execution does not wait for the event: the task was answered, timed out or abandoned, the timer was cleared, or
+/// the execution has ended. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("nothing of this execution waits for that")]
 pub struct NotPending;

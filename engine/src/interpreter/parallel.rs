@@ -1,12 +1,12 @@
-//! Parallel states, and ending what runs within a state.
+//! Parallel states, and aborting what runs within a state.
 
 use std::collections::HashMap;
 
 use super::{
     Part, Payload,
-    data::{Outgoing, Way},
+    advance::Interpreter,
+    data_flow::{Outgoing, OutputRules},
     failure::Failure,
-    run::Run,
     state::{BranchId, Phase},
 };
 use crate::{
@@ -15,19 +15,19 @@ use crate::{
     query::QueryError,
 };
 
-impl Run<'_> {
-    pub fn fork(&mut self, id: BranchId, state: &State, parallel: &Parallel) -> Result<(), Failure> {
-        let before = self.before(id);
+impl Interpreter<'_> {
+    pub fn start_parallel(&mut self, id: BranchId, state: &State, parallel: &Parallel) -> Result<(), Failure> {
+        let before = self.event_before(id);
         let input = match self.arguments(id, state, parallel.arguments.as_ref(), None) {
             Ok(input) => input,
             Err(error) => return Err(self.container_query_failed(id, error, before)),
         };
-        let started = self.tell(id, EventKind::ParallelStateStarted);
+        let started = self.record(id, EventKind::ParallelStateStarted);
         let count = parallel.branches.len();
         self.change(id, |branch| branch.phase = Phase::Parallel { running: count });
         self.drop_kept(id);
         for (index, machine) in parallel.branches.iter().enumerate() {
-            self.begin(Some(id), index, *machine, Some(input.clone()), started);
+            self.start_branch(Some(id), index, *machine, Some(input.clone()), started);
         }
         Ok(())
     }
@@ -54,12 +54,14 @@ impl Run<'_> {
         }
         let outputs = self.outputs_of(id);
         self.change(id, |branch| branch.previous = previous);
-        self.record(previous, EventKind::ParallelStateSucceeded);
-        let way = Way::with_result(state, parallel.result_selector.as_ref(), &parallel.result_path, parallel.then);
-        self.leave(id, state, Outgoing::Result(joined(&outputs)), &way, previous)
+        self.record_after(previous, EventKind::ParallelStateSucceeded);
+        let rules =
+            OutputRules::with_result(state, parallel.result_selector.as_ref(), &parallel.result_path, parallel.then);
+        self.leave_state(id, state, Outgoing::Result(joined(&outputs)), &rules, previous)
     }
 
-    /// A Parallel's or Map's own query failed: unless that fails the execution at once, the state tells of it.
+    /// Handles a failed query of a Parallel or Map state itself. Unless the failure is fatal, the history gets an event
+    /// for the state.
     pub fn container_query_failed(&mut self, id: BranchId, error: QueryError, previous: i64) -> Failure {
         let failure = self.query_failed(id, error, previous);
         if !failure.is_fatal() {
@@ -67,12 +69,12 @@ impl Run<'_> {
                 Body::Map(_) => EventKind::MapStateFailed,
                 _ => EventKind::ParallelStateFailed,
             };
-            self.tell(id, failed);
+            self.record(id, failed);
         }
         failure
     }
 
-    /// Ends everything within a branch's current state but `failed`, which has told of its end itself.
+    /// Aborts everything within a branch's current state except `failed`, which has already recorded its end.
     pub fn abort_children(&mut self, id: BranchId, failed: Option<BranchId>) {
         let mut children: HashMap<BranchId, Vec<BranchId>> = HashMap::new();
         for (child, branch) in &self.state.branches {
@@ -80,7 +82,7 @@ impl Run<'_> {
                 children.entry(parent).or_default().push(*child);
             }
         }
-        // The innermost first, so that a child is told of before what it is part of.
+        // Abort the innermost branches first, so that the history lists a child before its parent.
         let mut levels = vec![vec![id]];
         while let Some(level) = levels.last().filter(|level| !level.is_empty()) {
             levels.push(level.iter().filter_map(|around| children.get(around)).flatten().copied().collect());
@@ -99,26 +101,26 @@ impl Run<'_> {
         let kind = self.current(child).body.kind();
         let branch = self.branch(child);
         let (phase, previous, parent, index) = (branch.phase.clone(), branch.previous, branch.parent, branch.index);
-        self.let_go(child);
+        self.release(child);
         let previous = match phase {
-            Phase::MapRun { .. } => self.record(previous, EventKind::MapRunAborted),
+            Phase::MapRun { .. } => self.record_after(previous, EventKind::MapRunAborted),
             _ => previous,
         };
-        // The API has such an event for these alone: the others are never in between.
+        // The API has this event only for states that can take time.
         if matches!(kind, StateKind::Wait | StateKind::Task | StateKind::Parallel | StateKind::Map) {
-            self.record(previous, EventKind::StateAborted(kind));
+            self.record_after(previous, EventKind::StateAborted(kind));
         }
         if let Some(parent) = parent.filter(|parent| *parent == around)
             && let Body::Map(map) = &self.current(parent).body
             && map.mode == ProcessorMode::Inline
         {
             let name = self.current(parent).name.clone();
-            self.record(previous, EventKind::MapIterationAborted(Iteration { name, index }));
+            self.record_after(previous, EventKind::MapIterationAborted(Iteration { name, index }));
         }
     }
 }
 
-/// The outputs as a list, each letter by letter.
+/// The list of the outputs, each byte for byte.
 pub(super) fn joined(outputs: &[Payload]) -> Payload {
     let mut text = String::with_capacity(outputs.iter().map(|output| output.size() + 1).sum::<usize>() + 2);
     text.push('[');

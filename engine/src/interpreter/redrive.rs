@@ -1,17 +1,17 @@
-//! Going on with an execution that had ended without success.
+//! Resuming an execution that has ended without success.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
     NotPending,
-    run::Run,
+    advance::Interpreter,
     state::{Branch, BranchId, Phase},
 };
 use crate::history::{EventKind, ExecutionRedriven};
 
-impl Run<'_> {
-    /// What of an ended execution's branches a redrive can go on with: states begin anew, Parallel and Map states keep
-    /// what they have already achieved.
+impl Interpreter<'_> {
+    /// The branches of an ended execution as a redrive resumes them. States restart, but Parallel and Map states keep
+    /// the outputs that they already have.
     pub fn redrivable(&self, mut branches: BTreeMap<BranchId, Branch>) -> BTreeMap<BranchId, Branch> {
         let around: HashSet<BranchId> = branches.values().filter_map(|branch| branch.parent).collect();
         for (id, branch) in &mut branches {
@@ -29,7 +29,7 @@ impl Run<'_> {
         }
         self.state.over = false;
         let redrive_count = self.facts.redrive_count;
-        let event = self.record(0, EventKind::ExecutionRedriven(ExecutionRedriven { redrive_count }));
+        let event = self.record_after(0, EventKind::ExecutionRedriven(ExecutionRedriven { redrive_count }));
         self.set_deadline(self.now);
         let state = &mut *self.state;
         let mut map_runs = Vec::new();
@@ -40,7 +40,7 @@ impl Run<'_> {
                 _ => continue,
             }
             branch.previous = event;
-            branch.came_from = event;
+            branch.before_entry = event;
         }
         for id in map_runs {
             self.redrive_map_run(id);

@@ -1,14 +1,14 @@
-//! The states that need nobody: Pass, Choice, Wait, Succeed and Fail.
+//! The states that call nothing: Pass, Choice, Wait, Succeed and Fail.
 
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 use super::{
     Payload,
+    advance::Interpreter,
     context::View,
-    data::{Outgoing, Way},
+    data_flow::{Outgoing, OutputRules},
     failure::Failure,
-    run::Run,
     state::{BranchId, Phase},
 };
 use crate::{
@@ -18,12 +18,12 @@ use crate::{
     query::{QueryError, jsonata::Kind, timestamp},
 };
 
-/// A Choice's rule and its place among them.
+/// A Choice's rule and its index.
 type Match<'b> = (usize, &'b ChoiceBranch);
 
-impl Run<'_> {
+impl Interpreter<'_> {
     pub fn pass(&mut self, id: BranchId, state: &State, pass: &Pass) -> Result<(), Failure> {
-        let before = self.before(id);
+        let before = self.event_before(id);
         let result = match (&pass.result, &pass.parameters) {
             (Some(result), _) => Ok(Payload::from(result.clone())),
             (None, parameters) => self.arguments(id, state, parameters.as_ref(), None),
@@ -33,14 +33,14 @@ impl Run<'_> {
             QueryLanguage::JsonPath => Outgoing::Result(result),
             QueryLanguage::Jsonata => Outgoing::Input(result),
         };
-        let way = Way::with_result(state, None, &pass.result_path, pass.then);
-        self.leave(id, state, outgoing, &way, before)
+        let rules = OutputRules::with_result(state, None, &pass.result_path, pass.then);
+        self.leave_state(id, state, outgoing, &rules, before)
     }
 
     pub fn succeed(&mut self, id: BranchId, state: &State) -> Result<(), Failure> {
-        let before = self.before(id);
+        let before = self.event_before(id);
         let input = self.effective_input(id, state).map_err(|error| self.query_failed(id, error, before))?;
-        self.leave(id, state, Outgoing::Input(input), &Way::straight(state, Transition::End), before)
+        self.leave_state(id, state, Outgoing::Input(input), &OutputRules::plain(state, Transition::End), before)
     }
 
     pub fn choose(
@@ -50,11 +50,11 @@ impl Run<'_> {
         branches: &[ChoiceBranch],
         default: Option<StateId>,
     ) -> Result<(), Failure> {
-        let before = self.before(id);
+        let before = self.event_before(id);
         let chosen = self.choice(id, state, branches);
         let (input, chosen) = chosen.map_err(|error| self.query_failed(id, error, before))?;
-        let way = match (chosen, default) {
-            (Some((at, branch)), _) => Way {
+        let rules = match (chosen, default) {
+            (Some((at, branch)), _) => OutputRules {
                 selector: None,
                 place: &ResultPlace::Whole,
                 assign: branch.assign.as_ref(),
@@ -62,10 +62,10 @@ impl Run<'_> {
                 field: format!("Choices[{at}]/"),
                 then: Transition::Next(branch.next),
             },
-            (None, Some(default)) => Way::straight(state, Transition::Next(default)),
+            (None, Some(default)) => OutputRules::plain(state, Transition::Next(default)),
             (None, None) => return Err(self.no_choice(id)),
         };
-        self.leave(id, state, Outgoing::Input(input), &way, before)
+        self.leave_state(id, state, Outgoing::Input(input), &rules, before)
     }
 
     fn choice<'b>(
@@ -86,7 +86,7 @@ impl Run<'_> {
     }
 
     fn no_choice(&mut self, id: BranchId) -> Failure {
-        // Not States.NoChoiceMatched, whatever the language says: so AWS does.
+        // As on AWS, this is not States.NoChoiceMatched, although the language specification says so.
         let error =
             QueryError::runtime("Failed to transition out of the state. The state does not point to a next state.");
         let previous = self.branch(id).previous;
@@ -108,7 +108,7 @@ impl Run<'_> {
         let crate::definition::Body::Wait { then, .. } = state.body else { return Ok(()) };
         let previous = self.branch(id).previous;
         let input = self.effective_input(id, state).map_err(|error| self.query_failed(id, error, previous))?;
-        self.leave(id, state, Outgoing::Input(input), &Way::straight(state, then), previous)
+        self.leave_state(id, state, Outgoing::Input(input), &OutputRules::plain(state, then), previous)
     }
 
     fn wait_until(&self, id: BranchId, state: &State, wait: &Wait) -> Result<OffsetDateTime, QueryError> {
@@ -151,7 +151,7 @@ impl Run<'_> {
     }
 
     pub fn fail(&mut self, id: BranchId, state: &State, fail: &Fail) -> Result<(), Failure> {
-        let before = self.before(id);
+        let before = self.event_before(id);
         let failure = self.failure(id, state, fail).map_err(|error| self.query_failed(id, error, before))?;
         Err(failure)
     }
@@ -166,7 +166,7 @@ impl Run<'_> {
     }
 }
 
-/// A text field's value; `field` is its name without `Path`.
+/// The value of a text field. `field` is the field's name without `Path`.
 fn text_of(view: &View<'_>, input: &Payload, text: &Text, field: &str) -> Result<String, QueryError> {
     let scope = view.scope(input.value());
     match text {
@@ -185,12 +185,12 @@ fn text_of(view: &View<'_>, input: &Payload, text: &Text, field: &str) -> Result
     }
 }
 
-/// `field` is its name without `Path`.
+/// `field` is the field's name without `Path`.
 fn nothing_there(field: &str, path: &str) -> QueryError {
     QueryError::runtime(format!("The {field}Path parameter does not reference an input value: {path}"))
 }
 
-/// A number of seconds; `field` is its name without `Path`.
+/// A number of seconds. `field` is the field's name without `Path`.
 pub(super) fn seconds_of(view: &View<'_>, input: &Payload, number: &Number, field: &str) -> Result<i64, QueryError> {
     let scope = view.scope(input.value());
     match number {
@@ -223,7 +223,7 @@ pub(super) fn seconds_of(view: &View<'_>, input: &Payload, number: &Number, fiel
     }
 }
 
-/// A string without its quotes, anything else as JSON.
+/// A string without quotes, or any other value as JSON.
 pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! What an execution remembers between two events: where each of its branches is.
+//! The state of an execution between two events: where each of its branches is.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 use super::{Part, Payload, TaskId, TimerId};
 use crate::{definition::Definition, history::MAX_EVENTS};
 
-/// A line of states: the execution itself, a branch of a Parallel or an iteration of a Map.
+/// A sequence of states: the execution itself, a branch of a Parallel or an iteration of a Map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct BranchId(pub u32);
 
-/// Where an execution is. Small: neither the definition nor the execution's input is in it.
+/// The state of an execution. It is small, since it contains neither the definition nor the execution's input.
 ///
-/// Meant to be stored as it serialises, and to be read by the same definition and facts only.
+/// Store it in serialized form, and use it only with the same definition and facts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExecutionState {
     #[serde(rename = "e")]
@@ -24,20 +24,20 @@ pub struct ExecutionState {
     pub(super) next_timer: i64,
     #[serde(rename = "n")]
     pub(super) next_branch: u32,
-    /// Of the state machine's own TimeoutSeconds.
+    /// The timer for TimeoutSeconds of the state machine.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub(super) deadline: Option<TimerId>,
     #[serde(rename = "b", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) branches: BTreeMap<BranchId, Branch>,
-    /// Branches that can go on at once, when a step has ended early.
+    /// Branches that can run immediately, if a step ended before it had run them.
     #[serde(rename = "r", default, skip_serializing_if = "VecDeque::is_empty")]
     pub(super) ready: VecDeque<BranchId>,
-    /// Wakes the ready branches up.
+    /// The timer that resumes the ready branches.
     #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
     pub(super) resumption: Option<TimerId>,
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) over: bool,
-    /// What was kept apart since it was last taken, and the branches of which nothing is kept any more.
+    /// The values stored since the last call of `take_kept`, and the branches whose values were all deleted.
     #[serde(skip)]
     pub(super) kept: BTreeMap<(BranchId, Part), Payload>,
     #[serde(skip)]
@@ -45,7 +45,7 @@ pub struct ExecutionState {
 }
 
 impl ExecutionState {
-    /// Of an execution that has not been started: its first event is [`Event::Start`](super::Event::Start).
+    /// The state of an execution that has not been started. Its first event is [`Event::Start`](super::Event::Start).
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -62,22 +62,14 @@ impl ExecutionState {
         }
     }
 
-    /// Whether all states that it is in are in the definition, so that [`advance`](super::advance) can be called with it.
+    /// Whether the definition has all states that the execution is in. [`advance`](super::advance) panics otherwise.
     #[must_use]
     pub fn fits(&self, definition: &Definition) -> bool {
         self.branches.values().all(|branch| definition.state_named(&branch.state).is_some())
     }
 
-    /// Whether it has succeeded, failed, timed out or been stopped.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.over
-    }
-
-    /// Whether [`Event::Redrive`](super::Event::Redrive) can make it go on: it has ended without success, and its
-    /// history has room.
-    #[must_use]
-    /// The seconds between two heartbeats, where the timer is that of a task's heartbeat.
+    /// The interval in seconds of the heartbeat that the timer belongs to. Returns `None` if it is not a heartbeat
+    /// timer.
     pub(crate) fn heartbeat_interval(&self, timer: TimerId) -> Option<i64> {
         self.branches.values().find_map(|branch| match &branch.phase {
             Phase::Task(pending) => {
@@ -87,6 +79,9 @@ impl ExecutionState {
         })
     }
 
+    /// Whether [`Event::Redrive`](super::Event::Redrive) can resume the execution: it has ended without success, and
+    /// its history has room.
+    #[must_use]
     pub fn is_redrivable(&self) -> bool {
         self.over && !self.branches.is_empty() && self.next_event < MAX_EVENTS
     }
@@ -102,28 +97,28 @@ impl Default for ExecutionState {
 pub(super) struct Branch {
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<BranchId>,
-    /// Which branch of the Parallel, which item of the Map.
+    /// The index of the branch of a Parallel, or of the item of a Map.
     #[serde(rename = "i", default, skip_serializing_if = "is_zero")]
     pub index: usize,
-    /// The name of the state it is in.
+    /// The name of its current state.
     #[serde(rename = "s")]
     pub state: String,
-    /// The state's raw input; none where it is the execution's.
+    /// The raw input of the state, or `None` if it is the input of the execution.
     #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Payload>,
     /// The id of the StateEntered event.
     #[serde(rename = "e")]
     pub entered: i64,
-    /// Milliseconds since 1970.
+    /// When the state was entered, in milliseconds since 1970.
     #[serde(rename = "at")]
     pub entered_at: i64,
-    /// The last event of this branch: what its next event names as the previous one.
+    /// The last event of this branch, which its next event names as the previous one.
     #[serde(rename = "l")]
     pub previous: i64,
     /// The event before StateEntered.
     #[serde(rename = "c")]
-    pub came_from: i64,
-    /// Those assigned within this branch; it sees those of the branches around it too.
+    pub before_entry: i64,
+    /// The variables assigned within this branch. It can also read those of the branches that enclose it.
     #[serde(rename = "v", default, skip_serializing_if = "Map::is_empty")]
     pub variables: Map<String, Value>,
     /// How often each Retrier of the state has been used.
@@ -141,31 +136,32 @@ fn is_none_yet(number: &u32) -> bool {
     *number == 0
 }
 
-/// What a branch is doing in its state.
+/// What a branch is doing in its current state.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) enum Phase {
-    /// Just entered.
+    /// The state has just been entered.
     #[default]
     #[serde(rename = "r")]
     Ready,
-    /// What it waited for has come, or the time to try again.
+    /// The branch no longer waits: its answer has arrived, or it is time for the next attempt.
     #[serde(rename = "s")]
     Settled,
     #[serde(rename = "w")]
     Waiting { timer: TimerId },
     #[serde(rename = "t")]
     Task(Pending),
-    /// Between a failure and the next try.
+    /// Waiting for the next attempt after a failure.
     #[serde(rename = "b")]
     BackingOff { timer: TimerId },
     #[serde(rename = "p")]
     Parallel {
-        /// How many branches are still running.
+        /// The number of branches that are still running.
         running: usize,
     },
     #[serde(rename = "m")]
     Map(Box<Mapping>),
-    /// A distributed Map: its items are executions of their own. Stays when the run has failed, for a redrive.
+    /// In a distributed Map, whose items are executions of their own. The branch stays in this phase if the run has
+    /// failed, so that it can be redriven.
     #[serde(rename = "d")]
     MapRun {
         #[serde(rename = "k")]
@@ -192,7 +188,7 @@ pub(super) struct Pending {
     pub heartbeat: Option<Heartbeat>,
     /// Whether the call has returned, or an activity worker has taken the task.
     #[serde(rename = "g", default, skip_serializing_if = "std::ops::Not::not")]
-    pub under_way: bool,
+    pub acknowledged: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -203,15 +199,15 @@ pub(super) struct Heartbeat {
     pub timer: TimerId,
 }
 
-/// An inline Map's progress.
+/// The progress of an inline Map.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Mapping {
-    /// Whether the iterations run over something else than the state's input, which is kept then.
+    /// Whether the items are stored, because they are not the state's input.
     #[serde(rename = "v", default, skip_serializing_if = "std::ops::Not::not")]
     pub keeps_items: bool,
     #[serde(rename = "n")]
     pub total: usize,
-    /// How many iterations have been started.
+    /// The number of iterations started so far.
     #[serde(rename = "s")]
     pub started: usize,
     #[serde(rename = "r")]
@@ -222,7 +218,7 @@ pub(super) struct Mapping {
 }
 
 impl Pending {
-    /// Whether a timer is one of this task's: its timeout, or (`true`) its heartbeat.
+    /// Whether the timer belongs to this task: `false` for its timeout, `true` for its heartbeat.
     pub fn is_due(&self, timer: TimerId) -> Option<bool> {
         if self.timeout == Some(timer) {
             return Some(false);

@@ -1,13 +1,13 @@
-//! Task states: scheduling the call, and what comes back.
+//! Task states: scheduling the call and processing its answer.
 
 use serde_json::Value;
 use time::Duration;
 
 use super::{
     Command, NotPending, Pattern, Payload, TaskId, TimerId, Work,
-    data::{Outgoing, Way},
+    advance::Interpreter,
+    data_flow::{Outgoing, OutputRules},
     failure::{Failure, MAX_PAYLOAD, RUNTIME},
-    run::Run,
     simple::seconds_of,
     state::{BranchId, Heartbeat, Pending, Phase},
 };
@@ -20,7 +20,7 @@ use crate::{
     query::QueryError,
 };
 
-/// What a task is scheduled with.
+/// The evaluated fields of a task.
 struct Plan {
     arguments: Payload,
     timeout: Option<i64>,
@@ -28,9 +28,9 @@ struct Plan {
     credentials: Option<TaskCredentials>,
 }
 
-impl Run<'_> {
+impl Interpreter<'_> {
     pub fn schedule(&mut self, id: BranchId, state: &State, task: &Task) -> Result<(), Failure> {
-        let before = self.before(id);
+        let before = self.event_before(id);
         let task_id = self.next_task();
         let plan = self.plan(id, state, task, task_id).map_err(|error| self.query_failed(id, error, before))?;
         if plan.arguments.size() > MAX_PAYLOAD {
@@ -39,7 +39,7 @@ impl Run<'_> {
         let Plan { arguments, timeout, heartbeat, credentials } = plan;
         let work = match &task.resource {
             Resource::Lambda { arn } => {
-                self.tell(
+                self.record(
                     id,
                     EventKind::LambdaFunctionScheduled(LambdaScheduled {
                         resource: arn.clone(),
@@ -48,16 +48,16 @@ impl Run<'_> {
                         task_credentials: credentials,
                     }),
                 );
-                self.tell(id, EventKind::LambdaFunctionStarted);
+                self.record(id, EventKind::LambdaFunctionStarted);
                 Work::Function { function: arn.clone(), payload: arguments.value().clone() }
             }
             Resource::Activity { arn } => {
                 if !(self.facts.has_activity)(arn) {
                     let failure = Failure::new(RUNTIME, format!("The activity {arn} does not exist"));
-                    self.tell(id, EventKind::ActivityScheduleFailed(failure.details()));
+                    self.record(id, EventKind::ActivityScheduleFailed(failure.details()));
                     return Err(failure);
                 }
-                self.tell(
+                self.record(
                     id,
                     EventKind::ActivityScheduled(ActivityScheduled {
                         resource: arn.clone(),
@@ -70,7 +70,7 @@ impl Run<'_> {
             }
             Resource::Service { service, action, pattern } => {
                 let reference = reference(service, action, *pattern);
-                self.tell(
+                self.record(
                     id,
                     EventKind::TaskScheduled(TaskScheduled {
                         task: reference.clone(),
@@ -81,33 +81,34 @@ impl Run<'_> {
                         task_credentials: credentials,
                     }),
                 );
-                self.tell(id, EventKind::TaskStarted(reference));
+                self.record(id, EventKind::TaskStarted(reference));
                 Work::Service {
                     service: service.clone(),
                     action: action.clone(),
                     pattern: *pattern,
-                    parameters: self.sent(service, action, arguments.value().clone()),
+                    parameters: self.request_parameters(service, action, arguments.value().clone()),
                 }
             }
         };
-        // AWS's default timeout of 99,999,999 seconds is longer than an execution may last: no timer for it.
+        // AWS's default timeout of 99,999,999 seconds exceeds the maximum duration of an execution, so it needs no
+        // timer.
         let due = timeout.map(|seconds| self.now.saturating_add(Duration::seconds(seconds)));
         let timeout = due.map(|due| self.set_timer(due));
-        // An activity's heartbeat only counts from when a worker has taken the task.
+        // The heartbeat of an activity begins when a worker takes the task.
         let heartbeat = match task.resource {
             Resource::Activity { .. } => None,
             _ => heartbeat.map(|seconds| self.heartbeat(seconds)),
         };
-        let pending = Pending { task: task_id, timeout, heartbeat, under_way: false };
+        let pending = Pending { task: task_id, timeout, heartbeat, acknowledged: false };
         self.change(id, |branch| branch.phase = Phase::Task(pending));
         let attempt = 1 + self.branch(id).attempts.iter().sum::<u32>();
         self.command(Command::Perform { task: task_id, attempt, due, work });
         Ok(())
     }
 
-    /// The parameters as the service gets them: to EventBridge's entries AWS adds, unseen in the history, the ARNs of
-    /// the state machine and the execution.
-    fn sent(&self, service: &str, action: &str, mut parameters: Value) -> Value {
+    /// The parameters that the service receives. AWS adds the ARNs of the state machine and the execution to
+    /// EventBridge entries, without showing them in the history.
+    fn request_parameters(&self, service: &str, action: &str, mut parameters: Value) -> Value {
         let entries = match (service, action, parameters.get_mut("Entries")) {
             ("events", "putEvents", Some(Value::Array(entries))) => entries,
             _ => return parameters,
@@ -152,7 +153,7 @@ impl Run<'_> {
         seconds_of(&self.view(id, state, None), &input, number, field).map(Some)
     }
 
-    /// Credentials are accepted and shown; there is no role to take on here.
+    /// Evaluates Credentials. They only appear in the history, since there are no roles to assume.
     fn credentials(&self, id: BranchId, state: &State, task: &Task) -> Result<Option<TaskCredentials>, QueryError> {
         let Some(credentials) = &task.credentials else { return Ok(None) };
         let input = self.effective_input(id, state)?;
@@ -166,7 +167,7 @@ impl Run<'_> {
         Heartbeat { seconds, timer: self.set_timer_in(seconds.saturating_mul(1000)) }
     }
 
-    /// The branch that waits for a task, and what the task is.
+    /// The branch that waits for a task, with the task's details.
     fn pending(&self, task: TaskId) -> Result<(BranchId, Pending), NotPending> {
         let found = self.state.branches.iter().find_map(|(id, branch)| match &branch.phase {
             Phase::Task(pending) if pending.task == task => Some((*id, pending.clone())),
@@ -175,7 +176,7 @@ impl Run<'_> {
         found.ok_or(NotPending)
     }
 
-    /// Takes a task's answer: nothing waits for it any more.
+    /// Ends the wait for a task.
     fn settle(&mut self, id: BranchId, pending: &Pending, fired: Option<TimerId>) {
         self.clear_timers(pending, fired);
         self.change(id, |branch| branch.phase = Phase::Settled);
@@ -185,12 +186,12 @@ impl Run<'_> {
         let (id, mut pending) = self.pending(task)?;
         let state = self.current(id);
         let Body::Task(task) = &state.body else { return Err(NotPending) };
-        if pending.under_way || !matches!(task.resource, Resource::Activity { .. }) {
+        if pending.acknowledged || !matches!(task.resource, Resource::Activity { .. }) {
             return Err(NotPending);
         }
-        self.tell(id, EventKind::ActivityStarted(ActivityStarted { worker_name }));
-        pending.under_way = true;
-        // It was computed without an error when the task was scheduled, of the same input.
+        self.record(id, EventKind::ActivityStarted(ActivityStarted { worker_name }));
+        pending.acknowledged = true;
+        // The same computation succeeded when the task was scheduled.
         let seconds = self.seconds(id, state, task.heartbeat.as_ref(), "HeartbeatSeconds").ok().flatten();
         pending.heartbeat = seconds.map(|seconds| self.heartbeat(seconds));
         self.change(id, |branch| branch.phase = Phase::Task(pending));
@@ -200,11 +201,11 @@ impl Run<'_> {
     pub fn task_submitted(&mut self, task: TaskId, output: Payload) -> Result<(), NotPending> {
         let (id, mut pending) = self.pending(task)?;
         let Some(task) = self.reference_of(id) else { return Err(NotPending) };
-        if pending.under_way {
+        if pending.acknowledged {
             return Err(NotPending);
         }
-        self.tell(id, EventKind::TaskSubmitted(TaskOutput { task, output: Output { output } }));
-        pending.under_way = true;
+        self.record(id, EventKind::TaskSubmitted(TaskOutput { task, output: Output { output } }));
+        pending.acknowledged = true;
         self.change(id, |branch| branch.phase = Phase::Task(pending));
         Ok(())
     }
@@ -233,7 +234,7 @@ impl Run<'_> {
             None
         };
         if let Some(failure) = refused {
-            self.task_ended_badly(id, failure);
+            self.fail_task(id, failure);
             return Ok(());
         }
         let details = Output { output: output.clone() };
@@ -242,9 +243,9 @@ impl Run<'_> {
             (Resource::Activity { .. }, _) | (_, None) => EventKind::ActivitySucceeded(details),
             (Resource::Service { .. }, Some(task)) => EventKind::TaskSucceeded(TaskOutput { task, output: details }),
         };
-        let event = self.tell(id, event);
-        let way = Way::with_result(state, task.result_selector.as_ref(), &task.result_path, task.then);
-        if let Err(failure) = self.leave(id, state, Outgoing::Result(output), &way, event) {
+        let event = self.record(id, event);
+        let rules = OutputRules::with_result(state, task.result_selector.as_ref(), &task.result_path, task.then);
+        if let Err(failure) = self.leave_state(id, state, Outgoing::Result(output), &rules, event) {
             self.fail_state(id, failure);
         }
         Ok(())
@@ -258,11 +259,11 @@ impl Run<'_> {
     ) -> Result<(), NotPending> {
         let (id, pending) = self.pending(task)?;
         self.settle(id, &pending, None);
-        self.task_ended_badly(id, Failure { error, cause, by_heartbeat: false });
+        self.fail_task(id, Failure { error, cause, by_heartbeat: false });
         Ok(())
     }
 
-    fn task_ended_badly(&mut self, id: BranchId, failure: Failure) {
+    fn fail_task(&mut self, id: BranchId, failure: Failure) {
         let details = failure.details();
         let event = match (&self.current(id).body, self.reference_of(id)) {
             (_, Some(task)) => EventKind::TaskFailed(TaskFailure { task, failure: details }),
@@ -271,11 +272,11 @@ impl Run<'_> {
             }
             _ => EventKind::ActivityFailed(details),
         };
-        self.tell(id, event);
+        self.record(id, event);
         self.fail_state(id, failure);
     }
 
-    /// `timer` is the one that has fired: the task's timeout or its heartbeat.
+    /// `timer` is the timer that fired: the task's timeout or its heartbeat.
     pub fn task_timed_out(&mut self, id: BranchId, timer: TimerId, by_heartbeat: bool) {
         let Phase::Task(pending) = self.branch(id).phase.clone() else { return };
         self.settle(id, &pending, Some(timer));
@@ -289,14 +290,14 @@ impl Run<'_> {
             }
             _ => EventKind::ActivityTimedOut(details),
         };
-        self.tell(id, event);
+        self.record(id, event);
         self.fail_state(id, failure);
     }
 
-    /// Nobody waits for a branch's current task any more.
+    /// Stops waiting for a branch's current task.
     pub fn abandon(&mut self, id: BranchId, pending: &Pending) {
         let offered_to = match &self.current(id).body {
-            Body::Task(task) if !pending.under_way => match &task.resource {
+            Body::Task(task) if !pending.acknowledged => match &task.resource {
                 Resource::Activity { arn } => Some(arn.clone()),
                 Resource::Lambda { .. } | Resource::Service { .. } => None,
             },
@@ -305,7 +306,7 @@ impl Run<'_> {
         self.command(Command::Abandon { task: pending.task, offered_to });
     }
 
-    /// How events name the integrated service of a branch's current task.
+    /// How events identify the integrated service of a branch's current task.
     fn reference_of(&self, id: BranchId) -> Option<TaskRef> {
         match &self.current(id).body {
             Body::Task(task) => match &task.resource {
@@ -321,7 +322,7 @@ fn reference(service: &str, action: &str, pattern: Pattern) -> TaskRef {
     TaskRef { resource_type: service.to_owned(), resource: Resource::action_with_pattern(action, pattern) }
 }
 
-/// What AWS names in "The state/task '…' returned a result with a size exceeding …".
+/// The name that AWS uses in "The state/task '…' returned a result with a size exceeding …".
 fn resource_of(resource: &Resource) -> &str {
     match resource {
         Resource::Lambda { arn } | Resource::Activity { arn } => arn,
@@ -329,7 +330,7 @@ fn resource_of(resource: &Resource) -> &str {
     }
 }
 
-/// Why an integrated service cannot be called with these parameters.
+/// Why an integrated service can't be called with these parameters.
 fn unusable(resource: &Resource, parameters: &Value) -> Option<String> {
     let Resource::Service { service, action, .. } = resource else { return None };
     if let Some(field) = unresolved(parameters) {
@@ -337,13 +338,13 @@ fn unusable(resource: &Resource, parameters: &Value) -> Option<String> {
             "The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call"
         ));
     }
-    // A payload is text, or JSON that is made text; but of a number or a boolean AWS makes none.
+    // A payload is a string, or JSON that AWS converts to one. AWS does not convert numbers and booleans.
     let is_scalar = matches!(parameters.get("Payload"), Some(Value::Number(_) | Value::Bool(_)));
     (service == "lambda" && action == "invoke" && is_scalar)
         .then(|| "The value for the field 'Payload' must be a STRING".to_owned())
 }
 
-/// A field that still ends in `.$` once everything has been computed: it was written with `.$` twice.
+/// A field whose name still ends in `.$` after evaluation, because it was written with `.$` twice.
 fn unresolved(value: &Value) -> Option<&str> {
     match value {
         Value::Object(fields) => fields

@@ -15,7 +15,7 @@ use crate::{
 
 const NEXT_TOKEN: Text = Text::length(1..=1024);
 /// The maximum number of aliases of one state machine.
-const MOST: i64 = 100;
+const MAX_ALIASES: i64 = 100;
 
 /// One version, or two; the weights add up to 100.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,10 +145,11 @@ pub(super) async fn create(engine: &Engine, fields: &mut Fields) -> Result<Body,
             let count: i64 = connection
                 .prepare_cached("SELECT count(*) FROM alias WHERE state_machine = ?")?
                 .query_row([found.id], |row| row.get(0))?;
-            if count >= MOST {
-                return Err(
-                    Fault::ServiceQuotaExceeded(format!("A state machine can have {MOST} aliases at most")).into()
-                );
+            if count >= MAX_ALIASES {
+                return Err(Fault::ServiceQuotaExceeded(format!(
+                    "A state machine can have {MAX_ALIASES} aliases at most"
+                ))
+                .into());
             }
             let now = millis(transaction.now);
             connection.execute(

@@ -1,4 +1,4 @@
-//! No operation's cost grows with the number of stored executions, except by its page.
+//! The cost of an operation does not grow with the number of stored executions, only with the size of its page.
 
 use std::{
     collections::BTreeMap,
@@ -34,7 +34,7 @@ impl Integrations for Nothing {
     }
 }
 
-/// An engine, and how many steps its database has taken.
+/// An engine, and the number of virtual machine steps that its database has run.
 struct Counted {
     engine: StepFunctions,
     counter: Arc<AtomicU64>,
@@ -42,7 +42,7 @@ struct Counted {
 }
 
 impl Counted {
-    /// With an activity, and a state machine that waits for its workers; their ARNs.
+    /// Opens an engine with an activity, and a state machine that waits for its workers. Returns their ARNs.
     async fn open(database: &Path) -> (Self, Value, Value) {
         let counter = steps::counter(database);
         let options = Options::new("000000000000", "eu-west-2");
@@ -64,7 +64,7 @@ impl Counted {
         body
     }
 
-    /// The ARNs of a version of the state machine as it is, and of an alias for it.
+    /// Publishes a version of the current state machine and an alias for it. Returns their ARNs.
     async fn publish(&self, machine: &Value, alias: &str) -> (Value, Value) {
         let version = self.ask("PublishStateMachineVersion", &json!({"stateMachineArn": machine})).await;
         let version = version["stateMachineVersionArn"].clone();
@@ -73,7 +73,7 @@ impl Counted {
         (version, alias["stateMachineAliasArn"].clone())
     }
 
-    /// Starts so many executions, at once, and stops them if asked.
+    /// Starts this many executions concurrently, and optionally stops them.
     async fn start_many(&self, arn: &Value, number: usize, stop: bool) {
         let starting: Vec<_> = (0..number)
             .map(|_| {
@@ -92,7 +92,7 @@ impl Counted {
         }
     }
 
-    /// Notes what it took.
+    /// Sends a request and records its cost.
     async fn count(&mut self, what: &str, operation: &str, request: Value) -> Value {
         let before = self.counter.load(Ordering::Relaxed);
         let answer = self.ask(operation, &request).await;
@@ -108,12 +108,12 @@ fn execution(name: &str) -> Value {
     json!({"executionArn": format!("arn:aws:states:eu-west-2:000000000000:execution:m:{name}")})
 }
 
-/// What each operation takes with so many executions stored.
+/// The cost of each operation with this many stored executions.
 async fn cost(stored: usize) -> BTreeMap<String, u64> {
     let folder = tempfile::tempdir().unwrap();
     let (mut counted, activity, machine) = Counted::open(&folder.path().join("db")).await;
-    // What the lists look for is of the old version: the oldest executions of all, behind many of its own that have
-    // another status and many of the new version that have the same.
+    // The lists look for executions of the old version. These are the oldest of all, behind many of the same version
+    // with another status, and many of the new version with the same status.
     let (old_version, old_alias) = counted.publish(&machine, "old").await;
     for name in ["runs", "aborted", "redriven"] {
         counted.ask("StartExecution", &json!({"stateMachineArn": old_alias, "name": name})).await;
@@ -126,12 +126,12 @@ async fn cost(stored: usize) -> BTreeMap<String, u64> {
     let (_, alias) = counted.publish(&machine, "new").await;
     counted.start_many(&alias, stored, false).await;
 
-    // Twice: the first time statements are compiled and connections opened.
+    // Twice, because the first time includes compiling statements and opening connections.
     for round in ["first", "again"] {
         for (whose, arn) in [("state machine", &machine), ("old version", &old_version), ("old alias", &old_alias)] {
             for status in [None, Some("RUNNING"), Some("ABORTED"), Some("SUCCEEDED")] {
                 for redriven in [None, Some("REDRIVEN")] {
-                    // These look at so many executions, however many there are: see the test below.
+                    // These look at a bounded number of executions, however many there are. See the test below.
                     if redriven.is_some() && whose != "state machine" {
                         continue;
                     }
@@ -165,7 +165,7 @@ async fn cost(stored: usize) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test]
-async fn no_operation_takes_longer_because_more_executions_are_stored() {
+async fn the_cost_of_operations_does_not_depend_on_the_number_of_executions() {
     let (some, many) = (cost(150).await, cost(1_200).await);
     let grown = |what: &&String| many[*what] > some[*what] + some[*what] / 10 + 100;
     let grown: Vec<String> =
@@ -174,7 +174,7 @@ async fn no_operation_takes_longer_because_more_executions_are_stored() {
 }
 
 #[test]
-fn a_page_of_what_no_index_finds_looks_at_so_many_and_the_next_goes_on() {
+fn a_page_without_an_index_examines_a_bounded_number_of_rows_and_the_next_page_continues() {
     let database = Connection::open_in_memory().unwrap();
     database.execute_batch(include_str!("../store/schema.sql")).unwrap();
     let stored = 10_000;
@@ -202,7 +202,7 @@ fn a_page_of_what_no_index_finds_looks_at_so_many_and_the_next_goes_on() {
 }
 
 #[tokio::test]
-async fn a_task_that_nobody_waits_for_is_offered_no_more() {
+async fn an_abandoned_task_is_no_longer_offered() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("db");
     let (counted, _, machine) = Counted::open(&database).await;
@@ -212,7 +212,7 @@ async fn a_task_that_nobody_waits_for_is_offered_no_more() {
 }
 
 #[tokio::test]
-async fn what_a_deleted_activity_offered_is_forgotten_and_does_not_come_back_with_its_name() {
+async fn the_offers_of_a_deleted_activity_do_not_return_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("db");
     let (counted, activity, machine) = Counted::open(&database).await;
@@ -231,7 +231,7 @@ async fn what_a_deleted_activity_offered_is_forgotten_and_does_not_come_back_wit
 }
 
 #[tokio::test]
-async fn stopping_a_task_takes_no_longer_because_there_are_more_activities() {
+async fn the_cost_of_stopping_a_task_does_not_depend_on_the_number_of_activities() {
     let mut steps = Vec::new();
     for activities in [1, 300] {
         let folder = tempfile::tempdir().unwrap();
@@ -239,7 +239,7 @@ async fn stopping_a_task_takes_no_longer_because_there_are_more_activities() {
         for number in 0..activities {
             counted.ask("CreateActivity", &json!({"name": format!("other-{number}")})).await;
         }
-        // The first time statements are compiled.
+        // The first time includes compiling statements.
         counted.start_many(&machine, 1, true).await;
         counted.ask("StartExecution", &json!({"stateMachineArn": machine, "name": "a"})).await;
         counted.count("", "StopExecution", execution("a")).await;

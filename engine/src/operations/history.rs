@@ -13,8 +13,8 @@ use crate::{
 };
 
 const NEXT_TOKEN: Text = Text::length(1..=1024);
-/// The events of a page, in bytes: a page ends early before the event that goes beyond it. AWS has such a limit too,
-/// and does not document it. One event alone may be longer.
+/// The maximum size of the events on a page, in bytes. A page ends before the event that would exceed it, but contains
+/// at least one event. AWS has an undocumented limit of this kind.
 const MAX_PAGE: usize = 1 << 20;
 
 pub(super) async fn get_execution_history(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
@@ -32,7 +32,7 @@ pub(super) async fn get_execution_history(engine: &Engine, fields: &mut Fields) 
             let (execution, _) = find_execution(connection, &options, &arn)?;
             let mut events = Events { body: Vec::from(b"{\"events\":["), count: 0, most: page.size(), more: false };
             let see = |event: &[u8]| events.add(event, with_data);
-            // Ids count from 1 without gaps, so that an id is a place in the list.
+            // Ids count from 1 without gaps, so an id is also an index.
             let begin = begin.unwrap_or(if reverse { MAX_EVENTS } else { 1 });
             if reverse {
                 history::backwards(connection, execution.id, begin, see)?;
@@ -48,12 +48,12 @@ pub(super) async fn get_execution_history(engine: &Engine, fields: &mut Fields) 
         .await
 }
 
-/// The answer, as it is put together. The events are stored as they are sent.
+/// The answer while it is built. Events are stored in the form in which they are sent.
 struct Events {
     body: Vec<u8>,
     count: usize,
     most: usize,
-    /// Whether there is an event that the page has no room for.
+    /// Whether an event did not fit on the page.
     more: bool,
 }
 
@@ -96,7 +96,7 @@ fn without_data(event: &[u8]) -> Cow<'_, [u8]> {
             without_execution_data(&mut value);
             Cow::Owned(value.to_string().into_bytes())
         }
-        // The engine has written it: it can be read.
+        // The engine wrote this JSON, so it can be parsed.
         Err(_) => Cow::Borrowed(event),
     }
 }

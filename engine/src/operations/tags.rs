@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The maximum number of tags on one resource.
-const MOST: usize = 50;
+const MAX_TAGS: usize = 50;
 
 /// Reads and checks the `tags` of a request.
 pub(super) fn read(fields: &mut Fields) -> Result<Vec<(String, String)>, Fault> {
@@ -21,7 +21,7 @@ pub(super) fn read(fields: &mut Fields) -> Result<Vec<(String, String)>, Fault> 
 }
 
 fn checked(fields: &mut Fields, items: Vec<Value>) -> Result<Vec<(String, String)>, Fault> {
-    if items.len() > MOST {
+    if items.len() > MAX_TAGS {
         return Err(Fault::TooManyTags);
     }
     items
@@ -71,7 +71,7 @@ pub(super) async fn tag_resource(engine: &Engine, fields: &mut Fields) -> Result
             check_resource(connection, transaction.options, &arn)?;
             let before = tags::list(connection, &arn)?;
             let added = new.iter().filter(|(key, _)| before.iter().all(|(known, _)| known != key)).count();
-            if before.len() + added > MOST {
+            if before.len() + added > MAX_TAGS {
                 return Err(Fault::TooManyTags.into());
             }
             for (key, value) in &new {

@@ -110,8 +110,10 @@ pub(super) fn publish_current(
     let count: i64 = connection
         .prepare_cached("SELECT count(*) FROM version WHERE state_machine = ?")?
         .query_row([machine.id], |row| row.get(0))?;
-    if count >= MOST {
-        return Err(Fault::ServiceQuotaExceeded(format!("A state machine can have {MOST} versions at most")).into());
+    if count >= MAX_VERSIONS {
+        return Err(
+            Fault::ServiceQuotaExceeded(format!("A state machine can have {MAX_VERSIONS} versions at most")).into()
+        );
     }
     let (number, created) = (machine.last_version + 1, millis(transaction.now));
     connection.execute("UPDATE state_machine SET last_version = ? WHERE id = ?", (number, machine.id))?;
@@ -123,7 +125,7 @@ pub(super) fn publish_current(
 }
 
 /// The maximum number of versions of one state machine.
-const MOST: i64 = 1000;
+const MAX_VERSIONS: i64 = 1000;
 
 pub(super) async fn publish(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let arn = fields.text("stateMachineArn", ARN)?;

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn all_violations_are_told_at_once() {
+    fn all_violations_are_reported_at_once() {
         assert_eq!(
             refusal(r#"{"name": "", "maxResults": 1001}"#, |f| {
                 f.text("name", NAME)?;
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_repeated() {
+    fn a_secret_is_not_repeated_in_an_error() {
         let long = format!(r#"{{"taskToken": "{}"}}"#, "x".repeat(2049));
         assert_eq!(
             refusal(&long, |f| f.text("taskToken", TASK_TOKEN).map(drop)),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_not_in_the_set_is_refused_with_the_set() {
+    fn an_unknown_enum_value_is_refused_with_the_list_of_values() {
         assert_eq!(
             refusal(r#"{"type": "FAST"}"#, |f| f.optional_word("type", &["STANDARD", "EXPRESS"]).map(drop)),
             "1 validation error detected: Value 'FAST' at 'type' failed to satisfy constraint: Member must satisfy \

@@ -9,10 +9,10 @@ use super::path::PathError;
 use super::{QueryError, Scope};
 use comparison::Comparison;
 
-/// How deep And, Or and Not may nest.
+/// The maximum nesting of And, Or and Not.
 const MAX_NESTING: usize = 32;
 
-/// When a rule of a Choice state is taken.
+/// A rule of a Choice state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule(Node);
 
@@ -22,11 +22,11 @@ enum Node {
     Or(Vec<Node>),
     Not(Box<Node>),
     Comparison(Comparison),
-    /// A JSONata state's Condition, and the field it is in.
+    /// Condition of a JSONata state, and the location of the field.
     Condition(Expression, String),
 }
 
-/// Why a value is no rule.
+/// The error for a value that is not a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     #[error("a rule must be an object")]
@@ -41,7 +41,7 @@ pub enum RuleError {
     NoOperator,
     #[error("a rule must have one comparison operator, not both {0} and {1}")]
     TwoOperators(String, String),
-    /// `field` is Variable or an operator that ends in Path.
+    /// `field` is Variable, or an operator that ends in Path.
     #[error("{field}: {reason}")]
     Path { field: String, reason: PathError },
     #[error("{operator} must be compared with {expected}")]
@@ -51,18 +51,19 @@ pub enum RuleError {
 }
 
 impl Rule {
-    /// Parses a rule of a JSONPath Choice state; Next, Assign and the like are left to others.
+    /// Parses a rule of a JSONPath Choice state. Ignores Next, Assign and the other fields that are not part of the
+    /// condition.
     ///
     /// # Errors
-    /// Where operator and operand are not those of the language.
+    /// When the operator is unknown or its operand has the wrong type.
     pub fn parse(rule: &Value) -> Result<Self, RuleError> {
         Node::parse(rule, 0).map(Self)
     }
 
-    /// Parses the Condition of a JSONata Choice state's rule; `index` is the rule's, from 0.
+    /// Parses Condition of a rule of a JSONata Choice state. `index` is the rule's index.
     ///
     /// # Errors
-    /// Where it is neither a boolean nor a JSONata expression.
+    /// When the value is neither a boolean nor a JSONata expression.
     pub fn parse_condition(condition: &Value, index: usize) -> Result<Self, RuleError> {
         let wrong = || RuleError::Operand { operator: "Condition".into(), expected: "a JSONata expression" };
         let expression = match condition {
@@ -73,7 +74,7 @@ impl Rule {
         Ok(Self(Node::Condition(expression, format!("Choices[{index}]/Condition"))))
     }
 
-    /// The Condition, where it is one.
+    /// The expression, if the rule is a Condition.
     pub fn condition(&self) -> Option<&Expression> {
         match &self.0 {
             Node::Condition(expression, _) => Some(expression),
@@ -81,10 +82,10 @@ impl Rule {
         }
     }
 
-    /// Whether the rule is taken.
+    /// Whether the rule matches.
     ///
     /// # Errors
-    /// `States.Runtime` where a path finds nothing, `States.QueryEvaluationError` where a Condition fails.
+    /// `States.Runtime` if a path has no match, `States.QueryEvaluationError` if a Condition fails.
     pub fn matches(&self, scope: &Scope) -> Result<bool, QueryError> {
         self.0.matches(scope)
     }

@@ -1,4 +1,4 @@
-//! What keeps a definition or an input from growing values that nothing can hold.
+//! Limits on what queries compute, so that definitions and inputs can't exhaust memory or time.
 
 use std::{
     cell::Cell,
@@ -10,35 +10,36 @@ use serde_json::Value;
 
 use super::QueryError;
 
-/// How deep a value may nest. Everything the engine keeps is JSON text that must be readable again (the reader stops
-/// at 128 levels) with room for the envelopes it is stored in.
+/// The maximum nesting of a value. Everything is stored as JSON text that must be readable again. The reader stops at
+/// 128 levels, and the stored envelopes need some of them.
 pub const MAX_DEPTH: usize = 100;
 
-/// How much one field may compute before anything is measured, in bytes of JSON, roughly. AWS allows 262,144 in the
-/// end; what lies between only has to fit into memory.
+/// The approximate size of what one field may compute, in bytes of JSON. AWS's limit of 262,144 applies to the result;
+/// intermediate values only have to fit into memory.
 const MAX_SIZE: usize = 16_000_000;
 
-/// How many places one field's paths may visit.
+/// The maximum number of values that the paths of one field may visit.
 const MAX_VISITS: usize = 2_000_000;
 
-/// How many regular expressions the JSONPath filters of one definition may have: each is compiled when the definition
-/// is read, and stays in memory with it.
+/// The maximum number of regular expressions in the JSONPath filters of one definition. Each is compiled when the
+/// definition is read, and stays in memory with it.
 pub(super) const MAX_PATTERNS: usize = 64;
 
 thread_local! {
-    /// How many more regular expressions the definition may have that this thread reads; None where it reads none.
+    /// The number of regular expressions that may still be compiled for the definition that this thread reads, or
+    /// `None` if it reads none.
     static PATTERNS_LEFT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// Reads a definition, within the limits that hold for all its queries together.
-pub(crate) fn reading<T>(read: impl FnOnce() -> T) -> T {
+/// Runs `read` with a limit on the number of regular expressions in a definition.
+pub(crate) fn with_pattern_limit<T>(read: impl FnOnce() -> T) -> T {
     let before = PATTERNS_LEFT.replace(Some(MAX_PATTERNS));
     let read = read();
     PATTERNS_LEFT.set(before);
     read
 }
 
-/// Counts a regular expression of the definition that is being read. `false` when that is one too many.
+/// Counts a regular expression of the current definition. Returns `false` if there are too many.
 pub(super) fn count_pattern() -> bool {
     match PATTERNS_LEFT.get() {
         None => true,
@@ -50,23 +51,23 @@ pub(super) fn count_pattern() -> bool {
     }
 }
 
-/// How much may be computed in one go, in nanoseconds. Nothing else is written meanwhile.
+/// The maximum work of one step, in nanoseconds. Nothing else is written meanwhile.
 const MAX_WORK: u64 = 2_000_000_000;
-/// What things cost, in nanoseconds, roughly and rather too much.
+/// The approximate costs, in nanoseconds. They are rather too high.
 const VISIT: u64 = 25;
-/// Of a value within a value; how long its text is hardly matters.
+/// For each nested value. The length of its text hardly matters.
 const COPIED_VALUE: u64 = 200;
 const COMPARISON: u64 = 10;
 const MATCHED_BYTE: u64 = 50;
 
-/// What all that is computed in one go may still use: the fields of every state that an execution comes through in one
-/// step, the items of a Map, the iterations that begin.
+/// Limits what one step may compute: the fields of all states that the execution runs through, the items of a Map, and
+/// the iterations that start.
 ///
-/// Work is counted, so that a busy machine fails nothing that a free one can do. JSONata's can't be counted: its time
-/// is taken.
+/// The work is estimated rather than measured, so that nothing fails only because the machine is busy. JSONata's work
+/// can't be estimated, so its time is measured.
 #[derive(Debug)]
 pub struct Budget {
-    /// In nanoseconds.
+    /// The remaining work in nanoseconds.
     left: AtomicU64,
 }
 
@@ -76,20 +77,20 @@ impl Budget {
         Self { left: AtomicU64::new(MAX_WORK) }
     }
 
-    /// Pays for work. `false` when there is nothing left.
+    /// Charges for work. Returns `false` if the budget is exhausted.
     pub(super) fn spend(&self, nanoseconds: u64) -> bool {
-        // One computation uses it at a time: this need not be one operation.
+        // Only one computation uses the budget at a time, so this need not be atomic.
         let left = self.left.load(Ordering::Relaxed).saturating_sub(nanoseconds);
         self.left.store(left, Ordering::Relaxed);
         left > 0
     }
 
-    /// Pays for a copy of `value`. `false` when there is nothing left: no query gives anything any more.
+    /// Charges for a copy of `value`. Returns `false` if the budget is exhausted. All further queries fail then.
     pub(crate) fn copy(&self, value: &Value) -> bool {
         Allowance::within(self).copy(value).is_ok()
     }
 
-    /// Pays for work by the time it takes.
+    /// Charges for work by the time that it takes.
     pub(super) fn time<T>(&self, work: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let done = work();
@@ -118,7 +119,7 @@ impl Default for Budget {
     }
 }
 
-/// What the computation of one field may still use. Shared by all that is computed for it.
+/// Limits what the evaluation of one field may compute.
 #[derive(Debug)]
 pub(super) struct Allowance<'b> {
     size: Cell<usize>,
@@ -131,25 +132,25 @@ impl<'b> Allowance<'b> {
         Self { size: Cell::new(MAX_SIZE), visits: Cell::new(MAX_VISITS), budget }
     }
 
-    /// Pays for one place visited. `false` when there is nothing left.
+    /// Charges for one visited value. Returns `false` if nothing is left.
     pub fn visit(&self) -> bool {
         let left = self.visits.get();
         self.visits.set(left.saturating_sub(1));
         left > 0 && self.budget.spend(VISIT)
     }
 
-    /// Pays for comparing so many pairs of values. `false` when there is nothing left.
+    /// Charges for comparing this many pairs of values. Returns `false` if nothing is left.
     pub fn compare(&self, pairs: usize) -> bool {
         self.budget.spend((pairs as u64).saturating_mul(COMPARISON))
     }
 
-    /// Pays for matching a text of so many bytes with a regular expression, at least by the time it takes: that
-    /// depends on the expression too. `false` when there is nothing left.
+    /// Charges for matching a text of this length with a regular expression. The charge is at least the time that it
+    /// takes, since that also depends on the expression. Returns `false` if nothing is left.
     pub fn match_text(&self, bytes: usize, matches: impl FnOnce() -> bool) -> bool {
         self.budget.spend((bytes as u64).saturating_mul(MATCHED_BYTE)) && self.budget.time(matches)
     }
 
-    /// Pays for a copy of `value`, before it is made.
+    /// Charges for a copy of `value` before it is made.
     pub fn copy<'v>(&self, value: &'v Value) -> Result<&'v Value, QueryError> {
         let mut left = self.size.get();
         let mut pending = vec![value];
@@ -175,7 +176,7 @@ impl<'b> Allowance<'b> {
         if self.budget.spend(values * COPIED_VALUE + bytes / 8) { Ok(value) } else { Err(too_much_work()) }
     }
 
-    /// Fails when all visits, or the work of all fields, are used up: what has been found is not all there is.
+    /// Fails if the allowance or the budget is exhausted, because the search was incomplete then.
     pub fn check(&self) -> Result<(), QueryError> {
         if self.budget.left().is_zero() {
             return Err(too_much_work());
@@ -199,7 +200,7 @@ fn too_large() -> QueryError {
     }
 }
 
-/// Whether `value` nests deeper than `limit` levels; looks no deeper than that.
+/// Whether `value` is nested deeper than `limit` levels. Stops at that depth.
 pub fn deeper_than(value: &Value, limit: usize) -> bool {
     let deeper = |child: &Value| limit == 0 || deeper_than(child, limit - 1);
     match value {
@@ -209,8 +210,8 @@ pub fn deeper_than(value: &Value, limit: usize) -> bool {
     }
 }
 
-/// `value`, unless it nests deeper than [`MAX_DEPTH`]: a loop that wraps its input once more each time would
-/// otherwise grow what nothing can read any more.
+/// Returns `value` unless it is nested deeper than [`MAX_DEPTH`]. Otherwise a loop that wraps its input could create a
+/// value that can't be read again.
 pub(super) fn bounded(value: Value) -> Result<Value, QueryError> {
     if deeper_than(&value, MAX_DEPTH) {
         return Err(QueryError::runtime(format!("The result is nested deeper than {MAX_DEPTH} levels.")));

@@ -1,11 +1,11 @@
-//! Queries: how a state's fields take values out of its input, the context object and variables, in JSONPath and in
-//! JSONata. Functions of their scope alone, but for those that are random or read the clock by definition
-//! (`States.UUID`, `States.MathRandom`, `$uuid`, `$random`, `$now`, `$millis`): they ask the operating system, and the
-//! interpreter records what they gave, as it records every result.
+//! Queries, which read values from a state's input, the context object and variables, in JSONPath and in JSONata. They
+//! depend only on their scope, except for functions that are random or read the clock by definition (`States.UUID`,
+//! `States.MathRandom`, `$uuid`, `$random`, `$now`, `$millis`). These ask the operating system, and the interpreter
+//! records their results like all others.
 //!
-//! All of it is fed by strangers, so all of it is bounded: nesting when parsing, depth of what is produced
-//! ([`MAX_DEPTH`]), size and the number of places visited, time and memory of JSONata, linear-time regular expressions,
-//! and all that is computed in one go ([`Budget`]).
+//! Queries come from untrusted sources, so everything is limited: nesting while parsing, the depth of results
+//! ([`MAX_DEPTH`]), their size, the number of values visited, the time and memory of JSONata, regular expressions
+//! (which run in linear time), and the work of a step ([`Budget`]).
 
 pub mod choice;
 #[cfg(test)]
@@ -17,46 +17,46 @@ pub mod path;
 pub mod template;
 pub mod timestamp;
 
-pub(crate) use limits::reading;
+pub(crate) use limits::with_pattern_limit;
 use limits::{Allowance, bounded};
 pub use limits::{Budget, MAX_DEPTH, deeper_than};
 use serde_json::{Map, Value};
 
-/// What a query may see.
+/// What a query can access.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// `$` in JSONPath, `$states.input` in JSONata. In a ResultSelector it is the raw result.
+    /// `$` in JSONPath, `$states.input` in JSONata. The raw result in a ResultSelector.
     pub input: &'a Value,
     /// `$$` in JSONPath, `$states.context` in JSONata.
     pub context: &'a Value,
     pub variables: &'a Map<String, Value>,
-    /// `$states.result` in JSONata, where there is one.
+    /// `$states.result` in JSONata, if available.
     pub result: Option<&'a Value>,
-    /// `$states.errorOutput` in JSONata, where there is one.
+    /// `$states.errorOutput` in JSONata, if available.
     pub error_output: Option<&'a Value>,
-    /// What it may cost.
+    /// Limits what the query may compute.
     pub budget: &'a Budget,
 }
 
-/// Why a query gave no value: the error and cause as AWS reports them.
+/// Why a query failed, with the error and cause as AWS reports them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}: {cause}")]
 pub struct QueryError {
-    /// `States.Runtime`, `States.QueryEvaluationError`, `States.ReferencePathConflict`, …
+    /// For example `States.Runtime`, `States.QueryEvaluationError` or `States.ReferencePathConflict`.
     pub error: &'static str,
-    /// AWS's text without the "An error occurred while executing the state …" that the interpreter puts before it.
+    /// AWS's text without the prefix "An error occurred while executing the state …", which the interpreter adds.
     pub cause: String,
-    /// The field, as in an EvaluationFailed event's `location`.
+    /// The field, which becomes `location` of an EvaluationFailed event.
     pub location: Option<String>,
 }
 
 impl QueryError {
-    /// What JSONPath states fail with: `States.Runtime`.
+    /// The error of JSONPath states, `States.Runtime`.
     pub fn runtime(cause: impl Into<String>) -> Self {
         Self { error: "States.Runtime", cause: cause.into(), location: None }
     }
 
-    /// What JSONata states fail with, at `location`: `States.QueryEvaluationError`.
+    /// The error of JSONata states, `States.QueryEvaluationError`, at `location`.
     pub fn evaluation(location: &str, cause: impl Into<String>) -> Self {
         Self { error: "States.QueryEvaluationError", cause: cause.into(), location: Some(location.to_owned()) }
     }
@@ -66,15 +66,15 @@ impl QueryError {
 pub(crate) mod testing {
     use super::*;
 
-    /// A scope that owns what it shows.
-    pub struct World {
+    /// A scope that owns its values.
+    pub struct OwnedScope {
         pub input: Value,
         pub context: Value,
         pub variables: Map<String, Value>,
         pub budget: Budget,
     }
 
-    impl World {
+    impl OwnedScope {
         pub fn of(input: Value) -> Self {
             let context = serde_json::json!({"Execution": {"Name": "run"}});
             Self { input, context, variables: Map::new(), budget: Budget::new() }

@@ -6,14 +6,14 @@ use super::intrinsic::{Call, CallError};
 use super::path::{Miss, Path, PathError};
 use super::{Allowance, QueryError, Scope, bounded};
 
-/// What may stand where one value is asked for: a path or a call of an intrinsic function.
+/// A query for a single value: a path or a call of an intrinsic function.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Query {
     Path(Path),
     Call(Call),
 }
 
-/// Why a text is neither path nor call.
+/// The error for a text that is neither a path nor a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryTextError {
     #[error(transparent)]
@@ -26,12 +26,12 @@ impl Query {
     /// Parses `$.a`, `$$.a`, `$variable` or `States.…(…)`.
     ///
     /// # Errors
-    /// Where the text is none of them.
+    /// When the text is none of these.
     pub fn parse(text: &str) -> Result<Self, QueryTextError> {
         if Call::looks_like(text) { Ok(Self::Call(Call::parse(text)?)) } else { Ok(Self::Path(Path::parse(text)?)) }
     }
 
-    /// The text it was parsed from.
+    /// The text that the query was parsed from.
     pub fn source(&self) -> &str {
         match self {
             Self::Path(path) => path.source(),
@@ -39,10 +39,10 @@ impl Query {
         }
     }
 
-    /// Its value.
+    /// Evaluates the query.
     ///
     /// # Errors
-    /// Those of [`Path::get`] and [`Call::evaluate`].
+    /// As for [`Path::get`] and [`Call::evaluate`].
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
         match self {
             Self::Path(path) => path.get(scope),
@@ -50,10 +50,10 @@ impl Query {
         }
     }
 
-    /// Its value, for the field `name`: a template's key with its `.$`, or a field such as CausePath.
+    /// Evaluates the query for the field `name`: a template's key with its `.$`, or a field such as CausePath.
     ///
     /// # Errors
-    /// "The JSONPath '…' specified for the field '…' could not be found" where a path finds nothing; those of
+    /// "The JSONPath '…' specified for the field '…' could not be found" if a path has no match. Otherwise as for
     /// [`Call::evaluate`].
     pub fn evaluate_for(&self, scope: &Scope, name: &str) -> Result<Value, QueryError> {
         self.evaluate_within(scope, name, &Allowance::within(scope.budget))
@@ -75,21 +75,21 @@ impl Query {
     }
 }
 
-/// Why a value is no template.
+/// The error for a value that is not a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// AWS's words at CreateStateMachine; `field` is the key with its `.$`.
+    /// AWS's message in CreateStateMachine. `field` is the key with its `.$`.
     #[error("The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call")]
     NotAQuery {
         field: String,
-        /// What is wrong with it; none where the value is no text.
+        /// What is wrong with the query. `None` if the value is not a string.
         reason: Option<QueryTextError>,
     },
     #[error("The template is nested deeper than {} levels", super::MAX_DEPTH)]
     TooDeep,
 }
 
-/// A payload template, its queries parsed.
+/// A payload template, with its queries parsed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template(Node);
 
@@ -103,7 +103,7 @@ enum Node {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Field {
-    /// What a key that ends in `.$` stands for; the key without it names the field.
+    /// The value of a key that ends in `.$`. The key without `.$` is the name of the field.
     Query(Query),
     Node(Node),
 }
@@ -112,7 +112,7 @@ impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// Where a key that ends in `.$` has a value that is no query.
+    /// When the value of a key that ends in `.$` is not a query.
     pub fn parse(value: &Value) -> Result<Self, TemplateError> {
         if super::deeper_than(value, super::MAX_DEPTH) {
             return Err(TemplateError::TooDeep);
@@ -120,19 +120,12 @@ impl Template {
         Node::parse(value).map(Self)
     }
 
-    /// The value that the template describes.
+    /// Evaluates the template.
     ///
     /// # Errors
-    /// `States.Runtime` where a path finds nothing; those of [`Call::evaluate`].
+    /// `States.Runtime` if a path has no match. Otherwise as for [`Call::evaluate`].
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
         self.0.evaluate(scope, &Allowance::within(scope.budget)).and_then(bounded)
-    }
-
-    /// Every query in it, to check what it refers to.
-    pub fn queries(&self) -> Vec<&Query> {
-        let mut queries = Vec::new();
-        self.0.collect(&mut queries);
-        queries
     }
 }
 
@@ -178,21 +171,6 @@ impl Node {
             }
         })
     }
-
-    fn collect<'a>(&'a self, queries: &mut Vec<&'a Query>) {
-        match self {
-            Self::Constant(_) => {}
-            Self::Array(items) => items.iter().for_each(|item| item.collect(queries)),
-            Self::Object(fields) => {
-                for (_, field) in fields {
-                    match field {
-                        Field::Query(query) => queries.push(query),
-                        Field::Node(node) => node.collect(queries),
-                    }
-                }
-            }
-        }
-    }
 }
 
 fn query(key: &str, value: &Value) -> Result<Query, TemplateError> {
@@ -203,19 +181,19 @@ fn query(key: &str, value: &Value) -> Result<Query, TemplateError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::World;
+    use super::super::testing::OwnedScope;
     use super::*;
     use serde_json::json;
 
     #[test]
-    fn keys_that_end_in_a_dollar_take_their_value_from_elsewhere_at_any_depth() {
+    fn keys_that_end_in_a_dollar_are_evaluated_at_any_depth() {
         let template = json!({
             "constant": "$.a",
             "path.$": "$.a",
             "list": [{"context.$": "$$.Execution.Name"}, 1],
             "deep": {"call.$": "States.Format('<{}>', $.a)", "variable.$": "$v.x"}
         });
-        let world = World::of(json!({"a": "b"})).with("v", json!({"x": null}));
+        let world = OwnedScope::of(json!({"a": "b"})).with("v", json!({"x": null}));
         let value = Template::parse(&template).unwrap().evaluate(&world.scope()).unwrap();
         let expected = json!({
             "constant": "$.a",
@@ -227,9 +205,9 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_finds_nothing_is_named_with_its_field() {
+    fn a_path_without_a_match_is_reported_with_its_field() {
         let template = Template::parse(&json!({"deep": {"value.$": "$$.no"}})).unwrap();
-        let error = template.evaluate(&World::of(json!({"int-literal": 0})).scope()).unwrap_err();
+        let error = template.evaluate(&OwnedScope::of(json!({"int-literal": 0})).scope()).unwrap_err();
         assert_eq!(error.error, "States.Runtime");
         assert_eq!(
             error.cause,
@@ -240,8 +218,8 @@ mod tests {
 
     /// Measured on AWS: floci-io/floci pull request 3167. Jackson gives null there, which Jayway takes for a value.
     #[test]
-    fn an_index_past_the_end_of_a_list_is_null() {
-        let world = World::of(json!({"n": [1, 2]}));
+    fn an_index_past_the_end_of_an_array_is_null() {
+        let world = OwnedScope::of(json!({"n": [1, 2]}));
         let value = |path: &str| Template::parse(&json!({ "x.$": path })).unwrap().evaluate(&world.scope());
         assert_eq!(value("$.n[2]"), Ok(json!({"x": null})));
         for path in ["$.n[2].a", "$.m[0]", "$.n.a", "$.n[2].length()"] {
@@ -250,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_query_is_refused_by_the_name_of_its_field() {
+    fn a_value_that_is_not_a_query_is_reported_with_its_field() {
         for value in [json!("a"), json!(1), json!("States.Nope()"), json!("$."), json!({"b.$": "$"})] {
             let error = Template::parse(&json!({"a.$": value})).unwrap_err().to_string();
             assert_eq!(
@@ -261,19 +239,19 @@ mod tests {
     }
 
     #[test]
-    fn a_value_does_not_grow_deeper_than_can_be_read_again() {
+    fn a_value_cannot_be_nested_deeper_than_can_be_read_again() {
         let template = Template::parse(&json!({"a.$": "$"})).unwrap();
         let mut value = json!(1);
         for _ in 0..super::super::MAX_DEPTH {
-            value = template.evaluate(&World::of(value).scope()).unwrap();
+            value = template.evaluate(&OwnedScope::of(value).scope()).unwrap();
         }
-        assert!(template.evaluate(&World::of(value).scope()).is_err());
+        assert!(template.evaluate(&OwnedScope::of(value).scope()).is_err());
     }
 
     #[test]
-    fn what_a_template_copies_is_bounded() {
+    fn the_copies_made_by_a_template_are_limited() {
         let fields: Map<String, Value> = (0..1000).map(|n| (format!("{n}.$"), json!("$"))).collect();
-        let world = World::of(json!("x".repeat(100_000)));
+        let world = OwnedScope::of(json!("x".repeat(100_000)));
         let error = Template::parse(&Value::Object(fields)).unwrap().evaluate(&world.scope()).unwrap_err();
         assert_eq!(error.error, "States.DataLimitExceeded");
     }

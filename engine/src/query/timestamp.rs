@@ -1,10 +1,10 @@
-//! Points in time as AWS reads them: Java's "ISO-8601 extended offset date-time", a profile of RFC 3339 with `T` and `Z`
-//! in upper case.
+//! Timestamps as AWS reads them: Java's "ISO-8601 extended offset date-time", a profile of RFC 3339 with `T` and `Z` in
+//! upper case.
 
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
-/// Reads `2016-03-14T01:59:00Z`: date, `T`, hours and minutes, then seconds with up to nine decimals or none at all,
-/// then `Z` or an offset such as `+01:00`. Nothing for anything else.
+/// Parses a timestamp such as `2016-03-14T01:59:00Z`: the date, `T`, hours and minutes, optionally seconds with up to
+/// nine decimals, and `Z` or an offset such as `+01:00`.
 pub fn parse(text: &str) -> Option<OffsetDateTime> {
     let (date, rest) = text.split_at_checked(10)?;
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
@@ -16,7 +16,7 @@ pub fn parse(text: &str) -> Option<OffsetDateTime> {
     Some(date.with_time(clock(time)?).assume_offset(zone_offset(offset)?))
 }
 
-/// `12:30`, `12:30:15`, `12:30:15.123456789`
+/// `12:30`, `12:30:15` or `12:30:15.123456789`.
 fn clock(text: &str) -> Option<Time> {
     let (whole, fraction) = match text.split_once('.') {
         Some((whole, fraction)) if whole.len() == 8 => (whole, fraction),
@@ -38,7 +38,7 @@ fn clock(text: &str) -> Option<Time> {
     Time::from_hms_nano(hour, minute, second, nanoseconds).ok()
 }
 
-/// `Z`, `+01:00`, `-05:30:15`
+/// `Z`, `+01:00` or `-05:30:15`.
 fn zone_offset(text: &str) -> Option<UtcOffset> {
     if text == "Z" {
         return Some(UtcOffset::UTC);
@@ -58,7 +58,7 @@ fn zone_offset(text: &str) -> Option<UtcOffset> {
     UtcOffset::from_whole_seconds(sign * (hours * 3600 + minutes * 60 + seconds) as i32).ok()
 }
 
-/// Numbers of just so many digits, between separators.
+/// Numbers with exactly these numbers of digits, between separators.
 fn numbers<const N: usize>(text: &str, separator: char, digits: [usize; N]) -> Option<[u32; N]> {
     let mut parts = text.split(separator);
     let mut numbers = [0; N];
@@ -78,7 +78,7 @@ mod tests {
     use time::macros::datetime;
 
     #[test]
-    fn reads_what_aws_reads() {
+    fn accepts_the_timestamps_that_aws_accepts() {
         assert_eq!(parse("2016-03-14T01:59:00Z"), Some(datetime!(2016-03-14 01:59 UTC)));
         assert_eq!(parse("2016-03-05T21:29:29.243167252Z"), Some(datetime!(2016-03-05 21:29:29.243167252 UTC)));
         assert_eq!(parse("2016-03-05T21:29:29.2+01:00"), Some(datetime!(2016-03-05 21:29:29.2 +1)));
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_aws_refuses() {
+    fn refuses_the_timestamps_that_aws_refuses() {
         for text in [
             "",
             "2016-12-05",

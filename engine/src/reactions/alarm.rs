@@ -1,4 +1,4 @@
-//! Waking the task that fires timers.
+//! Wakes the task that fires timers.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

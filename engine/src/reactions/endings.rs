@@ -22,22 +22,22 @@ impl Endings {
 
     /// Registers a caller. Must be called before the execution starts, because it may end at once.
     pub fn of(&self, name: &str) -> oneshot::Receiver<Ended> {
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let mut waiting = self.waiting();
         // Callers that are gone leave their entries behind.
-        waiting.retain(|_, tell| !tell.is_closed());
-        waiting.insert(name.to_owned(), tell);
-        told
+        waiting.retain(|_, sender| !sender.is_closed());
+        waiting.insert(name.to_owned(), sender);
+        receiver
     }
 
-    /// Drops all callers.
+    /// Removes all callers.
     pub fn forget(&self) {
         self.waiting().clear();
     }
 
-    pub fn tell(&self, ended: Ended) {
-        if let Some(tell) = self.waiting().remove(&ended.name) {
-            let _ = tell.send(ended);
+    pub fn notify(&self, ended: Ended) {
+        if let Some(sender) = self.waiting().remove(&ended.name) {
+            let _ = sender.send(ended);
         }
     }
 }

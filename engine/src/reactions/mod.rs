@@ -47,7 +47,7 @@ impl AfterCommit for Reactions {
         }
         effects.calls.into_iter().for_each(|call| self.calls.send(call));
         effects.offers.iter().for_each(|activity| self.workers.wake_one(activity));
-        effects.ended.into_iter().for_each(|ended| self.endings.tell(ended));
+        effects.ended.into_iter().for_each(|ended| self.endings.notify(ended));
         if effects.deleting {
             self.deletions.notify_one();
         }

@@ -105,7 +105,8 @@ impl Store {
         let checkpoints = Arc::new(checkpoints);
         let signer = Signer::new(&opened.signing_key);
         let readers = readers::Readers::new(path);
-        let world = transaction::World { options, signer: signer.clone(), opened: clock.now(), clock, run: opened.run };
+        let world =
+            transaction::OwnedScope { options, signer: signer.clone(), opened: clock.now(), clock, run: opened.run };
         let (connection, lock) = (opened.connection, opened.lock);
         let writer = writer::Writer::start(connection, lock, world, after_commit, checkpoints.clone());
         Ok(Self { writer, readers, checkpoints, path: path.to_owned(), signer, run: opened.run })

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What stays the same from transaction to transaction.
-pub(super) struct World {
+pub(super) struct OwnedScope {
     pub options: Options,
     pub signer: Signer,
     pub clock: Arc<dyn Clock>,
@@ -56,7 +56,7 @@ pub(crate) struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(connection: &'a Connection, world: &'a World, memory: &'a mut Memory) -> Self {
+    pub(super) fn new(connection: &'a Connection, world: &'a OwnedScope, memory: &'a mut Memory) -> Self {
         Self {
             connection,
             options: &world.options,

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     AfterCommit, Effects, Stop, StorageError, Transaction,
     checkpoints::{Checkpoints, Log},
-    transaction::{Memory, World},
+    transaction::{Memory, OwnedScope},
 };
 use crate::protocol::Fault;
 
@@ -96,7 +96,7 @@ impl Writer {
     pub fn start(
         connection: Connection,
         lock: File,
-        world: World,
+        world: OwnedScope,
         after_commit: Arc<dyn AfterCommit>,
         checkpoints: Arc<Checkpoints>,
     ) -> Self {
@@ -146,7 +146,7 @@ impl Drop for Writer {
 /// What lives on the writer's thread.
 struct WriterLoop {
     connection: Connection,
-    world: World,
+    world: OwnedScope,
     memory: Memory,
     after_commit: Arc<dyn AfterCommit>,
     log: Log,

@@ -1,4 +1,4 @@
-//! Tasks that pause on a token.
+//! Tasks that wait for a token.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn an_answered_task_ends_with_the_answer() {
 }
 
 #[test]
-fn the_call_holds_the_token_of_its_own_task() {
+fn the_call_contains_the_token_of_its_own_task() {
     let play = Play::start(&machine(&json!({"Ask": callback(&json!({"End": true}))})), &json!({}));
     let parameters = json!({"FunctionName": "ask", "Payload": {"token": "token-3"}});
     assert_eq!(play.history[2]["taskScheduledEventDetails"]["parameters"], parameters.to_string());
@@ -87,7 +87,7 @@ fn a_failure_without_error_and_cause_is_caught_as_nulls() {
         &json!({"End": true, "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.why", "Next": "Done"}]}),
     );
     let task = play.task();
-    play.tell(Event::TaskFailed { task, error: None, cause: None }).unwrap();
+    play.send(Event::TaskFailed { task, error: None, cause: None }).unwrap();
     let details = json!({"resourceType": "lambda", "resource": "invoke.waitForTaskToken"});
     assert_eq!(play.history[5]["taskFailedEventDetails"], details);
     assert_eq!(play.output(), json!({"ref": "app-1", "why": {"Error": null, "Cause": null}}));
@@ -117,7 +117,7 @@ fn a_caught_timeout_has_an_empty_cause() {
 }
 
 #[test]
-fn a_timeout_may_come_from_the_input() {
+fn a_timeout_can_come_from_the_input() {
     let states = json!({"Ask": callback(&json!({"End": true, "TimeoutSecondsPath": "$.limit"}))});
     let mut play = Play::start(&machine(&states), &json!({"limit": 7}));
     assert_eq!(play.history[2]["taskScheduledEventDetails"]["timeoutInSeconds"], 7);
@@ -134,12 +134,12 @@ fn states_task_failed_does_not_catch_a_timeout() {
 }
 
 #[test]
-fn a_heartbeat_puts_off_its_own_deadline_and_tells_nobody() {
+fn a_heartbeat_restarts_its_timer_without_an_event() {
     let mut play = paused(&json!({"End": true, "TimeoutSeconds": 60, "HeartbeatSeconds": 10}));
     for _ in 0..4 {
         play.pass(9);
         let task = play.task();
-        play.tell(Event::TaskHeartbeat { task }).unwrap();
+        play.send(Event::TaskHeartbeat { task }).unwrap();
     }
     assert_eq!(play.trace(), PAUSED);
     play.pass(10);
@@ -148,17 +148,17 @@ fn a_heartbeat_puts_off_its_own_deadline_and_tells_nobody() {
 }
 
 #[test]
-fn heartbeats_do_not_put_off_the_timeout() {
+fn heartbeats_do_not_extend_the_timeout() {
     let mut play = paused(&json!({"End": true, "TimeoutSeconds": 20, "HeartbeatSeconds": 15}));
     play.pass(14);
     let task = play.task();
-    play.tell(Event::TaskHeartbeat { task }).unwrap();
+    play.send(Event::TaskHeartbeat { task }).unwrap();
     play.pass(6);
     assert_eq!(play.error().0, Some("States.Timeout"));
 }
 
 #[test]
-fn a_lapsed_heartbeat_is_caught_by_its_own_name_and_as_a_timeout() {
+fn a_missed_heartbeat_is_caught_by_its_own_name_and_as_a_timeout() {
     for name in ["States.HeartbeatTimeout", "States.Timeout", "States.ALL"] {
         let catch = json!([{"ErrorEquals": [name], "Next": "Done"}]);
         let mut play = paused(&json!({"End": true, "HeartbeatSeconds": 5, "Catch": catch}));
@@ -172,7 +172,7 @@ fn a_lapsed_heartbeat_is_caught_by_its_own_name_and_as_a_timeout() {
 }
 
 #[test]
-fn a_retried_task_waits_ever_longer_and_gets_a_new_token() {
+fn retries_wait_longer_each_time_and_get_new_tokens() {
     let retry = json!([{"ErrorEquals": ["Busy"], "IntervalSeconds": 2, "BackoffRate": 3, "MaxAttempts": 2}]);
     let mut play = paused(&json!({"End": true, "Retry": retry}));
     play.fail("Busy", "later");
@@ -193,13 +193,13 @@ fn a_retried_task_waits_ever_longer_and_gets_a_new_token() {
 }
 
 #[test]
-fn the_answer_to_an_earlier_try_comes_too_late() {
+fn the_answer_to_an_earlier_attempt_is_refused() {
     let mut play = paused(&json!({"End": true, "Retry": [{"ErrorEquals": ["Busy"]}]}));
     let first = play.task();
     play.fail("Busy", "later");
     play.pass(1);
-    assert_eq!(play.tell(Event::TaskSucceeded { task: first, output: Payload::from_text("1") }), Err(NotPending));
-    assert_eq!(play.tell(Event::TaskHeartbeat { task: first }), Err(NotPending));
+    assert_eq!(play.send(Event::TaskSucceeded { task: first, output: Payload::from_text("1") }), Err(NotPending));
+    assert_eq!(play.send(Event::TaskHeartbeat { task: first }), Err(NotPending));
     play.succeed(&json!(2));
     assert_eq!(play.output(), json!(2));
 }
@@ -210,19 +210,19 @@ fn an_answer_may_come_before_the_call_has_returned() {
     let task = play.task();
     play.succeed(&json!(1));
     assert_eq!(play.types()[3..], ["TaskStarted", "TaskSucceeded", "TaskStateExited", "ExecutionSucceeded"]);
-    assert_eq!(play.tell(Event::TaskSubmitted { task, output: Payload::from_text("{}") }), Err(NotPending));
+    assert_eq!(play.send(Event::TaskSubmitted { task, output: Payload::from_text("{}") }), Err(NotPending));
 }
 
 #[test]
-fn a_stopped_execution_is_over_at_once() {
+fn a_stopped_execution_ends_immediately() {
     let mut play = paused(&json!({"End": true, "TimeoutSeconds": 30}));
     let task = play.task();
-    play.tell(Event::Stop { error: Some("Withdrawn".into()), cause: None }).unwrap();
+    play.send(Event::Stop { error: Some("Withdrawn".into()), cause: None }).unwrap();
     assert_eq!(play.trace()[5..], ["6<-0 ExecutionAborted"]);
     assert_eq!(play.last()["executionAbortedEventDetails"], json!({"error": "Withdrawn"}));
     assert_eq!(play.outcome, Some(Outcome::Aborted { error: Some("Withdrawn".into()), cause: None }));
     assert_eq!(play.abandoned, [task]);
-    assert_eq!(play.tell(Event::TaskSucceeded { task, output: Payload::from_text("1") }), Err(NotPending));
+    assert_eq!(play.send(Event::TaskSucceeded { task, output: Payload::from_text("1") }), Err(NotPending));
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_paused_execution_is_a_few_hundred_bytes_whatever_its_input() {
 }
 
 #[test]
-fn an_activity_is_started_by_its_worker_and_only_then_owes_heartbeats() {
+fn the_heartbeat_of_an_activity_begins_when_a_worker_takes_the_task() {
     let states = json!({"Work": {
         "Type": "Task",
         "Resource": "arn:aws:states:eu-west-2:000000000000:activity:work",
@@ -247,15 +247,15 @@ fn an_activity_is_started_by_its_worker_and_only_then_owes_heartbeats() {
     play.pass(100);
     assert_eq!(play.trace()[2..], ["3<-2 ActivityScheduled"]);
     let task = play.task();
-    play.tell(Event::ActivityStarted { task, worker_name: Some("w1".into()) }).unwrap();
+    play.send(Event::ActivityStarted { task, worker_name: Some("w1".into()) }).unwrap();
     assert_eq!(play.last()["activityStartedEventDetails"], json!({"workerName": "w1"}));
-    assert_eq!(play.tell(Event::ActivityStarted { task, worker_name: None }), Err(NotPending));
+    assert_eq!(play.send(Event::ActivityStarted { task, worker_name: None }), Err(NotPending));
     play.pass(5);
     assert_eq!(play.trace()[3..], ["4<-3 ActivityStarted", "5<-4 ActivityTimedOut", "6<-5 ExecutionFailed"]);
 }
 
 #[test]
-fn a_function_by_its_arn_has_events_of_its_own() {
+fn a_function_called_by_its_arn_has_its_own_event_types() {
     let arn = "arn:aws:lambda:eu-west-2:000000000000:function:f";
     let states = json!({"Call": {"Type": "Task", "Resource": arn, "End": true}});
     let mut play = Play::start(&machine(&states), &json!({"n": 1}));

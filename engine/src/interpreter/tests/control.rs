@@ -1,9 +1,9 @@
-//! Pass, Choice, Wait, Succeed and Fail, and what ends an execution.
+//! Pass, Choice, Wait, Succeed and Fail, and the ends of executions.
 
 use super::*;
 
 #[test]
-fn a_run_of_states_is_one_step() {
+fn consecutive_states_run_in_one_step() {
     let states = json!({
         "One": {"Type": "Pass", "Result": 1, "Next": "Two"},
         "Two": {"Type": "Pass", "Next": "Three"},
@@ -27,7 +27,7 @@ fn a_run_of_states_is_one_step() {
 }
 
 #[test]
-fn an_untouched_input_keeps_its_spaces() {
+fn an_unchanged_input_keeps_its_whitespace() {
     let play = Play::start_with_text(&machine(&json!({"One": {"Type": "Pass", "End": true}})), "[1, 2]");
     assert_eq!(play.last()["executionSucceededEventDetails"]["output"], "[1, 2]");
 }
@@ -43,13 +43,13 @@ fn a_wait_ends_when_it_is_due() {
 }
 
 #[test]
-fn a_wait_for_a_time_that_has_passed_does_not_wait() {
+fn a_wait_until_a_past_time_ends_immediately() {
     let states = json!({"Rest": {"Type": "Wait", "Timestamp": "2016-03-14T01:59:00Z", "End": true}});
     assert_eq!(Play::start(&machine(&states), &json!({})).output(), json!({}));
 }
 
 #[test]
-fn a_choice_without_a_match_fails_in_the_words_of_aws() {
+fn a_choice_without_a_match_fails_with_the_message_of_aws() {
     let states = json!({
         "Which": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": "One"}]},
         "One": {"Type": "Pass", "End": true},
@@ -62,7 +62,7 @@ fn a_choice_without_a_match_fails_in_the_words_of_aws() {
 }
 
 #[test]
-fn a_fail_state_fails_with_what_it_says() {
+fn a_fail_state_fails_with_its_error_and_cause() {
     let states = json!({"Stop": {"Type": "Fail", "ErrorPath": "$.error", "Cause": "because"}});
     let play = Play::start(&machine(&states), &json!({"error": "Refused"}));
     assert_eq!(play.trace()[1..], ["2<-0 FailStateEntered", "3<-2 ExecutionFailed"]);
@@ -70,7 +70,7 @@ fn a_fail_state_fails_with_what_it_says() {
 }
 
 #[test]
-fn the_machines_own_timeout_ends_the_execution_from_outside() {
+fn the_timeout_of_the_state_machine_ends_the_execution() {
     let mut definition = machine(&json!({"Rest": {"Type": "Wait", "Seconds": 25, "End": true}}));
     definition["TimeoutSeconds"] = json!(3);
     let mut play = Play::start(&definition, &json!({}));
@@ -83,7 +83,7 @@ fn the_machines_own_timeout_ends_the_execution_from_outside() {
 #[test]
 fn an_execution_starts_once() {
     let mut play = Play::start(&machine(&json!({"Rest": {"Type": "Wait", "Seconds": 6, "End": true}})), &json!({}));
-    assert_eq!(play.tell(Event::Start), Err(NotPending));
+    assert_eq!(play.send(Event::Start), Err(NotPending));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What states make of their data.
+//! The data flow of states.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn task(more: &Value) -> Value {
 }
 
 #[test]
-fn a_result_passes_selector_place_and_output_path() {
+fn a_result_passes_through_selector_result_path_and_output_path() {
     let definition = task(&json!({
         "InputPath": "$.in", "Parameters": {"n.$": "$.n"}, "ResultSelector": {"value.$": "$.Payload.v"},
         "ResultPath": "$.result", "OutputPath": "$.result", "Assign": {"got.$": "$.value"},
@@ -25,7 +25,7 @@ fn a_result_passes_selector_place_and_output_path() {
 }
 
 #[test]
-fn jsonata_sees_input_result_and_context() {
+fn jsonata_can_read_input_result_and_context() {
     let definition = json!({"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {
         "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
         "Arguments": {"FunctionName": "f", "Payload": {"token": "{% $states.context.Task.Token %}"}},
@@ -78,7 +78,7 @@ fn a_failing_output_expression_can_be_caught() {
 }
 
 #[test]
-fn the_context_object_tells_what_aws_tells() {
+fn the_context_object_has_the_members_that_it_has_on_aws() {
     let states = json!({"Look": {"Type": "Pass", "OutputPath": "$$", "End": true}});
     let play = Play::start(&machine(&states), &json!({"n": 1}));
     assert_eq!(
@@ -96,7 +96,7 @@ fn the_context_object_tells_what_aws_tells() {
 }
 
 #[test]
-fn a_choice_assigns_by_the_rule_it_takes_and_by_itself_otherwise() {
+fn a_choice_assigns_variables_of_the_matching_rule_or_its_own() {
     let states = json!({
         "Which": {
             "Type": "Choice", "Default": "End", "Assign": {"way": "default"},
@@ -124,7 +124,7 @@ fn parameters_with_a_doubled_suffix_cannot_start_a_task() {
 }
 
 #[test]
-fn a_result_that_has_no_place_fails_in_the_words_of_aws() {
+fn a_result_that_cannot_be_inserted_fails_with_the_message_of_aws() {
     let definition = task(&json!({"ResultPath": "$.result"}));
     let mut play = Play::start(&definition, &json!("text"));
     play.succeed(&json!(1));
@@ -134,7 +134,7 @@ fn a_result_that_has_no_place_fails_in_the_words_of_aws() {
 }
 
 #[test]
-fn a_reference_to_nothing_fails_in_the_words_of_aws() {
+fn a_reference_without_a_match_fails_with_the_message_of_aws() {
     let states = json!({"Rest": {"Type": "Wait", "SecondsPath": "$.limits.seconds", "End": true}});
     let play = Play::start(&machine(&states), &json!({"limits": {}}));
     let cause = "An error occurred while executing the state 'Rest' (entered at the event id #2). The SecondsPath \
@@ -150,7 +150,7 @@ fn a_reference_to_nothing_fails_in_the_words_of_aws() {
 }
 
 #[test]
-fn a_function_takes_no_bare_number_as_its_payload() {
+fn a_number_is_not_accepted_as_the_payload_of_a_function() {
     let states = json!({"Add": {
         "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
         "Parameters": {"FunctionName": "add", "Payload.$": "$.n"}, "End": true,
@@ -167,7 +167,7 @@ fn a_function_takes_no_bare_number_as_its_payload() {
 }
 
 #[test]
-fn the_executions_input_is_in_the_context_object_wherever_it_is_looked_for() {
+fn the_executions_input_is_in_the_context_object_wherever_it_is_read() {
     let input = json!({"a": 1, "list": [1]});
     for path in [
         "$$.Execution.Input.a",

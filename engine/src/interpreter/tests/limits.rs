@@ -1,4 +1,4 @@
-//! What is too much.
+//! Limits.
 
 use super::*;
 
@@ -60,12 +60,12 @@ fn a_long_execution_can_be_stopped_between_its_steps() {
         "End": {"Type": "Succeed"},
     });
     let mut play = Play::start(&machine(&states), &json!({"n": 1}));
-    play.tell(Event::Stop { error: None, cause: None }).unwrap();
+    play.send(Event::Stop { error: None, cause: None }).unwrap();
     assert_eq!(play.types().last(), Some(&"ExecutionAborted"));
 }
 
 #[test]
-fn a_step_that_has_taken_its_time_leaves_the_rest_to_the_next() {
+fn a_step_that_is_out_of_time_leaves_the_rest_to_a_later_step() {
     let states = json!({
         "Ask": callback(&json!({"Next": "One"})),
         "One": {"Type": "Pass", "Next": "Two"},
@@ -82,7 +82,7 @@ fn a_step_that_has_taken_its_time_leaves_the_rest_to_the_next() {
 }
 
 #[test]
-fn a_map_runs_forty_iterations_at_once_and_ends_in_their_order() {
+fn a_map_runs_forty_iterations_at_once_and_returns_their_outputs_in_order() {
     let processor = json!({"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 1, "End": true}}});
     let states = json!({"Each": {"Type": "Map", "ItemProcessor": processor, "End": true}});
     let items: Vec<_> = (0..200).collect();
@@ -102,7 +102,7 @@ fn branches_do_not_copy_the_executions_input() {
 }
 
 #[test]
-fn variables_have_limits_too() {
+fn the_size_of_variables_is_limited() {
     let states = json!({"Set": {"Type": "Pass", "Assign": {"x": "x".repeat(262_144)}, "End": true}});
     assert_eq!(Play::start(&machine(&states), &json!({})).error().0, Some("States.DataLimitExceeded"));
 
@@ -117,7 +117,7 @@ fn variables_have_limits_too() {
     assert_eq!(play.error().0, Some("States.DataLimitExceeded"));
 }
 
-/// A distributed Map over so many items in batches of ten, whose ItemSelector copies much for each.
+/// A distributed Map over this many items in batches of ten, whose ItemSelector copies a large value for each.
 fn copying(items: usize) -> (Value, Value) {
     let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
     let copies = ["$.long"; 10].join(",");
@@ -131,7 +131,7 @@ fn copying(items: usize) -> (Value, Value) {
 }
 
 #[test]
-fn what_one_step_computes_is_limited_however_many_items_it_is_made_of() {
+fn the_work_of_one_step_is_limited_whatever_its_number_of_items() {
     let (definition, input) = copying(1_000);
     let error = Play::start(&definition, &input).error().0.map(str::to_owned);
     assert_eq!(error.as_deref(), Some("States.Runtime"));
@@ -143,7 +143,7 @@ fn what_one_step_computes_is_limited_however_many_items_it_is_made_of() {
 }
 
 #[test]
-fn the_executions_input_in_the_context_object_is_paid_for_each_time() {
+fn the_executions_input_in_the_context_object_is_charged_for_each_time() {
     let (mut definition, input) = copying(3_000);
     definition["States"]["Each"]["ItemSelector"] = json!({"n.$": "$$.Execution.Input.items[0]"});
     let error = Play::start(&definition, &input).error().0.map(str::to_owned);

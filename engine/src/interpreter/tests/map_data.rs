@@ -1,4 +1,4 @@
-//! Distributed Maps with an ItemReader or a ResultWriter: what is asked of the outside, and what its answers lead to.
+//! Distributed Maps with an ItemReader or a ResultWriter: their plans, and how they handle outcomes.
 
 use super::*;
 use crate::{
@@ -41,7 +41,7 @@ fn not_read() -> MapRunOutcome {
 }
 
 #[test]
-fn what_is_to_be_read_is_computed_once_and_asked_for_with_the_run() {
+fn the_parameters_of_an_item_reader_are_evaluated_once_and_passed_with_the_run() {
     let mut play = Play::start(&reads(&json!({})), &input());
     let plan = play.end_map_run(MapRunOutcome::Succeeded { output: Payload::from_text("[1]") });
     assert_eq!(
@@ -67,7 +67,7 @@ fn what_is_to_be_read_is_computed_once_and_asked_for_with_the_run() {
 }
 
 #[test]
-fn parameters_that_cannot_be_computed_fail_the_state_before_there_is_a_run() {
+fn parameters_that_cannot_be_evaluated_fail_the_state_before_a_run_starts() {
     let play = Play::start(&reads(&json!({})), &json!({"most": 7}));
     assert_eq!(play.types()[2..], ["ExecutionFailed"]);
     assert_eq!(play.error().0, Some("States.Runtime"));
@@ -80,7 +80,7 @@ fn parameters_that_cannot_be_computed_fail_the_state_before_there_is_a_run() {
 }
 
 #[test]
-fn items_that_cannot_be_read_are_caught_retried_and_redriven_in_another_run() {
+fn unreadable_items_can_be_caught_retried_and_redriven_in_a_new_run() {
     let mut play = Play::start(&reads(&json!({})), &input());
     let first = play.map_runs[0].0;
     play.end_map_run(not_read());
@@ -104,7 +104,7 @@ fn items_that_cannot_be_read_are_caught_retried_and_redriven_in_another_run() {
 }
 
 #[test]
-fn items_of_which_no_batches_can_be_made_fail_the_run_like_any_query() {
+fn items_that_cannot_be_batched_fail_the_run_like_any_failed_query() {
     let mut play = Play::start(&reads(&json!({})), &input());
     play.end_map_run(MapRunOutcome::NoBatches(QueryError::runtime("Nothing there.")));
     assert_eq!(play.types()[4..], ["MapRunFailed", "ExecutionFailed"]);
@@ -113,7 +113,7 @@ fn items_of_which_no_batches_can_be_made_fail_the_run_like_any_query() {
 }
 
 #[test]
-fn where_results_go_is_computed_once_and_told_with_the_run() {
+fn the_destination_of_results_is_evaluated_once_and_passed_with_the_run() {
     let writer = |more: Value| {
         let mut writer = json!({
             "Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket.$": "$.bucket", "Prefix": "p/"}
@@ -131,7 +131,7 @@ fn where_results_go_is_computed_once_and_told_with_the_run() {
     assert_eq!(plan.writing, Some(ResultWriting { form, destination }));
     assert_eq!(play.types()[4..], ["MapRunFailed", "MapStateFailed", "ExecutionFailed"]);
     assert_eq!(play.error(), (Some("States.ResultWriterFailed"), Some("Access denied")));
-    // The children have done their work: a redrive goes on with the run.
+    // The children have finished, so a redrive continues the run.
     play.redrive();
     assert_eq!(play.types()[7..], ["ExecutionRedriven", "MapRunRedriven"]);
 
@@ -145,7 +145,7 @@ fn where_results_go_is_computed_once_and_told_with_the_run() {
 }
 
 #[test]
-fn items_that_come_some_at_a_time_make_the_same_batches() {
+fn items_that_arrive_in_parts_form_the_same_batches() {
     let more = json!({
         "ItemBatcher": {"MaxItemsPerBatch": 3, "BatchInput": {"k.$": "$.key"}},
         "ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"},
@@ -170,7 +170,7 @@ fn items_that_come_some_at_a_time_make_the_same_batches() {
         nonce: &|| NONCE,
         token: &|_| String::new(),
         has_activity: &|_| false,
-        is_late: &|| false,
+        out_of_time: &|| false,
         kept: &NothingKept,
         probe: None,
     };
@@ -191,7 +191,7 @@ fn items_that_come_some_at_a_time_make_the_same_batches() {
     let last = json!({"Items": [{"i": 6, "v": 60}, {"i": 7, "v": 70}], "BatchInput": {"k": "k.json"}});
     assert_eq!(*whole[2].0.value(), last);
     assert_eq!(batches_of(&[&items[..1], &items[1..7], &items[7..], &[]]), whole);
-    // Nobody waits for another run.
+    // No branch waits for another run.
     let (mut state, mut portions) = (play.state.clone(), Portions::of_read());
     let none = (&items[..], true);
     let made = more_children(&play.definition, &facts, &mut state, task_id(99), &mut portions, none, STARTED);

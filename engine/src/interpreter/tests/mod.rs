@@ -1,4 +1,4 @@
-//! Executions played on a clock of their own: nothing here sleeps.
+//! Runs executions with a simulated clock, so no test sleeps.
 
 mod callback;
 mod control;
@@ -21,17 +21,17 @@ const STARTED: OffsetDateTime = datetime!(2026-11-22 10:00:00 UTC);
 
 const NONCE: Nonce = Nonce(7);
 
-/// The task that was scheduled by this event.
+/// The task that this event scheduled.
 fn task_id(event: i64) -> TaskId {
     TaskId { event, nonce: NONCE }
 }
 
-/// What an execution keeps apart from its state.
+/// The stored values of an execution.
 #[derive(Default)]
 struct Rows(BTreeMap<(u32, Part), Payload>);
 
 impl Rows {
-    /// How many bytes were added.
+    /// Applies the changes and returns the number of bytes added.
     fn take(&mut self, state: &mut ExecutionState) -> usize {
         let KeptChanges { dropped, added } = state.take_kept();
         let bytes = added.iter().map(|(_, _, kept)| kept.size()).sum();
@@ -57,30 +57,30 @@ impl Kept for Rows {
     }
 }
 
-/// One execution with its outside world.
+/// An execution with its simulated environment.
 struct Play {
     definition: Definition,
     input: Payload,
     state: ExecutionState,
     kept: Rows,
-    /// Bytes of states and of what is kept apart from them.
+    /// The number of bytes written for execution states and stored values.
     written: usize,
     now: OffsetDateTime,
     history: Vec<Value>,
     timers: BTreeMap<TimerId, OffsetDateTime>,
-    /// What was asked to be done, and has not been abandoned.
+    /// The calls that were requested and not abandoned.
     calls: Vec<(TaskId, Work)>,
     abandoned: Vec<TaskId>,
-    /// Those that have not ended nor been abandoned.
+    /// The map runs that have neither ended nor been abandoned.
     map_runs: Vec<(TaskId, Option<MapRunPlan>)>,
     outcome: Option<Outcome>,
     redrives: u32,
-    /// Every step is told that it has taken its time.
+    /// Whether every step is told that its time is used up.
     late: bool,
 }
 
 impl Play {
-    /// Starts an execution and lets it go as far as it goes.
+    /// Starts an execution and runs its first step.
     fn start(definition: &Value, input: &Value) -> Self {
         Self::start_with_text(definition, &input.to_string())
     }
@@ -103,12 +103,12 @@ impl Play {
             redrives: 0,
             late: false,
         };
-        play.tell(Event::Start).unwrap();
+        play.send(Event::Start).unwrap();
         play
     }
 
-    /// Hands an event over; the state is written and read back in between, as storage does.
-    fn tell(&mut self, event: Event) -> Result<(), NotPending> {
+    /// Delivers an event. The state is serialized and deserialized before each step, as the store does.
+    fn send(&mut self, event: Event) -> Result<(), NotPending> {
         let token = |task: TaskId| format!("token-{}", task.event);
         let facts = ExecutionFacts {
             execution_arn: "arn:aws:states:eu-west-2:000000000000:execution:loan:app-1",
@@ -128,7 +128,7 @@ impl Play {
             nonce: &|| NONCE,
             token: &token,
             has_activity: &|arn| !arn.ends_with(":nobody"),
-            is_late: &|| self.late,
+            out_of_time: &|| self.late,
             kept: &self.kept,
             probe: None,
         };
@@ -157,7 +157,7 @@ impl Play {
         Ok(())
     }
 
-    /// Moves the clock and fires what comes due, each timer at its time.
+    /// Advances the clock and fires the timers that come due, each at its time.
     fn pass(&mut self, seconds: i64) {
         let until = self.now + Duration::seconds(seconds);
         while let Some((timer, due)) =
@@ -166,46 +166,46 @@ impl Play {
         {
             self.timers.remove(&timer);
             self.now = self.now.max(due);
-            self.tell(Event::TimerFired { timer }).unwrap();
+            self.send(Event::TimerFired { timer }).unwrap();
         }
         self.now = until;
     }
 
-    /// The task that was asked for last.
+    /// The task that was requested last.
     fn task(&self) -> TaskId {
         self.calls.last().unwrap().0
     }
 
     fn submit(&mut self) {
         let task = self.task();
-        self.tell(Event::TaskSubmitted { task, output: Payload::from_text(r#"{"Payload":{}}"#) }).unwrap();
+        self.send(Event::TaskSubmitted { task, output: Payload::from_text(r#"{"Payload":{}}"#) }).unwrap();
     }
 
     fn succeed(&mut self, output: &Value) {
         let task = self.task();
-        self.tell(Event::TaskSucceeded { task, output: Payload::from(output.clone()) }).unwrap();
+        self.send(Event::TaskSucceeded { task, output: Payload::from(output.clone()) }).unwrap();
     }
 
     fn fail(&mut self, error: &str, cause: &str) {
         let task = self.task();
-        self.tell(Event::TaskFailed { task, error: Some(error.into()), cause: Some(cause.into()) }).unwrap();
+        self.send(Event::TaskFailed { task, error: Some(error.into()), cause: Some(cause.into()) }).unwrap();
     }
 
-    /// The map run that was started last ends.
+    /// Ends the map run that was started last.
     fn end_map_run(&mut self, outcome: MapRunOutcome) -> MapRunPlan {
         let (run, plan) = self.map_runs.pop().unwrap();
-        self.tell(Event::MapRunEnded { run, outcome }).unwrap();
+        self.send(Event::MapRunEnded { run, outcome }).unwrap();
         plan.unwrap()
     }
 
-    /// The execution goes on after its end.
+    /// Redrives the execution.
     fn redrive(&mut self) {
         assert!(self.outcome.take().is_some());
         self.redrives += 1;
-        self.tell(Event::Redrive).unwrap();
+        self.send(Event::Redrive).unwrap();
     }
 
-    /// `3<-2 TaskScheduled`, event by event.
+    /// Formats the history as lines such as `3<-2 TaskScheduled`.
     fn trace(&self) -> Vec<String> {
         let event = |event: &Value| {
             format!("{}<-{} {}", event["id"], event["previousEventId"], event["type"].as_str().unwrap_or_default())
@@ -213,7 +213,7 @@ impl Play {
         self.history.iter().map(event).collect()
     }
 
-    /// The event types alone.
+    /// The types of the events.
     fn types(&self) -> Vec<&str> {
         self.history.iter().filter_map(|event| event["type"].as_str()).collect()
     }
@@ -237,13 +237,13 @@ impl Play {
     }
 }
 
-/// A state machine of these states, beginning with the first.
+/// A state machine that starts with the first of these states.
 fn machine(states: &Value) -> Value {
     let first = states.as_object().unwrap().keys().next().unwrap();
     json!({ "StartAt": first, "States": states })
 }
 
-/// A task that pauses on a token, with more fields.
+/// A task that waits for a token, with additional fields.
 fn callback(more: &Value) -> Value {
     let mut task = json!({
         "Type": "Task",

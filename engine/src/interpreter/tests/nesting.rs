@@ -7,7 +7,7 @@ fn pass(end: &str) -> Value {
 }
 
 #[test]
-fn branches_chain_within_themselves_and_join_in_their_order() {
+fn branches_run_independently_and_join_in_order() {
     let states = json!({"Both": {"Type": "Parallel", "End": true, "Branches": [
         {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 2, "Next": "A"}, "A": {"Type": "Pass", "Result": "a", "End": true}}},
         pass("B"),
@@ -64,7 +64,7 @@ fn a_failing_branch_aborts_its_siblings() {
 }
 
 #[test]
-fn a_runtime_error_in_a_branch_fails_the_execution_at_once() {
+fn a_runtime_error_in_a_branch_fails_the_execution_immediately() {
     let states = json!({"Both": {
         "Type": "Parallel", "End": true,
         "Retry": [{"ErrorEquals": ["States.ALL"]}],
@@ -111,7 +111,7 @@ fn each(more: &Value) -> Value {
 }
 
 #[test]
-fn iterations_one_by_one_follow_each_other() {
+fn sequential_iterations_follow_each_other_in_the_history() {
     let play = Play::start(&each(&json!({"MaxConcurrency": 1})), &json!([1, 2]));
     assert_eq!(
         play.trace(),
@@ -142,11 +142,11 @@ fn no_more_iterations_run_at_once_than_allowed() {
         Play::start(&each(&json!({"MaxConcurrency": 2, "ItemProcessor": processor})), &json!(["a", "b", "c"]));
     assert_eq!(play.calls.len(), 2);
     let (first, second) = (play.calls[0].0, play.calls[1].0);
-    play.tell(Event::TaskSucceeded { task: second, output: Payload::from_text("2") }).unwrap();
+    play.send(Event::TaskSucceeded { task: second, output: Payload::from_text("2") }).unwrap();
     assert_eq!(play.calls.len(), 3);
     let third = play.task();
     for (task, output) in [(third, "3"), (first, "1")] {
-        play.tell(Event::TaskSucceeded { task, output: Payload::from_text(output) }).unwrap();
+        play.send(Event::TaskSucceeded { task, output: Payload::from_text(output) }).unwrap();
     }
     assert_eq!(play.output(), json!([1, 2, 3]));
 }
@@ -157,7 +157,7 @@ fn a_failing_iteration_fails_the_map_and_aborts_the_others() {
     let mut play = Play::start(&each(&json!({"ItemProcessor": processor})), &json!(["a", "b"]));
     let second = play.task();
     let first = play.calls[0].0;
-    play.tell(Event::TaskFailed { task: first, error: Some("Broken".into()), cause: None }).unwrap();
+    play.send(Event::TaskFailed { task: first, error: Some("Broken".into()), cause: None }).unwrap();
     assert_eq!(
         play.types()[11..],
         [
@@ -175,7 +175,7 @@ fn a_failing_iteration_fails_the_map_and_aborts_the_others() {
 }
 
 #[test]
-fn a_retried_map_starts_again() {
+fn a_retried_map_restarts() {
     let processor = json!({"StartAt": "Break", "States": {"Break": {"Type": "Fail", "Error": "Broken"}}});
     let retry = json!([{"ErrorEquals": ["Broken"], "MaxAttempts": 1}]);
     let mut play = Play::start(&each(&json!({"ItemProcessor": processor, "Retry": retry})), &json!([1]));
@@ -195,7 +195,7 @@ fn a_retried_map_starts_again() {
 }
 
 #[test]
-fn a_selector_sees_the_item_and_its_states_see_it_too() {
+fn a_selector_and_the_states_of_an_iteration_can_read_the_item() {
     let processor = json!({"StartAt": "One", "States": {"One": {
         "Type": "Pass", "Parameters": {"again.$": "$$.Map.Item.Value", "index.$": "$$.Map.Item.Index", "in.$": "$"}, "End": true,
     }}});
@@ -206,7 +206,7 @@ fn a_selector_sees_the_item_and_its_states_see_it_too() {
 }
 
 #[test]
-fn what_is_no_list_cannot_be_mapped() {
+fn a_map_requires_an_array() {
     let play = Play::start(&each(&json!({"ItemsPath": "$.items"})), &json!({"items": 1}));
     assert_eq!(play.trace()[2..], ["3<-2 ExecutionFailed"]);
     let cause = "An error occurred while executing the state 'Each' (entered at the event id #2). Reference path \
@@ -229,7 +229,7 @@ fn gives(output: &Value) -> MapRunOutcome {
 }
 
 #[test]
-fn a_distributed_map_tells_of_its_run_alone() {
+fn the_history_of_a_distributed_map_only_mentions_its_run() {
     let more = json!({"ToleratedFailurePercentage": 25, "MaxConcurrency": 3});
     let mut play = Play::start(&distributed(&more, &pass("One")), &json!([1, 2]));
     let plan = play.end_map_run(gives(&json!(["a", "b"])));
@@ -252,7 +252,7 @@ fn a_distributed_map_tells_of_its_run_alone() {
 }
 
 #[test]
-fn a_distributed_map_fails_with_its_run() {
+fn a_distributed_map_fails_if_its_run_fails() {
     let mut play = Play::start(&distributed(&json!({}), &pass("One")), &json!([1, 2, 3]));
     play.end_map_run(MapRunOutcome::too_many_failed());
     assert_eq!(play.trace()[4..], ["5<-4 MapRunFailed", "6<-5 MapStateFailed", "7<-6 ExecutionFailed"]);
@@ -267,14 +267,14 @@ fn a_distributed_map_fails_with_its_run() {
 }
 
 #[test]
-fn what_children_give_is_limited_as_any_result_is() {
+fn the_outputs_of_children_are_limited_like_any_result() {
     let mut play = Play::start(&distributed(&json!({}), &pass("One")), &json!([1]));
     play.end_map_run(MapRunOutcome::TooLarge);
     assert_eq!(play.error().0, Some("States.DataLimitExceeded"));
 }
 
 #[test]
-fn a_map_run_is_aborted_with_the_state_around_it() {
+fn a_map_run_is_aborted_with_the_state_that_contains_it() {
     let map = distributed(&json!({}), &pass("One"));
     let fails = json!({"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}});
     let states = json!({"Both": {"Type": "Parallel", "Branches": [map, fails], "End": true}});
@@ -289,7 +289,7 @@ fn a_map_run_is_aborted_with_the_state_around_it() {
 }
 
 #[test]
-fn a_batch_goes_to_the_processor_as_one_item() {
+fn a_batch_is_passed_to_the_processor_as_one_item() {
     let more = json!({"ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"of.$": "$[0]"}}});
     let mut play = Play::start(&distributed(&more, &pass("One")), &json!([1, 2, 3]));
     let Children::Batches(batches) = play.end_map_run(gives(&json!([]))).children else { panic!("no batches") };
@@ -301,7 +301,7 @@ fn a_batch_goes_to_the_processor_as_one_item() {
 }
 
 #[test]
-fn an_inner_scope_sees_outer_variables_and_keeps_its_own() {
+fn an_inner_scope_can_read_outer_variables_and_keeps_its_own() {
     let states = json!({
         "Set": {"Type": "Pass", "Assign": {"x": 42}, "Next": "Each"},
         "Each": {
@@ -319,7 +319,7 @@ fn an_inner_scope_sees_outer_variables_and_keeps_its_own() {
     assert_eq!(exited["stateExitedEventDetails"]["output"], r#"[{"y":42}]"#);
 }
 
-/// What is written of a Map whose items are answered one by one, in bytes.
+/// The number of bytes written by a Map whose items are answered one by one.
 fn written_by_map(items: usize) -> usize {
     let processor = json!({"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}});
     let map = json!({"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": true});
@@ -328,7 +328,7 @@ fn written_by_map(items: usize) -> usize {
     let output = Payload::from(json!("o".repeat(300)));
     for item in 0..items {
         let task = play.calls[item].0;
-        play.tell(Event::TaskSucceeded { task, output: output.clone() }).unwrap();
+        play.send(Event::TaskSucceeded { task, output: output.clone() }).unwrap();
     }
     assert_eq!(play.output().as_array().unwrap().len(), items);
     assert!(play.kept.0.is_empty(), "nothing is kept once the Map is left");
@@ -336,8 +336,8 @@ fn written_by_map(items: usize) -> usize {
 }
 
 #[test]
-fn what_an_inline_map_writes_grows_with_its_items_and_not_with_their_square() {
-    // Forty iterations run at once until the last forty items: the more items, the nearer the ratio comes to theirs.
+fn an_inline_map_writes_a_linear_number_of_bytes() {
+    // Forty iterations run at once until the last forty items, so the ratio approaches the ratio of the items.
     let (some, many) = (written_by_map(160), written_by_map(640));
     assert!(many < some * 5, "{some} bytes for 160 items, {many} for 640");
 }

@@ -1,8 +1,8 @@
-//! Machines and fates drawn at random: whatever happens, the history stays a history, and the execution ends.
+//! Random machines and answers. In every case the history stays consistent and the execution ends.
 
 use super::*;
 
-/// SplitMix64, so that a failure can be played again from its seed.
+/// SplitMix64, so that a failure can be reproduced from its seed.
 struct Dice(u64);
 
 impl Dice {
@@ -19,7 +19,7 @@ impl Dice {
     }
 }
 
-/// A machine of one to three states in a row, some of which hold machines.
+/// A machine of one to three states in sequence, some of which contain machines.
 fn machine_of(dice: &mut Dice, names: &mut usize, depth: usize) -> Value {
     let count = 1 + dice.roll(3);
     let mut states = serde_json::Map::new();
@@ -85,7 +85,7 @@ fn state_of(dice: &mut Dice, names: &mut usize, depth: usize) -> Value {
     }
 }
 
-/// Answers one of the calls, or lets time pass.
+/// Answers one of the calls, or advances the clock.
 fn go_on(play: &mut Play, dice: &mut Dice) {
     if !play.map_runs.is_empty() && dice.one_in(2) {
         let (run, _) = play.map_runs.remove(dice.roll(play.map_runs.len()));
@@ -94,7 +94,7 @@ fn go_on(play: &mut Play, dice: &mut Dice) {
             1 => MapRunOutcome::TooLarge,
             _ => MapRunOutcome::Succeeded { output: Payload::from_text("[1, {\"a\": 2}]") },
         };
-        play.tell(Event::MapRunEnded { run, outcome }).unwrap();
+        play.send(Event::MapRunEnded { run, outcome }).unwrap();
         return;
     }
     if play.calls.is_empty() || dice.one_in(4) {
@@ -111,7 +111,7 @@ fn go_on(play: &mut Play, dice: &mut Dice) {
         _ => Event::TaskSucceeded { task, output: Payload::from_text("[1, {\"a\": 2}]") },
     };
     let ends = matches!(event, Event::TaskFailed { .. } | Event::TaskSucceeded { .. });
-    let taken = play.tell(event);
+    let taken = play.send(event);
     if ends {
         assert_eq!(taken, Ok(()), "an outstanding call was not waited for");
         play.calls.retain(|(call, _)| *call != task);
@@ -144,7 +144,7 @@ fn any_execution_ends_and_leaves_a_sound_history() {
             }
             assert!(turn < 5_000, "seed {seed} does not end: {:?}", play.trace().last());
             if turn == 300 {
-                play.tell(Event::Stop { error: None, cause: None }).unwrap();
+                play.send(Event::Stop { error: None, cause: None }).unwrap();
             } else {
                 go_on(&mut play, &mut dice);
             }
@@ -155,7 +155,7 @@ fn any_execution_ends_and_leaves_a_sound_history() {
     }
 }
 
-/// A definition with every field there is, to be damaged.
+/// A definition with every field, as the basis for random damage.
 fn rich() -> Value {
     json!({
         "Comment": "all of it", "Version": "1.0", "TimeoutSeconds": 600, "StartAt": "Set",
@@ -205,7 +205,7 @@ fn rich() -> Value {
     })
 }
 
-/// Puts something else in one place of a document.
+/// Replaces one value of a document.
 fn damage(value: &mut Value, dice: &mut Dice) {
     let others = [
         json!(null),

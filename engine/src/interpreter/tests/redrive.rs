@@ -1,9 +1,9 @@
-//! Executions that go on after they had ended.
+//! Redriven executions.
 
 use super::*;
 
 #[test]
-fn a_failed_task_is_tried_again_with_a_new_token() {
+fn a_failed_task_is_retried_with_a_new_token() {
     let states = json!({"Ask": callback(&json!({"Next": "Done", "Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 1}]})), "Done": {"Type": "Succeed"}});
     let mut play = Play::start(&machine(&states), &json!({"n": 1}));
     play.fail("E", "once");
@@ -21,7 +21,7 @@ fn a_failed_task_is_tried_again_with_a_new_token() {
 }
 
 #[test]
-fn branches_that_had_succeeded_are_not_run_again() {
+fn branches_that_have_succeeded_are_not_repeated() {
     let states = json!({"Both": {"Type": "Parallel", "End": true, "Branches": [
         {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "Result": "kept", "End": true}}},
         {"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}},
@@ -38,7 +38,7 @@ fn branches_that_had_succeeded_are_not_run_again() {
 }
 
 #[test]
-fn a_map_goes_on_with_what_it_lacks() {
+fn a_redriven_map_only_runs_the_missing_iterations() {
     let processor = json!({"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}});
     let states = json!({"Each": {"Type": "Map", "MaxConcurrency": 1, "ItemProcessor": processor, "End": true}});
     let mut play = Play::start(&machine(&states), &json!(["a", "b", "c"]));
@@ -51,7 +51,7 @@ fn a_map_goes_on_with_what_it_lacks() {
 }
 
 #[test]
-fn a_distributed_map_goes_on_with_its_run() {
+fn a_redriven_distributed_map_continues_its_run() {
     let processor = json!({
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
         "StartAt": "One", "States": {"One": {"Type": "Pass", "End": true}},
@@ -66,31 +66,31 @@ fn a_distributed_map_goes_on_with_its_run() {
     assert_eq!(redriven["mapRunArn"], play.history[3]["mapRunStartedEventDetails"]["mapRunArn"]);
     assert_eq!(redriven["redriveCount"], 1);
     let output = Payload::from_text("[1,2]");
-    play.tell(Event::MapRunEnded { run, outcome: MapRunOutcome::Succeeded { output } }).unwrap();
+    play.send(Event::MapRunEnded { run, outcome: MapRunOutcome::Succeeded { output } }).unwrap();
     let trace = play.trace();
     assert_eq!(trace[7..10], ["8<-0 ExecutionRedriven", "9<-8 MapRunRedriven", "10<-9 MapRunSucceeded"], "{trace:?}");
     assert_eq!(play.output(), json!([1, 2]));
 }
 
 #[test]
-fn stopped_and_timed_out_executions_go_on_too() {
+fn stopped_and_timed_out_executions_can_be_redriven() {
     let mut definition = machine(&json!({"Rest": {"Type": "Wait", "Seconds": 10, "End": true}}));
     definition["TimeoutSeconds"] = json!(8);
     let mut play = Play::start(&definition, &json!({}));
     play.pass(8);
     assert!(matches!(play.outcome, Some(Outcome::TimedOut { .. })));
     play.redrive();
-    play.tell(Event::Stop { error: None, cause: None }).unwrap();
+    play.send(Event::Stop { error: None, cause: None }).unwrap();
     play.redrive();
     play.pass(8);
     assert!(matches!(play.outcome, Some(Outcome::TimedOut { .. })), "the machine's timeout counts from the redrive");
 }
 
 #[test]
-fn only_what_has_ended_without_success_is_redriven() {
+fn only_unsuccessful_executions_can_be_redriven() {
     let states = json!({"Ask": callback(&json!({"End": true}))});
     let mut play = Play::start(&machine(&states), &json!({}));
-    assert_eq!(play.tell(Event::Redrive), Err(NotPending));
+    assert_eq!(play.send(Event::Redrive), Err(NotPending));
     play.succeed(&json!(1));
-    assert_eq!(play.tell(Event::Redrive), Err(NotPending));
+    assert_eq!(play.send(Event::Redrive), Err(NotPending));
 }

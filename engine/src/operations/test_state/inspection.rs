@@ -1,4 +1,4 @@
-//! What a test tells of how the data went through the state: the InspectionData of the API reference.
+//! How the data went through the state under test: InspectionData of the API reference.
 
 use serde_json::{Map, Value};
 
@@ -16,7 +16,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// What an event tells of a state's failure.
+    /// The failure that an event reports, if it reports one.
     pub fn of(event: &EventKind) -> Option<Self> {
         use EventKind as K;
         let failure = match event {
@@ -37,21 +37,21 @@ impl Failure {
 
 #[derive(Debug, Clone)]
 pub(super) struct Inspection {
-    /// The state's name.
+    /// The name of the state under test.
     of: String,
     seen: Map<String, Value>,
     variables: Map<String, Value>,
 }
 
 impl Inspection {
-    /// `variables` are those that were given.
+    /// `variables` are the given variables.
     pub fn new(of: String, input: &Payload, variables: Option<&str>) -> Self {
         let seen = Map::from_iter([("input".to_owned(), input.text().into())]);
         let variables = variables.and_then(|variables| serde_json::from_str(variables).ok());
         Self { of, seen, variables: variables.unwrap_or_default() }
     }
 
-    /// A stage of the data on its way through a state; nothing where the state has no such stage.
+    /// Records a stage of the data flow, unless InspectionData has no such stage for the state.
     pub fn note(&mut self, state: &State, stage: &'static str, value: &Payload) {
         let has_fields = matches!(state.body, Body::Task(_) | Body::Parallel(_) | Body::Map(_));
         let there = match stage {
@@ -67,7 +67,7 @@ impl Inspection {
         }
     }
 
-    /// What a Map was about to run; `inputs` of its items, where ItemSelector gave them.
+    /// Records what a Map was about to run. `inputs` are the inputs of its iterations, if ItemSelector succeeded.
     pub fn map(&mut self, plan: &MapRunPlan, inputs: Option<Payload>) {
         let stage = if plan.children.are_batches() { "afterItemBatcher" } else { "afterItemSelector" };
         if let Some(inputs) = inputs {
@@ -82,7 +82,7 @@ impl Inspection {
         }
     }
 
-    /// Which Retrier, used as often before, or which Catcher takes the failure.
+    /// Records which Retrier or Catcher matches the failure. `retried` is the number of earlier retries.
     pub fn failed(&mut self, state: &State, failure: &Failure, status: &str, retried: u32) {
         let (retriers, catchers) = state.body.handlers();
         let matches = |errors: &[String]| matches_error(errors, failure.error.as_deref(), false);
@@ -104,7 +104,7 @@ impl Inspection {
         }
     }
 
-    /// The variables that there are once the state has been left.
+    /// Records the variables after the state.
     pub fn left(&mut self, exited: Option<&StateExited>) {
         let assigned = exited.into_iter().flat_map(|exited| &exited.assigned_variables);
         self.variables.extend(assigned.map(|(name, value)| (name.clone(), value.value().clone())));

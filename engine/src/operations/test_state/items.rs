@@ -1,4 +1,4 @@
-//! What stands in for the object that an ItemReader reads: mapItemReaderData.
+//! mapItemReaderData, which replaces the object that an ItemReader reads.
 
 use std::ops::ControlFlow;
 
@@ -15,7 +15,7 @@ pub(super) fn are_read(state: &State) -> bool {
     matches!(&state.body, Body::Map(map) if matches!(map.items, Items::Read(_)))
 }
 
-/// The items in the data, or why there are none.
+/// Reads the items. The error is the reason why they can't be read.
 pub(super) fn read(data: &str, reading: &ItemReading) -> Result<Vec<Payload>, String> {
     let most = reading.max_items.unwrap_or(usize::MAX);
     let mut items = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn read(data: &str, reading: &ItemReading) -> Result<Vec<Payload>, St
     Ok(items)
 }
 
-/// What children would work on.
+/// The children of the map run for these items.
 pub(super) fn children(
     definition: &Definition,
     facts: &ExecutionFacts<'_>,

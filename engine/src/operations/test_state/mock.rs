@@ -1,4 +1,4 @@
-//! What stands in for a state's call, or for what is within it.
+//! Mocks, which replace the call of a state, or what runs within it.
 
 use serde_json::{Map, Value};
 
@@ -34,7 +34,7 @@ impl Mock {
         }
     }
 
-    /// As the end of a Map; `exported` is one whose results a ResultWriter puts elsewhere.
+    /// The answer as the end of a Map. `exported` is `true` if a ResultWriter writes the results elsewhere.
     pub fn map_answer(&self, run: TaskId, exported: bool) -> Result<Event, Fault> {
         let outcome = match self.clone() {
             Self::Result(output) if output.value().is_array() && !exported => MapRunOutcome::Succeeded { output },

@@ -1,7 +1,7 @@
-//! TestState: one state, run once outside of any execution.
+//! TestState: runs a single state outside of any execution.
 //!
-//! The state is put into a definition of its own, where every state it may lead to only waits: where that one is
-//! entered, the test is over.
+//! The state is placed into a definition of its own, in which a placeholder replaces every state that may follow. The
+//! test ends when a placeholder is entered.
 
 mod inspection;
 mod items;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use self::{
     inspection::{Failure, Inspection},
     mock::Mock,
-    stage::{Wanted, Way, follower},
+    stage::{Target, Via, follower},
 };
 use super::start::MAX_DATA;
 use crate::{
@@ -57,13 +57,13 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
         Some(context) => serde_json::from_str(&context)
             .map_err(|error| Fault::Validation(format!("The context is not a JSON object: {error}")))?,
     };
-    let wanted = Wanted {
+    let target = Target {
         definition: &definition,
         state_name: state_name.as_deref(),
         variables: variables.as_deref(),
         mocked: mock.is_some(),
     };
-    let (name, definition) = stage::set(engine, &wanted).await?;
+    let (name, definition) = stage::set(engine, &target).await?;
     let now = engine.clock.now();
     let facts = Facts::new(&engine.options, role_arn, input, context, now);
     let Configuration { retried, item_data } = configuration.unwrap_or_default();
@@ -96,7 +96,7 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
     tokio::time::timeout(LONGEST, run).await.unwrap_or_else(too_late)
 }
 
-/// AWS's limit on a test.
+/// AWS's limit on the duration of a test.
 const LONGEST: Duration = Duration::from_secs(300);
 
 async fn take(engine: &Engine, mut test: Test, event: Event) -> Result<Test, Fault> {
@@ -108,23 +108,23 @@ async fn take(engine: &Engine, mut test: Test, event: Event) -> Result<Test, Fau
     Ok(taken.await?)
 }
 
-/// Each retry before the test is run through; AWS sets no limit.
-const MOST_RETRIES: i64 = 1_000;
+/// The maximum number of earlier retries, each of which is simulated. AWS has no limit.
+const MAX_RETRIES: i64 = 1_000;
 
-/// stateConfiguration, as far as it can be followed here.
+/// The supported members of stateConfiguration.
 #[derive(Default)]
 struct Configuration {
-    /// How often a Retrier has run the state again already.
+    /// How many times a Retrier has already retried the state.
     retried: u32,
-    /// What stands in for the object that an ItemReader reads.
+    /// The content that replaces the object that an ItemReader reads.
     item_data: Option<String>,
 }
 
 impl Configuration {
     fn read(given: Map<String, Value>) -> Result<Self, Fault> {
         let mut fields = Fields::of(given);
-        let retried = fields.optional_int("retrierRetryCount", 0..=MOST_RETRIES)?.unwrap_or(0);
-        // Whichever state within it the mocked error comes from, a Map or Parallel sees the error alone.
+        let retried = fields.optional_int("retrierRetryCount", 0..=MAX_RETRIES)?.unwrap_or(0);
+        // A Map or Parallel handles an error in the same way, whichever inner state it comes from.
         fields.optional_text("errorCausedByState", NAME)?;
         let item_data = fields.optional_text("mapItemReaderData", DATA)?;
         if fields.has("mapIterationFailureCount") {
@@ -181,31 +181,31 @@ impl Facts {
             seed: self.seed,
             nonce: &|| Nonce(1),
             token: &token,
-            // What would poll it is the mock.
+            // The mock takes the place of the workers.
             has_activity: &|_| true,
-            is_late: &|| false,
+            out_of_time: &|| false,
             kept: &NothingKept,
             probe: Some(probe),
         })
     }
 }
 
-/// A test under way: what it has seen, and what it waits for.
+/// A running test: what it has seen, and what it waits for.
 struct Test {
     name: String,
     definition: Definition,
     facts: Facts,
     state: ExecutionState,
     seen: Step,
-    /// How often the state has been run again before the test.
+    /// How many times the state has been retried before the test.
     retried: u32,
-    /// How often it must be run again to come there.
+    /// How many of these retries have yet to be simulated.
     retries_left: u32,
     item_data: Option<String>,
-    /// Why that has no items.
+    /// Why `item_data` can't be read.
     unreadable: Option<String>,
     inspection: RefCell<Inspection>,
-    /// For all that the test computes.
+    /// Limits what the whole test may compute.
     budget: Arc<Budget>,
 }
 
@@ -215,7 +215,7 @@ impl Test {
         let inspect =
             |state: &State, stage: &'static str, value: &Payload| inspection.borrow_mut().note(state, stage, value);
         let probe = Probe { inspect: &inspect, context: &facts.context, budget: budget.clone() };
-        // Only events that the commands before have asked for are given: none is late.
+        // Every event answers an earlier command, so none of them is late.
         let step = facts.with(definition, &probe, |facts| advance(definition, facts, state, event, now));
         let step = step.unwrap_or_default();
         for command in &step.commands {
@@ -239,11 +239,12 @@ impl Test {
             }
         }
         self.seen.events.extend(step.events);
-        // The commands of steps before have been done.
+        // The commands of earlier steps have been carried out.
         self.seen.commands = step.commands;
     }
 
-    /// What comes next: a task's answer, or the end of a wait, which is not waited for. None when the test is over.
+    /// The next event: the answer of a task, or the end of a wait, which is not waited for. Returns `None` if the test
+    /// is over.
     async fn next_event(&mut self, engine: &Engine, mock: Option<&Mock>) -> Result<Option<Event>, Fault> {
         let failed = self.failed_event().is_some();
         if failed && self.retries_left == 0 {
@@ -274,7 +275,7 @@ impl Test {
         }))
     }
 
-    /// The state's failure, when that is the last thing that happened: a Retrier waits to run it again.
+    /// The failure of the state, if it is the last event and a Retrier is about to retry it.
     fn failed_event(&self) -> Option<Failure> {
         let last = self.seen.events.iter().rev().find(|event| !matches!(event.kind, EventKind::MapStateFailed))?;
         Failure::of(&last.kind)
@@ -305,7 +306,7 @@ impl Test {
         let (status, failure) = match (failed, &follower) {
             (Some(failure), _) => ("FAILED", Some(failure)),
             (None, _) if retriable.is_some() => ("RETRIABLE", retriable),
-            (None, Some((Way::Caught, _))) => {
+            (None, Some((Via::Caught, _))) => {
                 ("CAUGHT_ERROR", self.seen.events.iter().rev().find_map(|event| Failure::of(&event.kind)))
             }
             (None, _) => ("SUCCEEDED", None),

@@ -1,54 +1,54 @@
-//! The definition that a tested state is put into: where every state it may lead to only stands in for that one.
+//! The definition around a tested state. Placeholders replace the states that may follow it.
 
 use serde_json::{Map, Value, json};
 
 use crate::{definition::Definition, engine::Engine, protocol::Fault};
 
-/// What the stand-ins of following states are called: no name of a state begins with a control character.
+/// Prefixes of the names of placeholders. No state's name begins with a control character.
 const NEXT: &str = "\u{1}next ";
 const CAUGHT: &str = "\u{1}caught ";
-/// The stand-in that sets the given variables.
+/// The name of the state that sets the given variables.
 const BEFORE: &str = "\u{1}before";
 
-/// How a following state is reached.
+/// How the following state is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Via {
     Next,
     Caught,
 }
 
-/// What is asked to be tested.
-pub(super) struct Wanted<'a> {
-    /// A state, or a whole state machine with one.
+/// The state to test.
+pub(super) struct Target<'a> {
+    /// A state, or a whole state machine that contains it.
     pub definition: &'a str,
     pub state_name: Option<&'a str>,
     pub variables: Option<&'a str>,
     pub mocked: bool,
 }
 
-/// The state to test in a definition of its own, and its name.
-pub(super) async fn set(engine: &Engine, wanted: &Wanted<'_>) -> Result<(String, Definition), Fault> {
-    let mut given: Map<String, Value> = serde_json::from_str(wanted.definition)
+/// Builds the definition around the state to test. Returns the state's name and the definition.
+pub(super) async fn set(engine: &Engine, target: &Target<'_>) -> Result<(String, Definition), Fault> {
+    let mut given: Map<String, Value> = serde_json::from_str(target.definition)
         .map_err(|error| Fault::InvalidDefinition(format!("INVALID_JSON_DESCRIPTION: {error}")))?;
     let mut whole = Map::new();
-    let name = wanted.state_name.unwrap_or("TestState").to_owned();
+    let name = target.state_name.unwrap_or("TestState").to_owned();
     let mut state = if given.contains_key("States") {
         if let Some(language) = given.remove("QueryLanguage") {
             whole.insert("QueryLanguage".into(), language);
         }
-        let state = wanted.state_name.and_then(|name| find(given.get_mut("States")?, name));
+        let state = target.state_name.and_then(|name| find(given.get_mut("States")?, name));
         state.ok_or_else(|| Fault::Validation("stateName must name one of the definition's states".into()))?
     } else {
         Value::Object(given)
     };
-    check(&state, wanted.mocked)?;
+    check(&state, target.mocked)?;
     make_mockable(&mut state);
     let mut states = Map::new();
     for standing_in in followers(&mut state) {
         states.insert(standing_in, json!({"Type": "Pass", "End": true}));
     }
     states.insert(name.clone(), state);
-    let start = match wanted.variables {
+    let start = match target.variables {
         None => name.clone(),
         Some(variables) => {
             let variables: Value = serde_json::from_str(variables)
@@ -61,8 +61,8 @@ pub(super) async fn set(engine: &Engine, wanted: &Wanted<'_>) -> Result<(String,
     whole.insert("StartAt".into(), start.into());
     whole.insert("States".into(), states.into());
     let whole = Value::Object(whole).to_string();
-    // What a mock stands for need not be there.
-    let definition = if wanted.mocked {
+    // A mocked resource need not be available.
+    let definition = if target.mocked {
         engine.compute(move || Definition::parse(&whole)).await?
     } else {
         engine.read_definition(whole).await?
@@ -71,7 +71,7 @@ pub(super) async fn set(engine: &Engine, wanted: &Wanted<'_>) -> Result<(String,
     Ok((name, definition))
 }
 
-/// The state of that name, also within Parallel and Map states.
+/// Finds a state by name, including in Parallel and Map states.
 fn find(states: &mut Value, name: &str) -> Option<Value> {
     let states = states.as_object_mut()?;
     if let Some(state) = states.remove(name) {
@@ -91,7 +91,7 @@ fn find(states: &mut Value, name: &str) -> Option<Value> {
     })
 }
 
-/// What would call others, or wait for them, takes a mock.
+/// Requires a mock for states that call or wait for others.
 fn check(state: &Value, mocked: bool) -> Result<(), Fault> {
     if mocked {
         return Ok(());
@@ -107,8 +107,8 @@ fn check(state: &Value, mocked: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Makes a state whose inside the mock stands for wait for that from outside: a Map for a map run, a Parallel for a
-/// task.
+/// Turns a state whose content is mocked into one that waits for an answer: a Map into a distributed one, and a
+/// Parallel into a task.
 fn make_mockable(state: &mut Value) {
     let Some(fields) = state.as_object_mut() else { return };
     let kind = fields.get("Type").and_then(Value::as_str).map(str::to_owned);
@@ -127,7 +127,7 @@ fn make_mockable(state: &mut Value) {
     }
 }
 
-/// The names of the stand-ins for the states that may follow, which now lead there.
+/// Makes the state lead to placeholders, and returns their names.
 fn followers(state: &mut Value) -> Vec<String> {
     fn replace(value: Option<&mut Value>, place: &'static str, found: &mut Vec<String>) {
         if let Some(Value::String(name)) = value {
@@ -146,9 +146,9 @@ fn followers(state: &mut Value) -> Vec<String> {
     found
 }
 
-/// The state that a stand-in stands for, and how it was reached.
-pub(super) fn follower(name: &str) -> Option<(Way, String)> {
-    [(Way::Next, NEXT), (Way::Caught, CAUGHT)]
+/// The state that a placeholder replaces, and how it was reached.
+pub(super) fn follower(name: &str) -> Option<(Via, String)> {
+    [(Via::Next, NEXT), (Via::Caught, CAUGHT)]
         .into_iter()
         .find_map(|(way, place)| Some((way, name.strip_prefix(place)?.to_owned())))
 }

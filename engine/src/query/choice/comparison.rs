@@ -1,4 +1,4 @@
-//! One comparison: a variable, an operator and what it is compared with.
+//! A comparison: a variable, an operator and an operand.
 
 use std::cmp::Ordering;
 
@@ -19,7 +19,7 @@ pub(super) struct Comparison {
 enum Test {
     IsPresent(bool),
     Is(Type, bool),
-    /// `StringMatches`: `*` stands for any text.
+    /// `StringMatches`: `*` matches any text.
     Like(Vec<Pattern>),
     Order(Type, Relation, Operand),
 }
@@ -45,7 +45,7 @@ enum Relation {
 #[derive(Debug, Clone, PartialEq)]
 enum Operand {
     Literal(Value),
-    /// Of the operators that end in Path.
+    /// The operand of an operator that ends in Path.
     Path(Path),
 }
 
@@ -55,7 +55,7 @@ enum Pattern {
     Any,
 }
 
-/// The fields of a rule that are no operators.
+/// The fields of a rule that are not operators.
 const OTHER_FIELDS: [&str; 6] = ["Variable", "Next", "Comment", "Assign", "Output", "Condition"];
 
 impl Comparison {
@@ -122,7 +122,7 @@ impl Test {
         ];
         let found = kinds.into_iter().find_map(|(prefix, kind, expected)| {
             let relation = Relation::named(operator.strip_prefix(prefix)?)?;
-            // Of booleans there is none that is less.
+            // Booleans have no order.
             (kind != Type::Boolean || relation == Relation::Equals).then_some((kind, relation, expected))
         });
         let (kind, relation, expected) = found.ok_or(RuleError::NoOperator)?;
@@ -148,7 +148,7 @@ impl Type {
         }
     }
 
-    /// How the two stand to each other; nothing where one is not of this type, which no rule matches.
+    /// Compares two values of this type. Returns `None` if one of them has another type, which matches no rule.
     fn compare(self, left: &Value, right: &Value) -> Option<Ordering> {
         match self {
             Self::Null => None,
@@ -157,7 +157,7 @@ impl Type {
                 (Some(left), Some(right)) => Some(left.cmp(&right)),
                 _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
             },
-            // By UTF-16 units, as Java orders strings.
+            // Java orders strings by their UTF-16 code units.
             Self::String => Some(left.as_str()?.encode_utf16().cmp(right.as_str()?.encode_utf16())),
             Self::Timestamp => Some(instant(left)?.cmp(&instant(right)?)),
         }
@@ -188,7 +188,7 @@ impl Relation {
 }
 
 impl Pattern {
-    /// `\*` is a star, `\\` a backslash.
+    /// Parses a pattern. `\*` is a literal star and `\\` a backslash.
     fn parse(text: &str) -> Vec<Self> {
         let mut pattern = Vec::new();
         let mut characters = text.chars().peekable();
@@ -206,7 +206,7 @@ impl Pattern {
     }
 }
 
-/// Whether the pattern covers the whole text. Goes back to the last star only, so its time is bounded by the product
+/// Whether the pattern matches the whole text. Only backtracks to the last star, so the time is bounded by the product
 /// of both lengths.
 fn like(pattern: &[Pattern], text: &str, allowance: &Allowance) -> Result<bool, QueryError> {
     let text: Vec<char> = text.chars().collect();

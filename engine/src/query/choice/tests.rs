@@ -1,14 +1,14 @@
 use serde_json::{Value, json};
 
-use super::super::testing::World;
+use super::super::testing::OwnedScope;
 use super::Rule;
 
 fn matches(rule: Value, input: Value) -> bool {
-    Rule::parse(&rule).unwrap().matches(&World::of(input).scope()).unwrap()
+    Rule::parse(&rule).unwrap().matches(&OwnedScope::of(input).scope()).unwrap()
 }
 
 #[test]
-fn an_operator_matches_values_of_its_type_only() {
+fn an_operator_only_matches_values_of_its_type() {
     let rule = |operator: &str, operand: Value| json!({"Variable": "$.v", operator: operand, "Next": "N"});
     let table = [
         ("StringEquals", json!("a"), json!("a"), true),
@@ -46,29 +46,29 @@ fn an_operator_matches_values_of_its_type_only() {
 }
 
 #[test]
-fn an_operator_that_ends_in_path_compares_with_what_is_there() {
+fn an_operator_that_ends_in_path_compares_with_the_value_at_the_path() {
     let rule = json!({"Variable": "$.a", "NumericLessThanPath": "$.b"});
     assert!(matches(rule.clone(), json!({"a": 1, "b": 2})));
     assert!(!matches(rule.clone(), json!({"a": 1, "b": "2"})));
-    let error = Rule::parse(&rule).unwrap().matches(&World::of(json!({"a": 1})).scope()).unwrap_err();
+    let error = Rule::parse(&rule).unwrap().matches(&OwnedScope::of(json!({"a": 1})).scope()).unwrap_err();
     assert_eq!(error.error, "States.Runtime");
     assert_eq!(error.cause, "Invalid path '$.b': The choice state's condition path references an invalid value.");
 }
 
 #[test]
-fn rules_combine_and_stop_where_the_answer_is_known() {
+fn rules_can_be_combined_and_short_circuit() {
     let missing = json!({"Variable": "$.missing", "IsNull": true});
     let yes = json!({"Variable": "$.v", "NumericEquals": 1});
     let no = json!({"Not": yes.clone()});
     assert!(matches(json!({"Or": [yes.clone(), missing.clone()]}), json!({"v": 1})));
     assert!(!matches(json!({"And": [no.clone(), missing.clone()]}), json!({"v": 1})));
     assert!(matches(json!({"And": [yes, {"Not": no}]}), json!({"v": 1})));
-    assert!(Rule::parse(&missing).unwrap().matches(&World::of(json!({})).scope()).is_err());
+    assert!(Rule::parse(&missing).unwrap().matches(&OwnedScope::of(json!({})).scope()).is_err());
     assert!(matches(json!({"Variable": "$.missing", "IsPresent": false}), json!({})));
 }
 
 #[test]
-fn a_rule_that_is_not_of_the_language_is_refused() {
+fn an_invalid_rule_is_refused() {
     for rule in [
         json!([]),
         json!({}),
@@ -94,8 +94,8 @@ fn a_rule_that_is_not_of_the_language_is_refused() {
 }
 
 #[test]
-fn a_condition_is_jsonata_that_gives_true_or_false() {
-    let world = World::of(json!({"n": 5}));
+fn a_condition_is_jsonata_that_returns_a_boolean() {
+    let world = OwnedScope::of(json!({"n": 5}));
     let condition = |text: &str| Rule::parse_condition(&json!(text), 1).unwrap().matches(&world.scope());
     assert_eq!(condition("{% $states.input.n > 4 %}"), Ok(true));
     assert_eq!(condition("{% $states.input.n > 5 %}"), Ok(false));
@@ -107,7 +107,7 @@ fn a_condition_is_jsonata_that_gives_true_or_false() {
 #[test]
 fn a_pattern_is_matched_within_a_budget() {
     let rule = Rule::parse(&json!({"Variable": "$", "StringMatches": format!("*{}b", "a".repeat(20_000))})).unwrap();
-    let world = World::of(json!("a".repeat(100_000)));
+    let world = OwnedScope::of(json!("a".repeat(100_000)));
     world.budget.set(std::time::Duration::from_millis(5));
     let error = rule.matches(&world.scope()).unwrap_err();
     assert!(error.cause.contains("too much work"), "{}", error.cause);

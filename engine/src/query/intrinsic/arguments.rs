@@ -1,13 +1,13 @@
-//! What a function was called with, taken as the types it wants.
+//! The arguments of a function, converted to the types that it requires.
 
 use serde_json::Value;
 
-/// Strings that are encoded, decoded or hashed are this long at most, in characters.
+/// The maximum length of a string that is encoded, decoded or hashed, in characters.
 pub(super) const MAX_TEXT: usize = 10_000;
 
 pub(super) struct Arguments {
     values: std::vec::IntoIter<Value>,
-    /// Which one comes next, from 1.
+    /// The position of the next argument, from 1.
     position: usize,
 }
 
@@ -16,13 +16,13 @@ impl Arguments {
         Self { values: values.into_iter(), position: 0 }
     }
 
-    /// The next one; the number of arguments was checked when the call was parsed.
+    /// The next argument. The number of arguments is checked during parsing.
     pub fn value(&mut self) -> Value {
         self.position += 1;
         self.values.next().unwrap_or(Value::Null)
     }
 
-    /// The next one, where there is one more.
+    /// Whether there are no more arguments.
     pub fn is_empty(&self) -> bool {
         self.values.len() == 0
     }
@@ -57,7 +57,7 @@ impl Arguments {
         }
     }
 
-    /// A text of at most [`MAX_TEXT`] characters.
+    /// A string of at most [`MAX_TEXT`] characters.
     pub fn short_text(&mut self) -> Result<String, String> {
         let text = self.text()?;
         if text.chars().count() > MAX_TEXT {
@@ -73,7 +73,8 @@ impl Arguments {
         }
     }
 
-    /// A whole number; others are rounded to the nearest one, halves up (-1.5 to -1, as Java's `Math.round`).
+    /// An integer. Other numbers are rounded to the nearest integer, and halves up (-1.5 becomes -1), like Java's
+    /// `Math.round`.
     pub fn integer(&mut self) -> Result<i64, String> {
         let value = self.value();
         if let Some(integer) = value.as_i64() {

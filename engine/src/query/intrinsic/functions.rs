@@ -1,4 +1,4 @@
-//! The functions themselves.
+//! The functions.
 
 use std::ops::RangeInclusive;
 
@@ -8,7 +8,7 @@ use sha2::Digest;
 
 use super::arguments::Arguments;
 
-/// The longest array that `States.ArrayRange` makes.
+/// The maximum length of an array that `States.ArrayRange` returns.
 pub(in super::super) const MAX_RANGE: usize = 1000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Function {
         })
     }
 
-    /// How many arguments it takes.
+    /// The number of arguments.
     pub fn arity(self) -> RangeInclusive<usize> {
         match self {
             Self::Array => 0..=usize::MAX,
@@ -81,7 +81,7 @@ impl Function {
         }
     }
 
-    /// Calls it. An error is the sentence that says why.
+    /// Calls the function. The error is a sentence that says why it failed.
     pub fn apply(self, mut arguments: Arguments) -> Result<Value, String> {
         Ok(match self {
             Self::Array => arguments.rest().collect(),
@@ -105,7 +105,7 @@ impl Function {
             Self::ArrayLength => arguments.array()?.len().into(),
             Self::ArrayUnique => {
                 let mut seen = std::collections::HashSet::new();
-                // By their JSON text: 1 and 1.0 are two things, as AWS compares.
+                // AWS compares items by their JSON text, so 1 and 1.0 differ.
                 arguments.array()?.into_iter().filter(|item| seen.insert(item.to_string())).collect()
             }
             Self::Base64Encode => BASE64_STANDARD.encode(arguments.short_text()?).into(),
@@ -151,7 +151,8 @@ impl Function {
             }
             Self::StringSplit => {
                 let (text, separators) = (arguments.text()?, arguments.text()?);
-                // Every character of the second separates, and nothing comes of separators side by side.
+                // Each character of the second argument is a separator. Adjacent separators don't produce empty
+                // strings.
                 let parts = text.split(|c| separators.contains(c)).filter(|part| !part.is_empty());
                 parts.map(Value::from).collect()
             }
@@ -161,7 +162,7 @@ impl Function {
     }
 }
 
-/// `-0` is 0, as AWS's reader has it, and not -0.0. Text that is JSON nests no deeper than its reader goes.
+/// Converts -0.0 to 0, as AWS's JSON reader does. The recursion is bounded by the nesting limit of the reader.
 fn without_negative_zero(value: Value) -> Value {
     match value {
         Value::Number(number) if number.as_f64().is_some_and(|n| n == 0.0 && n.is_sign_negative()) => 0.into(),
@@ -178,14 +179,14 @@ fn integer32(integer: i64) -> Result<i64, String> {
     }
 }
 
-/// `items` in chunks of `size`, the last of what is left.
+/// Splits `items` into chunks of `size`. The last chunk can be shorter.
 fn partition(items: Vec<Value>, size: i64) -> Result<Value, String> {
     let size =
         usize::try_from(size).ok().filter(|&size| size > 0).ok_or("The chunk size must be a positive integer")?;
     Ok(items.chunks(size).map(|chunk| Value::Array(chunk.to_vec())).collect())
 }
 
-/// From `first` to `last`, both included, by `step`.
+/// The integers from `first` to `last` inclusive, in steps of `step`.
 pub(in super::super) fn range(first: i64, last: i64, step: i64) -> Result<Value, String> {
     if step == 0 {
         return Err("The step must not be 0".into());
@@ -205,7 +206,7 @@ pub(in super::super) fn range(first: i64, last: i64, step: i64) -> Result<Value,
     Ok(Value::Array(items))
 }
 
-/// The hash of `data` in hexadecimal digits, where AWS knows the algorithm.
+/// The hash of `data` in hexadecimal, or `None` if AWS does not have the algorithm.
 pub(in super::super) fn hash(data: &str, algorithm: &str) -> Option<String> {
     let digest = match algorithm {
         "MD5" => md5::Md5::digest(data).to_vec(),
@@ -218,7 +219,7 @@ pub(in super::super) fn hash(data: &str, algorithm: &str) -> Option<String> {
     Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// A number from `start`, included, to `end`, excluded; always the same one for the same seed.
+/// A random number from `start` (inclusive) to `end` (exclusive). The same seed always returns the same number.
 fn random(start: i64, end: i64, seed: Option<i64>) -> Result<Value, String> {
     if start >= end {
         return Err("The end number must be greater than the start number".into());
@@ -235,7 +236,7 @@ fn random(start: i64, end: i64, seed: Option<i64>) -> Result<Value, String> {
     Ok((start + offset).into())
 }
 
-/// Java's generator of random numbers, which AWS's functions use: a seed gives the same numbers there and here.
+/// Java's random number generator, which AWS's functions use. The same seed produces the same numbers as on AWS.
 pub(in super::super) struct JavaRandom(u64);
 
 impl JavaRandom {
@@ -251,19 +252,19 @@ impl JavaRandom {
         (self.0 >> (48 - count)) as i32
     }
 
-    /// From 0, included, to 1, excluded: `nextDouble`.
+    /// A number in [0, 1), like `nextDouble`.
     pub fn fraction(&mut self) -> f64 {
         let bits = ((self.bits(26) as u64) << 27) + self.bits(27) as u64;
         bits as f64 / (1_u64 << 53) as f64
     }
 
-    /// From 0, included, to a positive `bound`, excluded: `nextInt(bound)`.
+    /// A number from 0 to a positive `bound` (exclusive), like `nextInt(bound)`.
     fn below(&mut self, bound: i32) -> i32 {
         let mut bits = self.bits(31);
         if bound & bound.wrapping_neg() == bound {
             return ((i64::from(bound) * i64::from(bits)) >> 31) as i32;
         }
-        // Numbers of the last, incomplete span would make some results likelier than others.
+        // Reject numbers from the last, incomplete range, which would make some results more likely than others.
         while bits.wrapping_sub(bits % bound).wrapping_add(bound - 1) < 0 {
             bits = self.bits(31);
         }
@@ -271,7 +272,7 @@ impl JavaRandom {
     }
 }
 
-/// The first argument with each `{}` replaced by the next one.
+/// Replaces each `{}` in the first argument with the next argument.
 fn format(mut arguments: Arguments) -> Result<String, String> {
     let template = arguments.text()?;
     let mut values = arguments.rest();

@@ -14,7 +14,7 @@ use arguments::Arguments;
 use functions::Function;
 pub(super) use functions::{JavaRandom, hash, range};
 
-/// A call of an intrinsic function, its arguments parsed.
+/// A call of an intrinsic function, with its arguments parsed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     source: String,
@@ -24,10 +24,10 @@ pub struct Call {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Argument {
-    /// A quoted text as it stands between its quotes: `States.Format` reads other things into backslashes and braces
-    /// than the rest.
+    /// A string without its quotes but with its escapes, which `States.Format` interprets differently from other
+    /// functions.
     Text(String),
-    /// A number, true, false or null.
+    /// A number, `true`, `false` or `null`.
     Literal(Value),
     Path(Path),
     Call(Call),
@@ -37,39 +37,26 @@ impl Call {
     /// Parses a call.
     ///
     /// # Errors
-    /// Where the text is no call of a known function with the number of arguments it takes.
+    /// When the text is not a call of a known function with the right number of arguments.
     pub fn parse(text: &str) -> Result<Self, CallError> {
         syntax::parse(text)
     }
 
-    /// Whether `text` is meant as a call, be it a right one or not.
+    /// Whether `text` looks like a call, valid or not.
     pub fn looks_like(text: &str) -> bool {
         text.trim_start().starts_with("States.")
     }
 
-    /// The text it was parsed from.
+    /// The text that the call was parsed from.
     pub fn source(&self) -> &str {
         &self.source
-    }
-
-    /// The paths among its arguments, those of nested calls too.
-    pub fn paths(&self) -> Vec<&Path> {
-        let mut paths = Vec::new();
-        for argument in &self.arguments {
-            match argument {
-                Argument::Path(path) => paths.push(path),
-                Argument::Call(call) => paths.extend(call.paths()),
-                Argument::Text(_) | Argument::Literal(_) => {}
-            }
-        }
-        paths
     }
 
     /// Calls the function.
     ///
     /// # Errors
-    /// `States.Runtime`, whatever goes wrong: `States.IntrinsicFailure` is reserved for future use on AWS. The cause
-    /// shows the call as it stands in the definition.
+    /// Always `States.Runtime`: AWS reserves `States.IntrinsicFailure` for future use. The cause contains the call as
+    /// it is written in the definition.
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, QueryError> {
         self.evaluate_within(scope, &Allowance::within(scope.budget))
     }
@@ -78,7 +65,7 @@ impl Call {
         self.call(scope, &self.source, allowance).and_then(bounded)
     }
 
-    /// `whole` is the outermost call, by which messages name the place.
+    /// `whole` is the outermost call, which messages show.
     fn call(&self, scope: &Scope, whole: &str, allowance: &Allowance) -> Result<Value, QueryError> {
         let fail = |why: String| QueryError::runtime(format!("The function '{whole}' had the following error: {why}"));
         let mut values = Vec::with_capacity(self.arguments.len());

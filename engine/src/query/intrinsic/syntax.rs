@@ -1,4 +1,4 @@
-//! Reading calls. AWS's rules: text stands in single quotes, in which `\` precedes only `'`, `{`, `}` and `\`.
+//! Parses calls by AWS's rules: strings are in single quotes, and `\` in them only escapes `'`, `{`, `}` and `\`.
 
 use serde_json::Value;
 
@@ -6,17 +6,17 @@ use super::super::path::{Path, shortened};
 use super::functions::Function;
 use super::{Argument, Call};
 
-/// How deep calls may nest; AWS takes up to ten.
+/// The maximum nesting of calls. AWS allows ten.
 const MAX_NESTING: usize = 10;
-/// The longest call, in bytes.
+/// The maximum length of a call, in bytes.
 const MAX_LENGTH: usize = 100_000;
 
-/// Why a text is no call of an intrinsic function.
+/// The error for a text that is not a call of an intrinsic function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{call}' is not a call of an intrinsic function: {reason}")]
 pub struct CallError {
     pub call: String,
-    /// A sentence about what is wrong.
+    /// A sentence that describes the problem.
     pub reason: String,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn parse(text: &str) -> Result<Call, CallError> {
     Ok(call)
 }
 
-/// The text that a quoted text means.
+/// Resolves the escapes of a string.
 pub(super) fn unescape(quoted: &str) -> String {
     let mut text = String::with_capacity(quoted.len());
     let mut characters = quoted.chars();
@@ -67,7 +67,7 @@ impl<'t> Reader<'t> {
         found
     }
 
-    /// The text up to where `ends` says.
+    /// Takes the text up to the first character for which `ends` returns `true`.
     fn until(&mut self, ends: impl Fn(char) -> bool) -> &'t str {
         let length = self.rest().find(ends).unwrap_or(self.rest().len());
         let found = &self.rest()[..length];
@@ -126,7 +126,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// What stands between single quotes, its backslashes checked but left in.
+    /// Takes a string in single quotes. Its escapes are checked but not resolved.
     fn quoted(&mut self) -> Result<String, String> {
         self.take('\'');
         let start = self.at;
@@ -148,7 +148,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A path ends at a comma or a closing parenthesis that is not its own.
+    /// Takes a path, which ends at a comma or at a closing parenthesis that is not part of it.
     fn path(&mut self) -> Result<&'t str, String> {
         let start = self.at;
         let mut depth = 0_usize;

@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
 use super::super::QueryError;
-use super::super::testing::World;
+use super::super::testing::OwnedScope;
 use super::Call;
 
 fn call(text: &str, input: Value) -> Result<Value, QueryError> {
-    let world = World::of(input).with("name", json!("Ann"));
+    let world = OwnedScope::of(input).with("name", json!("Ann"));
     Call::parse(text).unwrap().evaluate(&world.scope())
 }
 
@@ -14,7 +14,7 @@ fn value(text: &str, input: Value) -> Value {
 }
 
 #[test]
-fn format_fills_in_what_braces_stand_for() {
+fn format_replaces_braces_with_arguments() {
     assert_eq!(value("States.Format('Hello, {}!', $.n)", json!({"n": "you"})), json!("Hello, you!"));
     assert_eq!(value("States.Format('{} {} {}', 1, true, null)", json!({})), json!("1 true null"));
     assert_eq!(value("States.Format('{}', $name)", json!({})), json!("Ann"));
@@ -64,7 +64,7 @@ fn encoding_hashing_and_json() {
 }
 
 #[test]
-fn math_rounds_halves_up_each_by_itself() {
+fn math_functions_round_each_argument_half_up() {
     for (a, b, sum) in [(-1.49, -1.5, -2), (1.5, 1.51, 4), (-0.5, 0.5, 1), (-2.5, 0.0, -2), (-1.51, 0.0, -2)] {
         assert_eq!(value("States.MathAdd($.a, $.b)", json!({"a": a, "b": b})), json!(sum));
     }
@@ -75,7 +75,7 @@ fn math_rounds_halves_up_each_by_itself() {
 }
 
 #[test]
-fn strings_split_at_every_separating_character() {
+fn strings_are_split_at_each_separator_character() {
     assert_eq!(value("States.StringSplit('1,2,3', ',')", json!({})), json!(["1", "2", "3"]));
     assert_eq!(value("States.StringSplit('a.b+c,d', '.+,')", json!({})), json!(["a", "b", "c", "d"]));
     assert_eq!(value("States.StringSplit(',a,,b,', ',')", json!({})), json!(["a", "b"]));
@@ -91,7 +91,7 @@ fn calls_nest() {
 }
 
 #[test]
-fn a_path_that_finds_nothing_is_named() {
+fn a_path_without_a_match_is_reported_with_the_path() {
     let error = call("States.Format('{}', $.no)", json!({"a": 1})).unwrap_err();
     assert_eq!(error.error, "States.Runtime");
     assert_eq!(
@@ -102,7 +102,7 @@ fn a_path_that_finds_nothing_is_named() {
 }
 
 #[test]
-fn a_text_that_is_no_call_is_refused() {
+fn a_text_that_is_not_a_call_is_refused() {
     for text in [
         "States.Nope()",
         "States.Format",

@@ -1,4 +1,4 @@
-//! Evaluation by the library, within limits of time and depth.
+//! Evaluates expressions with the library, within limits on time and depth.
 
 use jsonata_core::ast::AstNode;
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptions};
@@ -8,21 +8,21 @@ use serde_json::{Map, Number, Value};
 use super::super::{MAX_DEPTH, Scope};
 use super::{functions, guard, messages};
 
-/// How long an expression may take, in milliseconds.
+/// The time limit for an expression, in milliseconds.
 const TIMEOUT: u64 = 1000;
 
-/// How long finding out more about a failure may take each time, in milliseconds.
+/// The time limit for each evaluation that finds out more about a failure, in milliseconds.
 const RERUN_TIMEOUT: u64 = 20;
 
-/// How deep evaluation may recurse. AWS's limit lies between 95 and 125.
+/// The maximum depth of recursion. AWS's limit is between 95 and 125.
 const MAX_STACK: usize = 125;
 
-/// How many items a list may have, as on AWS.
+/// The maximum number of items in an array, as on AWS.
 const MAX_ITEMS: usize = 873_782;
 
-/// The value of an expression, or the end of the sentence that says why there is none.
+/// The value of an expression. The error is the end of a sentence that says why there is no value.
 pub(super) fn evaluate(ast: &AstNode, source: &str, scope: &Scope) -> Result<Value, String> {
-    let result = within_budget(ast, source, scope, TIMEOUT).and_then(|value| guard::weigh(&value).map(|_| value));
+    let result = within_budget(ast, source, scope, TIMEOUT).and_then(|value| guard::size_of(&value).map(|_| value));
     match result {
         Ok(JValue::Undefined) => Err("returned nothing (undefined).".into()),
         Ok(value) => to_json(&value, MAX_DEPTH),
@@ -56,11 +56,11 @@ fn run(ast: &AstNode, source: &str, scope: &Scope, timeout: u64) -> Result<JValu
     let mut evaluator = Evaluator::with_options(context, options);
     functions::register(&mut evaluator)?;
     guard::register(&mut evaluator)?;
-    // There is no context item at the top level: what a state works on is `$states.input`.
+    // There is no context item at the top level. A state's input is `$states.input`.
     evaluator.evaluate(ast, &JValue::Undefined).map(JValue::unwrap_sequence)
 }
 
-/// Binds `$states` and the variables, those alone that the expression can mean.
+/// Binds `$states` and the variables that the expression can refer to.
 fn bind(context: &mut Context, source: &str, scope: &Scope) {
     for (name, value) in scope.variables {
         if source.contains(name.as_str()) {
@@ -84,8 +84,8 @@ fn bind(context: &mut Context, source: &str, scope: &Scope) {
     context.bind("states".into(), JValue::from(Value::Object(states)));
 }
 
-/// For each `$states` in an expression the member that is read of it; None where that can't be told from the text, as
-/// a parent (`%`) can be anything.
+/// The member that each `$states` in an expression refers to, or `None` if the text does not tell: the parent operator
+/// (`%`) can refer to anything.
 fn members_of_states(source: &str) -> impl Iterator<Item = Option<&'static str>> {
     let leads_anywhere = source.contains('%');
     source.match_indices("$states").map(move |(at, name)| {
@@ -95,7 +95,7 @@ fn members_of_states(source: &str) -> impl Iterator<Item = Option<&'static str>>
     })
 }
 
-/// A result as JSON: whole numbers without a fraction, what is undefined left out. JSON has no functions.
+/// Converts a result to JSON. Undefined members are omitted, and functions are an error.
 fn to_json(value: &JValue, depth: usize) -> Result<Value, String> {
     let deeper = || {
         depth.checked_sub(1).ok_or_else(|| {
@@ -125,7 +125,7 @@ fn to_json(value: &JValue, depth: usize) -> Result<Value, String> {
     })
 }
 
-/// 2.0 is 2, as JavaScript prints it; what is no number is a text (`Infinity`), as AWS prints it.
+/// Whole numbers have no fraction, as in JavaScript. Infinity and NaN become strings, as on AWS.
 fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 9.2e18 {
         return Value::from(value as i64);

@@ -1,4 +1,4 @@
-//! The functions that AWS adds to JSONata, and the one it takes away.
+//! The functions that AWS adds to JSONata, and the one that it removes.
 
 use jsonata_core::evaluator::{Evaluator, EvaluatorError};
 use jsonata_core::value::JValue;
@@ -8,7 +8,7 @@ use super::super::intrinsic;
 
 type Outcome = Result<JValue, EvaluatorError>;
 
-/// Adds `$partition`, `$range`, `$hash`, `$random`, `$uuid` and `$parse`, and makes `$eval` fail.
+/// Adds `$partition`, `$range`, `$hash`, `$random`, `$uuid` and `$parse`, and disables `$eval`.
 pub(super) fn register(evaluator: &mut Evaluator) -> Result<(), EvaluatorError> {
     evaluator.register_fn("partition", partition)?;
     evaluator.register_fn("range", range)?;
@@ -16,7 +16,7 @@ pub(super) fn register(evaluator: &mut Evaluator) -> Result<(), EvaluatorError> 
     evaluator.register_fn_override("random", random)?;
     evaluator.register_fn("uuid", |_: &[JValue]| Ok(JValue::string(uuid::Uuid::new_v4().to_string())))?;
     evaluator.register_fn("parse", parse)?;
-    // As if there were no such function.
+    // The same error as for an unknown function.
     evaluator.register_fn_override("eval", |_: &[JValue]| Err(error("T1006: Attempted to invoke a non-function")))
 }
 
@@ -33,7 +33,7 @@ fn integer(arguments: &[JValue], at: usize, function: &str) -> Result<i64, Evalu
     Ok((value + 0.5).floor() as i64)
 }
 
-/// `$partition([1,2,3], 2)`: `[[1,2],[3]]`
+/// `$partition([1,2,3], 2)` returns `[[1,2],[3]]`.
 fn partition(arguments: &[JValue]) -> Outcome {
     let items = match arguments.first() {
         Some(JValue::Array(items)) => items.to_vec(),
@@ -46,7 +46,7 @@ fn partition(arguments: &[JValue]) -> Outcome {
     Ok(JValue::array(items.chunks(size).map(|chunk| JValue::array(chunk.to_vec())).collect()))
 }
 
-/// `$range(0, 9, 3)`: `[0,3,6,9]`. One item alone comes without its list, as JSONata's sequences do.
+/// `$range(0, 9, 3)` returns `[0,3,6,9]`. A single item is returned without its array, as in JSONata's sequences.
 fn range(arguments: &[JValue]) -> Outcome {
     let bound = |at| integer(arguments, at, "range");
     let items = intrinsic::range(bound(1)?, bound(2)?, bound(3)?).map_err(error)?;
@@ -59,7 +59,7 @@ fn range(arguments: &[JValue]) -> Outcome {
     }
 }
 
-/// `$hash("text", "SHA-256")`
+/// Hashes a string: `$hash("text", "SHA-256")`.
 fn hash(arguments: &[JValue]) -> Outcome {
     let text = |at: usize| arguments.get(at - 1).and_then(JValue::as_str).ok_or_else(|| signature(at, "hash"));
     let (data, algorithm) = (text(1)?, text(2)?);
@@ -67,7 +67,8 @@ fn hash(arguments: &[JValue]) -> Outcome {
     hash.map(JValue::string).ok_or_else(|| error(format!("Unsupported hash algorithm: {algorithm}")))
 }
 
-/// `$random()`: from 0, included, to 1, excluded; `$random(seed)` gives the same for the same seed, as AWS does.
+/// `$random()` returns a number in [0, 1). `$random(seed)` always returns the same number for a seed, which is that of
+/// AWS.
 fn random(arguments: &[JValue]) -> Outcome {
     let seed = match arguments.first() {
         Some(JValue::Number(seed)) => *seed as i64,
@@ -76,7 +77,7 @@ fn random(arguments: &[JValue]) -> Outcome {
     Ok(JValue::Number(intrinsic::JavaRandom::seeded(seed).fraction()))
 }
 
-/// `$parse("[1]")`: the JSON that a text holds.
+/// Parses JSON text: `$parse("[1]")`.
 fn parse(arguments: &[JValue]) -> Outcome {
     match arguments.first() {
         Some(JValue::String(text)) => match serde_json::from_str::<Value>(text) {

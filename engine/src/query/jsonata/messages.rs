@@ -1,26 +1,26 @@
-//! JSONata's messages, in the words of its reference implementation, which AWS shows. The library has the same codes,
-//! and shorter sentences.
+//! JSONata's error messages as its reference implementation words them, which AWS shows. The library has the same codes
+//! but shorter messages.
 
 use jsonata_core::ast::{AstNode, BinaryOp, UnaryOp};
 use jsonata_core::value::JValue;
 
 use super::guard;
 
-/// What AWS says of evaluation that does not end, or takes too much.
+/// AWS's message for an evaluation that does not end or exceeds a limit.
 pub(super) const STACK: &str =
     "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive.";
 pub(super) const TIME: &str = "Expression evaluation timeout: Check for infinite loop";
 pub(super) const MEMORY: &str = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
-/// AWS has no such limit of its own.
+/// AWS has no such limit.
 pub(super) const SEARCH: &str = "Expression evaluation timeout: A regular expression takes too long for the text it is \
      matched with. Simplify the expression, or shorten the text";
 
-/// The code (`T2001`) a message begins with.
+/// The code that a message begins with, for example `T2001`.
 pub(super) fn code(message: &str) -> Option<&str> {
     jsonata_core::evaluator::error_code_prefix(message)
 }
 
-/// A parser's message.
+/// Converts a message of the parser.
 pub(super) fn of_parser(code: &str, message: &str) -> String {
     let tail = |lead: &str| message.strip_prefix(lead).map(str::to_owned).unwrap_or_default();
     match code {
@@ -42,7 +42,8 @@ pub(super) fn of_parser(code: &str, message: &str) -> String {
     }
 }
 
-/// A token of the library's parser (`RightBracket`, `Number(2.0)`) as it stands in an expression, in quotes.
+/// Formats a token of the library's parser (`RightBracket`, `Number(2.0)`) as it is written in an expression, in
+/// quotes.
 fn symbol(token: &str) -> String {
     let sign = match token {
         "LeftParen" => "(",
@@ -77,7 +78,7 @@ fn symbol(token: &str) -> String {
         "TildeArrow" | "ChainPipe" => "~>",
         "Range" | "DotDot" => "..",
         other => {
-            // Identifier("b"), Number(2.0)
+            // `Identifier("b")` or `Number(2.0)`.
             let inner = other.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(other);
             return match inner.parse::<f64>() {
                 Ok(number) => number.to_string(),
@@ -92,14 +93,14 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Runs a part of the expression by itself: its value, or its message.
+/// Evaluates a part of the expression separately, and returns its value or its error message.
 pub(super) type Rerun<'a> = &'a mut dyn FnMut(&AstNode) -> Result<JValue, String>;
 
-/// The rest of "threw an error during evaluation" for a message of the library. `rerun` finds out what the message
-/// leaves unsaid: which call failed, and on which values.
+/// Converts a message of the library to the rest of "threw an error during evaluation". `rerun` finds out what the
+/// message lacks: which call failed, and with which values.
 pub(super) fn of_evaluation(ast: &AstNode, message: &str, rerun: Rerun) -> String {
     let Some(code) = code(message) else {
-        // Not one of JSONata's own, such as those of AWS's functions.
+        // This is not an error of JSONata itself, but for example of one of AWS's functions.
         return format!(": {message}");
     };
     let said = message[code.len() + 1..].trim_start();
@@ -149,14 +150,14 @@ pub(super) fn of_evaluation(ast: &AstNode, message: &str, rerun: Rerun) -> Strin
     format!(". {code}: {}", text.unwrap_or_else(|| said.to_owned()))
 }
 
-/// `The left side of the + operator must …`: the operator stands in quotes.
+/// Converts `The left side of the + operator must …`, whose operator belongs in quotes.
 fn of_operator(said: &str) -> Option<String> {
     let (before, rest) = said.split_once("side of the ")?;
     let (operator, after) = rest.split_once(' ')?;
     Some(format!("{before}side of the {} {after}", quoted(operator)))
 }
 
-/// `Argument 1 of function "sum" must be an array of "numbers"`
+/// Converts `Argument 1 of function "sum" must be an array of "numbers"`.
 fn of_argument(code: &str, said: &str, ast: &AstNode, message: &str, rerun: Rerun) -> Option<String> {
     let position = match said.strip_prefix("Argument count mismatch: expected ") {
         Some(counts) => {
@@ -167,7 +168,7 @@ fn of_argument(code: &str, said: &str, ast: &AstNode, message: &str, rerun: Reru
     };
     let name = match culprit(ast, message, rerun) {
         Some(AstNode::Function { name, .. }) => name.clone(),
-        // Within a function or a path nothing can be run by itself; then it is the first call there is.
+        // Parts of a function or a path can't be evaluated separately. Use the first call of the function.
         _ => nodes(ast).into_iter().find_map(|node| match node {
             AstNode::Function { name, is_builtin: true, .. } => Some(name.clone()),
             _ => None,
@@ -218,9 +219,9 @@ fn json(value: &JValue) -> Option<String> {
     value.to_json_string().ok()
 }
 
-/// The innermost part that fails by itself with just this message.
+/// Finds the innermost part whose separate evaluation fails with the same message.
 fn culprit<'a>(ast: &'a AstNode, message: &str, rerun: Rerun) -> Option<&'a AstNode> {
-    /// How many parts are tried.
+    /// The maximum number of parts to try.
     const TRIES: usize = 50;
     let candidates = nodes(ast)
         .into_iter()
@@ -228,7 +229,7 @@ fn culprit<'a>(ast: &'a AstNode, message: &str, rerun: Rerun) -> Option<&'a AstN
     candidates.take(TRIES).find(|node| rerun(node).is_err_and(|said| said == message))
 }
 
-/// The parts of an expression that run where it does, inner ones first.
+/// The parts of an expression that can be evaluated separately, inner ones first.
 fn nodes(ast: &AstNode) -> Vec<&AstNode> {
     fn collect<'a>(node: &'a AstNode, found: &mut Vec<&'a AstNode>) {
         match node {

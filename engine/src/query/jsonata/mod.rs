@@ -15,14 +15,14 @@ pub use syntax::Refusal;
 
 use super::{Allowance, QueryError, Scope};
 
-/// Why a text is no JSONata expression that AWS takes.
+/// The error for a text that is not a JSONata expression, or not one that AWS supports.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {reason}", kind.code())]
 pub struct ExpressionError {
     pub kind: Refusal,
-    /// The way to the expression within the field's value, such as `/result` or `[1]`.
+    /// The location of the expression within the field's value, for example `/result` or `[1]`.
     pub place: String,
-    /// JSONata's message, without its code (`S0207`), or AWS's own.
+    /// JSONata's message without its code (for example `S0207`), or AWS's own message.
     pub reason: String,
 }
 
@@ -32,7 +32,7 @@ impl ExpressionError {
     }
 }
 
-/// What a field wants a value to be.
+/// The type that a field requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Array,
@@ -40,7 +40,6 @@ pub enum Kind {
     Number,
     Integer,
     String,
-    Object,
 }
 
 impl Kind {
@@ -51,7 +50,6 @@ impl Kind {
             Self::Number => "number",
             Self::Integer => "integer",
             Self::String => "string",
-            Self::Object => "object",
         }
     }
 
@@ -62,12 +60,11 @@ impl Kind {
             Self::Number => value.is_number(),
             Self::Integer => value.is_i64() || value.is_u64(),
             Self::String => value.is_string(),
-            Self::Object => value.is_object(),
         }
     }
 }
 
-/// What AWS calls a value's type.
+/// AWS's name for the type of a value.
 pub fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -79,7 +76,7 @@ pub fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// One expression.
+/// A JSONata expression.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expression {
     source: String,
@@ -87,7 +84,7 @@ pub struct Expression {
 }
 
 impl Expression {
-    /// Whether a string is an expression: between `{%` and `%}`, without a space before or behind.
+    /// Whether a string is an expression: it begins with `{%` and ends with `%}`, without surrounding spaces.
     pub fn is_expression(text: &str) -> bool {
         text.len() >= 4 && text.starts_with("{%") && text.ends_with("%}")
     }
@@ -95,7 +92,7 @@ impl Expression {
     /// Parses `{% … %}`.
     ///
     /// # Errors
-    /// Where the text is not one, what stands in it is no JSONata, or it refers to what is not there.
+    /// When the text is not an expression, does not parse, or refers to something that AWS does not offer.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         if !Self::is_expression(text) {
             let reason = "An expression must stand between {% and %}".to_owned();
@@ -107,20 +104,21 @@ impl Expression {
         Ok(Self { source: source.to_owned(), ast: Arc::new(guard::guarded(ast)) })
     }
 
-    /// Whether it reads `$states.errorOutput`, which only a Catcher has.
+    /// Whether the expression reads `$states.errorOutput`, which only Catchers can.
     pub fn reads_error_output(&self) -> bool {
         self.source.contains("errorOutput") && syntax::reads_of_states(&self.ast, "errorOutput")
     }
 
-    /// What stands between `{%` and `%}`.
+    /// The text between `{%` and `%}`.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Its value, for the field at `location`: `Output`, `Assign/total`, `Arguments/Items[2]`.
+    /// Evaluates the expression for the field at `location`, for example `Output`, `Assign/total` or
+    /// `Arguments/Items[2]`.
     ///
     /// # Errors
-    /// `States.QueryEvaluationError` where it fails, gives nothing, or takes too long.
+    /// `States.QueryEvaluationError` if it fails, returns nothing or exceeds a limit.
     pub fn evaluate(&self, scope: &Scope, location: &str) -> Result<Value, QueryError> {
         evaluate::evaluate(&self.ast, &self.source, scope).map_err(|why| {
             let source = &self.source;
@@ -131,10 +129,10 @@ impl Expression {
         })
     }
 
-    /// Its value, which has to be of a kind.
+    /// Evaluates the expression and checks the type of its value.
     ///
     /// # Errors
-    /// Those of [`Self::evaluate`], and "returned an unexpected result type".
+    /// As for [`Self::evaluate`], and "returned an unexpected result type".
     pub fn evaluate_as(&self, scope: &Scope, location: &str, expected: Kind) -> Result<Value, QueryError> {
         let value = self.evaluate(scope, location)?;
         if expected.is_of(&value) {
@@ -151,7 +149,7 @@ impl Expression {
     }
 }
 
-/// A value with expressions anywhere in it: Arguments, Output, Assign, Items, ItemSelector.
+/// A value that can contain expressions: Arguments, Output, Assign, Items or ItemSelector.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Template {
     /// A part without expressions.
@@ -165,7 +163,7 @@ impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// Where a string between `{%` and `%}` is no JSONata, or the template nests too deep.
+    /// When a string in `{%` and `%}` is not a valid expression, or the template is nested too deeply.
     pub fn parse(value: &Value) -> Result<Self, ExpressionError> {
         if super::deeper_than(value, super::MAX_DEPTH) {
             let reason = format!("The value is nested deeper than {} levels", super::MAX_DEPTH);
@@ -196,11 +194,11 @@ impl Template {
         })
     }
 
-    /// The value it describes; `field` is the name of the field that holds it, to which the way to a failing
-    /// expression is added (`Output/result`, `Items[1]`).
+    /// Evaluates the template. `field` is the name of the field. Errors append the location of the expression to it,
+    /// for example `Output/result` or `Items[1]`.
     ///
     /// # Errors
-    /// Those of [`Expression::evaluate`].
+    /// As for [`Expression::evaluate`].
     pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, QueryError> {
         let value = self.evaluate_at(scope, field, &Allowance::within(scope.budget))?;
         super::bounded(value).map_err(|error| QueryError {
@@ -232,7 +230,7 @@ impl Template {
         }
     }
 
-    /// The way to the first of its expressions that is as wanted: `/result` or `[1]`.
+    /// The location of the first expression for which `is_wanted` returns `true`, for example `/result` or `[1]`.
     pub fn place_of(&self, is_wanted: fn(&Expression) -> bool) -> Option<String> {
         match self {
             Self::Constant(_) => None,

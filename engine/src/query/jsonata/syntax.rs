@@ -1,21 +1,21 @@
-//! Parsing, and what AWS refuses before anything runs.
+//! Parsing, and the checks that AWS performs before evaluation.
 
 use jsonata_core::ast::{AstNode, PathStep, Stage};
 use jsonata_core::parser::{self, ParserError};
 
 use super::messages;
 
-/// Why an expression is refused: AWS's code at CreateStateMachine, and its message.
+/// Why an expression is refused, with AWS's code and message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// `INVALID_JSONATA_EXPRESSION`: it does not parse.
+    /// `INVALID_JSONATA_EXPRESSION`: the expression does not parse.
     Invalid,
-    /// `UNSUPPORTED_JSONATA_EXPRESSION`: it refers to something that AWS does not offer.
+    /// `UNSUPPORTED_JSONATA_EXPRESSION`: the expression refers to something that AWS does not offer.
     Unsupported,
 }
 
 impl Refusal {
-    /// As it stands in AWS's message.
+    /// The code in AWS's message.
     pub fn code(self) -> &'static str {
         match self {
             Self::Invalid => "INVALID_JSONATA_EXPRESSION",
@@ -24,7 +24,7 @@ impl Refusal {
     }
 }
 
-/// Parses an expression and checks what it refers to.
+/// Parses an expression and checks the names that it refers to.
 pub(super) fn parse(source: &str) -> Result<AstNode, (Refusal, String)> {
     let ast = parser::parse(source).map_err(|error| (Refusal::Invalid, message(&error)))?;
     match top_level_reference(&ast, false) {
@@ -43,8 +43,8 @@ fn message(error: &ParserError) -> String {
     }
 }
 
-/// The first name that is looked up where there is nothing to look it up in: outside of a path's later steps, its
-/// filters and its groupings there is no context item. `$$` is nowhere.
+/// The first name that is looked up without a context item, which only the later steps of a path and its filters and
+/// groupings have. `$$` is never available.
 fn top_level_reference(node: &AstNode, in_context: bool) -> Option<String> {
     match node {
         AstNode::Name(name) => (!in_context).then(|| name.clone()),
@@ -56,7 +56,7 @@ fn top_level_reference(node: &AstNode, in_context: bool) -> Option<String> {
     }
 }
 
-/// Whether `$states.<field>` stands anywhere in it.
+/// Whether the expression contains `$states.<field>`.
 pub(super) fn reads_of_states(node: &AstNode, field: &str) -> bool {
     if let AstNode::Path { steps } = node
         && let [first, second, ..] = &steps[..]
@@ -68,7 +68,7 @@ pub(super) fn reads_of_states(node: &AstNode, field: &str) -> bool {
     parts(node).into_iter().any(|(part, _)| reads_of_states(part, field))
 }
 
-/// What a node is made of, and whether each part has a context item that the node gives it.
+/// The children of a node, and whether the node gives each of them a context item.
 pub(super) fn parts(node: &AstNode) -> Vec<(&AstNode, bool)> {
     fn pairs(pairs: &[(AstNode, AstNode)], within: bool) -> impl Iterator<Item = (&AstNode, bool)> {
         pairs.iter().flat_map(move |(key, value)| [(key, within), (value, within)])

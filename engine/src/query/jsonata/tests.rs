@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
 use super::super::QueryError;
-use super::super::testing::World;
+use super::super::testing::OwnedScope;
 use super::{Expression, Kind, Template};
 
 fn evaluate(source: &str, input: Value) -> Result<Value, QueryError> {
-    let world = World::of(input).with("answer", json!(42));
+    let world = OwnedScope::of(input).with("answer", json!(42));
     Expression::parse(&format!("{{% {source} %}}")).unwrap().evaluate(&world.scope(), "Output")
 }
 
@@ -14,7 +14,7 @@ fn value(source: &str, input: Value) -> Value {
 }
 
 #[test]
-fn an_expression_sees_states_and_variables() {
+fn an_expression_can_read_states_and_variables() {
     assert_eq!(value("$states.input.a", json!({"a": [1]})), json!([1]));
     assert_eq!(value("$states.context.Execution.Name", json!({})), json!("run"));
     assert_eq!(value("$answer + 0.5", json!({})), json!(42.5));
@@ -39,7 +39,7 @@ fn the_functions_of_aws() {
 }
 
 #[test]
-fn nothing_where_a_value_is_needed_is_an_error() {
+fn an_undefined_result_is_an_error() {
     let error = evaluate("$doesNotExist", json!({})).unwrap_err();
     assert_eq!(error.error, "States.QueryEvaluationError");
     assert_eq!(error.location.as_deref(), Some("Output"));
@@ -50,8 +50,8 @@ fn nothing_where_a_value_is_needed_is_an_error() {
 }
 
 #[test]
-fn an_unexpected_type_is_named() {
-    let world = World::of(json!({}));
+fn an_unexpected_type_is_reported() {
+    let world = OwnedScope::of(json!({}));
     let expression = Expression::parse("{% {'foo':'bar'} %}").unwrap();
     let error = expression.evaluate_as(&world.scope(), "Items", Kind::Array).unwrap_err();
     assert_eq!(
@@ -62,9 +62,9 @@ fn an_unexpected_type_is_named() {
 }
 
 #[test]
-fn a_template_has_expressions_anywhere_and_says_where_one_failed() {
+fn a_template_can_contain_expressions_anywhere_and_reports_where_one_failed() {
     let template = Template::parse(&json!({"a": [1, "{% 1 + 1 %}"], "b": " {% 1 %}", "c": {"d": "{% $answer %}"}}));
-    let world = World::of(json!({})).with("answer", json!(42));
+    let world = OwnedScope::of(json!({})).with("answer", json!(42));
     let value = template.unwrap().evaluate(&world.scope(), "Output").unwrap();
     assert_eq!(value, json!({"a": [1, 2], "b": " {% 1 %}", "c": {"d": 42}}));
 
@@ -76,7 +76,7 @@ fn a_template_has_expressions_anywhere_and_says_where_one_failed() {
     assert_eq!(error.place, "/a[1]/b");
 }
 
-/// What stands behind "specified for the field 'Output' ".
+/// The part of the message after "specified for the field 'Output' ".
 fn failure(source: &str) -> String {
     let cause = evaluate(source, json!({})).unwrap_err().cause;
     let (_, why) = cause.split_once("specified for the field 'Output' ").unwrap();
@@ -84,14 +84,14 @@ fn failure(source: &str) -> String {
 }
 
 #[test]
-fn a_function_is_no_result() {
+fn a_function_is_not_a_valid_result() {
     for source in ["function($x) { $x }", "$sum", "/a/", "{'f': $sum}", "[1, function() { 1 }]"] {
         assert_eq!(failure(source), "returned an unsupported result type.", "{source}");
     }
 }
 
 #[test]
-fn failures_are_in_the_words_of_aws() {
+fn failures_have_the_messages_of_aws() {
     for (source, message) in [
         ("$eval('1+1')", "T1006: Attempted to invoke a non-function"),
         ("$nope(1)", "T1006: Attempted to invoke a non-function"),
@@ -118,7 +118,7 @@ fn failures_are_in_the_words_of_aws() {
 }
 
 #[test]
-fn numbers_print_as_aws_prints_them() {
+fn numbers_are_formatted_as_on_aws() {
     assert_eq!(value("4/2", json!({})).to_string(), "2");
     assert_eq!(value("0.1+0.2", json!({})).to_string(), "0.30000000000000004");
     assert_eq!(value("1/0", json!({})), json!("Infinity"));
@@ -143,7 +143,7 @@ fn an_expression_that_does_not_parse_is_refused_without_its_code() {
 }
 
 #[test]
-fn what_has_no_context_item_to_be_found_in_is_refused() {
+fn names_without_a_context_item_are_refused() {
     let refused = |source: &str| Expression::parse(&format!("{{% {source} %}}")).err().map(|error| error.to_string());
     let unsupported = |name: &str| {
         Some(format!("UNSUPPORTED_JSONATA_EXPRESSION: Reference to '{name}' at the top level is not supported."))
@@ -161,7 +161,7 @@ fn what_has_no_context_item_to_be_found_in_is_refused() {
 }
 
 #[test]
-fn an_expression_that_never_ends_is_stopped() {
+fn an_endless_expression_is_stopped() {
     let limit = |source: &str| failure(source).replace("threw an error during evaluation: ", "");
     assert_eq!(limit("($f := function() { $f() }; $f())"), super::messages::TIME);
     assert_eq!(limit("($f := function($x) { $f($x + 1) }; $f(1))"), super::messages::TIME);
@@ -192,7 +192,7 @@ fn an_expression_cannot_exhaust_memory() {
         "$reduce([1..100000], function($a, $i) { {'x': $a} }, {})",
         "$join([1..8000].$pad('x', 1000))",
     ] {
-        // On a busy machine the clock may be the first to say stop.
+        // On a busy machine, the time limit can be exceeded first.
         let why = failure(source);
         let stopped = [super::messages::MEMORY, super::messages::STACK, super::messages::TIME];
         assert!(stopped.iter().any(|limit| why.ends_with(limit)), "{source}: {why}");
@@ -200,7 +200,7 @@ fn an_expression_cannot_exhaust_memory() {
 }
 
 #[test]
-fn guards_change_nothing_else() {
+fn guards_do_not_change_results() {
     let input = json!({
         "items": [{"name": "a", "price": 1, "tags": ["x"]}, {"name": "b", "price": 2.5, "tags": []}],
         "one": [7], "text": "Hello", "nested": {"deep": [[1, 2], [3]]}
@@ -272,7 +272,7 @@ fn guards_change_nothing_else() {
 
 #[test]
 fn all_expressions_together_have_one_budget_of_time() {
-    let world = World::of(json!({}));
+    let world = OwnedScope::of(json!({}));
     let expression = Expression::parse("{% $sum([1..1000].($ * 2)) %}").unwrap();
     let left = || world.budget.left();
     let before = left();
@@ -284,8 +284,8 @@ fn all_expressions_together_have_one_budget_of_time() {
 }
 
 #[test]
-fn every_member_of_states_is_there_however_it_is_spelt() {
-    let world = World::of(json!({"a": {"b": 1}}));
+fn every_member_of_states_is_available_however_it_is_written() {
+    let world = OwnedScope::of(json!({"a": {"b": 1}}));
     for source in [
         "$states.input.a.b",
         "$states . input.a.b",

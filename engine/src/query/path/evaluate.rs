@@ -1,4 +1,4 @@
-//! Walking a value along a path's steps.
+//! Evaluates the steps of a path.
 
 use std::borrow::Cow;
 
@@ -8,21 +8,21 @@ use super::super::QueryError;
 use super::super::limits::Allowance;
 use super::syntax::{Step, Steps, render};
 
-/// Why a path gives no value.
+/// Why a path has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) enum Miss {
-    /// Nothing is there; the sentence is Jayway's.
+    /// Nothing was found. The sentence is Jayway's.
     NotFound(String),
-    /// There is a list where the path ends with an index, and no item there.
+    /// The path ends with an index, and the array has no such item.
     NoItem(String),
-    /// There is more than may be handled.
+    /// A limit was exceeded.
     TooMuch(QueryError),
 }
 
 type Walked = Result<(), Miss>;
 
-/// Evaluates `path` on `model`; `document` is what `$` means inside filters. `root` is how messages name the place where
-/// the path begins; without it there are no messages: a filter looks at very many places and shows none.
+/// Evaluates `path` on `model`. `document` is the value of `$` in filters. `root` is the name of the path's root in
+/// messages, or `None` to skip building messages, which filters don't need.
 pub(super) fn evaluate(
     path: &Steps,
     model: &Value,
@@ -47,7 +47,7 @@ pub(super) fn evaluate(
         };
         copy(found.pop().ok_or_else(missing)?)?
     } else {
-        // What an indefinite path does not find is an empty list, wherever the search ended.
+        // An indefinite path without a match is an empty array, wherever the search ended.
         found.into_iter().map(copy).collect::<Result<_, _>>()?
     };
     path.functions.iter().try_fold(value, |value, function| function.apply(&value).map_err(Miss::NotFound))
@@ -59,13 +59,13 @@ struct Walk<'a, 'v> {
     root: Option<&'a str>,
     allowance: &'a Allowance<'a>,
     found: Vec<Cow<'v, Value>>,
-    /// Whether the last step was an index past the end of a list.
+    /// Whether the last step was an index past the end of an array.
     past_end: bool,
 }
 
 impl<'v> Walk<'_, 'v> {
-    /// Takes the step at `at` from `model`. `definite` says that everything before was: only then is a missing value
-    /// an error, and not one branch fewer.
+    /// Evaluates the step at `at` on `model`. Only if all previous steps were definite is a missing value an error;
+    /// otherwise it is skipped.
     fn step(&mut self, at: usize, model: &'v Value, definite: bool) -> Walked {
         if !self.allowance.visit() {
             return Ok(());
@@ -93,7 +93,7 @@ impl<'v> Walk<'_, 'v> {
                 let (from, to) = match (*from, *to) {
                     (Some(from), None) => (counted(from).max(0), length),
                     (None, Some(to)) => (0, counted(to).min(length)),
-                    // Bounds as they stand: each index in between counts for itself, negative ones from the end.
+                    // Clamp the bounds only here: each index in between counts separately, negative ones from the end.
                     (Some(from), Some(to)) => (from.max(-length), to.min(length)),
                     (None, None) => (0, length),
                 };
@@ -122,7 +122,7 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    /// The step at `at` on `model` and on everything below it, parents first.
+    /// Evaluates the step at `at` on `model` and all its descendants, parents first.
     fn scan(&mut self, at: usize, model: &'v Value) -> Walked {
         let applies = match (&self.path[at], model) {
             (Step::Properties(names), Value::Object(fields)) => {
@@ -130,7 +130,7 @@ impl<'v> Walk<'_, 'v> {
             }
             (Step::Properties(_), _) => false,
             (Step::Indexes(_) | Step::Slice(..), model) => model.is_array(),
-            // A filter sees each object by itself; taking arrays too would find their items twice.
+            // A filter sees each object. If it also took arrays, it would find their items twice.
             (Step::Filter(_), model) => model.is_object(),
             (_, model) => model.is_array() || model.is_object(),
         };
@@ -168,7 +168,7 @@ impl<'v> Walk<'_, 'v> {
         match names {
             [name] => match fields.get(name) {
                 Some(value) => self.step(at + 1, value, definite),
-                // "No results for path" is said at the end.
+                // "No results for path" is reported at the end.
                 None if last || !definite => Ok(()),
                 None => self.not_found(|root| format!("Missing property in path {root}{}", render(&self.path[..=at]))),
             },
@@ -184,7 +184,7 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    /// The items of `model` where it is an array.
+    /// The items of `model`, if it is an array.
     fn array(&self, at: usize, model: &'v Value, definite: bool) -> Result<Option<&'v [Value]>, Miss> {
         match model {
             Value::Array(items) => Ok(Some(items)),
@@ -197,7 +197,7 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    /// Goes on from an array's item, if there is one at `index`; negative ones count from the end.
+    /// Continues from the array item at `index`, if it exists. Negative indexes count from the end.
     fn item(&mut self, at: usize, items: &'v [Value], index: i64, definite: bool) -> Walked {
         let index = if index < 0 { index.saturating_add(items.len() as i64) } else { index };
         match usize::try_from(index).ok().and_then(|index| items.get(index)) {
@@ -209,13 +209,13 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    /// Nothing is there; `why` gets the name of the place where the path begins.
+    /// Fails because nothing was found. `why` receives the name of the path's root.
     fn not_found<T>(&self, why: impl FnOnce(&str) -> String) -> Result<T, Miss> {
         Err(Miss::NotFound(self.root.map(why).unwrap_or_default()))
     }
 }
 
-/// What AWS's JSON library calls a value that is no object; its messages show it.
+/// The class that AWS's JSON library has for a value that is not an object, as its messages show it.
 fn jackson_class(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -9,9 +9,9 @@ use super::super::limits::{self, Allowance};
 use super::evaluate::evaluate;
 use super::syntax::{PathError, Reader, Steps};
 
-/// The longest regular expression, in bytes.
+/// The maximum length of a regular expression, in bytes.
 const MAX_PATTERN: usize = 1_000;
-/// How much memory a compiled regular expression may take, in bytes; its cache may take as much again.
+/// The maximum size of a compiled regular expression, in bytes. Its cache can take as much again.
 const MAX_COMPILED: usize = 1 << 18;
 
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(super) enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
-    /// A path alone: whether it is there, whatever its value.
+    /// A path without an operator: whether it has a match, whatever the value.
     Exists(Operand),
     Compare(Operand, Operator, Operand),
 }
@@ -27,9 +27,9 @@ pub(super) enum Filter {
 #[derive(Debug, Clone)]
 pub(super) enum Operand {
     Literal(Value),
-    /// `@…`
+    /// `@…`.
     Current(Steps),
-    /// `$…`
+    /// `$…`.
     Document(Steps),
     Pattern(Regex),
 }
@@ -37,7 +37,7 @@ pub(super) enum Operand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operator {
     Equal,
-    /// `===`: of the same type, too.
+    /// `===`, which also compares types.
     Identical,
     NotEqual,
     NotIdentical,
@@ -57,7 +57,7 @@ pub(super) enum Operator {
     Empty,
 }
 
-/// Longest first, so that `<=` is not read as `<`.
+/// Longest first, so that `<=` is not parsed as `<`.
 const OPERATORS: [(&str, Operator); 20] = [
     ("===", Operator::Identical),
     ("!==", Operator::NotIdentical),
@@ -90,7 +90,7 @@ impl Filter {
         Self::read_chain(reader, "&&", Self::read_one, Self::And)
     }
 
-    /// A term alone, or several with an operator between them.
+    /// Reads one term, or several with an operator between them.
     fn read_chain(
         reader: &mut Reader,
         operator: &str,
@@ -135,14 +135,14 @@ impl Filter {
         Ok(Self::Compare(left, operator, right))
     }
 
-    /// Whether `item` passes.
+    /// Whether the filter accepts `item`.
     pub fn accepts(&self, item: &Value, document: &Value, allowance: &Allowance) -> bool {
         match self {
             Self::And(terms) => terms.iter().all(|term| term.accepts(item, document, allowance)),
             Self::Or(terms) => terms.iter().any(|term| term.accepts(item, document, allowance)),
             Self::Not(filter) => !filter.accepts(item, document, allowance),
             Self::Exists(operand) => match operand.value(item, document, allowance) {
-                // An indefinite path is there when it finds anything.
+                // An indefinite path exists if it finds anything.
                 Some(found) if !operand.is_definite() => found.as_array().is_none_or(|found| !found.is_empty()),
                 found => found.is_some(),
             },
@@ -187,7 +187,7 @@ impl Operand {
         }
     }
 
-    /// `/regex/i`
+    /// `/regex/i`.
     fn read_pattern(reader: &mut Reader) -> Result<Self, PathError> {
         reader.next();
         let mut pattern = String::new();
@@ -212,7 +212,7 @@ impl Operand {
             );
         }
         let flags = reader.take_while(|c| c.is_ascii_alphabetic());
-        // The whole text must match, as Java's `matches` has it.
+        // The whole text must match, as with Java's `matches`.
         let built = RegexBuilder::new(&format!("^(?:{pattern})$"))
             .case_insensitive(flags.contains('i'))
             .multi_line(false)
@@ -224,7 +224,7 @@ impl Operand {
         built.map(Self::Pattern).map_err(|_| reader.error("the regular expression is invalid"))
     }
 
-    /// A list or an object; single quotes will do.
+    /// Reads an array or an object. Strings in it can be in single quotes.
     fn read_json(reader: &mut Reader) -> Result<Self, PathError> {
         let mut text = String::new();
         let mut depth = 0_usize;
@@ -248,7 +248,7 @@ impl Operand {
         value.map(Self::Literal).map_err(|_| reader.error("the list is not JSON"))
     }
 
-    /// The operand's value, if there is one.
+    /// The value of the operand, if it has one.
     fn value(&self, item: &Value, document: &Value, allowance: &Allowance) -> Option<Cow<'_, Value>> {
         match self {
             Self::Literal(value) => Some(Cow::Borrowed(value)),
@@ -279,7 +279,7 @@ type Operands<'v> = (Option<Cow<'v, Value>>, Option<Cow<'v, Value>>);
 
 fn compare(operands: Operands<'_>, operator: Operator, allowance: &Allowance) -> bool {
     let (Some(left), Some(right)) = operands else {
-        // What is not there equals nothing, and is in no list.
+        // A missing value equals nothing and is in no list.
         return matches!(operator, Operator::NotEqual | Operator::NotIdentical | Operator::NotIn | Operator::NoneOf);
     };
     let (left, right) = (&*left, &*right);
@@ -339,7 +339,7 @@ fn overlap(left: &Value, right: &Value) -> bool {
     left.iter().any(|item| right.iter().any(|other| equal(item, other)))
 }
 
-/// Jayway's equality: a number equals the text that reads as it.
+/// Jayway's equality: a number equals its text.
 fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => left == right || left.as_f64() == right.as_f64(),
@@ -358,7 +358,7 @@ fn order(left: &Value, right: &Value) -> Option<Ordering> {
 }
 
 impl PartialEq for Filter {
-    /// Filters are compared as they print: a compiled pattern has no equality of its own.
+    /// Compares filters by their text, because compiled patterns can't be compared.
     fn eq(&self, other: &Self) -> bool {
         format!("{self:?}") == format!("{other:?}")
     }

@@ -1,4 +1,4 @@
-//! Functions at the end of a path: `$.items.length()`, `$..price.sum()`.
+//! Functions at the end of a path, for example `$.items.length()` or `$..price.sum()`.
 
 use serde_json::{Number, Value};
 
@@ -7,7 +7,7 @@ use super::syntax::{PathError, Reader};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Function {
     name: Name,
-    /// JSON values given in the call.
+    /// The JSON values passed to the function.
     parameters: Vec<Value>,
 }
 
@@ -28,7 +28,7 @@ enum Name {
 }
 
 impl Function {
-    /// Reads the parameters and the `)` of a call whose name and `(` have been read.
+    /// Reads the parameters and the closing parenthesis of a call.
     pub fn read(reader: &mut Reader, name: &str) -> Result<Self, PathError> {
         let name = match name {
             "length" | "size" => Name::Length,
@@ -67,7 +67,7 @@ impl Function {
         }
     }
 
-    /// Applies the function to the value that the path before it means: a list where that path is indefinite.
+    /// Applies the function to the value of the path before it, which is an array if that path is indefinite.
     pub fn apply(&self, value: &Value) -> Result<Value, String> {
         let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
         let item = |at: Option<usize>| at.and_then(|at| items.get(at)).cloned();
@@ -112,7 +112,7 @@ impl Function {
                         (squares / count - sum * sum / count / count).sqrt()
                     }
                 };
-                // Always a floating-point number, as Jayway gives it: the sum of 1 and 2 is 3.0.
+                // Jayway always returns a floating-point number: the sum of 1 and 2 is 3.0.
                 Ok(Number::from_f64(result).map_or(Value::Null, Value::Number))
             }
         }

@@ -16,13 +16,13 @@ use super::{Allowance, QueryError, Scope};
 pub(super) use evaluate::Miss;
 use syntax::{MAX_LENGTH, Reader, Steps};
 
-/// The longest variable name AWS takes, in characters.
+/// AWS's maximum length of a variable name, in characters.
 pub const MAX_VARIABLE_NAME: usize = 80;
 
-/// A path: `$.a.b`, `$$.Execution.Id` or `$variable[0]`.
+/// A path, for example `$.a.b`, `$$.Execution.Id` or `$variable[0]`.
 ///
-/// Where it can mean more than one value (wildcards, slices, filters, `..`), it means the list of what it finds, which
-/// may be empty.
+/// A path that can match several values (with wildcards, slices, filters or `..`) evaluates to the array of its
+/// matches, which can be empty.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
     source: String,
@@ -41,7 +41,7 @@ impl Path {
     /// Parses a path.
     ///
     /// # Errors
-    /// Where the text is no path; `reason` says what and where.
+    /// When the text is not a path. `reason` says why and where.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let source = text.trim();
         let mut reader = Reader::new(source);
@@ -70,12 +70,12 @@ impl Path {
         Ok(Self { source: source.to_owned(), root, steps })
     }
 
-    /// The text it was parsed from.
+    /// The text that the path was parsed from.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The variable it begins at, if it does at one.
+    /// The variable that the path begins with, if it begins with one.
     pub fn variable(&self) -> Option<&str> {
         match &self.root {
             Root::Variable(name) => Some(name),
@@ -83,21 +83,21 @@ impl Path {
         }
     }
 
-    /// Whether it begins at the context object.
+    /// Whether the path begins with the context object.
     pub fn is_context(&self) -> bool {
         self.root == Root::Context
     }
 
-    /// Whether it means one value at most, and not a list of all it finds.
+    /// Whether the path evaluates to a single value rather than to an array of its matches.
     pub fn is_definite(&self) -> bool {
         self.steps.is_definite()
     }
 
-    /// The value it means.
+    /// Evaluates the path.
     ///
     /// # Errors
-    /// `States.Runtime` with "Invalid path '$.a' : No results for path: $['a']", the text of InputPath, OutputPath and
-    /// their like.
+    /// `States.Runtime` with "Invalid path '$.a' : No results for path: $['a']", which is the text for InputPath,
+    /// OutputPath and similar fields.
     pub fn get(&self, scope: &Scope) -> Result<Value, QueryError> {
         self.find(scope, &Allowance::within(scope.budget)).map_err(|miss| match miss {
             Miss::NotFound(why) | Miss::NoItem(why) => {
@@ -107,10 +107,10 @@ impl Path {
         })
     }
 
-    /// The value it means, for the fields that take a reference path: ItemsPath, SecondsPath and their like.
+    /// Evaluates the path for fields that require a reference path, such as ItemsPath and SecondsPath.
     ///
     /// # Errors
-    /// `States.ReferencePathConflict` with AWS's "Unable to apply step" where a step finds nothing; otherwise those of
+    /// `States.ReferencePathConflict` with AWS's "Unable to apply step" if a step has no match. Otherwise as for
     /// [`Self::get`].
     pub fn get_by_reference(&self, scope: &Scope) -> Result<Value, QueryError> {
         self.get(scope).map_err(|error| {
@@ -130,15 +130,15 @@ impl Path {
         })
     }
 
-    /// Whether there is a value, be it null; not where looking for it is too much.
+    /// Whether the path has a value, which can be null. Returns `false` if the search exceeds a limit.
     pub fn is_present(&self, scope: &Scope) -> bool {
         self.is_found(scope).unwrap_or(false)
     }
 
-    /// Whether there is a value, be it null.
+    /// Whether the path has a value, which can be null.
     ///
     /// # Errors
-    /// Where looking for it is too much.
+    /// When the search exceeds a limit.
     pub(super) fn is_found(&self, scope: &Scope) -> Result<bool, QueryError> {
         match self.find(scope, &Allowance::within(scope.budget)) {
             Ok(Value::Array(found)) if !self.is_definite() => Ok(!found.is_empty()),
@@ -148,7 +148,7 @@ impl Path {
         }
     }
 
-    /// The value it means, within an allowance; the caller has words of its own for what is not there.
+    /// Evaluates the path within an allowance. The caller words the error for a missing value.
     pub(super) fn find(&self, scope: &Scope, allowance: &Allowance) -> Result<Value, Miss> {
         let document = match &self.root {
             Root::Input => scope.input,

@@ -1,12 +1,12 @@
-//! Reference paths: those that name one place, such as ResultPath's.
+//! Reference paths, which refer to a single value. ResultPath is one.
 
 use serde_json::{Map, Value};
 
-use super::super::{MAX_DEPTH, QueryError, Scope, bounded};
+use super::super::{MAX_DEPTH, QueryError, bounded};
 use super::syntax::Step;
 use super::{Path, PathError};
 
-/// A path of names and indexes only: `$.a.b[0]`. It can be read, and written to.
+/// A path that consists of names and indexes, for example `$.a.b[0]`. Values can be read and inserted at it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReferencePath(Path);
 
@@ -14,7 +14,7 @@ impl ReferencePath {
     /// Parses a reference path.
     ///
     /// # Errors
-    /// Where the text is no path, can mean several places, or leads deeper than values may nest.
+    /// When the text is not a path, can match several values, or is deeper than values may be nested.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let path = Path::parse(text)?;
         let error = |reason: &str| PathError { path: path.source.clone(), reason: reason.to_owned() };
@@ -32,25 +32,20 @@ impl ReferencePath {
         Ok(Self(path))
     }
 
-    /// The text it was parsed from.
+    /// The text that the path was parsed from.
     pub fn source(&self) -> &str {
         self.0.source()
     }
 
-    /// The path, to read from.
+    /// The path for reading.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The value it means; see [`Path::get`].
-    pub fn get(&self, scope: &Scope) -> Result<Value, QueryError> {
-        self.0.get(scope)
-    }
-
-    /// `into` with `value` at this place; objects on the way are made where there are none.
+    /// Inserts `value` into `into` at this path, and creates missing objects on the way.
     ///
     /// # Errors
-    /// `States.ReferencePathConflict` where the way leads through a value that has no such place.
+    /// `States.ReferencePathConflict` if a value on the way can't have the next step.
     pub fn put(&self, mut into: Value, value: Value) -> Result<Value, QueryError> {
         if !self.fits(&into) {
             return Err(QueryError {
@@ -75,7 +70,7 @@ impl ReferencePath {
         bounded(into)
     }
 
-    /// Whether each step finds its object or array, or nothing at all where an object can be made.
+    /// Whether each step finds its object or array, or nothing where an object can be created.
     fn fits(&self, into: &Value) -> bool {
         let nothing = Value::Null;
         let mut place = into;
@@ -94,7 +89,7 @@ impl ReferencePath {
         self.0.steps.steps.iter().filter_map(|step| match step {
             Step::Properties(names) => names.first().map(|name| Key::Name(name)),
             Step::Indexes(indexes) => usize::try_from(*indexes.first()?).ok().map(Key::Index),
-            // Parsing has let nothing else in.
+            // Parsing excludes all other steps.
             _ => None,
         })
     }

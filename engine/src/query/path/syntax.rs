@@ -1,63 +1,64 @@
-//! The grammar of paths, as Jayway reads them.
+//! The grammar of paths, as Jayway parses them.
 
 use serde_json::Value;
 
 use super::filter::Filter;
 use super::function::Function;
 
-/// How deep filters and the paths within them may nest.
+/// The maximum nesting of filters and of the paths in them.
 pub(super) const MAX_NESTING: usize = 16;
-/// The longest path, in bytes.
+/// The maximum length of a path, in bytes.
 pub(super) const MAX_LENGTH: usize = 16_384;
-/// How many steps a path may have, and how many terms its filters; those of the paths within its filters count too.
+/// The maximum number of steps in a path and of terms in its filters. The paths in its filters count as well.
 const MAX_STEPS: usize = 256;
 const MAX_TERMS: usize = 256;
 
-/// Why a text is no path.
+/// The error for a text that is not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{path}' is not a path: {reason}")]
 pub struct PathError {
     pub path: String,
-    /// A sentence about what is wrong and where.
+    /// A sentence that says what is wrong and where.
     pub reason: String,
 }
 
-/// One step of a path.
+/// A step of a path.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Step {
-    /// `.a`, `['a']`; several (`['a','b']`) pick a sub-object at the end of a path and branch elsewhere.
+    /// `.a` or `['a']`. Several names (`['a','b']`) select a sub-object at the end of a path, and branch elsewhere.
     Properties(Vec<String>),
-    /// `[0]`, `[-1]`, `[0,2]`
+    /// `[0]`, `[-1]` or `[0,2]`.
     Indexes(Vec<i64>),
-    /// `[from:to]`
+    /// `[from:to]`.
     Slice(Option<i64>, Option<i64>),
-    /// `.*`, `[*]`
+    /// `.*` or `[*]`.
     Wildcard,
-    /// `..`: the next step, at every level from here.
+    /// `..`: applies the next step at every level from here.
     Scan,
-    /// `[?(…)]`
+    /// `[?(…)]`.
     Filter(Box<Filter>),
 }
 
-/// What follows the root.
+/// The steps after the root.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Steps {
     pub steps: Vec<Step>,
-    /// `.length()` and its like, at the end, innermost first.
+    /// Functions such as `.length()` at the end, innermost first.
     pub functions: Vec<Function>,
-    /// Whether the steps can mean one value at most.
+    /// Whether the steps can match at most one value.
     pub definite: bool,
 }
 
 impl Steps {
-    /// Whether one value comes of it. A function on an indefinite path takes the whole list, and gives one value.
+    /// Whether the path evaluates to a single value. A function on an indefinite path takes the whole array and returns
+    /// one value.
     pub fn is_definite(&self) -> bool {
         self.definite || !self.functions.is_empty()
     }
 }
 
 impl Steps {
-    /// The first step that finds nothing on the way, where all of them are single names and indexes.
+    /// The first step without a match, if all steps are single names and indexes.
     pub fn first_missing(&self, document: &Value) -> Option<String> {
         let mut place = document;
         for step in &self.steps {
@@ -76,7 +77,7 @@ impl Steps {
     }
 }
 
-/// `['a'][0]`: the normal form in which Jayway's messages show steps.
+/// Formats steps in the normal form of Jayway's messages: `['a'][0]`.
 pub(super) fn render(steps: &[Step]) -> String {
     let mut text = String::new();
     for step in steps {
@@ -101,17 +102,17 @@ pub(super) fn render(steps: &[Step]) -> String {
     text
 }
 
-/// The text as an error shows it.
+/// Shortens a text for an error message.
 pub(in super::super) fn shortened(text: &str) -> String {
     const SHOWN: usize = 1_000;
     if text.len() <= SHOWN { text.to_owned() } else { format!("{}...", &text[..text.floor_char_boundary(SHOWN)]) }
 }
 
-/// Reads a path's text; shared with filters and function parameters, in which paths stand again.
+/// Reads the text of a path. Filters and function parameters use it as well, because they contain paths.
 pub(super) struct Reader<'t> {
     text: &'t str,
     at: usize,
-    /// How many filters, brackets and calls this reader is inside.
+    /// The number of filters, brackets and calls that the reader is in.
     pub nesting: usize,
     steps: usize,
     terms: usize,
@@ -187,7 +188,7 @@ impl<'t> Reader<'t> {
         if self.take(expected) { Ok(()) } else { Err(self.error(format_args!("expected '{expected}'"))) }
     }
 
-    /// Runs `inner` one level deeper, within [`MAX_NESTING`].
+    /// Runs `inner` one level deeper, up to [`MAX_NESTING`].
     pub fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, PathError>) -> Result<T, PathError> {
         if self.nesting == MAX_NESTING {
             return Err(self.error(format_args!("nested deeper than {MAX_NESTING} levels")));
@@ -198,7 +199,7 @@ impl<'t> Reader<'t> {
         result
     }
 
-    /// `'…'` or `"…"`, with Java's escapes.
+    /// Reads `'…'` or `"…"`, with Java's escapes.
     pub fn quoted(&mut self) -> Result<String, PathError> {
         let quote = self.next().filter(|c| matches!(c, '\'' | '"')).ok_or_else(|| self.error("expected a quote"))?;
         let mut text = String::new();
@@ -231,8 +232,8 @@ impl<'t> Reader<'t> {
         digits.parse().map_err(|_| self.error(format_args!("'{digits}' is not an index")))
     }
 
-    /// The steps from here as far as they go. `inside` says that the path stands within a filter or a call, where a
-    /// space, an operator, `,` or `)` ends it.
+    /// Reads as many steps as possible. `inside` is `true` within a filter or a call, where a space, an operator, `,`
+    /// or `)` ends the path.
     pub fn steps(&mut self, inside: bool) -> Result<Steps, PathError> {
         let mut read = Steps::default();
         loop {
@@ -274,7 +275,7 @@ impl<'t> Reader<'t> {
             return Err(self.error("the path must not end with '..'"));
         }
         read.definite = read.steps.iter().enumerate().all(|(at, step)| match step {
-            // Several names at the end pick one object.
+            // Several names at the end select one object.
             Step::Properties(names) => names.len() == 1 || at + 1 == read.steps.len(),
             Step::Indexes(indexes) => indexes.len() == 1,
             Step::Slice(..) | Step::Wildcard | Step::Scan | Step::Filter(_) => false,
@@ -348,7 +349,7 @@ impl<'t> Reader<'t> {
                 if self.take(":") {
                     let bound = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit() || c == '-');
                     let to = if bound(self.peek()) { Some(self.integer()?) } else { None };
-                    // Jayway takes a third part, the step, and leaves it unheeded.
+                    // Jayway accepts a third part, the step size, and ignores it.
                     if self.take(":") && bound(self.peek()) {
                         self.integer()?;
                     }

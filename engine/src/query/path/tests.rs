@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use super::super::testing::World;
+use super::super::testing::OwnedScope;
 use super::{Path, ReferencePath};
 
 fn get(path: &str, input: Value) -> Result<Value, String> {
-    let world = World::of(input).with("list", json!([1, 2, 3]));
+    let world = OwnedScope::of(input).with("list", json!([1, 2, 3]));
     Path::parse(path).unwrap().get(&world.scope()).map_err(|error| error.cause)
 }
 
@@ -24,7 +24,7 @@ fn store() -> Value {
 }
 
 #[test]
-fn a_definite_path_gives_the_value_itself() {
+fn a_definite_path_returns_the_value_itself() {
     assert_eq!(get("$", json!(1)), Ok(json!(1)));
     assert_eq!(get("$.a.b", json!({"a": {"b": null}})), Ok(Value::Null));
     assert_eq!(get("$['a']['b c']", json!({"a": {"b c": 2}})), Ok(json!(2)));
@@ -37,7 +37,7 @@ fn a_definite_path_gives_the_value_itself() {
 }
 
 #[test]
-fn a_path_begins_at_the_input_the_context_or_a_variable() {
+fn a_path_begins_with_the_input_the_context_or_a_variable() {
     assert_eq!(get("$$.Execution.Name", json!({})), Ok(json!("run")));
     assert_eq!(get("$list[1]", json!({})), Ok(json!(2)));
     assert_eq!(get("$list", json!({})), Ok(json!([1, 2, 3])));
@@ -45,7 +45,7 @@ fn a_path_begins_at_the_input_the_context_or_a_variable() {
 }
 
 #[test]
-fn an_indefinite_path_gives_a_list_of_what_it_finds() {
+fn an_indefinite_path_returns_an_array_of_its_matches() {
     let authors = json!(["Nigel Rees", "Evelyn Waugh", "Herman Melville", "Tolkien"]);
     assert_eq!(get("$.store.book[*].author", store()), Ok(authors.clone()));
     assert_eq!(get("$..author", store()), Ok(authors));
@@ -96,7 +96,7 @@ fn functions_end_a_path() {
 }
 
 #[test]
-fn what_a_definite_path_does_not_find_is_an_error_in_the_words_of_aws() {
+fn a_definite_path_without_a_match_fails_with_the_message_of_aws() {
     let cause = |path, input| get(path, input).unwrap_err();
     assert_eq!(cause("$.a", json!({})), "Invalid path '$.a' : No results for path: $['a']");
     assert_eq!(cause("$.a.b", json!({})), "Invalid path '$.a.b' : Missing property in path $['a']");
@@ -105,14 +105,14 @@ fn what_a_definite_path_does_not_find_is_an_error_in_the_words_of_aws() {
 }
 
 #[test]
-fn what_an_indefinite_path_does_not_find_is_an_empty_list() {
+fn an_indefinite_path_without_a_match_returns_an_empty_array() {
     for path in ["$.item.items[*]", "$.items[1:5].value", "$.items[:1]", "$[*]", "$..x", "$.a[?(@.b == 1)]"] {
         assert_eq!(get(path, json!({})), Ok(json!([])), "{path}");
     }
 }
 
 #[test]
-fn a_text_that_is_no_path_is_refused() {
+fn a_text_that_is_not_a_path_is_refused() {
     for text in [
         "",
         "a",
@@ -140,8 +140,8 @@ fn a_text_that_is_no_path_is_refused() {
 }
 
 #[test]
-fn presence_is_about_being_there_and_not_about_value() {
-    let world = World::of(json!({"a": null, "b": []}));
+fn is_present_ignores_the_value() {
+    let world = OwnedScope::of(json!({"a": null, "b": []}));
     let present = |path: &str| Path::parse(path).unwrap().is_present(&world.scope());
     assert!(present("$.a"));
     assert!(present("$.b"));
@@ -151,7 +151,7 @@ fn presence_is_about_being_there_and_not_about_value() {
 }
 
 #[test]
-fn a_reference_path_puts_a_value_and_makes_objects_on_the_way() {
+fn a_reference_path_inserts_a_value_and_creates_missing_objects() {
     let put = |path: &str, into: Value| ReferencePath::parse(path).unwrap().put(into, json!("new"));
     assert_eq!(put("$", json!({"a": 1})), Ok(json!("new")));
     assert_eq!(put("$.a", json!({"a": 1, "b": 2})), Ok(json!({"a": "new", "b": 2})));
@@ -167,7 +167,7 @@ fn a_reference_path_puts_a_value_and_makes_objects_on_the_way() {
 }
 
 #[test]
-fn a_path_that_visits_too_much_is_stopped() {
+fn a_path_that_visits_too_many_values_is_stopped() {
     let nested = (0..90).fold(json!([1]), |value, _| json!({"a": value}));
     assert!(get("$..*..*..*..*..*..*..*..*", nested).unwrap_err().contains("visits more than"));
     let list: Vec<Value> = (0..20_000).map(|n| json!({"n": n})).collect();
@@ -175,18 +175,18 @@ fn a_path_that_visits_too_much_is_stopped() {
 }
 
 #[test]
-fn what_a_path_copies_is_bounded() {
+fn the_copies_made_by_a_path_are_limited() {
     let big = json!("x".repeat(100_000));
     let nested = (0..90).fold(big, |value, _| json!({"a": value, "b": 1}));
-    let world = World::of(nested);
+    let world = OwnedScope::of(nested);
     let error = Path::parse("$..*..*").unwrap().get(&world.scope()).unwrap_err();
     assert_eq!(error.error, "States.DataLimitExceeded");
 }
 
 #[test]
-fn a_filter_pays_for_the_list_it_looks_into() {
+fn a_filter_is_charged_for_the_list_it_searches() {
     let list: Vec<String> = (0..3_000).map(|n| n.to_string()).collect();
-    let world = World::of(json!(vec![json!({"x": -1}); 20_000]));
+    let world = OwnedScope::of(json!(vec![json!({"x": -1}); 20_000]));
     let path = Path::parse(&format!("$[?(@.x in [{}])]", list.join(","))).unwrap();
     world.budget.set(std::time::Duration::from_millis(5));
     let error = path.get(&world.scope()).unwrap_err();
@@ -196,7 +196,7 @@ fn a_filter_pays_for_the_list_it_looks_into() {
     assert_eq!(path.get(&world.scope()).map(|found| found.as_array().map(Vec::len)), Ok(Some(20_000)));
 }
 
-/// Runs where the engine's writer runs: on a thread with the standard library's stack of 2 MiB.
+/// Runs on a thread with the standard library's default stack of 2 MiB, like the engine's writer.
 fn on_a_small_stack(look: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(2 << 20).spawn(look).unwrap().join().unwrap();
 }
@@ -206,7 +206,7 @@ fn refusal(path: &str) -> String {
 }
 
 #[test]
-fn a_filter_of_very_many_terms_is_refused() {
+fn a_filter_with_too_many_terms_is_refused() {
     on_a_small_stack(|| {
         for operator in ["||", "&&"] {
             let terms = vec!["@.a==1"; 90_000].join(operator);
@@ -224,7 +224,7 @@ fn a_filter_of_very_many_terms_is_refused() {
 }
 
 #[test]
-fn a_filter_may_have_as_many_terms_as_it_can() {
+fn a_filter_can_have_the_maximum_number_of_terms() {
     let terms: Vec<String> = (0..100).map(|n| format!("@.a == {n}")).collect();
     assert_eq!(get(&format!("$[?({})].a", terms.join(" || ")), json!([{"a": 99}, {"a": 100}])), Ok(json!([99])));
     let terms: Vec<String> = (0..100).map(|n| format!("@.a != {n}")).collect();
@@ -232,10 +232,10 @@ fn a_filter_may_have_as_many_terms_as_it_can() {
 }
 
 #[test]
-fn the_deepest_paths_fit_the_stack_of_a_thread() {
+fn the_deepest_paths_fit_into_the_stack_of_a_thread() {
     on_a_small_stack(|| {
         let deep = (0..126).fold(json!([1]), |value, _| json!({"a": value}));
-        let world = World::of(deep);
+        let world = OwnedScope::of(deep);
         let steps = "[?(@)]".repeat(125);
         let nested = (0..16).fold("@".to_owned(), |path, _| format!("$..[?({path})]"));
         let ever_deeper = (0..15).fold("@..[?(@.a)]".to_owned(), |path, _| format!("@..[?({path})]"));
@@ -247,16 +247,16 @@ fn the_deepest_paths_fit_the_stack_of_a_thread() {
 }
 
 #[test]
-fn a_definition_may_have_so_many_regular_expressions() {
+fn the_number_of_regular_expressions_in_a_definition_is_limited() {
     let pattern = "$[?(@.a =~ /a+/)]";
     let parse = || (0..100).map(|_| Path::parse(pattern)).filter(Result::is_err).count();
     assert_eq!(parse(), 0);
-    assert_eq!(super::super::limits::reading(parse), 36);
+    assert_eq!(super::super::limits::with_pattern_limit(parse), 36);
     assert!(refusal(&format!("$[?(@.a =~ /{}/)]", "a".repeat(2000))).contains("longer than 1000 bytes"));
 }
 
 #[test]
-fn a_filter_does_not_write_out_what_it_does_not_find() {
+fn a_filter_does_not_build_messages_for_missing_values() {
     let big = json!({"big": "x".repeat(100_000), "list": vec![json!(1); 10_000]});
     let begun = std::time::Instant::now();
     assert_eq!(get("$.list[?($.big[0].x == @)]", big), Ok(json!([])));

@@ -1,11 +1,11 @@
-//! How data flows through a state: what it works on, and what becomes of its result.
+//! How data flows through a state: from its input to its arguments, and from its result to its output.
 
 use serde_json::{Map, Value};
 
 use super::{
     Payload, TaskId,
+    advance::Interpreter,
     failure::{Failure, MAX_PAYLOAD, into_object},
-    run::Run,
     state::{BranchId, Phase},
 };
 use crate::{
@@ -13,21 +13,21 @@ use crate::{
     query::{QueryError, Scope},
 };
 
-/// What a state does with its result on the way out.
-pub(super) struct Way<'s> {
+/// How a state computes its output and variables from its result.
+pub(super) struct OutputRules<'s> {
     /// ResultSelector.
     pub selector: Option<&'s Template>,
     pub place: &'s ResultPlace,
     pub assign: Option<&'s Template>,
     pub output: Option<&'s Template>,
-    /// Stands before `Assign` and `Output` in errors: `Choices[1]/`.
+    /// The prefix of `Assign` and `Output` in error locations, for example `Choices[1]/`.
     pub field: String,
     pub then: Transition,
 }
 
-impl<'s> Way<'s> {
-    /// Of a state whose result is its output.
-    pub fn straight(state: &'s State, then: Transition) -> Self {
+impl<'s> OutputRules<'s> {
+    /// The rules of a state without ResultSelector and ResultPath.
+    pub fn plain(state: &'s State, then: Transition) -> Self {
         Self {
             selector: None,
             place: &ResultPlace::Whole,
@@ -44,22 +44,22 @@ impl<'s> Way<'s> {
         place: &'s ResultPlace,
         then: Transition,
     ) -> Self {
-        Self { selector, place, ..Self::straight(state, then) }
+        Self { selector, place, ..Self::plain(state, then) }
     }
 }
 
-/// AWS's limit on all variables of an execution, in bytes; counted here for each branch by itself.
+/// AWS's limit on all variables of an execution, in bytes. It is applied to each branch separately.
 const MAX_VARIABLES: usize = 10 * 1_048_576;
 
-impl Run<'_> {
-    /// The event that a failing query names as the one before, while a state begins: StateEntered is not yet counted
-    /// then.
-    pub fn before(&self, id: BranchId) -> i64 {
+impl Interpreter<'_> {
+    /// The previous event of a query failure. While a state is being entered, AWS does not count its StateEntered
+    /// event.
+    pub fn event_before(&self, id: BranchId) -> i64 {
         let branch = self.branch(id);
-        if matches!(branch.phase, Phase::Ready) { branch.came_from } else { branch.previous }
+        if matches!(branch.phase, Phase::Ready) { branch.before_entry } else { branch.previous }
     }
 
-    /// The state's input after InputPath. In JSONata that is its input.
+    /// The state's input after InputPath. A JSONata state has no InputPath.
     pub fn effective_input(&self, id: BranchId, state: &State) -> Result<Payload, QueryError> {
         let input = self.input(id);
         match &state.input_path {
@@ -72,14 +72,14 @@ impl Run<'_> {
         }
     }
 
-    /// Tells the test of a single state how the data goes.
+    /// Reports a stage of the data flow to the test of a single state.
     pub fn inspect(&self, state: &State, stage: &'static str, value: &Payload) {
         if let Some(probe) = self.facts.probe {
             (probe.inspect)(state, stage, value);
         }
     }
 
-    /// Parameters or Arguments, or the effective input where there are none.
+    /// Evaluates Parameters or Arguments. Without them, this is the effective input.
     pub fn arguments(
         &self,
         id: BranchId,
@@ -103,28 +103,30 @@ impl Run<'_> {
         Ok(arguments)
     }
 
-    /// Leaves a state. `result` is what it has come to: a result of its own, or its effective input where it has none.
-    /// `previous` is the event before, should a query fail.
-    pub fn leave(
+    /// Computes the output and the variables, and leaves the state. `previous` is the previous event of a query
+    /// failure.
+    pub fn leave_state(
         &mut self,
         id: BranchId,
         state: &State,
         result: Outgoing,
-        way: &Way<'_>,
+        rules: &OutputRules<'_>,
         previous: i64,
     ) -> Result<(), Failure> {
-        match self.outcome(id, state, &result, way) {
+        match self.process_output(id, state, &result, rules) {
             Err(error) => Err(self.query_failed(id, error, previous)),
-            Ok((output, assigned)) if self.is_too_much(id, &output, &assigned) => Err(Failure::too_large(&state.name)),
+            Ok((output, assigned)) if self.exceeds_limits(id, &output, &assigned) => {
+                Err(Failure::too_large(&state.name))
+            }
             Ok((output, assigned)) => {
-                self.exit(id, output, assigned, way.then);
+                self.exit_state(id, output, assigned, rules.then);
                 Ok(())
             }
         }
     }
 
-    /// Whether AWS's limits forbid an output or what is assigned along with it.
-    pub fn is_too_much(&self, id: BranchId, output: &Payload, assigned: &Map<String, Value>) -> bool {
+    /// Whether an output or the variables assigned with it exceed AWS's limits.
+    pub fn exceeds_limits(&self, id: BranchId, output: &Payload, assigned: &Map<String, Value>) -> bool {
         if output.size() > MAX_PAYLOAD {
             return true;
         }
@@ -135,22 +137,22 @@ impl Run<'_> {
         new > MAX_PAYLOAD || new + size_of(&self.branch(id).variables) > MAX_VARIABLES
     }
 
-    fn outcome(
+    fn process_output(
         &self,
         id: BranchId,
         state: &State,
         outgoing: &Outgoing,
-        way: &Way<'_>,
+        rules: &OutputRules<'_>,
     ) -> Result<(Payload, Map<String, Value>), QueryError> {
         let view = self.view(id, state, None);
         let raw = self.input(id);
-        let assigned = |scope: Scope<'_>| match way.assign {
+        let assigned = |scope: Scope<'_>| match rules.assign {
             None => Ok(Map::new()),
-            Some(assign) => assign.evaluate(&scope, &format!("{}Assign", way.field)).map(into_object),
+            Some(assign) => assign.evaluate(&scope, &format!("{}Assign", rules.field)).map(into_object),
         };
         match state.language {
             QueryLanguage::JsonPath => {
-                let result = match (outgoing, way.selector) {
+                let result = match (outgoing, rules.selector) {
                     (Outgoing::Result(result), Some(selector)) => {
                         Payload::from(selector.evaluate(&view.scope(result.value()), "ResultSelector")?)
                     }
@@ -160,13 +162,13 @@ impl Run<'_> {
                     self.inspect(state, "result", raw);
                     self.inspect(state, "afterResultSelector", &result);
                 }
-                let assigned = match way.assign {
+                let assigned = match rules.assign {
                     None => Map::new(),
                     Some(_) => assigned(view.scope(result.value()))?,
                 };
                 let output = match outgoing {
                     Outgoing::Result(_) => {
-                        let placed = way.place.apply(&raw, result)?;
+                        let placed = rules.place.apply(&raw, result)?;
                         self.inspect(state, "afterResultPath", &placed);
                         placed
                     }
@@ -183,7 +185,7 @@ impl Run<'_> {
                 if let Outgoing::Result(result) = outgoing {
                     self.inspect(state, "result", result);
                 }
-                if way.assign.is_none() && way.output.is_none() {
+                if rules.assign.is_none() && rules.output.is_none() {
                     return Ok((given.clone(), Map::new()));
                 }
                 let result = match outgoing {
@@ -192,9 +194,9 @@ impl Run<'_> {
                 };
                 let scope = Scope { result, ..view.scope(raw.value()) };
                 let assigned = assigned(scope)?;
-                let output = match way.output {
+                let output = match rules.output {
                     None => given.clone(),
-                    Some(output) => Payload::from(output.evaluate(&scope, &format!("{}Output", way.field))?),
+                    Some(output) => Payload::from(output.evaluate(&scope, &format!("{}Output", rules.field))?),
                 };
                 Ok((output, assigned))
             }
@@ -202,15 +204,15 @@ impl Run<'_> {
     }
 }
 
-/// What a state passes on, before its definition has had a word.
+/// What a state passes to its output rules.
 pub(super) enum Outgoing {
-    /// A result of its own: a Pass's, a task's, that of branches or iterations.
+    /// A result that the state has produced: that of a Pass, a task, branches or iterations.
     Result(Payload),
-    /// Nothing of its own: its effective input.
+    /// The effective input, because the state has no result.
     Input(Payload),
 }
 
-/// About how many bytes variables take as JSON: escapes are not counted.
+/// The approximate size of variables as JSON, in bytes. Escapes are not counted.
 fn size_of(variables: &Map<String, Value>) -> usize {
     fn size(value: &Value) -> usize {
         match value {

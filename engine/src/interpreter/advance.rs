@@ -1,4 +1,4 @@
-//! One step of an execution: from an event to where every branch has to wait again.
+//! Runs one step of an execution: from an event until every branch has to wait again.
 
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
@@ -15,23 +15,24 @@ use crate::{
     query::Budget,
 };
 
-/// How many times branches may move on within one step, so that a long run of states leaves room for other executions.
-const MOST_MOVES: usize = 1_000;
+/// The maximum number of states that branches run within one step, so that a long sequence of states leaves time for
+/// other executions.
+const MAX_TRANSITIONS: usize = 1_000;
 
-/// An execution in the middle of a step.
-pub(super) struct Run<'a> {
+/// An execution during a step.
+pub(super) struct Interpreter<'a> {
     pub definition: &'a Definition,
     pub facts: &'a ExecutionFacts<'a>,
     pub state: &'a mut ExecutionState,
     pub now: OffsetDateTime,
     pub step: Step,
-    /// Branches that the failure under way has ended: should it fail the execution, a redrive goes on with them.
+    /// The branches that the current failure has aborted. If it fails the execution, a redrive resumes them.
     pub aborted: Vec<(BranchId, Branch)>,
-    /// The history has no room for another event but the last.
-    pub full: bool,
-    /// What the step may compute.
+    /// Whether the history has room only for the event that ends the execution.
+    pub history_is_full: bool,
+    /// Limits what the step may compute.
     pub budget: Arc<Budget>,
-    /// The kept items that the step has read.
+    /// The stored items of Map states that this step has read.
     pub items: RefCell<BTreeMap<BranchId, Payload>>,
 }
 
@@ -45,35 +46,35 @@ pub(super) fn advance(
     if state.over != matches!(event, Event::Redrive) {
         return Err(NotPending);
     }
-    let mut run = Run::of(definition, facts, state, now);
-    run.take(event)?;
-    run.go_on();
-    run.drop_void_commands();
-    Ok(run.step)
+    let mut interpreter = Interpreter::new(definition, facts, state, now);
+    interpreter.handle(event)?;
+    interpreter.run_ready_branches();
+    interpreter.cancel_opposing_commands();
+    Ok(interpreter.step)
 }
 
-impl<'a> Run<'a> {
-    pub fn of(
+impl<'a> Interpreter<'a> {
+    pub fn new(
         definition: &'a Definition,
         facts: &'a ExecutionFacts<'a>,
         state: &'a mut ExecutionState,
         now: OffsetDateTime,
     ) -> Self {
-        Run {
+        Self {
             definition,
             facts,
             state,
             now,
             step: Step::default(),
             aborted: Vec::new(),
-            full: false,
+            history_is_full: false,
             budget: facts.probe.map_or_else(Arc::default, |probe| probe.budget.clone()),
             items: RefCell::default(),
         }
     }
 
-    fn take(&mut self, event: Event) -> Result<(), NotPending> {
-        if let Some((id, reason)) = self.unreadable_that_waits_for(&event) {
+    fn handle(&mut self, event: Event) -> Result<(), NotPending> {
+        if let Some((id, reason)) = self.unreadable_state_awaiting(&event) {
             let failure = self.unreadable(id, reason);
             self.fail_state(id, failure);
             return Ok(());
@@ -82,7 +83,7 @@ impl<'a> Run<'a> {
             Event::Start => self.start(),
             Event::Redrive => self.redrive(),
             Event::Stop { error, cause } => {
-                self.end(
+                self.record_end(
                     0,
                     EventKind::ExecutionAborted(history::Failure { error: error.clone(), cause: cause.clone() }),
                 );
@@ -99,8 +100,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The branch that an answer is for, when its state can't be read: nothing can be made of the answer then.
-    fn unreadable_that_waits_for(&self, event: &Event) -> Option<(BranchId, &'a str)> {
+    /// Finds the branch that an answer is for, if its state can't be read. The answer can't be processed then.
+    fn unreadable_state_awaiting(&self, event: &Event) -> Option<(BranchId, &'a str)> {
         let answered = match event {
             Event::ActivityStarted { task, .. }
             | Event::TaskSubmitted { task, .. }
@@ -130,14 +131,14 @@ impl<'a> Run<'a> {
             state_machine_alias_arn: self.facts.state_machine_alias_arn.map(str::to_owned),
             state_machine_version_arn: self.facts.state_machine_version_arn.map(str::to_owned),
         };
-        self.record(0, EventKind::ExecutionStarted(started));
-        // The child of a map run that begins anew has all its time again.
+        self.record_after(0, EventKind::ExecutionStarted(started));
+        // A child of a map run that restarts has its whole timeout again.
         self.set_deadline(self.facts.redriven.unwrap_or(self.facts.started));
-        self.begin(None, 0, self.facts.machine, None, 0);
+        self.start_branch(None, 0, self.facts.machine, None, 0);
         Ok(())
     }
 
-    /// Sets the time limit of the whole execution, counted from `began`.
+    /// Sets the timer for the timeout of the whole execution, which begins at `began`.
     pub fn set_deadline(&mut self, began: OffsetDateTime) {
         if let Some(seconds) = self.facts.timeout_seconds {
             self.state.deadline = Some(self.set_timer(began.saturating_add(Duration::seconds(seconds))));
@@ -147,9 +148,9 @@ impl<'a> Run<'a> {
     fn timer_fired(&mut self, timer: TimerId) -> Result<(), NotPending> {
         if self.state.deadline == Some(timer) {
             self.state.deadline = None;
-            // The error stands in the history alone; DescribeExecution shows none.
+            // Only the history has the error. DescribeExecution does not report it.
             let error = Some("States.Timeout".to_owned());
-            self.end(0, EventKind::ExecutionTimedOut(history::Failure { error, cause: None }));
+            self.record_end(0, EventKind::ExecutionTimedOut(history::Failure { error, cause: None }));
             self.finish(Outcome::TimedOut { error: None, cause: None });
             return Ok(());
         }
@@ -172,15 +173,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Lets every branch that can go as far as it goes, within bounds.
-    fn go_on(&mut self) {
-        let mut moves = 0;
+    /// Runs every branch that is ready until it has to wait, within the limits of a step.
+    fn run_ready_branches(&mut self) {
+        let mut transitions = 0;
         while !self.state.over {
-            if self.full {
+            if self.history_is_full {
                 self.fail_execution(self.state.next_event - 1, Failure::history_is_full());
                 return;
             }
-            if moves == MOST_MOVES || moves > 0 && (self.facts.is_late)() {
+            if transitions == MAX_TRANSITIONS || transitions > 0 && (self.facts.out_of_time)() {
                 if self.state.resumption.is_none() {
                     self.state.resumption = Some(self.set_timer(self.now));
                 }
@@ -188,13 +189,13 @@ impl<'a> Run<'a> {
             }
             let Some(id) = self.state.ready.pop_front() else { return };
             if self.state.branches.contains_key(&id) {
-                self.go(id);
-                moves += 1;
+                self.run_state(id);
+                transitions += 1;
             }
         }
     }
 
-    fn go(&mut self, id: BranchId) {
+    fn run_state(&mut self, id: BranchId) {
         let state = self.current(id);
         if self.facts.probe.is_some()
             && let Ok(input) = self.effective_input(id, state)
@@ -209,7 +210,7 @@ impl<'a> Run<'a> {
             (Body::Succeed, _) => self.succeed(id, state),
             (Body::Fail(fail), _) => self.fail(id, state, fail),
             (Body::Task(task), _) => self.schedule(id, state, task),
-            (Body::Parallel(parallel), _) => self.fork(id, state, parallel),
+            (Body::Parallel(parallel), _) => self.start_parallel(id, state, parallel),
             (Body::Map(map), _) => self.start_map(id, state, map),
             (Body::Unreadable { reason, .. }, _) => Err(self.unreadable(id, reason)),
         };
@@ -219,11 +220,11 @@ impl<'a> Run<'a> {
     }
 
     pub fn branch(&self, id: BranchId) -> &Branch {
-        // Ids are only handed out with a branch, and nothing keeps one for longer than the branch lives.
+        // Ids are only handed out with a branch and are not kept after the branch is removed.
         &self.state.branches[&id]
     }
 
-    /// Nothing is changed where the branch has ended.
+    /// Changes a branch. Does nothing if the branch has ended.
     pub fn change(&mut self, id: BranchId, change: impl FnOnce(&mut Branch)) {
         if let Some(branch) = self.state.branches.get_mut(&id) {
             change(branch);
@@ -232,7 +233,7 @@ impl<'a> Run<'a> {
 
     pub fn current(&self, id: BranchId) -> &'a State {
         let name = &self.branch(id).state;
-        // `ExecutionState::fits` has checked that all of them are there.
+        // `ExecutionState::fits` has checked that the definition has all of them.
         self.definition.state_named(name).unwrap_or_else(|| panic!("the definition has no state {name}"))
     }
 }

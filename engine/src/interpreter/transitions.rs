@@ -1,10 +1,10 @@
-//! Lines of states: how one begins, goes from state to state, and ends.
+//! Branches: starting, moving from state to state, and ending.
 
 use serde_json::{Map, Value};
 
 use super::{
     Outcome, Payload,
-    run::Run,
+    advance::Interpreter,
     state::{Branch, BranchId, Phase},
 };
 use crate::{
@@ -12,9 +12,9 @@ use crate::{
     history::{self, EventKind, StateEntered, StateExited},
 };
 
-impl Run<'_> {
-    /// Begins a line of states; `input` is none where it is the execution's.
-    pub fn begin(
+impl Interpreter<'_> {
+    /// Starts a branch. `input` is `None` if it is the input of the execution.
+    pub fn start_branch(
         &mut self,
         parent: Option<BranchId>,
         index: usize,
@@ -33,28 +33,28 @@ impl Run<'_> {
             entered: 0,
             entered_at: 0,
             previous,
-            came_from: previous,
+            before_entry: previous,
             variables: Map::new(),
             attempts: Vec::new(),
             phase: Phase::Ready,
         };
         self.state.branches.insert(id, branch);
-        self.enter(id, start_at, input);
+        self.enter_state(id, start_at, input);
     }
 
-    fn enter(&mut self, id: BranchId, state_id: StateId, input: Option<Payload>) {
+    fn enter_state(&mut self, id: BranchId, state_id: StateId, input: Option<Payload>) {
         let state = self.definition.state(state_id);
-        // The execution's own input is with its facts; every copy would be written with every step.
+        // The facts already contain the execution's input, and a copy in the state would be written with every step.
         let input = input.filter(|input| input != self.facts.input);
         let shown = input.clone().unwrap_or_else(|| self.facts.input.clone());
         let entered = StateEntered { name: state.name.clone(), input: shown };
-        let came_from = self.branch(id).previous;
-        let event = self.tell(id, EventKind::StateEntered(state.body.kind(), entered));
+        let before_entry = self.branch(id).previous;
+        let event = self.record(id, EventKind::StateEntered(state.body.kind(), entered));
         let now = self.now.unix_timestamp_nanos().div_euclid(1_000_000);
         self.change(id, |branch| {
             branch.state.clone_from(&state.name);
             branch.input = input;
-            branch.came_from = came_from;
+            branch.before_entry = before_entry;
             branch.entered = event;
             branch.entered_at = i64::try_from(now).unwrap_or(i64::MAX);
             branch.attempts.clear();
@@ -63,18 +63,18 @@ impl Run<'_> {
         self.state.ready.push_back(id);
     }
 
-    /// Leaves the current state with its output, and goes where it leads.
-    pub fn exit(&mut self, id: BranchId, output: Payload, assigned: Map<String, Value>, then: Transition) {
+    /// Leaves the current state with its output, and enters the next state or ends the branch.
+    pub fn exit_state(&mut self, id: BranchId, output: Payload, assigned: Map<String, Value>, then: Transition) {
         let state = self.current(id);
         let shown = assigned.iter().map(|(name, value)| (name.clone(), Payload::from(value.clone()))).collect();
         let exited = StateExited { name: state.name.clone(), output: output.clone(), assigned_variables: shown };
-        self.tell(id, EventKind::StateExited(state.body.kind(), exited));
+        self.record(id, EventKind::StateExited(state.body.kind(), exited));
         if matches!(state.body, Body::Map(_) | Body::Parallel(_)) {
             self.drop_kept(id);
         }
         self.change(id, |branch| branch.variables.extend(assigned));
         match then {
-            Transition::Next(next) => self.enter(id, next, Some(output)),
+            Transition::Next(next) => self.enter_state(id, next, Some(output)),
             Transition::End => self.branch_succeeded(id, output),
         }
     }
@@ -83,11 +83,11 @@ impl Run<'_> {
         let branch = self.branch(id);
         let (parent, index, previous) = (branch.parent, branch.index, branch.previous);
         let Some(parent) = parent else {
-            if self.full {
+            if self.history_is_full {
                 return;
             }
             let details = history::Output { output: output.clone() };
-            self.end(previous, EventKind::ExecutionSucceeded(details));
+            self.record_end(previous, EventKind::ExecutionSucceeded(details));
             self.finish(Outcome::Succeeded { output });
             return;
         };
