@@ -1,4 +1,4 @@
-//! Executions that pause on a task token, through the protocol, over restarts.
+//! Executions that wait for a task token, through the protocol and across restarts.
 
 mod support;
 
@@ -14,7 +14,7 @@ fn closed() -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_paused_execution_outlives_the_engine_and_is_answered_once() {
+async fn a_paused_execution_survives_a_restart_and_is_answered_once() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let machine = desk.machine("m", &callback_machine()).await;
@@ -47,7 +47,7 @@ async fn a_paused_execution_outlives_the_engine_and_is_answered_once() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_under_way_is_made_again() {
+async fn a_call_in_progress_is_repeated_after_a_restart() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let machine = desk.machine("m", &callback_machine()).await;
@@ -66,7 +66,7 @@ async fn a_call_that_was_under_way_is_made_again() {
 }
 
 #[tokio::test]
-async fn an_answer_may_come_before_the_call_has_returned() {
+async fn an_answer_can_arrive_before_the_call_returns() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let machine = desk.machine("m", &callback_machine()).await;
@@ -83,7 +83,7 @@ async fn an_answer_may_come_before_the_call_has_returned() {
 }
 
 #[tokio::test]
-async fn what_came_due_while_the_engine_was_down_fires_when_it_is_up() {
+async fn timers_due_during_downtime_fire_after_the_restart() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let machine = desk.machine("m", &callback_machine()).await;
@@ -112,7 +112,7 @@ async fn a_timer_fires_when_the_clock_reaches_it_and_not_before() {
     let early = json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 5, "End": true}}});
     let early = desk.machine("early", &early).await;
     let early = desk.start(&early, "e", &json!({})).await;
-    // Set after the other, due before it.
+    // This timer is set after the other one but due before it.
     clock.advance(Duration::from_secs(5));
     desk.until(&early, "ExecutionSucceeded").await;
     assert_eq!(desk.status(&late).await, "RUNNING");
@@ -145,7 +145,7 @@ async fn a_heartbeat_keeps_a_task_alive_and_adds_no_event() {
 }
 
 #[tokio::test]
-async fn a_token_nobody_gave_out_is_invalid_whatever_the_output() {
+async fn a_token_that_was_not_issued_is_invalid_whatever_the_output() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock).await;
     let invalid = ("InvalidToken".to_owned(), "Invalid Token: 'Invalid token'".to_owned());
@@ -162,7 +162,7 @@ async fn a_token_nobody_gave_out_is_invalid_whatever_the_output() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_timeline_that_a_restored_backup_has_undone_answers_nothing() {
+async fn a_token_issued_after_a_backup_is_invalid_once_it_is_restored() {
     let (folder, backup, clock) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let machine = desk.machine("m", &callback_machine()).await;
@@ -171,7 +171,7 @@ async fn a_token_of_a_timeline_that_a_restored_backup_has_undone_answers_nothing
     let undone = desk.called().await.token();
     drop(desk);
 
-    // In the backup the next execution has the same number, and its task the same event.
+    // In the restored backup, the next execution has the same number, and its task the same event id.
     let desk = Desk::open(backup.path(), clock).await;
     let execution = desk.start(&machine, "other", &json!({"question": 2})).await;
     let call = desk.called().await;
@@ -181,13 +181,13 @@ async fn a_token_of_a_timeline_that_a_restored_backup_has_undone_answers_nothing
     assert_eq!(desk.describe(&execution).await["output"], json!(r#""right""#));
 }
 
-/// An array within an array, so many levels deep.
+/// Arrays nested this many levels deep.
 fn nested(levels: usize) -> String {
     "[".repeat(levels) + &"]".repeat(levels)
 }
 
 #[tokio::test]
-async fn json_that_is_nested_too_deep_is_refused_when_it_comes_in() {
+async fn json_that_is_nested_too_deeply_is_refused_on_entry() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock).await;
     let machine = desk.machine("m", &callback_machine()).await;
@@ -207,7 +207,7 @@ async fn json_that_is_nested_too_deep_is_refused_when_it_comes_in() {
 }
 
 #[tokio::test]
-async fn a_function_that_returns_what_is_nested_too_deep_fails_its_task() {
+async fn a_function_result_that_is_nested_too_deeply_fails_its_task() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock).await;
     let arn = "arn:aws:lambda:eu-west-2:000000000000:function:deep";
@@ -220,7 +220,7 @@ async fn a_function_that_returns_what_is_nested_too_deep_fails_its_task() {
 }
 
 #[tokio::test]
-async fn the_deepest_input_survives_a_restart_while_its_call_is_under_way() {
+async fn the_deepest_input_survives_a_restart_during_its_call() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let arn = "arn:aws:lambda:eu-west-2:000000000000:function:deep";
@@ -238,7 +238,7 @@ async fn the_deepest_input_survives_a_restart_while_its_call_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_stored_call_that_cannot_be_read_fails_its_own_task_and_no_other() {
+async fn an_unreadable_stored_call_only_fails_its_own_task() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let machine = desk.machine("m", &callback_machine()).await;
@@ -248,7 +248,7 @@ async fn a_stored_call_that_cannot_be_read_fails_its_own_task_and_no_other() {
     desk.engine.shutdown().await;
     drop(desk);
     let database = rusqlite::Connection::open(folder.path().join(DATABASE)).unwrap();
-    // As deep as a release up to schema 3 could write it and not read it.
+    // A release up to schema 3 could write a payload of this depth, but not read it.
     let work = format!(r#"{{"Function":{{"function":"f","payload":{}}}}}"#, nested(127)).into_bytes();
     database.execute("UPDATE call SET work = ? WHERE execution = 1", [work]).unwrap();
     drop(database);
@@ -263,7 +263,7 @@ async fn a_stored_call_that_cannot_be_read_fails_its_own_task_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_function_that_fails_gives_its_error_and_answer() {
+async fn a_failing_function_returns_its_error_and_payload() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock).await;
     let machine = desk.machine("m", &callback_machine()).await;
@@ -276,7 +276,7 @@ async fn a_function_that_fails_gives_its_error_and_answer() {
 }
 
 #[tokio::test]
-async fn a_function_that_hangs_holds_up_no_other_and_what_it_has_queued_is_dropped_when_its_task_times_out() {
+async fn a_hanging_function_does_not_block_others_and_its_queued_calls_are_dropped_on_timeout() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let calling = |function: &str| {
@@ -286,7 +286,7 @@ async fn a_function_that_hangs_holds_up_no_other_and_what_it_has_queued_is_dropp
         }}})
     };
     let (hung, well) = (desk.machine("hung", &calling("hung")).await, desk.machine("well", &calling("well")).await);
-    // One more than are called at once.
+    // One more than the number of concurrent calls.
     let mut executions = Vec::new();
     for number in 0..257 {
         executions.push(desk.start(&hung, &format!("e{number}"), &json!({})).await);

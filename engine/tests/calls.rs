@@ -1,4 +1,4 @@
-//! What the functions that a Task calls learn of its attempt, and what ends a call that hangs.
+//! What functions learn about the attempt that they are called for, and how calls that hang end.
 
 mod support;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use support::{Desk, ManualClock};
 use time::macros::datetime;
 
-/// Calls of one function that the engine makes at once.
+/// The number of concurrent calls of one function.
 const AT_ONCE: usize = 256;
 
 fn one_task(more: &Value) -> Value {
@@ -23,7 +23,7 @@ fn one_task(more: &Value) -> Value {
     json!({"StartAt": "Ask", "States": {"Ask": task}})
 }
 
-/// Moves the time that calls are measured by.
+/// Advances the clock that limits calls.
 async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
@@ -31,7 +31,7 @@ async fn pass(time: Duration) {
 }
 
 #[tokio::test]
-async fn a_call_knows_its_execution_its_attempt_and_its_deadline() {
+async fn a_call_receives_its_execution_attempt_and_deadline() {
     let folder = tempfile::tempdir().unwrap();
     let desk = Desk::open(folder.path(), ManualClock::new()).await;
     let machine = desk.machine("machine", &one_task(&json!({"TimeoutSeconds": 60}))).await;
@@ -44,7 +44,7 @@ async fn a_call_knows_its_execution_its_attempt_and_its_deadline() {
 }
 
 #[tokio::test]
-async fn a_call_without_a_timeout_has_the_deadline_of_every_call() {
+async fn a_call_without_a_timeout_has_the_default_deadline() {
     let folder = tempfile::tempdir().unwrap();
     let desk = Desk::open(folder.path(), ManualClock::new()).await;
     let machine = desk.machine("machine", &one_task(&json!({}))).await;
@@ -53,7 +53,7 @@ async fn a_call_without_a_timeout_has_the_deadline_of_every_call() {
 }
 
 #[tokio::test]
-async fn a_call_made_again_after_a_restart_keeps_its_key_and_a_retry_gets_another() {
+async fn a_repeated_call_keeps_its_key_and_a_retry_gets_another() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new();
     let desk = Desk::open(folder.path(), clock.clone()).await;
@@ -76,7 +76,7 @@ async fn a_call_made_again_after_a_restart_keeps_its_key_and_a_retry_gets_anothe
 }
 
 #[tokio::test]
-async fn calls_that_hang_do_not_close_a_function_once_their_tasks_have_timed_out() {
+async fn hanging_calls_do_not_block_a_function_once_their_tasks_have_timed_out() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new();
     let desk = Desk::open(folder.path(), clock.clone()).await;
@@ -126,7 +126,7 @@ async fn the_end_of_an_execution_cancels_a_call_whose_task_was_answered_by_its_t
 }
 
 #[tokio::test]
-async fn a_call_of_a_task_without_a_timeout_ends_after_the_longest_time_of_any_call() {
+async fn a_call_without_a_timeout_is_ended_at_the_limit_for_all_calls() {
     let folder = tempfile::tempdir().unwrap();
     let desk = Desk::open(folder.path(), Arc::new(SystemClock)).await;
     let machine = desk.machine("machine", &one_task(&json!({}))).await;

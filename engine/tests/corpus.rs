@@ -1,4 +1,4 @@
-//! Every file of the fuzzers' corpus, fed to what the fuzzers feed.
+//! Runs the fuzz targets with every file of their corpus.
 
 #[path = "../fuzz/feed.rs"]
 mod feed;
@@ -10,7 +10,7 @@ fn feed_all(target: &str, feed: impl Fn(&[u8])) {
     let mut fed = 0;
     for file in std::fs::read_dir(&folder).unwrap() {
         let file = file.unwrap().path();
-        // Which one it was, should it panic.
+        // Shows which file caused a panic.
         println!("{}", file.display());
         feed(&std::fs::read(&file).unwrap());
         fed += 1;

@@ -1,4 +1,4 @@
-//! What must not happen to a server that is killed, or whose disk is full: that it loses or doubles anything.
+//! Crash tests: a server that is killed or whose disk is full must not lose or repeat anything.
 
 #[path = "../examples/load/crash/mod.rs"]
 mod crash;
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::{http::Connection, process::Server};
 
-/// The same test binary, as a server.
+/// Starts this test binary as a server.
 fn serve_in(data: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a test binary has a path"));
     command.args(["--exact", "a_server_for_the_other_tests", "--ignored", "--nocapture"]);
@@ -43,17 +43,17 @@ fn a_server_for_the_other_tests() {
 }
 
 #[tokio::test]
-async fn a_server_killed_under_load_loses_nothing_and_doubles_nothing() {
+async fn a_server_killed_under_load_loses_and_repeats_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let address = process::free_address().unwrap();
     let plan = crash::Plan { kills: 4, longest_life: Duration::from_millis(900), clients: 6, seed: 7 };
     let report = crash::run(|| serve_in(folder.path(), address), address, &plan).await.unwrap();
     assert!(report.violations.is_empty(), "{report}");
-    // Load there must have been, or nothing was tested.
+    // Without load, the test would prove nothing.
     assert!(report.started > 20 && report.answered > 5 && report.timers > 5, "{report}");
 }
 
-/// A filesystem of 4 MB that only the server sees; none where the system does not let us make one.
+/// Starts the server with a filesystem of 4 MB that only it can see. Returns `None` if the system does not allow that.
 fn serve_on_a_small_disk(data: &Path, address: SocketAddr) -> Option<Command> {
     let small = |then: &str| {
         let mut command = Command::new("unshare");
@@ -70,12 +70,12 @@ fn serve_on_a_small_disk(data: &Path, address: SocketAddr) -> Option<Command> {
 }
 
 #[tokio::test]
-async fn a_full_disk_stops_acknowledging_and_when_there_is_room_it_goes_on() {
+async fn a_full_disk_fails_requests_until_there_is_space() {
     let folder = tempfile::tempdir().unwrap();
     let address = process::free_address().unwrap();
     let Some(command) = serve_on_a_small_disk(folder.path(), address) else {
         let skipped = "a full disk is not tested: this system lets nobody make a small filesystem (`unshare`)";
-        // Past the harness, which shows nothing of a test that passes.
+        // Written past the test harness, which hides the output of tests that pass.
         let _ = writeln!(std::io::stderr(), "SKIPPED: {skipped}");
         return;
     };
@@ -105,7 +105,7 @@ async fn a_full_disk_stops_acknowledging_and_when_there_is_room_it_goes_on() {
     acknowledged.push(answer["executionArn"].as_str().unwrap().to_owned());
     assert_all_waiting(&mut connection, &acknowledged).await;
 
-    // What is on the disk is whole: a copy of it, as the next start would find it, has everything.
+    // The data on disk is complete: a copy of it, as the next start would find it, has everything.
     let copy = tempfile::tempdir().unwrap();
     for file in ["step-functions.sqlite", "step-functions.sqlite-wal"] {
         std::fs::copy(data.join(file), copy.path().join(file)).unwrap();
@@ -115,7 +115,7 @@ async fn a_full_disk_stops_acknowledging_and_when_there_is_room_it_goes_on() {
     assert_all_waiting(&mut Connection::open(address).await.unwrap(), &acknowledged).await;
 }
 
-/// Its executions wait for an hour.
+/// A state machine whose executions wait for an hour.
 async fn machine(connection: &mut Connection) -> String {
     let definition = json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}});
     let role = "arn:aws:iam::000000000000:role/test";

@@ -1,5 +1,5 @@
-//! What was acknowledged is there after a power cut, at whatever call of the disk it comes, and a disk that fails loses
-//! nothing either. `kill -9` cannot show this: it leaves what the kernel has cached.
+//! Everything acknowledged survives a power cut during any call to the disk, and a disk that fails loses nothing
+//! either. `kill -9` can't show this, because the kernel's cache survives it.
 
 #![cfg(unix)]
 
@@ -26,7 +26,7 @@ use crate::{
     support::{ManualClock, ROLE, callback_machine},
 };
 
-/// splitmix64: the same seed draws the same numbers.
+/// SplitMix64: the same seed generates the same numbers.
 struct Random(u64);
 
 impl Random {
@@ -42,7 +42,7 @@ impl Random {
     }
 }
 
-/// Tells commits, each of one row, that were reported as durable; how many of them a power cut leaves.
+/// The number of single-row commits that were reported as durable, and how many of them survive a power cut.
 fn commits_kept(synchronous: &str, seed: u64) -> (usize, usize) {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::holding(folder.path());
@@ -64,7 +64,7 @@ fn commits_kept(synchronous: &str, seed: u64) -> (usize, usize) {
     (committed, kept)
 }
 
-/// The test of the test: it would find a database that does not wait for the disk.
+/// Tests the test: it detects a database that does not wait for the disk.
 #[test]
 fn the_disk_loses_what_was_not_synced_and_keeps_what_was() {
     for seed in 0..10 {
@@ -77,7 +77,7 @@ fn the_disk_loses_what_was_not_synced_and_keeps_what_was() {
     }));
 }
 
-/// The functions that executions call: they note the tokens that they were called with.
+/// The functions that executions call. They record the tokens that they receive.
 #[derive(Default)]
 struct Tokens(Mutex<BTreeMap<String, String>>);
 
@@ -94,16 +94,16 @@ impl Integrations for Tokens {
     }
 }
 
-/// What clients asked for and were told, over all lives of the engine.
+/// What clients requested and which answers they received, across all restarts of the engine.
 #[derive(Default)]
 struct Told {
-    /// Executions that a start was asked for; whether it was acknowledged.
+    /// The executions whose start was requested, and whether the start was acknowledged.
     starts: BTreeMap<String, bool>,
-    /// The answers to their tasks that were sent; whether they were acknowledged.
+    /// The answers that were sent to their tasks, and whether these were acknowledged.
     answers: BTreeMap<String, Vec<(u64, bool)>>,
-    /// Executions that somebody tried to stop, and when they ended as the answer says.
+    /// The executions whose stop was requested, and the stop date in the answer.
     stops: BTreeMap<String, Option<f64>>,
-    /// Executions that were seen to be over.
+    /// The executions that were seen to have ended.
     ended: BTreeMap<String, Value>,
 }
 
@@ -178,7 +178,7 @@ impl Life {
         }
     }
 
-    /// Does something that is drawn.
+    /// Performs a random action.
     async fn act(&self, random: &mut Random) {
         let number = random.next();
         let known = self.told().starts.keys().nth(random.below(40) as usize).cloned();
@@ -192,7 +192,7 @@ impl Life {
         }
     }
 
-    /// What the engine has lost, doubled or invented.
+    /// Everything that the engine has lost, repeated or invented.
     async fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if let Err(error) = self.engine.check().await {
@@ -263,7 +263,7 @@ impl Life {
     }
 }
 
-/// Lets clients work until `enough` actions are done or the power fails.
+/// Runs clients until `enough` actions are done or the power fails.
 async fn work(life: &Arc<Life>, disk: &Disk, seed: u64, actions: u64) {
     let clients: Vec<_> = (0..4)
         .map(|client| {
@@ -285,13 +285,13 @@ async fn work(life: &Arc<Life>, disk: &Disk, seed: u64, actions: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_power_cuts_at_any_call() {
+async fn acknowledged_changes_survive_power_cuts_at_any_call() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::holding(folder.path());
     let mut random = Random(8);
     let (told, tokens) = (Arc::<Mutex<Told>>::default(), Arc::<Tokens>::default());
     for round in 0..40 {
-        // Sometimes while the engine opens, sometimes under load, sometimes while it closes.
+        // The call falls into the opening of the engine, the load or the shutdown.
         let call = random.below(250) + 1;
         disk.plan(Fault::PowerCut { call });
         if let Ok(engine) = open(folder.path(), &tokens).await {
@@ -317,7 +317,7 @@ async fn what_was_acknowledged_survives_power_cuts_at_any_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_of_the_disk_that_fails_loses_nothing_and_the_engine_goes_on() {
+async fn a_failed_disk_call_loses_nothing_and_the_engine_continues() {
     for (code, calls) in [(ffi::SQLITE_IOERR_WRITE, 1..40), (ffi::SQLITE_FULL, 1..20), (ffi::SQLITE_IOERR_FSYNC, 1..40)]
     {
         for call in calls {
@@ -347,7 +347,7 @@ async fn a_call_of_the_disk_that_fails_loses_nothing_and_the_engine_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_cannot_be_written_is_refused_and_left_alone() {
+async fn a_read_only_file_is_refused_and_left_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::holding(folder.path());
     let tokens = Arc::<Tokens>::default();

@@ -1,4 +1,4 @@
-//! Services at endpoints of their own: what they are asked, and what becomes of their answers.
+//! Services at endpoints: the requests that they receive, and how their answers are handled.
 
 #![cfg(feature = "endpoints")]
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use services::{Reply, Services};
 use support::{Desk, ManualClock, ROLE};
 
-/// An engine for which one server is every service.
+/// An engine for which one server acts as every service.
 struct Stage {
     desk: Desk,
     services: Services,
@@ -39,13 +39,13 @@ impl Stage {
         Self { desk: desk(folder.path(), &services.url).await, services, _folder: folder }
     }
 
-    /// Starts an execution of one Task.
+    /// Starts an execution of a single Task.
     async fn start(&self, task: Value) -> String {
         let machine = self.desk.machine("machine", &one_task(task)).await;
         self.desk.start(&machine, "run", &json!({"reference": "app-ref"})).await
     }
 
-    /// Runs a Task to the end of its execution; how that ended.
+    /// Runs an execution of a single Task to its end, and returns its description.
     async fn run(&self, task: Value) -> Value {
         let execution = self.start(task).await;
         self.desk.end(&execution).await
@@ -128,7 +128,7 @@ async fn a_task_waits_until_the_token_in_its_message_is_answered() {
 }
 
 #[tokio::test]
-async fn a_message_that_was_sent_gives_what_sqs_answered_and_the_exchange() {
+async fn sending_a_message_returns_the_answer_of_sqs_and_the_exchange() {
     let stage = Stage::open().await;
     stage.services.will(Reply::message_sent());
     let output = stage
@@ -147,7 +147,7 @@ async fn a_message_that_was_sent_gives_what_sqs_answered_and_the_exchange() {
 }
 
 #[tokio::test]
-async fn a_queue_that_is_not_there_fails_the_task_as_each_integration_names_it() {
+async fn a_missing_queue_fails_the_task_with_the_error_of_the_integration() {
     let refusal = || {
         let body = json!({
             "__type": "com.amazonaws.sqs#QueueDoesNotExist",
@@ -179,7 +179,7 @@ async fn a_queue_that_is_not_there_fails_the_task_as_each_integration_names_it()
 }
 
 #[tokio::test]
-async fn the_sdks_names_of_sqs_are_in_pascal_case() {
+async fn the_sdk_integration_of_sqs_uses_pascal_case() {
     let stage = Stage::open().await;
     stage.services.will(Reply::ok(json!({"Messages": [{"MessageId": "m", "MD5OfBody": "x", "Body": "b"}]})));
     let output = stage
@@ -190,7 +190,7 @@ async fn the_sdks_names_of_sqs_are_in_pascal_case() {
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_be_reached_is_tried_again_and_then_caught() {
+async fn an_unreachable_service_is_retried_and_then_caught() {
     // A port that was free a moment ago.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -233,7 +233,7 @@ async fn a_service_that_does_not_answer_in_time_fails_the_task() {
 }
 
 #[tokio::test]
-async fn a_function_is_invoked_by_its_name_and_its_answer_stands_in_the_envelope() {
+async fn a_function_is_invoked_by_name_and_its_answer_is_wrapped_in_the_envelope() {
     let stage = Stage::open().await;
     stage.services.will(
         Reply::ok(r#"{"greeting": "Hello"}"#)
@@ -272,7 +272,7 @@ async fn a_function_is_invoked_by_its_name_and_its_answer_stands_in_the_envelope
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_function_that_runs_later() {
+async fn an_event_invocation_does_not_wait_for_the_function() {
     let stage = Stage::open().await;
     stage.services.will(Reply::with(202, ""));
     let parameters = json!({"FunctionName": "greet", "InvocationType": "Event", "Payload": {"a": 1}});
@@ -284,8 +284,8 @@ async fn nobody_waits_for_a_function_that_runs_later() {
 }
 
 #[tokio::test]
-async fn a_functions_failure_is_its_own_type_and_its_own_payload_to_the_letter() {
-    // Spaces, order and all.
+async fn a_function_failure_keeps_its_type_and_its_exact_payload() {
+    // The spaces and the order are part of the payload.
     let payload = r#"{"errorMessage": "Some exception was raised.", "errorType": "Exception", "requestId": "r", "stackTrace": ["  File \"/var/task/handler.py\", line 2\n"]}"#;
     for (task, failed) in [
         (json!({"Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "greet"}}), "TaskFailed"),
@@ -302,7 +302,7 @@ async fn a_functions_failure_is_its_own_type_and_its_own_payload_to_the_letter()
 }
 
 #[tokio::test]
-async fn a_function_that_is_nowhere_is_found_missing_when_it_is_called() {
+async fn a_missing_function_is_reported_when_it_is_called() {
     let stage = Stage::open().await;
     let missing = "Function not found: arn:aws:lambda:eu-west-2:000000000000:function:greet";
     stage.services.will(
@@ -320,7 +320,7 @@ async fn a_function_that_is_nowhere_is_found_missing_when_it_is_called() {
 }
 
 #[tokio::test]
-async fn the_short_names_that_sam_gives_to_errors_are_lambdas() {
+async fn the_short_error_names_of_sam_are_expanded() {
     let stage = Stage::open().await;
     let body = json!({"Type": "Service", "Message": "ServiceException"});
     stage.services.will(Reply::with(500, body).and("x-amzn-errortype", "Service"));
@@ -331,7 +331,7 @@ async fn the_short_names_that_sam_gives_to_errors_are_lambdas() {
 }
 
 #[tokio::test]
-async fn without_an_endpoint_functions_are_still_accepted_and_missing_when_called() {
+async fn without_an_endpoint_functions_are_accepted_and_reported_missing_when_called() {
     let folder = tempfile::tempdir().expect("a folder");
     let endpoints = Endpoints::new(EndpointUrls::default(), "eu-west-2");
     let desk = Desk::open_with(folder.path(), Arc::new(SystemClock), Arc::new(endpoints)).await;
@@ -342,7 +342,7 @@ async fn without_an_endpoint_functions_are_still_accepted_and_missing_when_calle
 }
 
 #[tokio::test]
-async fn the_sdks_invocation_gives_the_payload_as_text_and_a_failure_as_an_answer() {
+async fn the_sdk_invocation_returns_the_payload_as_text_and_failures_as_answers() {
     let stage = Stage::open().await;
     stage.services.will(Reply::ok(r#"{"errorType": "E"}"#).and("x-amz-function-error", "Unhandled"));
     let parameters = json!({"FunctionName": "greet", "Payload": {"a": 1}});
@@ -359,7 +359,7 @@ async fn the_sdks_invocation_gives_the_payload_as_text_and_a_failure_as_an_answe
 }
 
 #[tokio::test]
-async fn a_publication_is_a_form_and_its_document_is_text() {
+async fn a_publication_is_sent_as_a_form_with_its_document_as_text() {
     let stage = Stage::open().await;
     stage.services.will(Reply::ok(
         "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishResult><MessageId>m-1</MessageId>\
@@ -392,7 +392,7 @@ async fn a_publication_is_a_form_and_its_document_is_text() {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_not_there_fails_the_task() {
+async fn a_missing_topic_fails_the_task() {
     let stage = Stage::open().await;
     stage.services.will(
         Reply::with(
@@ -420,7 +420,7 @@ fn put_events() -> Value {
 }
 
 #[tokio::test]
-async fn an_event_says_which_execution_it_comes_from_and_the_history_does_not() {
+async fn an_event_contains_its_execution_and_the_history_does_not() {
     let stage = Stage::open().await;
     stage.services.will(Reply::ok(json!({"FailedEntryCount": 0, "Entries": [{"EventId": "e-1"}]})));
     let execution = stage.start(put_events()).await;
@@ -450,7 +450,7 @@ async fn an_event_says_which_execution_it_comes_from_and_the_history_does_not() 
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_taken_fails_the_task() {
+async fn a_rejected_event_fails_the_task() {
     let stage = Stage::open().await;
     let entry = json!({"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "no"});
     stage.services.will(Reply::ok(json!({"FailedEntryCount": 1, "Entries": [entry]})));
@@ -462,7 +462,7 @@ async fn an_event_that_is_not_taken_fails_the_task() {
 }
 
 #[tokio::test]
-async fn an_object_is_read_with_what_its_headers_say() {
+async fn reading_an_object_returns_its_headers() {
     let stage = Stage::open().await;
     stage.services.will(
         Reply::ok("a,b\n1,2\n")
@@ -486,7 +486,7 @@ async fn an_object_is_read_with_what_its_headers_say() {
 }
 
 #[tokio::test]
-async fn a_document_is_stored_as_its_text() {
+async fn a_document_is_stored_as_json_text() {
     let stage = Stage::open().await;
     stage.services.will(Reply::ok("").and("etag", "\"e\""));
     let parameters = json!({"Bucket": "loans", "Key": "out.json", "Body.$": "$"});
@@ -499,7 +499,7 @@ async fn a_document_is_stored_as_its_text() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_not_there_fails_the_task_even_without_a_word() {
+async fn a_missing_object_fails_the_task_even_if_the_answer_has_no_body() {
     let body = "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message>\
                 </Error>";
     for (action, body) in [("getObject", body), ("headObject", "")] {
@@ -513,7 +513,7 @@ async fn an_object_that_is_not_there_fails_the_task_even_without_a_word() {
 }
 
 #[tokio::test]
-async fn a_service_without_an_endpoint_is_refused_with_the_flag_that_brings_it() {
+async fn a_service_without_an_endpoint_is_refused_with_the_flag_that_enables_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let endpoints = Endpoints::new(EndpointUrls::default(), "eu-west-2");
     let desk = Desk::open_with(folder.path(), Arc::new(SystemClock), Arc::new(endpoints)).await;
@@ -559,7 +559,7 @@ async fn an_action_that_cannot_be_called_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn what_was_accepted_with_an_endpoint_runs_on_without_and_fails_where_it_is_missing() {
+async fn a_state_machine_whose_endpoint_was_removed_fails_only_in_its_task() {
     let folder = tempfile::tempdir().expect("a folder");
     let services = Services::start().await;
     let endpoints = Endpoints::new(everything_at(&services.url), "eu-west-2");

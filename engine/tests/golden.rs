@@ -25,17 +25,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use support::{DATABASE, Desk, Invocation, ManualClock};
 
-/// What a test must know of a data folder to finish everything in it.
+/// What a test needs to know about a data folder to finish everything in it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Golden {
-    /// ARNs of executions by the name of the scenario.
+    /// The ARNs of executions, by scenario.
     executions: BTreeMap<String, String>,
-    /// Task tokens that were handed out and have not been answered.
+    /// The task tokens that have been handed out and not answered.
     tokens: BTreeMap<String, String>,
     activity: String,
 }
 
-/// The functions' calls by the name of the function, in whatever order they come.
+/// The calls of functions by function name, since they arrive in any order.
 struct Calls<'a> {
     desk: &'a Desk,
     kept: Vec<Invocation>,
@@ -59,7 +59,7 @@ impl<'a> Calls<'a> {
         }
     }
 
-    /// Lets the function accept the task, which is paused from then on; its token.
+    /// Lets the function accept the task, which then waits for its answer. Returns the token.
     async fn pause(&mut self, function: &str, execution: &str, paused: usize) -> String {
         let call = self.of(function).await;
         let token = call.token();
@@ -74,7 +74,7 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// The child of an execution's only map run that still runs.
+/// The child that is still running in an execution's only map run.
 async fn running_child(desk: &Desk, execution: &str) -> String {
     let runs = desk.ask("ListMapRuns", json!({"executionArn": execution})).await;
     let request = json!({"mapRunArn": runs["mapRuns"][0]["mapRunArn"], "statusFilter": "RUNNING"});
@@ -109,7 +109,7 @@ fn with(mut state: Value, fields: &Value) -> Value {
     state
 }
 
-/// A distributed Map over its input, one child at a time, that runs this one state.
+/// A distributed Map over its input that runs this state in one child at a time.
 fn distributed(label: &str, state: &Value) -> Value {
     json!({
         "Type": "Map", "Label": label, "MaxConcurrency": 1, "End": true,
@@ -137,7 +137,7 @@ impl Golden {
         self.tokens.insert(name.to_owned(), token);
     }
 
-    /// Brings executions into every situation that outlives a restart.
+    /// Brings executions into every situation that must survive a restart.
     async fn write(desk: &Desk) -> Self {
         let mut golden = Self::default();
         let mut calls = Calls::new(desk);
@@ -156,7 +156,7 @@ impl Golden {
         let closed = self.start(desk, "closed", &pass, &json!({})).await;
         desk.until(&closed, "ExecutionSucceeded").await;
 
-        // The second state in the definition's text is the first to run.
+        // The second state in the text of the definition is the first to run.
         let definition = machine(
             "First",
             json!({
@@ -270,7 +270,7 @@ impl Golden {
             }}),
         );
         let map = self.start(desk, "inline-map", &definition, &json!(["a", "b", "c", "d"])).await;
-        // The first two items run; the second is answered, and the third takes its place.
+        // The first two items run. When the second is answered, the third takes its place.
         for (at, paused) in [("inline-map-0", 1), ("inline-map-1", 2)] {
             let token = calls.pause("inline", &map, paused).await;
             self.token(at, token);
@@ -298,7 +298,7 @@ impl Golden {
     }
 
     async fn map_runs(&mut self, desk: &Desk, calls: &mut Calls<'_>) {
-        // Neither the first machine of its definition nor the first state.
+        // Neither the first machine of its definition nor its first state.
         let definition = machine(
             "Both",
             json!({"Both": {"Type": "Parallel", "End": true, "Branches": [
@@ -391,7 +391,7 @@ impl Golden {
         self.succeeds(desk, "parent", json!("of the child")).await;
     }
 
-    /// Releases up to schema 3 let EXPRESS children wait for a token.
+    /// Releases up to schema 3 allowed EXPRESS children to wait for a token.
     async fn finish_express(&self, desk: &Desk, calls: &mut Calls<'_>) {
         if !self.executions.contains_key("express") {
             return;
@@ -458,7 +458,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-/// The version of the schema in a database file, from its header.
+/// The schema version in the header of a database file.
 fn schema(database: &[u8]) -> u32 {
     u32::from_be_bytes(database[60..64].try_into().unwrap())
 }

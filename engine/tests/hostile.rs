@@ -1,4 +1,4 @@
-//! What strangers may send: nothing aborts the process, blocks the runtime's threads or takes more memory than one
+//! Hostile requests. None of them aborts the process, blocks the threads of the runtime or takes more memory than one
 //! request may take.
 
 mod support;
@@ -24,7 +24,7 @@ impl Stage {
         Self { desk: Desk::open(folder.path(), Arc::new(SystemClock)).await, _folder: folder }
     }
 
-    /// Answers a request; fails when that takes more memory than one request may.
+    /// Sends a request. Fails if it takes more memory than one request may take.
     async fn ask(&self, operation: &str, request: &Value) -> (u16, Value) {
         let body = request.to_string();
         let before = MEMORY.current_usage();
@@ -69,7 +69,7 @@ fn jsonata(expression: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_definition_with_an_endless_path_is_refused() {
+async fn a_definition_with_an_overlong_path_is_refused() {
     let stage = Stage::open().await;
     let chain = |operator: &str| format!("$.l[?({})]", vec!["@.a==1"; 90_000].join(operator));
     for path in [
@@ -92,7 +92,7 @@ async fn a_definition_with_an_endless_path_is_refused() {
 }
 
 #[tokio::test]
-async fn a_definition_with_an_endless_call_or_expression_is_refused() {
+async fn a_definition_with_an_overlong_call_or_expression_is_refused() {
     let stage = Stage::open().await;
     for call in [
         format!("{}1{}", "States.Array(".repeat(50_000), ")".repeat(50_000)),
@@ -122,7 +122,7 @@ async fn a_definition_with_an_endless_call_or_expression_is_refused() {
 }
 
 #[tokio::test]
-async fn what_nests_too_deep_is_refused() {
+async fn definitions_that_are_nested_too_deeply_are_refused() {
     let stage = Stage::open().await;
     for depth in [127, 1_000, 100_000] {
         let nested = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
@@ -150,7 +150,7 @@ async fn what_nests_too_deep_is_refused() {
 }
 
 #[tokio::test]
-async fn the_deepest_maps_and_the_most_states_are_answered() {
+async fn definitions_with_the_deepest_maps_and_the_most_states_are_answered() {
     let stage = Stage::open().await;
     let mut inner = json!({"StartAt": "P0", "States": {"P0": {"Type": "Pass", "End": true}}});
     for depth in 1..20 {
@@ -181,9 +181,9 @@ async fn a_state_that_copies_its_input_a_thousand_times_is_stopped() {
     stage.failure(&passing(&json!({"Parameters": {"a.$": calls}})), &input).await;
 }
 
-/// What the test computes, a runtime of one thread still carries out other work meanwhile.
+/// A single-threaded runtime can do other work while a test is computed.
 #[tokio::test]
-async fn nothing_is_computed_on_the_threads_that_answer_requests() {
+async fn computations_do_not_run_on_the_threads_that_answer_requests() {
     let stage = Stage::open().await;
     let endless = jsonata("($f := function() { $f() }; $f())");
     let test = json!({"definition": endless.to_string(), "roleArn": ROLE});
@@ -219,7 +219,7 @@ async fn nothing_is_computed_on_the_threads_that_answer_requests() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_history_is_short_enough_to_be_held() {
+async fn the_size_of_a_history_page_is_limited() {
     let stage = Stage::open().await;
     let states: serde_json::Map<String, Value> = (0..20)
         .map(|n| (format!("{n}"), json!({"Type": "Pass", "Next": format!("{}", n + 1)})))
@@ -250,7 +250,7 @@ async fn a_page_of_a_history_is_short_enough_to_be_held() {
 async fn an_expression_that_hoards_memory_is_stopped() {
     let stage = Stage::open().await;
     let input = json!({"l": (0..1000).collect::<Vec<_>>()}).to_string();
-    // Without a budget, each would take far more than one request may.
+    // Without a budget, each of these would take far more memory than one request may take.
     for expression in [
         "$map([1..400000], function($v) { [1..2000] })",
         "$map([1..400000], function($v) { [$v, $v, $v, $v, $v, $v, $v, $v] })",
@@ -289,12 +289,12 @@ async fn a_regular_expression_that_would_take_minutes_is_refused() {
         let cause = stage.failure(&jsonata(expression), "{}").await;
         assert!(cause.contains("A regular expression takes too long"), "{expression}: {cause}");
     }
-    // Unbounded, one of them takes minutes.
+    // Without a limit, one of these takes minutes.
     assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
-async fn an_ordinary_regular_expression_works_wherever_it_stands() {
+async fn an_ordinary_regular_expression_works_in_every_function() {
     let stage = Stage::open().await;
     for (expression, output) in [
         (r"$contains('loan 42', /\d+/)", json!(true)),

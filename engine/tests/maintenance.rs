@@ -1,4 +1,4 @@
-//! What an engine that runs for years needs: backups, checks, and a database that does not grow without end.
+//! Maintenance of an engine that runs for years: backups, checks, and a database that does not grow without end.
 
 mod support;
 
@@ -14,7 +14,7 @@ async fn open(folder: &Path) -> Desk {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_made_under_load_holds_all_that_was_acknowledged_before_it() {
+async fn a_backup_under_load_contains_everything_acknowledged_before_it() {
     let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let desk = open(folder.path()).await;
     let machine = desk.machine("m", &callback_machine()).await;
@@ -63,7 +63,7 @@ async fn only_the_owner_may_read_a_backup() {
 }
 
 #[tokio::test]
-async fn a_backup_replaces_no_file() {
+async fn a_backup_does_not_replace_an_existing_file() {
     let folder = tempfile::tempdir().unwrap();
     let desk = open(folder.path()).await;
     let copy = folder.path().join("copy");
@@ -77,7 +77,7 @@ async fn a_backup_replaces_no_file() {
 }
 
 #[tokio::test]
-async fn damage_is_found_by_a_check_and_by_a_backup_which_leaves_no_file() {
+async fn damage_is_detected_by_a_check_and_by_a_backup_which_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let desk = open(folder.path()).await;
     let machine = desk.machine("m", &callback_machine()).await;
@@ -107,7 +107,7 @@ fn passing() -> Value {
     json!({"StartAt": "One", "States": pass()})
 }
 
-/// Waits for 100 days.
+/// A state machine that waits for 100 days.
 fn waiting() -> Value {
     json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 100 * 24 * 60 * 60, "End": true}}})
 }
@@ -128,7 +128,7 @@ async fn is_gone(desk: &Desk, execution: &str) -> bool {
     }
 }
 
-/// How many rows there are in the tables that hold executions.
+/// The number of rows in the tables for executions.
 fn rows(folder: &Path) -> i64 {
     let connection = Connection::open(folder.join("step-functions.sqlite")).unwrap();
     let tables =
@@ -138,7 +138,7 @@ fn rows(folder: &Path) -> i64 {
 }
 
 #[tokio::test]
-async fn a_closed_execution_goes_after_90_days_and_its_name_is_free() {
+async fn a_closed_execution_is_deleted_after_90_days_and_its_name_can_be_reused() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new();
     let desk = Desk::open(folder.path(), clock.clone()).await;
@@ -158,7 +158,7 @@ async fn a_closed_execution_goes_after_90_days_and_its_name_is_free() {
     desk.ask("StartExecution", again).await;
     assert_eq!(desk.history(&first).await.len(), 4);
 
-    // One that ended after the start of the engine's last look, and one that a restart finds.
+    // One execution ended after the engine's last pass, and the other is found after a restart.
     desk.engine.shutdown().await;
     clock.advance(2 * DAY);
     let desk = Desk::open(folder.path(), clock.clone()).await;
@@ -176,7 +176,7 @@ async fn a_large_map_run_is_deleted_with_all_its_children() {
     let done = desk.start(&machine, "done", &json!(input)).await;
     assert_eq!(desk.end(&done).await["status"], "SUCCEEDED");
     let map_run = desk.ask("ListMapRuns", json!({"executionArn": done})).await["mapRuns"][0]["mapRunArn"].clone();
-    // One whose items are left, since the first child fails.
+    // Items are left over, since the first child fails.
     let failing =
         desk.machine("failing", &each(&json!({"Bad": {"Type": "Fail"}}), &json!({"MaxConcurrency": 1}))).await;
     let failed = desk.start(&failing, "failed", &json!(input)).await;
@@ -190,7 +190,7 @@ async fn a_large_map_run_is_deleted_with_all_its_children() {
 }
 
 #[tokio::test]
-async fn retention_is_as_long_as_the_options_say() {
+async fn the_retention_period_can_be_configured() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new();
     let options = |retention| Options::new("000000000000", "eu-west-2").with_retention(retention);
@@ -204,7 +204,7 @@ async fn retention_is_as_long_as_the_options_say() {
     let desk = Desk::open_as(folder.path(), clock.clone(), options(None)).await;
     let kept = desk.start(&machine, "kept", &json!(1)).await;
     clock.advance(10_000 * DAY);
-    // The same task deletes this: when it has, it would have deleted the execution too.
+    // The same task carries out this deletion. Once it has, it would also have deleted the execution.
     let other = desk.machine("other", &passing()).await;
     for number in 0..250 {
         desk.start(&other, &format!("e-{number}"), &json!(1)).await;
@@ -231,14 +231,14 @@ async fn a_database_shrinks_when_executions_are_deleted() {
     let before = pages();
     assert!(before > 5_000, "{before} pages");
     clock.advance(91 * DAY);
-    // A sixteenth of the file, and at least 1,024 pages, stay free for what is written next.
+    // A sixteenth of the file, but at least 1,024 pages, remain free for new data.
     until("its pages are given back", async || pages() < 1_200).await;
     desk.engine.check().await.unwrap();
 }
 
 /// A database without auto_vacuum, as earlier versions created it.
 #[tokio::test]
-async fn a_small_database_of_an_earlier_version_learns_to_shrink() {
+async fn a_small_database_of_an_earlier_version_is_converted_to_shrink() {
     let folder = tempfile::tempdir().unwrap();
     let desk = open(folder.path()).await;
     let machine = desk.machine("m", &passing()).await;

@@ -1,4 +1,4 @@
-//! Distributed Maps whose items are read from S3 and whose results are written there, over restarts too.
+//! Distributed Maps that read items from S3 and write results to it, including across restarts.
 
 #![cfg(feature = "endpoints")]
 
@@ -21,7 +21,7 @@ async fn open(folder: &Path, bucket: &Bucket) -> Desk {
     Desk::open_with(folder, Arc::new(SystemClock), Arc::new(Endpoints::new(urls, "eu-west-2"))).await
 }
 
-/// Fails for an item that says so.
+/// A state that fails if the item says so.
 fn fails() -> Value {
     json!({
         "Look": {
@@ -117,7 +117,7 @@ async fn items_of_an_array_become_children_with_their_index_and_value() {
 }
 
 #[tokio::test]
-async fn rows_and_lines_are_items_too() {
+async fn csv_rows_and_json_lines_can_be_items() {
     let stage = Stage::open(&[
         ("loans/a.csv", "id;name\n1;\"Ada; Countess\"\n2\n"),
         ("loans/b.jsonl", "{\"id\": 1}\n\n\"two\"\n"),
@@ -136,7 +136,7 @@ async fn rows_and_lines_are_items_too() {
 }
 
 #[tokio::test]
-async fn all_pages_of_a_bucket_are_listed_and_batches_made_of_the_objects() {
+async fn all_pages_of_a_bucket_are_listed_and_the_objects_are_batched() {
     let keys = ["loans/in/a", "loans/in/b", "loans/in/c", "loans/in/d", "loans/in/e", "loans/other"];
     let stage = Stage::open(&keys.map(|key| (key, "1234567"))).await;
     let more = json!({
@@ -165,7 +165,7 @@ async fn all_pages_of_a_bucket_are_listed_and_batches_made_of_the_objects() {
 }
 
 #[tokio::test]
-async fn no_more_pages_are_listed_than_items_are_wanted() {
+async fn listing_stops_when_enough_items_have_been_read() {
     let keys = ["loans/a", "loans/b", "loans/c", "loans/d", "loans/e"];
     let stage = Stage::open(&keys.map(|key| (key, ""))).await;
     let more = json!({
@@ -181,7 +181,7 @@ async fn no_more_pages_are_listed_than_items_are_wanted() {
 }
 
 #[tokio::test]
-async fn more_items_than_one_change_writes_all_become_children() {
+async fn items_that_exceed_one_change_all_become_children() {
     let lines: String = (0..1_203).map(|n| format!("{{\"n\": {n}}}\n")).collect();
     let stage = Stage::open(&[("loans/b.jsonl", &lines)]).await;
     let more = json!({
@@ -242,7 +242,7 @@ async fn items_that_cannot_be_read_fail_the_state_and_are_caught() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_too_long_is_not_read() {
+async fn an_object_that_is_too_large_is_not_read() {
     let stage = Stage::open(&[]).await;
     stage.bucket.put("loans/long.jsonl", &"1\n".repeat(17 << 20));
     let more = json!({"ItemReader": object("long.jsonl", json!({"InputType": "JSONL"}))});
@@ -251,7 +251,7 @@ async fn an_object_that_is_too_long_is_not_read() {
     let cause = "Unable to execute HTTP request: The answer is longer than 33554432 bytes";
     assert_eq!(end["cause"], cause);
 
-    // Longer than any Task's answer may be.
+    // Longer than the answer of a Task may be.
     stage.bucket.put("loans/long.jsonl", &format!("\"short\"\n{}", " ".repeat(9 << 20)));
     let machine = stage.desk.machine("other", &each(&pass(), &more)).await;
     let execution = stage.desk.start(&machine, "e", &json!({})).await;
@@ -259,7 +259,7 @@ async fn an_object_that_is_too_long_is_not_read() {
 }
 
 #[tokio::test]
-async fn an_item_that_is_too_long_for_a_child_fails_the_run_unless_less_is_made_of_it() {
+async fn an_item_that_is_too_large_fails_the_run_unless_its_selector_shrinks_it() {
     let stage = Stage::open(&[("loans/a.json", &json!([{"n": 1, "long": "x".repeat(300_000)}]).to_string())]).await;
     let reader = object("a.json", json!({"InputType": "JSON"}));
     let (_, end) = stage.run(&each(&pass(), &json!({ "ItemReader": reader })), &json!({})).await;
@@ -271,7 +271,7 @@ async fn an_item_that_is_too_long_for_a_child_fails_the_run_unless_less_is_made_
 }
 
 #[tokio::test]
-async fn a_retry_and_a_redrive_read_the_items_again_in_a_run_of_their_own() {
+async fn a_retry_and_a_redrive_read_the_items_again_in_a_new_run() {
     let stage = Stage::open(&[]).await;
     let more = json!({
         "ItemReader": object("a.json", json!({"InputType": "JSON"})),
@@ -288,7 +288,7 @@ async fn a_retry_and_a_redrive_read_the_items_again_in_a_run_of_their_own() {
 }
 
 #[tokio::test]
-async fn items_are_read_again_when_the_engine_was_closed_meanwhile() {
+async fn reading_items_is_repeated_after_a_restart() {
     let Stage { bucket, desk, folder } = Stage::open(&[("loans/a.json", "[1, 2]")]).await;
     bucket.answers(false);
     let more = json!({"ItemReader": object("a.json", json!({"InputType": "JSON"}))});
@@ -297,13 +297,13 @@ async fn items_are_read_again_when_the_engine_was_closed_meanwhile() {
     while bucket.asked().is_empty() {
         tokio::task::yield_now().await;
     }
-    // A run that has no items yet is not over.
+    // A run without items has not ended.
     let runs = desk.ask("ListMapRuns", json!({"executionArn": execution})).await;
     desk.ask("UpdateMapRun", json!({"mapRunArn": runs["mapRuns"][0]["mapRunArn"], "maxConcurrency": 1})).await;
     assert_eq!(desk.status(&execution).await, "RUNNING");
     desk.engine.shutdown().await;
     drop(desk);
-    // As if the engine had come so far: what it has read once may be other today.
+    // Simulates progress before a restart: the object may have changed since.
     let database = rusqlite::Connection::open(folder.path().join("step-functions.sqlite")).unwrap();
     let items = "INSERT INTO map_run_item (map_run, place, items, input) VALUES (1, 0, 1, '8'), (1, 5, 1, '9')";
     assert_eq!(database.execute(items, ()).unwrap(), 2);
@@ -320,7 +320,7 @@ async fn items_are_read_again_when_the_engine_was_closed_meanwhile() {
 }
 
 #[tokio::test]
-async fn nothing_comes_of_items_that_nobody_waits_for_any_more() {
+async fn items_of_an_abandoned_run_are_discarded() {
     let stage = Stage::open(&[("loans/a.json", "[1, 2]")]).await;
     stage.bucket.answers(false);
     let more = json!({"ItemReader": object("a.json", json!({"InputType": "JSON"}))});
@@ -395,7 +395,7 @@ async fn results_are_written_by_status_with_a_manifest() {
 }
 
 #[tokio::test]
-async fn a_run_that_fails_writes_what_there_is_and_then_tells_of_its_failure() {
+async fn a_failed_run_writes_its_results_before_it_reports_its_failure() {
     let stage = Stage::open(&[]).await;
     let more = json!({"ItemsPath": "$.items", "MaxConcurrency": 1, "ResultWriter": writer(json!({}))});
     let items = json!({"items": [{"n": 1}, {"n": 2, "bad": true}, {"n": 3}, {"n": 4}]});
@@ -415,7 +415,7 @@ async fn a_run_that_fails_writes_what_there_is_and_then_tells_of_its_failure() {
 }
 
 #[tokio::test]
-async fn results_are_written_in_the_form_that_is_wanted() {
+async fn results_are_written_in_the_configured_format() {
     let stage = Stage::open(&[]).await;
     let items = json!([[1, 2], "x", {"y": [3]}]);
     for (transformation, output_type, text) in [
@@ -433,13 +433,13 @@ async fn results_are_written_in_the_form_that_is_wanted() {
         let key = manifest["ResultFiles"]["SUCCEEDED"][0]["Key"].as_str().unwrap();
         assert_eq!(stage.bucket.get(&format!("out/{key}")).as_deref(), Some(text), "{name}");
     }
-    // Without a place to write to they are the state's own.
+    // Without a destination, the results become the output of the state.
     let flat = json!({"ResultWriter": {"WriterConfig": {"Transformation": "FLATTEN", "OutputType": "JSON"}}});
     assert_eq!(stage.output(&each(&pass(), &flat), &items).await, json!([1, 2, "x", {"y": [3]}]));
 }
 
 #[tokio::test]
-async fn results_of_express_children_are_written_before_these_are_forgotten() {
+async fn results_of_express_children_are_written_before_they_are_deleted() {
     let stage = Stage::open(&[]).await;
     let mut definition = each(&pass(), &json!({"ResultWriter": writer(json!({}))}));
     definition["States"]["Each"]["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "EXPRESS".into();
@@ -474,7 +474,7 @@ async fn results_that_cannot_be_written_fail_the_state_and_a_redrive_writes_them
 }
 
 #[tokio::test]
-async fn results_are_written_again_when_the_engine_was_closed_meanwhile() {
+async fn writing_results_is_repeated_after_a_restart() {
     let Stage { bucket, desk, folder } = Stage::open(&[]).await;
     bucket.answers(false);
     let machine = desk.machine("m", &each(&pass(), &json!({"ResultWriter": writer(json!({}))}))).await;
@@ -493,7 +493,7 @@ async fn results_are_written_again_when_the_engine_was_closed_meanwhile() {
 }
 
 #[tokio::test]
-async fn without_an_s3_such_a_map_is_refused_when_the_state_machine_is_created() {
+async fn without_an_s3_endpoint_a_map_with_an_item_reader_is_refused_on_creation() {
     let folder = tempfile::tempdir().unwrap();
     let endpoints = Endpoints::new(EndpointUrls::default(), "eu-west-2");
     let desk = Desk::open_with(folder.path(), Arc::new(SystemClock), Arc::new(endpoints)).await;
@@ -509,7 +509,7 @@ async fn without_an_s3_such_a_map_is_refused_when_the_state_machine_is_created()
 }
 
 #[tokio::test]
-async fn a_test_of_a_state_shows_what_is_made_of_the_data_that_it_would_read() {
+async fn a_test_of_an_item_reader_shows_the_items_it_would_read() {
     let stage = Stage::open(&[]).await;
     let csv = json!({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "MaxItems": 2});
     let mut definition = each(

@@ -1,4 +1,4 @@
-//! Distributed Maps through the protocol: their children are executions of their own, over restarts too.
+//! Distributed Maps through the protocol. Their children are executions that survive restarts.
 
 mod support;
 
@@ -25,7 +25,7 @@ impl Run {
         desk.ask("DescribeMapRun", json!({"mapRunArn": self.arn})).await
     }
 
-    /// How many children are in a status.
+    /// The number of children with a status.
     async fn count(&self, desk: &Desk, status: &str) -> i64 {
         self.describe(desk).await["executionCounts"][status].as_i64().expect("a count")
     }
@@ -73,7 +73,7 @@ async fn each_item_is_an_execution_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_run_keeps_to_its_concurrency_until_that_is_changed() {
+async fn a_run_respects_its_concurrency_until_that_is_changed() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let rest = json!({"Rest": {"Type": "Wait", "Seconds": 5, "End": true}});
@@ -90,7 +90,7 @@ async fn a_run_keeps_to_its_concurrency_until_that_is_changed() {
     desk.ask("UpdateMapRun", json!({"mapRunArn": run.arn, "maxConcurrency": 4})).await;
     until("running", 4).await;
     clock.advance(Duration::from_secs(5));
-    // Three run for a moment too while the first four are still ending: those after them must have begun to rest.
+    // Wait until the first four have ended, because three run at the same time for a moment before that.
     until("succeeded", 4).await;
     until("running", 3).await;
     clock.advance(Duration::from_secs(5));
@@ -98,7 +98,7 @@ async fn a_run_keeps_to_its_concurrency_until_that_is_changed() {
 }
 
 #[tokio::test]
-async fn a_failed_run_goes_on_with_what_failed_when_its_execution_is_redriven() {
+async fn a_redriven_run_repeats_the_failed_children() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let machine = desk.machine("m", &each(&ask(), &json!({"MaxConcurrency": 1}))).await;
@@ -130,7 +130,7 @@ async fn a_failed_run_goes_on_with_what_failed_when_its_execution_is_redriven() 
 }
 
 #[tokio::test]
-async fn a_call_of_an_earlier_attempt_does_not_answer_a_child_that_has_begun_anew() {
+async fn a_call_of_an_earlier_attempt_does_not_answer_a_restarted_child() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let mut definition = each(&ask(), &json!({}));
@@ -138,13 +138,13 @@ async fn a_call_of_an_earlier_attempt_does_not_answer_a_child_that_has_begun_ane
     let machine = desk.machine("m", &definition).await;
     let execution = desk.start(&machine, "e", &json!(["a"])).await;
     let first = desk.called().await;
-    // The child is EXPRESS: it times out, and a redrive begins it anew.
+    // The child is of type EXPRESS, so it times out and a redrive restarts it.
     clock.advance(Duration::from_secs(300));
     desk.until(&execution, "ExecutionFailed").await;
     desk.ask("RedriveExecution", json!({"executionArn": execution})).await;
     let second = desk.called().await;
     first.returns(json!("of the first attempt"));
-    // Calls are answered in their order: this one is called after the first has been answered.
+    // Calls are answered in order: this one is made after the first has been answered.
     let other = desk.machine("other", &json!({"StartAt": "Ask", "States": ask()})).await;
     let other = desk.start(&other, "e", &json!({})).await;
     desk.called().await.returns(json!({}));
@@ -156,7 +156,7 @@ async fn a_call_of_an_earlier_attempt_does_not_answer_a_child_that_has_begun_ane
 }
 
 #[tokio::test]
-async fn a_run_goes_on_after_a_restart() {
+async fn a_run_continues_after_a_restart() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock.clone()).await;
     let machine = desk.machine("m", &each(&ask(), &json!({"MaxConcurrency": 1}))).await;
@@ -187,7 +187,7 @@ async fn stopping_an_execution_stops_its_children() {
 }
 
 #[tokio::test]
-async fn outputs_that_are_too_long_together_fail_the_map_alone() {
+async fn outputs_that_are_too_large_together_only_fail_the_map() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(folder.path(), clock).await;
     let selector = json!({"ItemSelector": {"all.$": "$"}});
@@ -217,7 +217,7 @@ async fn an_express_child_ends_after_five_minutes() {
 }
 
 #[tokio::test]
-async fn a_run_that_cannot_go_on_holds_up_no_other_and_is_tried_again() {
+async fn a_run_that_cannot_progress_does_not_block_others_and_is_retried() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new();
     let desk = Desk::open(folder.path(), clock.clone()).await;
@@ -253,7 +253,7 @@ async fn a_run_that_cannot_go_on_holds_up_no_other_and_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_redrive_loses_no_item_whose_selector_failed() {
+async fn a_redrive_does_not_lose_an_item_whose_selector_failed() {
     let folder = tempfile::tempdir().unwrap();
     let desk = Desk::open(folder.path(), ManualClock::new()).await;
     let selector = json!({"v.$": "States.MathAdd($$.Map.Item.Value.n, 1)"});
@@ -272,6 +272,6 @@ async fn a_redrive_loses_no_item_whose_selector_failed() {
         .iter()
         .map(|status| counts[*status].as_i64().unwrap())
         .sum();
-    // The second item fails the run again: it is still there, and so is the third.
+    // The second item fails the run again. Neither it nor the third is lost.
     assert_eq!((all, &counts["succeeded"], &counts["pending"]), (3, &json!(1), &json!(2)), "{counts}");
 }

@@ -1,7 +1,7 @@
-//! The modules of the crate do not import each other in circles.
+//! The modules of the crate have no circular imports.
 //!
-//! The test reads the `crate::` paths in the sources. Code for tests (`#[cfg(test)]`, files and folders named `tests`) may
-//! import whatever it likes.
+//! The test reads the `crate::` paths in the sources. Test code (`#[cfg(test)]`, files and folders named `tests`) may
+//! import anything.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,11 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Each module with the modules that it imports.
+/// The modules that each module imports.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
-fn no_two_modules_import_each_other_even_through_others() {
+fn modules_do_not_import_each_other_in_circles() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let imports = imports(&source, &[]);
     assert!(imports.len() > 10, "few modules found: {:?}", imports.keys());
@@ -45,7 +45,7 @@ fn a_circle_is_found_through_groups_reexports_and_other_modules() {
     assert_eq!(circle(&imports).unwrap(), ["a", "b", "c", "a"]);
 }
 
-/// The modules of a folder, and what each imports of the others. `inside` is the folder's path in the crate.
+/// The modules in a folder, and which of the others each imports. `inside` is the path of the folder in the crate.
 fn imports(folder: &Path, inside: &[&str]) -> Imports {
     let root = if inside.is_empty() { "lib.rs" } else { "mod.rs" };
     let roots = root_names(&fs::read_to_string(folder.join(root)).unwrap());
@@ -72,7 +72,7 @@ fn imports(folder: &Path, inside: &[&str]) -> Imports {
     imports
 }
 
-/// The source files of a module, without those that hold tests.
+/// The source files of a module, except those that contain tests.
 fn source_files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
         return Vec::from([path.to_owned()]);
@@ -92,7 +92,7 @@ fn source_files(path: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Which module each name comes from that the root re-exports.
+/// The module that each re-export of the root comes from.
 fn root_names(text: &str) -> BTreeMap<String, String> {
     let text = code(text);
     text.split("use ")
@@ -107,7 +107,7 @@ fn root_names(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The modules that a source file names with paths that begin with the prefix.
+/// The modules that a source file refers to with paths that begin with the prefix.
 fn imported(text: &str, prefix: &str, roots: &BTreeMap<String, String>) -> BTreeSet<String> {
     let text = code(text);
     let mut modules = BTreeSet::new();
@@ -129,7 +129,7 @@ fn imported(text: &str, prefix: &str, roots: &BTreeMap<String, String>) -> BTree
     modules
 }
 
-/// The source without comments and without modules for tests at its end.
+/// The source without comments and without test modules at its end.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines()
@@ -137,7 +137,7 @@ fn code(text: &str) -> String {
         .fold(String::new(), |code, line| code + line + "\n")
 }
 
-/// The single paths of a `use` with groups: `a::{b, c::{d}}` is `a::b` and `a::c::d`.
+/// Expands the groups of a `use`: `a::{b, c::{d}}` becomes `a::b` and `a::c::d`.
 fn expanded(path: &str) -> Vec<String> {
     let path: String = path.split_whitespace().collect::<Vec<_>>().join("");
     let Some((before, group)) = path.split_once('{') else { return vec![path] };
@@ -161,7 +161,7 @@ fn expanded(path: &str) -> Vec<String> {
     members.flat_map(|member| expanded(&format!("{before}{member}"))).collect()
 }
 
-/// Some modules of which each imports the next, and the last is the first again.
+/// Modules of which each imports the next, and the last is the same as the first.
 fn circle(imports: &Imports) -> Option<Vec<String>> {
     fn search(imports: &Imports, path: &mut Vec<String>, done: &mut BTreeSet<String>) -> Option<Vec<String>> {
         let last = path.last()?.clone();

@@ -1,4 +1,4 @@
-//! Operations as a client meets them.
+//! Operations, as a client uses them.
 
 mod support;
 
@@ -18,7 +18,7 @@ fn pass() -> Value {
 }
 
 #[tokio::test]
-async fn the_same_start_while_it_runs_gives_the_first_answer_again() {
+async fn repeating_a_start_while_it_runs_returns_the_same_answer() {
     let (_folder, desk) = open().await;
     let machine = desk.machine("m", &callback_machine()).await;
     let request = json!({"stateMachineArn": machine, "name": "e", "input": r#"{"question":1}"#});
@@ -37,7 +37,7 @@ async fn the_same_start_while_it_runs_gives_the_first_answer_again() {
 }
 
 #[tokio::test]
-async fn the_same_creation_is_no_second_one_and_another_is_refused() {
+async fn repeating_a_creation_is_idempotent_and_a_conflicting_one_is_refused() {
     let (_folder, desk) = open().await;
     let request = json!({"name": "m", "definition": pass().to_string(), "roleArn": ROLE});
     let first = desk.ask("CreateStateMachine", request.clone()).await;
@@ -51,9 +51,9 @@ async fn the_same_creation_is_no_second_one_and_another_is_refused() {
     }
 }
 
-/// In the words that AWS has for it: aws/amazon-sagemaker-examples issue 2432.
+/// Reports AWS's message: aws/amazon-sagemaker-examples issue 2432.
 #[tokio::test]
-async fn a_role_that_is_none_is_named() {
+async fn an_invalid_role_is_reported() {
     let (_folder, desk) = open().await;
     let request = json!({"name": "m", "definition": pass().to_string(), "roleArn": "<role>"});
     let refusal = desk.refusal("CreateStateMachine", request).await;
@@ -74,7 +74,7 @@ async fn a_task_for_a_deleted_activity_is_not_scheduled() {
 }
 
 #[tokio::test]
-async fn an_update_leaves_running_executions_with_what_they_began_with() {
+async fn an_update_does_not_affect_running_executions() {
     let (_folder, desk) = open().await;
     let machine = desk.machine("m", &callback_machine()).await;
     let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
@@ -114,7 +114,7 @@ async fn lists_are_paged_newest_first_without_gaps() {
 }
 
 #[tokio::test]
-async fn a_history_is_paged_both_ways() {
+async fn a_history_can_be_paged_in_both_directions() {
     let (_folder, desk) = open().await;
     let machine = desk.machine("m", &callback_machine()).await;
     let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
@@ -159,7 +159,7 @@ async fn a_request_is_validated_before_anything_else() {
 }
 
 #[tokio::test]
-async fn a_worker_that_waits_gets_the_task_when_it_comes() {
+async fn a_waiting_worker_receives_a_task_when_it_is_scheduled() {
     let (_folder, desk) = open().await;
     let activity = desk.ask("CreateActivity", json!({"name": "work"})).await["activityArn"].clone();
     let machine = json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": activity, "End": true}}});
@@ -183,7 +183,7 @@ async fn a_worker_that_waits_gets_the_task_when_it_comes() {
 }
 
 #[tokio::test]
-async fn a_worker_is_not_given_what_nobody_waits_for_any_more() {
+async fn a_worker_does_not_receive_abandoned_tasks() {
     let (_folder, desk) = open().await;
     let activity = desk.ask("CreateActivity", json!({"name": "work"})).await["activityArn"].clone();
     let machine = json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": activity, "End": true}}});
@@ -195,7 +195,7 @@ async fn a_worker_is_not_given_what_nobody_waits_for_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_waits_a_minute_for_nothing() {
+async fn a_poll_without_a_task_ends_after_a_minute() {
     let (_folder, desk) = open().await;
     let activity = desk.ask("CreateActivity", json!({"name": "work"})).await["activityArn"].clone();
     let begun = tokio::time::Instant::now();
@@ -251,7 +251,7 @@ async fn stopping_the_parent_stops_the_child_it_waits_for() {
 }
 
 #[tokio::test]
-async fn an_express_execution_answers_with_its_end() {
+async fn starting_a_sync_express_execution_returns_its_result() {
     let (_folder, desk) = open().await;
     let request = json!({"name": "x", "definition": pass().to_string(), "roleArn": ROLE, "type": "EXPRESS"});
     let machine = desk.ask("CreateStateMachine", request).await["stateMachineArn"].clone();
@@ -280,7 +280,7 @@ async fn an_express_execution_ends_after_five_minutes() {
     let request = json!({"name": "x", "definition": wait.to_string(), "roleArn": ROLE, "type": "EXPRESS"});
     let machine = desk.ask("CreateStateMachine", request).await["stateMachineArn"].clone();
     let (end, ()) = tokio::join!(desk.ask("StartSyncExecution", json!({"stateMachineArn": machine})), async {
-        // The start has set its timer by the time something that was asked for after it is answered.
+        // Requests are processed in order, so the start has set its timer once this is answered.
         desk.ask("CreateActivity", json!({"name": "later"})).await;
         clock.advance(Duration::from_secs(300));
     });
@@ -288,7 +288,7 @@ async fn an_express_execution_ends_after_five_minutes() {
 }
 
 #[tokio::test]
-async fn a_deleted_state_machine_takes_its_executions_with_it_and_frees_its_name() {
+async fn deleting_a_state_machine_deletes_its_executions_and_frees_its_name() {
     let (_folder, desk) = open().await;
     let machine = desk.machine("m", &callback_machine()).await;
     let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
@@ -302,7 +302,7 @@ async fn a_deleted_state_machine_takes_its_executions_with_it_and_frees_its_name
 }
 
 #[tokio::test]
-async fn an_alias_leads_to_its_version() {
+async fn an_alias_routes_to_its_version() {
     let (_folder, desk) = open().await;
     let request = json!({"name": "m", "definition": pass().to_string(), "roleArn": ROLE, "publish": true});
     let created = desk.ask("CreateStateMachine", request).await;
@@ -322,7 +322,7 @@ async fn an_alias_leads_to_its_version() {
 }
 
 #[tokio::test]
-async fn a_redriven_execution_goes_on_where_it_failed() {
+async fn a_redriven_execution_resumes_where_it_failed() {
     let (_folder, desk) = open().await;
     let machine = desk.machine("m", &callback_machine()).await;
     let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
@@ -347,7 +347,7 @@ async fn a_redriven_execution_goes_on_where_it_failed() {
 }
 
 #[tokio::test]
-async fn a_state_is_tested_alone() {
+async fn a_single_state_can_be_tested() {
     let (_folder, desk) = open().await;
     let test = async |state: Value, more: Value| {
         let mut request = json!({"definition": state.to_string(), "input": r#"{"n":2}"#, "roleArn": ROLE});
@@ -403,7 +403,7 @@ async fn a_state_is_tested_alone() {
 }
 
 #[tokio::test]
-async fn a_test_tells_how_the_data_goes_through_a_state() {
+async fn a_test_shows_the_data_flow_through_a_state() {
     let (_folder, desk) = open().await;
     let test = async |state: Value, input: &str, more: Value| {
         let mut request = json!({"definition": state.to_string(), "input": input, "inspectionLevel": "DEBUG"});

@@ -1,5 +1,5 @@
-//! The measurement of many stored executions, at a hundredth of its size: it must run, and what is stored must stay
-//! small. Its times mean nothing here: see `cargo xtask bench --scale`.
+//! The measurement of many stored executions, at a hundredth of its size. It must run, and the stored data must stay
+//! small. Its times have no meaning here: see `cargo xtask bench --scale`.
 
 #[path = "../examples/load/client.rs"]
 mod client;
@@ -34,7 +34,7 @@ use std::{
 use clap::Parser;
 use common::{Failure, Nothing, gather, on_all_processors, percentile};
 
-/// The same test binary, as a server.
+/// Starts this test binary as a server.
 fn serve_in(data: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a test binary has a path"));
     command.args(["--exact", "a_server_for_the_other_test", "--ignored", "--nocapture"]);

@@ -1,5 +1,5 @@
-//! Executions outlive the release that their definition was checked by. Each test changes a stored definition as if it had
-//! been written by a release that read or checked definitions otherwise.
+//! Executions outlive the release that checked their definition. Each test changes a stored definition as if it came
+//! from a release that read or checked definitions differently.
 
 mod support;
 
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use support::{DATABASE, Desk, ManualClock, ROLE};
 
-/// Puts a definition in the place of the only one that is stored.
+/// Replaces the only stored definition.
 fn replace_definition(folder: &Path, definition: &Value) {
     let database = Connection::open(folder.join(DATABASE)).unwrap();
     assert_eq!(database.execute("UPDATE definition SET text = ?", [definition.to_string()]).unwrap(), 1);
@@ -31,7 +31,7 @@ fn adds(letter: &str) -> Value {
            "End": true})
 }
 
-/// An execution `name` for each, paused with its token.
+/// Starts an execution for each name. Each waits for its token.
 async fn pause(desk: &Desk, machine: &str, names: &[&str]) -> Vec<(String, String)> {
     let mut paused = Vec::new();
     for name in names {
@@ -51,7 +51,7 @@ struct Stored {
 }
 
 impl Stored {
-    /// Pauses two executions of a definition, and then stores another definition in its place.
+    /// Starts two executions of a definition, and then replaces the stored definition once they wait.
     async fn with(definition: &Value, other: &Value) -> Self {
         let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
         let desk = Desk::open(folder.path(), clock.clone()).await;
@@ -66,7 +66,7 @@ impl Stored {
         Desk::open(self.folder.path(), self.clock.clone()).await
     }
 
-    /// Stops the second execution, answers the first; how that ended.
+    /// Stops the second execution and answers the first. Returns the first one's description.
     async fn finish(&self, desk: &Desk) -> Value {
         let [(answered, token), (stopped, _)] = &self.paused[..] else { panic!("two executions") };
         desk.ask("StopExecution", json!({"executionArn": stopped})).await;
@@ -77,7 +77,7 @@ impl Stored {
 }
 
 #[tokio::test]
-async fn an_execution_goes_on_in_its_state_whatever_order_the_states_are_read_in() {
+async fn an_execution_resumes_in_its_state_whatever_the_order_of_states() {
     let definition = json!({"StartAt": "Ask", "States": {
         "Ask": asks(&json!({"Next": "Right"})), "Right": adds("right"),
     }});
@@ -91,7 +91,7 @@ async fn an_execution_goes_on_in_its_state_whatever_order_the_states_are_read_in
 }
 
 #[tokio::test]
-async fn children_of_a_map_run_go_through_their_processor_whatever_order_machines_are_read_in() {
+async fn children_run_their_processor_whatever_the_order_of_machines() {
     let branch = |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Pass", "End": true}}});
     let each = json!({"Type": "Map", "End": true, "MaxConcurrency": 1, "ItemProcessor": {
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
@@ -108,9 +108,9 @@ async fn children_of_a_map_run_go_through_their_processor_whatever_order_machine
 }
 
 #[tokio::test]
-async fn checks_that_were_tightened_since_do_not_concern_what_is_stored() {
+async fn stricter_checks_do_not_apply_to_stored_definitions() {
     let definition = json!({"StartAt": "Ask", "States": {"Ask": asks(&json!({"Next": "Done"})), "Done": adds("done")}});
-    // Each of these is refused when it is created.
+    // Each of these is refused in a new definition.
     let mut refused = definition.clone();
     refused["States"]["Ask"]["Unknown"] = json!(1);
     refused["States"]["Ask"]["TimeoutSeconds"] = json!(999_999_999);
@@ -128,7 +128,7 @@ async fn checks_that_were_tightened_since_do_not_concern_what_is_stored() {
 }
 
 #[tokio::test]
-async fn a_stored_state_that_cannot_be_read_fails_who_comes_to_it_and_nobody_else() {
+async fn an_unreadable_stored_state_only_fails_executions_that_reach_it() {
     let definition = json!({"StartAt": "Ask", "States": {"Ask": asks(&json!({"Next": "Done"})), "Done": adds("done")}});
     for (state, field) in [("Ask", "ResultPath"), ("Done", "InputPath")] {
         let mut unreadable = definition.clone();

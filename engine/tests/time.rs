@@ -1,4 +1,4 @@
-//! Timers, when the clock is set and when the engine was not running.
+//! Timers when the clock is set, and when the engine was not running.
 
 mod support;
 
@@ -19,7 +19,7 @@ async fn exits(desk: &Desk, execution: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_delays_timers_and_loses_or_repeats_none() {
+async fn setting_the_clock_back_delays_timers_without_losing_or_repeating_any() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new();
     let desk = Desk::open(folder.path(), clock.clone()).await;
@@ -29,7 +29,7 @@ async fn a_clock_that_is_set_back_delays_timers_and_loses_or_repeats_none() {
     clock.advance(MINUTE);
     desk.end(&fired).await;
     clock.set_back(HOUR);
-    // Due long before the other, which was started when the clock was an hour ahead.
+    // Due long before the other, which was started while the clock was an hour ahead.
     let other = desk.start(&long, "other", &json!({})).await;
     clock.advance(2 * MINUTE);
     desk.end(&other).await;
@@ -42,7 +42,7 @@ async fn a_clock_that_is_set_back_delays_timers_and_loses_or_repeats_none() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_forward_fires_what_is_due_once() {
+async fn setting_the_clock_forward_fires_due_timers_once() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new();
     let desk = Desk::open(folder.path(), clock.clone()).await;
@@ -63,7 +63,7 @@ async fn a_clock_that_is_set_forward_fires_what_is_due_once() {
 }
 
 #[tokio::test]
-async fn a_heartbeat_that_was_due_while_the_engine_was_down_has_its_whole_interval_again() {
+async fn a_heartbeat_due_during_downtime_gets_a_full_interval() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new();
     let desk = Desk::open(folder.path(), clock.clone()).await;

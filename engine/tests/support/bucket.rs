@@ -1,4 +1,4 @@
-//! A stand-in for S3: one that keeps objects, lists them in short pages, and can be told to fail or to wait.
+//! A substitute for S3 that stores objects, lists them in short pages, and can be told to fail or to wait.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,7 +14,7 @@ use axum::{
 };
 use tokio::sync::watch;
 
-/// Keys that one page lists.
+/// The number of keys on a page.
 const PAGE: usize = 2;
 
 pub struct Bucket {
@@ -23,11 +23,11 @@ pub struct Bucket {
 }
 
 struct Objects {
-    /// By `bucket/key`.
+    /// The objects by `bucket/key`.
     kept: Mutex<BTreeMap<String, String>>,
-    /// What was asked, say `GET loans/a.json`.
+    /// The requests so far, for example `GET loans/a.json`.
     asked: Mutex<Vec<String>>,
-    /// What is refused: begins like what was asked.
+    /// The prefix of requests to refuse.
     refused: Mutex<Option<String>>,
     open: watch::Sender<bool>,
 }
@@ -69,12 +69,12 @@ impl Bucket {
         self.objects.asked.lock().expect("not poisoned").clone()
     }
 
-    /// Refuses what begins like this, until told otherwise.
+    /// Refuses requests that begin with `what`, until this is called again.
     pub fn refuses(&self, what: Option<&str>) {
         *self.objects.refused.lock().expect("not poisoned") = what.map(str::to_owned);
     }
 
-    /// Whether requests are answered; one that comes meanwhile waits.
+    /// Whether requests are answered. If not, they wait.
     pub fn answers(&self, open: bool) {
         self.objects.open.send_replace(open);
     }

@@ -1,8 +1,8 @@
-//! A disk that loses power: a layer over SQLite's own VFS that knows what was synced.
+//! A disk that loses power: a layer over SQLite's own VFS that tracks what has been synced.
 //!
-//! It passes everything on to real files, and remembers for each file what is certain to be on disk (what was written
-//! before the last sync) and what is not. A power cut keeps the first and, of the second, any parts of any writes: that
-//! is what a disk with a cache, which reorders writes, may leave. It can also fail any single call.
+//! It forwards every call to real files, and tracks for each file what is certain to be on disk (written before the
+//! last sync) and what is not. A power cut keeps the former, and arbitrary parts of arbitrary writes of the latter,
+//! because a disk with a cache can reorder writes. The layer can also fail any single call.
 
 #![allow(unsafe_code, reason = "SQLite's VFS is a C interface")]
 
@@ -18,12 +18,12 @@ use std::{
 
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_io_methods, sqlite3_vfs};
 
-/// What a disk does at one of its calls that change something: to open, write, truncate, sync or delete a file.
+/// What happens at a call that changes something: opening, writing, truncating, syncing or deleting a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The power fails before this call: it and all later ones fail, until the restart.
+    /// The power fails before this call. It and all later calls fail until the restart.
     PowerCut { call: u64 },
-    /// This call fails with a code of SQLite, and the next ones succeed.
+    /// This call fails with an SQLite error code, and later ones succeed.
     Fails { call: u64, code: c_int },
 }
 
@@ -41,7 +41,7 @@ struct State {
     read_only: bool,
 }
 
-/// What is known of a file.
+/// The tracked contents of a file.
 #[derive(Default)]
 struct Image {
     synced: Vec<u8>,
@@ -68,13 +68,13 @@ impl Change {
     }
 }
 
-/// What a disk writes wholly or not at all.
+/// The unit that a disk writes atomically.
 const SECTOR: usize = 512;
 
 static DISKS: LazyLock<Mutex<HashMap<PathBuf, Disk>>> = LazyLock::new(Mutex::default);
 
 impl Disk {
-    /// From now on, the databases in this folder are on a disk of their own.
+    /// From now on, databases in this folder are on a disk of their own.
     pub fn holding(folder: &Path) -> Self {
         static REGISTERED: Once = Once::new();
         REGISTERED.call_once(register);
@@ -89,7 +89,7 @@ impl Disk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets something happen at a call; counts from now.
+    /// Plans a fault at a call, counted from now.
     pub fn plan(&self, fault: Fault) {
         let mut state = self.state();
         (state.calls, state.fault) = (0, Some(fault));
@@ -103,16 +103,16 @@ impl Disk {
         self.state().has_power
     }
 
-    /// Files can be opened for reading only.
+    /// Whether files can only be opened for reading.
     pub fn set_read_only(&self, read_only: bool) {
         self.state().read_only = read_only;
     }
 
-    /// The power is back: the files are what the disk has kept. Nobody may have them open.
+    /// Restores power: the files contain what the disk has kept. None of them may be open.
     pub fn restart(&self, mut random: impl FnMut() -> u64) {
         let mut state = self.state();
         let mut files: Vec<_> = state.files.iter_mut().collect();
-        // The same numbers must decide the same in each run.
+        // The same random numbers must lead to the same decisions in each run.
         files.sort_by_key(|(path, _)| *path);
         for (path, image) in files {
             let mut kept = std::mem::take(&mut image.synced);
@@ -135,7 +135,7 @@ impl Disk {
             image.synced = kept;
         }
         for entry in std::fs::read_dir(&state.folder).expect("the folder").flatten() {
-            // Memory that processes share, which a machine that restarts has no more.
+            // Memory shared by processes, which does not survive a restart of the machine.
             if entry.file_name().as_bytes().ends_with(b"-shm") {
                 let _ = std::fs::remove_file(entry.path());
             }
@@ -148,7 +148,7 @@ impl State {
     /// Counts a call that changes something.
     ///
     /// # Errors
-    /// What the call must fail with; and whether the power fails during this very call.
+    /// The error code that the call must fail with, and whether the power fails during this very call.
     fn begin(&mut self, failure: c_int) -> Result<(), (c_int, bool)> {
         if !self.has_power {
             return Err((failure, false));
@@ -169,18 +169,18 @@ impl State {
     }
 }
 
-/// A file of SQLite's own VFS behind ours; it follows this in memory.
+/// A file of SQLite's own VFS, which follows this struct in memory.
 #[repr(C)]
 struct File {
     base: sqlite3_file,
-    /// `None` for files that are on no disk of ours.
+    /// `None` for files that are not on a tracked disk.
     tracked: *mut Option<(Disk, PathBuf)>,
 }
 
 static mut VFS: Option<sqlite3_vfs> = None;
 
 fn register() {
-    // SAFETY: runs once, before any database is opened through it; both structs live until the process ends.
+    // SAFETY: runs once, before any database is opened through it. Both structs live until the process ends.
     unsafe {
         let real = ffi::sqlite3_vfs_find(std::ptr::null());
         let mut ours = *real;
@@ -266,7 +266,7 @@ unsafe fn tracked<'a>(file: *mut sqlite3_file) -> Option<&'a (Disk, PathBuf)> {
     unsafe { (*(*file.cast::<File>()).tracked).as_ref() }
 }
 
-/// Passes a call on to the file behind ours.
+/// Forwards a call to the underlying file.
 macro_rules! pass_on {
     ($file:ident.$method:ident($($argument:expr),*)) => {{
         let real = real($file);
@@ -295,7 +295,7 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, bytes: 
         if let Some((disk, path)) = tracked(file) {
             let mut state = disk.state();
             let begun = state.begin(ffi::SQLITE_IOERR_WRITE);
-            // Of the write that a power cut interrupts, too, any part may be there.
+            // Any part of the write that a power cut interrupts can be on disk as well.
             if matches!(begun, Ok(()) | Err((_, true))) {
                 let written = std::slice::from_raw_parts(from.cast::<u8>(), bytes as usize).to_vec();
                 state.change(path, Change::Write { at: at as usize, bytes: written });
@@ -328,7 +328,7 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
         if let Err((code, _)) = state.begin(ffi::SQLITE_IOERR_FSYNC) {
             return code;
         }
-        // The real disk need not be waited for: this one decides what is kept.
+        // There is no need to sync the real disk, since this layer decides what is kept.
         let image = state.files.entry(path.clone()).or_default();
         let changes = std::mem::take(&mut image.unsynced);
         changes.iter().for_each(|change| change.apply(&mut image.synced));
@@ -386,7 +386,7 @@ unsafe extern "C" fn shm_unmap(file: *mut sqlite3_file, delete: c_int) -> c_int 
     unsafe { pass_on!(file.xShmUnmap(delete)) }
 }
 
-/// Of version 2: without memory maps, all that is written goes through `write`.
+/// Version 2 has no memory maps, so all data goes through `write`.
 static METHODS: sqlite3_io_methods = sqlite3_io_methods {
     iVersion: 2,
     xClose: Some(close),

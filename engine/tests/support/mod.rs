@@ -1,4 +1,4 @@
-//! What the tests share: an engine in a folder of its own, functions that a test steers, a clock that it moves.
+//! Shared by the tests: an engine in its own folder, functions that a test controls, and a clock that it advances.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
@@ -57,7 +57,7 @@ impl Integrations for Functions {
         let _ = self.0.send(Invocation { function, payload, attempt, returned });
         match answer.await {
             Ok(answer) => answer.map(Invoked::from),
-            // The test has dropped the call: it never returns.
+            // The test has dropped the call, so it never returns.
             Err(_) => std::future::pending().await,
         }
     }
@@ -73,7 +73,7 @@ impl Integrations for Functions {
     }
 }
 
-/// A clock that stands still until the test moves it.
+/// A clock that only advances when the test says so.
 pub struct ManualClock(watch::Sender<OffsetDateTime>);
 
 impl ManualClock {
@@ -115,7 +115,7 @@ async fn open(
     StepFunctions::open_with_clock(&database, options, integrations, clock).await.expect("opens")
 }
 
-/// An engine and what it calls.
+/// An engine and the functions that it calls.
 pub struct Desk {
     pub engine: StepFunctions,
     calls: Mutex<mpsc::UnboundedReceiver<Invocation>>,
@@ -126,26 +126,26 @@ impl Desk {
         Self::open_as(folder, clock, options()).await
     }
 
-    /// An engine with other options.
+    /// Opens an engine with other options.
     pub async fn open_as(folder: &Path, clock: Arc<dyn Clock>, options: Options) -> Self {
         let (sender, calls) = mpsc::unbounded_channel();
         Self { engine: open(folder, clock, options, Arc::new(Functions(sender))).await, calls: Mutex::new(calls) }
     }
 
-    /// An engine that calls something else than the test.
+    /// Opens an engine with other integrations.
     pub async fn open_with(folder: &Path, clock: Arc<dyn Clock>, integrations: Arc<dyn Integrations>) -> Self {
         let (_, calls) = mpsc::unbounded_channel();
         Self { engine: open(folder, clock, options(), integrations).await, calls: Mutex::new(calls) }
     }
 
-    /// The next call of a function.
+    /// Waits for the next call of a function.
     pub async fn called(&self) -> Invocation {
         let call = tokio::time::timeout(Duration::from_secs(10), async { self.calls.lock().await.recv().await });
         call.await.expect("a call within ten seconds").expect("the engine still runs")
     }
 
-    /// Whether no function has been called that the test has not seen: calls a function of its own, which comes after
-    /// all calls that wait to be made, and looks whether it is the next.
+    /// Whether there is no call that the test has not seen. Makes a call of its own, which comes after all pending
+    /// calls, and checks that it is the next one.
     pub async fn nothing_called(&self) -> bool {
         let call = json!({
             "Type": "Task", "Resource": "arn:aws:lambda:eu-west-2:000000000000:function:barrier", "End": true
@@ -178,13 +178,13 @@ impl Desk {
         self.try_ask(operation, request).await.expect_err(operation)
     }
 
-    /// Creates a state machine; its ARN.
+    /// Creates a state machine and returns its ARN.
     pub async fn machine(&self, name: &str, definition: &Value) -> String {
         let request = json!({"name": name, "definition": definition.to_string(), "roleArn": ROLE});
         self.ask("CreateStateMachine", request).await["stateMachineArn"].as_str().expect("an ARN").to_owned()
     }
 
-    /// Starts an execution; its ARN.
+    /// Starts an execution and returns its ARN.
     pub async fn start(&self, machine: &str, name: &str, input: &Value) -> String {
         let request = json!({"stateMachineArn": machine, "name": name, "input": input.to_string()});
         self.ask("StartExecution", request).await["executionArn"].as_str().expect("an ARN").to_owned()
@@ -198,14 +198,14 @@ impl Desk {
         self.describe(execution).await["status"].as_str().expect("a status").to_owned()
     }
 
-    /// The types of its events.
+    /// The types of the execution's events.
     pub async fn history(&self, execution: &str) -> Vec<String> {
         let answer = self.ask("GetExecutionHistory", json!({"executionArn": execution, "maxResults": 1000})).await;
         let events = answer["events"].as_array().expect("events");
         events.iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect()
     }
 
-    /// Waits until the execution's history has an event of that type.
+    /// Waits until the execution's history has an event of this type.
     pub async fn until(&self, execution: &str, event: &str) {
         let there = async {
             while !self.history(execution).await.iter().any(|known| known == event) {
@@ -215,7 +215,7 @@ impl Desk {
         tokio::time::timeout(Duration::from_secs(10), there).await.unwrap_or_else(|_| panic!("no {event}"));
     }
 
-    /// Waits until the execution has ended; how it did.
+    /// Waits until the execution has ended, and returns its description.
     pub async fn end(&self, execution: &str) -> Value {
         let over = async {
             loop {
@@ -234,7 +234,7 @@ impl Desk {
     }
 }
 
-/// One task that waits for its token, within a minute.
+/// A state machine with one task that waits up to a minute for its token.
 pub fn callback_machine() -> Value {
     json!({
         "StartAt": "Ask",
@@ -253,8 +253,8 @@ pub fn callback_machine() -> Value {
     })
 }
 
-/// A distributed Map whose children run these states, beginning with the first, with more fields. What it
-/// catches leads to `Caught`.
+/// A distributed Map whose children start with the first of these states, with additional fields. Its Catch leads to
+/// `Caught`.
 pub fn each(states: &Value, more: &Value) -> Value {
     let first = states.as_object().unwrap().keys().next().unwrap();
     let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});

@@ -1,4 +1,5 @@
-//! A stand-in for services: it keeps what it is asked, and answers what a test tells it to, as each service does.
+//! A substitute for services that records requests and answers with what a test has prepared, in the format of each
+//! service.
 
 use std::{
     collections::VecDeque,
@@ -13,7 +14,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-/// What a service was asked.
+/// A recorded request.
 pub struct Asked {
     pub method: Method,
     pub uri: String,
@@ -35,7 +36,7 @@ impl Asked {
     }
 }
 
-/// What a service answers.
+/// A prepared answer.
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
@@ -56,7 +57,7 @@ impl Reply {
         self
     }
 
-    /// As SQS acknowledges a message, letter by letter.
+    /// SQS's acknowledgement of a message, byte for byte.
     pub fn message_sent() -> Self {
         let body = json!({
             "MD5OfMessageBody": "0123456789abcdef0123456789abcdef",
@@ -94,7 +95,7 @@ impl Services {
         self
     }
 
-    /// The first request that has not been looked at.
+    /// The first request that has not been inspected yet.
     pub fn asked(&self) -> Asked {
         self.log.asked.lock().expect("not poisoned").pop_front().expect("a request")
     }
@@ -114,7 +115,7 @@ async fn answer(
     log.asked.lock().expect("not poisoned").push_back(Asked { method, uri: uri.to_string(), headers, body });
     let reply = log.replies.lock().expect("not poisoned").pop_front();
     let Some(reply) = reply else {
-        // Nobody has said what: it never answers.
+        // No answer was prepared, so the request is never answered.
         return std::future::pending().await;
     };
     let mut response = Response::builder().status(reply.status);

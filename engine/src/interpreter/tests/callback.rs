@@ -205,7 +205,7 @@ fn the_answer_to_an_earlier_attempt_is_refused() {
 }
 
 #[test]
-fn an_answer_may_come_before_the_call_has_returned() {
+fn an_answer_can_arrive_before_the_call_returns() {
     let mut play = Play::start(&machine(&json!({"Ask": callback(&json!({"End": true}))})), &json!({}));
     let task = play.task();
     play.succeed(&json!(1));
