@@ -205,7 +205,7 @@ pub enum LogFormat {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     #[error(
-        "--aws-endpoint {0} could be reached by others, and it asks for no credentials; use a loopback address like \
+        "--aws-endpoint {0} can be reached by other machines, and it checks no credentials; use a loopback address like \
          127.0.0.1:4566, or add --aws-endpoint-allow-remote"
     )]
     RemoteAwsEndpoint(SocketAddr),

@@ -19,7 +19,7 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// The pause before accepting again after an error that is not specific to one connection, such as too many open files.
-const REST: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves until `closing` completes, then waits for running requests.
 pub async fn serve(
@@ -42,7 +42,7 @@ pub async fn serve(
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections; trying again");
-                tokio::time::sleep(REST).await;
+                tokio::time::sleep(RETRY_PAUSE).await;
                 continue;
             }
         };

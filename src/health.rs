@@ -22,13 +22,13 @@ use crate::{
     settings::Settings,
 };
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long the result of `/readyz` is cached, which limits how often the desk checks.
-const HOLDS: Duration = Duration::from_secs(1);
+const CACHED_FOR: Duration = Duration::from_secs(1);
 
 /// The free space required in the data folder, in bytes: enough for a few applications in both databases.
-const ROOM: u64 = 1 << 20;
+const MIN_FREE: u64 = 1 << 20;
 
 /// The health checks. Clones share the cached result.
 #[derive(Debug, Clone)]
@@ -36,13 +36,13 @@ pub struct Health {
     aws: Aws,
     /// The data folder of the embedded backend, or `None` on AWS.
     data_dir: Option<PathBuf>,
-    last: Arc<Mutex<Option<Looked>>>,
+    last: Arc<Mutex<Option<Checked>>>,
 }
 
 #[derive(Debug, Clone)]
-struct Looked {
+struct Checked {
     at: OffsetDateTime,
-    found: Result<(), NotReady>,
+    result: Result<(), NotReady>,
 }
 
 /// Why the desk is not ready.
@@ -52,7 +52,7 @@ enum NotReady {
     Aws(#[from] AwsError),
     #[error("cannot write to the data folder: {0}")]
     NoRoom(String),
-    #[error("no answer within {PATIENCE:?}")]
+    #[error("no answer within {TIMEOUT:?}")]
     Slow,
 }
 
@@ -65,34 +65,34 @@ impl Health {
         Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready)).with_state(self)
     }
 
-    /// The result of a check at most [`HOLDS`] ago. Concurrent callers wait for the same check.
-    async fn look(&self) -> Result<(), NotReady> {
+    /// The result of a check at most [`CACHED_FOR`] ago. Concurrent callers wait for the same check.
+    async fn check(&self) -> Result<(), NotReady> {
         let mut last = self.last.lock().await;
         let now = self.aws.clock.now();
-        if let Some(looked) = &*last
-            && (looked.at..looked.at + HOLDS).contains(&now)
+        if let Some(checked) = &*last
+            && (checked.at..checked.at + CACHED_FOR).contains(&now)
         {
-            return looked.found.clone();
+            return checked.result.clone();
         }
-        let found = tokio::time::timeout(PATIENCE, self.look_now()).await.unwrap_or(Err(NotReady::Slow));
-        if let Err(error) = &found {
+        let result = tokio::time::timeout(TIMEOUT, self.check_now()).await.unwrap_or(Err(NotReady::Slow));
+        if let Err(error) = &result {
             tracing::warn!(%error, "not ready");
         }
-        last.insert(Looked { at: now, found }).found.clone()
+        last.insert(Checked { at: now, result }).result.clone()
     }
 
-    async fn look_now(&self) -> Result<(), NotReady> {
+    async fn check_now(&self) -> Result<(), NotReady> {
         Settings::new(self.aws.clone()).reach().await?;
         if let Some(data_dir) = self.data_dir.clone() {
-            let found = tokio::task::spawn_blocking(move || room_in(&data_dir)).await;
-            found.map_err(io::Error::other).flatten().map_err(|error| NotReady::NoRoom(error.to_string()))?;
+            let result = tokio::task::spawn_blocking(move || room_in(&data_dir)).await;
+            result.map_err(io::Error::other).flatten().map_err(|error| NotReady::NoRoom(error.to_string()))?;
         }
         Ok(())
     }
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let Err(error) = health.look().await else { return "ready".into_response() };
+    let Err(error) = health.check().await else { return "ready".into_response() };
     match error {
         NotReady::NoRoom(_) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -108,11 +108,11 @@ async fn ready(State(health): State<Health>) -> Response {
 /// Whether the filesystem of `folder` is writable and has space. This writes nothing.
 #[cfg(unix)]
 fn room_in(folder: &std::path::Path) -> io::Result<()> {
-    let found = rustix::fs::statvfs(folder)?;
-    if found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+    let stats = rustix::fs::statvfs(folder)?;
+    if stats.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
         return Err(io::ErrorKind::ReadOnlyFilesystem.into());
     }
-    if found.f_bavail.saturating_mul(found.f_frsize) < ROOM {
+    if stats.f_bavail.saturating_mul(stats.f_frsize) < MIN_FREE {
         return Err(io::ErrorKind::StorageFull.into());
     }
     Ok(())
@@ -151,11 +151,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(folder.path(), Clock::new(time.clone())).unwrap();
         let health = Health::new(Aws::inside(&embedded, "eu-west-2"), Some(folder.path().to_owned()));
-        assert!(matches!(health.look().await, Err(NotReady::Aws(_))), "there is no table yet");
+        assert!(matches!(health.check().await, Err(NotReady::Aws(_))), "there is no table yet");
         deploy::create_tables(&health.aws).await.unwrap();
-        assert!(health.clone().look().await.is_err());
-        *time.0.lock().unwrap() += HOLDS;
-        assert!(health.look().await.is_ok());
+        assert!(health.clone().check().await.is_err());
+        *time.0.lock().unwrap() += CACHED_FOR;
+        assert!(health.check().await.is_ok());
     }
 
     #[test]

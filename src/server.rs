@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The time for running requests to complete during shutdown.
-const FAREWELL: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why the desk cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -72,16 +72,16 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         }
         Ok::<_, io::Error>(())
     };
-    let asked = async {
-        asked_to_end().await;
+    let shutdown = async {
+        shutdown_signal().await;
         tracing::info!("closing");
         // Cannot fail: the servers hold receivers.
         let _ = close.send(true);
-        tokio::time::sleep(FAREWELL).await;
+        tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
     };
     tokio::select! {
         served = served => served?,
-        () = asked => tracing::warn!("some requests were cut off"),
+        () = shutdown => tracing::warn!("some requests were cut off"),
     }
     tasks.shutdown().await;
     desk.close().await;
@@ -110,7 +110,7 @@ fn own_url(addr: SocketAddr) -> Url {
 }
 
 /// Completes on Ctrl-C or, on Unix, on SIGTERM.
-async fn asked_to_end() {
+async fn shutdown_signal() {
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {
             // The handler could not be installed. Wait forever, so that the desk does not close.

@@ -68,7 +68,7 @@ impl Sessions {
 /// Records that a session is used. A session expires [`LIFETIME`] after it was last written, and it is written only
 /// when it changes, so without this it would expire during a day's work. Requests that an open page makes by itself do
 /// not count.
-pub async fn note_use(State(clock): State<Clock>, request: Request, next: Next) -> Response {
+pub async fn record_use(State(clock): State<Clock>, request: Request, next: Next) -> Response {
     if let Some(session) = request.extensions().get::<Session>()
         && !app::is_unseen(request.headers())
         && let Err(error) = renew(session, clock.now()).await
@@ -161,10 +161,10 @@ mod tests {
     use crate::{aws::Embedded, deploy};
 
     /// A clock that moves only when a test sets it.
-    struct Still(Mutex<OffsetDateTime>);
+    struct ManualClock(Mutex<OffsetDateTime>);
 
     #[async_trait::async_trait]
-    impl asl_engine::Clock for Still {
+    impl asl_engine::Clock for ManualClock {
         fn now(&self) -> OffsetDateTime {
             *self.0.lock().unwrap()
         }
@@ -185,7 +185,7 @@ mod tests {
         let router = Router::new()
             .route("/remember", get(remember))
             .route("/tell", get(tell))
-            .layer(from_fn_with_state(clock, note_use))
+            .layer(from_fn_with_state(clock, record_use))
             .layer(Sessions::new(aws).layer(true));
         (folder, embedded, router)
     }
@@ -203,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_expires_twelve_hours_after_its_last_use() {
-        let time = Arc::new(Still(Mutex::new(datetime!(2026-11-22 8:00 UTC))));
+        let time = Arc::new(ManualClock(Mutex::new(datetime!(2026-11-22 8:00 UTC))));
         let later = |duration: time::Duration| *time.0.lock().unwrap() += duration;
         let (_folder, _embedded, router) = desk(Clock::new(time.clone())).await;
         let cookie = ask(&router, "/remember", "", false).await.1.expect("a cookie");
@@ -228,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn viewing_a_page_sets_no_cookie() {
-        let clock = Clock::new(Arc::new(Still(Mutex::new(datetime!(2026-11-22 8:00 UTC)))));
+        let clock = Clock::new(Arc::new(ManualClock(Mutex::new(datetime!(2026-11-22 8:00 UTC)))));
         let (_folder, _embedded, router) = desk(clock).await;
         assert_eq!(ask(&router, "/tell", "", false).await, (String::new(), None));
     }

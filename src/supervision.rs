@@ -15,13 +15,13 @@ pub async fn supervised<F: Future<Output = ()>>(
     task: impl Fn() -> F,
 ) {
     while let Err(panic) = AssertUnwindSafe(async { task().await }).catch_unwind().await {
-        tracing::error!(task = name, what = what(&*panic), "a background task panicked; restarting it");
+        tracing::error!(task = name, panic = panic_message(&*panic), "a background task panicked; restarting it");
         clock.sleep(rest).await;
     }
 }
 
 /// The message of a panic.
-pub fn what(panic: &(dyn Any + Send)) -> &str {
+pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
 }
@@ -51,8 +51,8 @@ mod tests {
 
     #[test]
     fn the_message_of_a_panic_is_read() {
-        assert_eq!(what(&"static"), "static");
-        assert_eq!(what(&"made".to_owned()), "made");
-        assert_eq!(what(&1), "unknown");
+        assert_eq!(panic_message(&"static"), "static");
+        assert_eq!(panic_message(&"made".to_owned()), "made");
+        assert_eq!(panic_message(&1), "unknown");
     }
 }

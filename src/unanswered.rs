@@ -25,8 +25,8 @@ pub struct Rendering {
 }
 
 /// Renders the error page if a person's request ends in a server error that is not a page.
-pub async fn say_so(State(rendering): State<Rendering>, request: Request, next: Next) -> Response {
-    if !is_a_persons(request.headers()) {
+pub async fn render_server_errors(State(rendering): State<Rendering>, request: Request, next: Next) -> Response {
+    if !is_for_a_person(request.headers()) {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
@@ -62,7 +62,7 @@ impl Rendering {
 }
 
 /// Whether the response is for a person: browsers ask for HTML when they open a page or submit a form.
-fn is_a_persons(headers: &HeaderMap) -> bool {
+fn is_for_a_person(headers: &HeaderMap) -> bool {
     is_html(headers, &header::ACCEPT)
 }
 

@@ -62,7 +62,7 @@ pub struct Pages {
 
 impl Pages {
     pub fn router(self) -> Router {
-        look_for_site(Path::new(&self.site_root));
+        warn_if_site_is_missing(Path::new(&self.site_root));
         let options = LeptosOptions::builder().output_name("loan-desk").site_root(&*self.site_root).build();
         let context = {
             let desk = self.desk.clone();
@@ -76,12 +76,12 @@ impl Pages {
                 move || shell(options.clone())
             })
             .fallback(file_and_error_handler_with_context::<LeptosOptions, _>(context, shell))
-            .layer(from_fn_with_state(self.clock, sessions::note_use))
+            .layer(from_fn_with_state(self.clock, sessions::record_use))
             .layer(self.sessions.layer(self.secure))
             .layer(CatchPanicLayer::custom(panicked))
-            .layer(from_fn_with_state(rendering, unanswered::say_so))
+            .layer(from_fn_with_state(rendering, unanswered::render_server_errors))
             .with_state(options.clone());
-        guarded(files(Path::new(&self.site_root), pages), FORM_LIMIT, REQUEST_TIMEOUT)
+        protected(files(Path::new(&self.site_root), pages), FORM_LIMIT, REQUEST_TIMEOUT)
             .layer(from_fn_with_state(self.names, security::own_name))
             .layer(from_fn_with_state(options, refuse_as_page))
     }
@@ -124,11 +124,11 @@ fn refusal(response: &Response) -> Option<StatusCode> {
 
 /// The API and the event stream, whose refusals are problem+json.
 pub fn machines(router: Router) -> Router {
-    guarded(router, BODY_LIMIT, REQUEST_TIMEOUT).layer(map_response(api::refuse_as_problem))
+    protected(router, BODY_LIMIT, REQUEST_TIMEOUT).layer(map_response(api::refuse_as_problem))
 }
 
 /// Protects routes with the same-site check, a body limit, a timeout and a panic handler.
-fn guarded(router: Router, body_limit: usize, timeout: Duration) -> Router {
+fn protected(router: Router, body_limit: usize, timeout: Duration) -> Router {
     router
         .layer(from_fn(security::same_site))
         .layer(RequestBodyLimitLayer::new(body_limit))
@@ -137,7 +137,7 @@ fn guarded(router: Router, body_limit: usize, timeout: Duration) -> Router {
 }
 
 /// Warns if static files are missing, because pages would work but look broken.
-fn look_for_site(site_root: &Path) {
+fn warn_if_site_is_missing(site_root: &Path) {
     let missing = ["pkg/loan-desk.css", "pkg/loan-desk.js", "pkg/loan-desk.wasm"];
     if let Some(missing) = missing.into_iter().map(|file| site_root.join(file)).find(|file| !file.is_file()) {
         tracing::warn!(
@@ -197,6 +197,6 @@ pub fn around(router: Router, secure: bool) -> Router {
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
-    tracing::error!(what = supervision::what(&*panic), "a request panicked");
+    tracing::error!(panic = supervision::panic_message(&*panic), "a request panicked");
     Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }

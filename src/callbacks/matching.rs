@@ -25,7 +25,7 @@ pub enum Verdict {
     Answer,
     /// The request was already answered with this callback.
     Used,
-    /// Park it, because the service has not told its reference yet.
+    /// Park it, because the service has not returned its reference yet.
     Park,
     Unknown,
     Duplicate,

@@ -181,7 +181,7 @@ impl Callbacks {
         let (mut verdict, mut task) = self.find(callback, response).await?;
         let may_wait = match (verdict, &callback.request) {
             (Verdict::Park, _) => true,
-            // The index that tells of requests under way may be behind.
+            // The index of pending requests may be stale.
             (Verdict::Unknown, request) => *request == SignedRequest::Absent,
             _ => false,
         };

@@ -118,7 +118,7 @@ fn a_switch_accepts_the_usual_boolean_values() {
         let setup = Setup::new().with("--aws-endpoint", "0.0.0.0:0").with("--workflow-dir", "/there/is/none");
         let setup = setup.variable("LOAN_DESK_AWS_ENDPOINT_ALLOW_REMOTE", value);
         let said = text(&setup.command().output().expect("it runs").stderr);
-        assert_eq!(said.contains("could be reached by others"), refused, "{value}: {said}");
+        assert_eq!(said.contains("can be reached by other machines"), refused, "{value}: {said}");
     }
 }
 

@@ -21,12 +21,12 @@ const TIME_OF_DAY: &str = r#"{"hour":"2-digit","minute":"2-digit","second":"2-di
 
 /// Updates the page every second from now on.
 pub fn start() {
-    put_into_words(&document());
+    localize_times(&document());
     set_interval(|| tick(&document(), "time[data-when=relative]"), Duration::from_secs(1));
 }
 
 /// Rewrites every time below `within` in the viewer's format and zone.
-pub fn put_into_words(within: &impl AsRef<Node>) {
+pub fn localize_times(within: &impl AsRef<Node>) {
     for time in all(within, "time[data-when]") {
         let at = instant(&time);
         set_attribute(&time, "title", &local(&at, EXACT));
@@ -62,13 +62,13 @@ fn tick(within: &impl AsRef<Node>, relative: &str) {
             set_attribute(&bar, "width", &passed);
         }
         if number("data-until") < now {
-            is_overdue(&bar);
+            mark_overdue(&bar);
         }
     }
 }
 
 /// Marks the deadline of this bar as overdue, like the server does once it has passed.
-fn is_overdue(bar: &Element) {
+fn mark_overdue(bar: &Element) {
     let Ok(Some(deadline)) = bar.closest(".deadline:not(.overdue)") else { return };
     set_attribute(&deadline, "class", "deadline overdue");
     for said in all(&deadline, ".when-overdue") {

@@ -15,7 +15,7 @@ use super::{clock, copy, keys, refresh};
 /// Changes come in bursts, so the client waits this long for more of them before it fetches the page again.
 const GATHER: Duration = Duration::from_millis(150);
 /// The same for a page that was fetched less than [`BUSY`] milliseconds ago.
-const AT_A_BUSY_DESK: Duration = Duration::from_secs(1);
+const GATHER_WHEN_BUSY: Duration = Duration::from_secs(1);
 const BUSY: f64 = 1_000.0;
 /// A page that connects within this many milliseconds of its request has missed nothing, because the desk sends recent
 /// changes to a new listener.
@@ -42,7 +42,7 @@ pub fn Live() -> impl IntoView {
         clock::start();
         keys::start();
         copy::start();
-        show_the_middle();
+        scroll_to_middle();
         Connection::start(set_freshness, set_news);
     });
     view! {
@@ -137,14 +137,14 @@ impl Connection {
             self.set_freshness.set(Freshness::Updated(clock::time_of_day()));
         } else if !self.is_stale.replace(true) && !self.is_fetching.get() {
             let this = self.clone();
-            let wait = if js_sys::Date::now() - self.fetched_at.get() < BUSY { AT_A_BUSY_DESK } else { GATHER };
+            let wait = if js_sys::Date::now() - self.fetched_at.get() < BUSY { GATHER_WHEN_BUSY } else { GATHER };
             set_timeout(move || this.fetch(), wait);
         }
     }
 
     fn fetch(self: &Rc<Self>) {
         self.is_stale.set(true);
-        if refresh::nothing_to_refresh() || document().hidden() || self.is_fetching.replace(true) {
+        if refresh::is_error_page() || document().hidden() || self.is_fetching.replace(true) {
             return;
         }
         let this = self.clone();
@@ -222,7 +222,7 @@ impl ChangeEvent {
 }
 
 /// Scrolls content that is wider than the screen to its middle.
-fn show_the_middle() {
+fn scroll_to_middle() {
     for wide in refresh::all(&document(), "[data-middle]") {
         wide.set_scroll_left((wide.scroll_width() - wide.client_width()) / 2);
     }

@@ -21,7 +21,7 @@ pub async fn page() -> Result<Option<String>, JsValue> {
         return Ok(None);
     }
     // Convert times first, so that a region does not count as changed only because its times are formatted differently.
-    clock::put_into_words(&fetched);
+    clock::localize_times(&fetched);
     let mut changed = Vec::new();
     for fresh in all(&fetched, "[data-live]") {
         let name = fresh.get_attribute("data-live").unwrap_or_default();
@@ -47,7 +47,7 @@ fn close_forms() {
 }
 
 /// Whether the page is an error page, which is not refreshed.
-pub fn nothing_to_refresh() -> bool {
+pub fn is_error_page() -> bool {
     document().query_selector(".problem").ok().flatten().is_some()
 }
 
@@ -84,12 +84,12 @@ fn sentence(changed: &[Element]) -> Option<String> {
 /// includes text typed before the script ran. Without script, the person submits the form.
 pub fn as_you_type(fetch: impl Fn() + 'static) {
     for form in all(&document(), "[data-live-search]") {
-        if is_ahead(&form) && follow(&form).is_ok() {
+        if is_edited(&form) && update_address(&form).is_ok() {
             fetch();
         }
     }
     let apply = debounce(TYPING, move |form: Element| {
-        if let Ok(()) = follow(&form) {
+        if let Ok(()) = update_address(&form) {
             fetch();
         }
     });
@@ -105,7 +105,7 @@ pub fn as_you_type(fetch: impl Fn() + 'static) {
 }
 
 /// Whether a field differs from its value when the page was rendered.
-fn is_ahead(form: &Element) -> bool {
+fn is_edited(form: &Element) -> bool {
     all(form, "input[name]").into_iter().any(|field| {
         let field: HtmlInputElement = field.unchecked_into();
         field.value() != field.default_value()
@@ -113,7 +113,7 @@ fn is_ahead(form: &Element) -> bool {
 }
 
 /// Puts the form's fields into the address, like submitting it would.
-fn follow(form: &Element) -> Result<(), JsValue> {
+fn update_address(form: &Element) -> Result<(), JsValue> {
     let mut query = Vec::new();
     for field in all(form, "input[name]") {
         let field: HtmlInputElement = field.unchecked_into();
