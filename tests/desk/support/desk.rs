@@ -120,7 +120,7 @@ impl Setup {
         let url = eventually("the desk opens", async || {
             let log = process.log();
             if let Some(status) = process.has_ended() {
-                panic!("the desk ended at once ({status}): {log:?}");
+                panic!("the desk exited immediately ({status}): {log:?}");
             }
             said(&log, "the desk is open")
         })
