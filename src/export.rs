@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use app::{
     desk::{Actor, ApplicationPage, ApplicationQuery, ApplicationRow, Desk, DeskError, Sort},
-    domain::{ApplicationStatus, Money, WaitingOn, uk_day},
+    domain::{ApplicationStatus, Money, uk_day},
 };
 use axum::{
     Router,
@@ -108,10 +108,7 @@ async fn next(
 fn fields(row: &ApplicationRow) -> [String; 12] {
     let application = &row.application;
     let amount = |amount: Option<Money>| amount.map(Money::decimal).unwrap_or_default();
-    let waiting_on = row.waiting.as_ref().map(|item| match item.on {
-        WaitingOn::ValuationService => "Valuation service",
-        WaitingOn::Staff => "Staff",
-    });
+    let waiting_on = row.waiting.as_ref().map(|item| item.kind.waits_on().to_string());
     [
         application.application_reference.to_string(),
         application.applicant.clone().map(String::from).unwrap_or_default(),
@@ -121,7 +118,7 @@ fn fields(row: &ApplicationRow) -> [String; 12] {
         amount(application.estimated_value),
         row.loan_to_value.map(|percent| format!("{percent:.2}")).unwrap_or_default(),
         row.status.to_string(),
-        waiting_on.unwrap_or_default().to_owned(),
+        waiting_on.unwrap_or_default(),
         row.waiting.as_ref().map(|item| timestamp::write(item.deadline)).unwrap_or_default(),
         timestamp::write(row.submitted_at),
         timestamp::write(row.updated_at),

@@ -21,7 +21,13 @@ use crate::{
     tables::Table,
 };
 
-pub const TABLE: Table = Table { name: "loan-desk-sessions", key: "id", indexes: &[], time_to_live: Some("expiresAt") };
+pub const TABLE: Table = Table {
+    name: "loan-desk-sessions",
+    key: "id",
+    indexes: &[],
+    retired_indexes: &[],
+    time_to_live: Some("expiresAt"),
+};
 
 /// The lifetime of a session after its last use.
 const LIFETIME: time::Duration = time::Duration::hours(12);

@@ -8,7 +8,8 @@ use crate::{
     tables::Table,
 };
 
-pub const TABLE: Table = Table { name: "loan-desk-settings", key: "name", indexes: &[], time_to_live: None };
+pub const TABLE: Table =
+    Table { name: "loan-desk-settings", key: "name", indexes: &[], retired_indexes: &[], time_to_live: None };
 
 #[derive(Debug, Clone)]
 pub struct Settings {

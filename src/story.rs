@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::{
     desk::{StoryEntry, StoryKind},
-    domain::{ApplicationStatus, ManualValuationAnswer, Money, WaitingOn, percent_in_words},
+    domain::{ApplicationStatus, ManualValuationAnswer, Money, TaskKind, percent_in_words},
 };
 use time::OffsetDateTime;
 
@@ -20,9 +20,9 @@ use crate::{
 pub fn tell(record: &Record, tasks: &[PausedTask], callbacks: &[Callback]) -> Vec<StoryEntry> {
     let mut story = vec![entry(record.submitted_at, StoryKind::Submitted, submitted(record))];
     for task in tasks {
-        match task.on {
-            WaitingOn::ValuationService => tell_request(task, &mut story),
-            WaitingOn::Staff => tell_work_item(task, &mut story),
+        match task.kind {
+            TaskKind::Valuation => tell_request(task, &mut story),
+            TaskKind::ManualValuation => tell_work_item(task, &mut story),
         }
     }
     story.extend(callbacks.iter().filter_map(|callback| tell_callback(callback, tasks)));
@@ -179,7 +179,7 @@ fn tell_callback(callback: &Callback, tasks: &[PausedTask]) -> Option<StoryEntry
         Outcome::Late => {
             let deadline = tasks
                 .iter()
-                .filter(|task| task.on == WaitingOn::ValuationService && task.deadline <= callback.received_at)
+                .filter(|task| task.kind == TaskKind::Valuation && task.deadline <= callback.received_at)
                 .map(|task| task.deadline)
                 .max();
             let after = deadline.map_or_else(String::new, |deadline| {
@@ -275,7 +275,7 @@ mod tests {
     fn request(state: State) -> PausedTask {
         PausedTask {
             id: PausedTaskId::from_key("r"),
-            on: WaitingOn::ValuationService,
+            kind: TaskKind::Valuation,
             application_reference: "app-ref".parse().unwrap(),
             execution_arn: "arn".into(),
             application: record(ApplicationStatus::Submitted).application,
@@ -323,7 +323,7 @@ mod tests {
         let says = Says::Failure { error: "CannotBeValued".into(), cause: "It was demolished".into() };
         let at = datetime!(2026-11-22 14:40 UTC);
         let answer = Answer { says, by: Some("Ann".into()), callback: None, at };
-        let task = PausedTask { on: WaitingOn::Staff, ..request(State::Answered(answer)) };
+        let task = PausedTask { kind: TaskKind::ManualValuation, ..request(State::Answered(answer)) };
         let told = tell(&record(ApplicationStatus::WaitingForManualValuation), &[task], &[]);
         let entry = told.iter().find(|entry| entry.at == at).unwrap();
         assert_eq!(entry.text, "Ann could not value the property: It was demolished");

@@ -6,6 +6,8 @@ pub struct Table {
     pub name: &'static str,
     pub key: &'static str,
     pub indexes: &'static [Index],
+    /// Names of indexes that earlier versions of the desk used.
+    pub retired_indexes: &'static [&'static str],
     /// The attribute with the expiry time of an item, in epoch seconds.
     pub time_to_live: Option<&'static str>,
 }

@@ -8,7 +8,7 @@ use time::{Date, OffsetDateTime};
 /// What a manual valuation is to the workflow: a valuation like the service's, and who made it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct StaffValuation {
+pub struct ManualValuation {
     /// The service's, where it had given one before it failed.
     pub valuation_reference: Option<String>,
     /// In pounds: a whole number of them as a number, else a decimal string.
@@ -35,13 +35,13 @@ pub fn number_or_decimal(value: Money) -> Value {
 /// Reads what the workflow took as the valuation at that time: the service's callback, or what a person said.
 pub fn read(taken: &Value, at: OffsetDateTime) -> Option<Valuation> {
     let value = pounds(&taken["propertyValue"])?;
-    let source = match StaffValuation::deserialize(taken) {
-        Ok(staff) => ValuationSource::Staff {
-            name: staff.valued_by,
-            basis: staff.basis,
-            valued_on: staff.valued_on,
-            comment: staff.comment,
-            valuation_reference: staff.valuation_reference,
+    let source = match ManualValuation::deserialize(taken) {
+        Ok(manual) => ValuationSource::Manual {
+            name: manual.valued_by,
+            basis: manual.basis,
+            valued_on: manual.valued_on,
+            comment: manual.comment,
+            valuation_reference: manual.valuation_reference,
         },
         Err(_) => ValuationSource::Service {
             valuation_reference: taken["valuationReference"].as_str().unwrap_or_default().to_owned(),
@@ -57,7 +57,7 @@ pub fn show(valuation: &Valuation) -> Value {
         ValuationSource::Service { valuation_reference } => {
             json!({ "valuationReference": valuation_reference, "propertyValue": property_value })
         }
-        ValuationSource::Staff { name, basis, valued_on, comment, valuation_reference } => json!(StaffValuation {
+        ValuationSource::Manual { name, basis, valued_on, comment, valuation_reference } => json!(ManualValuation {
             valuation_reference: valuation_reference.clone(),
             property_value,
             valued_by: name.clone(),
@@ -81,11 +81,11 @@ mod tests {
         let service = taken(json!({"valuationReference": "CNMg", "propertyValue": 666000}));
         assert_eq!(service.source, ValuationSource::Service { valuation_reference: "CNMg".into() });
         assert_eq!(service.value.to_string(), "£666,000");
-        let staff = taken(json!({
+        let manual = taken(json!({
             "valuationReference": null, "propertyValue": "250000.50", "valuedBy": "Ada", "basis": "desktop",
             "valuedOn": "2026-11-22", "comment": "",
         }));
-        assert!(matches!(staff.source, ValuationSource::Staff { name, .. } if name == "Ada"));
+        assert!(matches!(manual.source, ValuationSource::Manual { name, .. } if name == "Ada"));
     }
 
     #[test]

@@ -6,7 +6,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request
 use futures_util::{FutureExt, future::Shared};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     desk::{Actor, Desk, DeskError, WaitingCount},
@@ -65,12 +64,6 @@ pub fn path_and_query() -> String {
     use_context::<Parts>()
         .and_then(|parts| parts.uri.path_and_query().map(ToString::to_string))
         .unwrap_or_else(|| "/".to_owned())
-}
-
-/// Percent-encodes everything except letters, digits and `-_.~`.
-pub fn escape(text: &str) -> String {
-    const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-    utf8_percent_encode(text, &RESERVED).to_string()
 }
 
 /// The value of a cookie of the current request.

@@ -27,14 +27,16 @@ pub use record::{End, Lifespan};
 pub use record::{Record, read};
 pub use submit::{SubmitError, Submitted};
 
-pub const TABLE: Table =
-    Table { name: "loan-desk-applications", key: "applicationReference", indexes: &[CHANGED], time_to_live: None };
+pub const TABLE: Table = Table {
+    name: "loan-desk-applications",
+    key: "applicationReference",
+    indexes: &[CHANGED],
+    retired_indexes: &["newest", "by-status", "by-property"],
+    time_to_live: None,
+};
 
 /// All applications, the last changed last: read models follow it.
-const CHANGED: Index = Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly };
-
-/// Indexes that earlier versions of the desk read. Nothing does any more.
-pub const RETIRED_INDEXES: [&str; 3] = ["newest", "by-status", "by-property"];
+pub const CHANGED: Index = Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly };
 
 /// The one value of `kind`: the partition of the index that holds all applications.
 pub const KIND: &str = "application";
@@ -82,10 +84,6 @@ impl Applications {
     /// one leaves it alone. So does a call of the same execution that comes after something later has been written: a slow
     /// call must not erase a decision.
     pub fn waits_for(&self, task: &PausedTask, execution: &Execution) -> UpdateBuilder {
-        let status = match task.on {
-            app::domain::WaitingOn::ValuationService => ApplicationStatus::WaitingForValuation,
-            app::domain::WaitingOn::Staff => ApplicationStatus::WaitingForManualValuation,
-        };
         let mut set = "SET kind = :kind, application = :application, #status = :status, \
                        submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, executionArn = :arn, \
                        executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, waitingUntil = :until"
@@ -114,7 +112,7 @@ impl Applications {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":kind", text(KIND))
             .expression_attribute_values(":application", json(&task.application))
-            .expression_attribute_values(":status", text(status.key()))
+            .expression_attribute_values(":status", text(task.kind.status().key()))
             .expression_attribute_values(":startedAt", time(execution.started_at))
             .expression_attribute_values(":now", time(self.aws.clock.now()))
             .expression_attribute_values(":arn", text(&execution.arn))
@@ -128,11 +126,10 @@ impl Applications {
     pub fn waits_no_more(&self, task: &PausedTask) -> UpdateBuilder {
         self.update(&task.application_reference)
             .update_expression("SET #status = :status, updatedAt = :now REMOVE waitingId, waitingSince, waitingUntil")
-            .condition_expression("executionArn = :arn AND waitingId = :id AND #status IN (:service, :staff)")
+            .condition_expression("executionArn = :arn AND waitingId = :id AND #status = :waiting")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", text(ApplicationStatus::InProgress.key()))
-            .expression_attribute_values(":service", text(ApplicationStatus::WaitingForValuation.key()))
-            .expression_attribute_values(":staff", text(ApplicationStatus::WaitingForManualValuation.key()))
+            .expression_attribute_values(":waiting", text(task.kind.status().key()))
             .expression_attribute_values(":now", time(self.aws.clock.now()))
             .expression_attribute_values(":arn", text(&task.execution_arn))
             .expression_attribute_values(":id", text(task.id.as_str()))

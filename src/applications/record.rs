@@ -2,7 +2,7 @@
 
 use app::{
     desk::{ApplicationRow, WaitingItem},
-    domain::{ApplicationStatus, LoanApplication, Policy, Valuation, WaitingOn},
+    domain::{ApplicationStatus, LoanApplication, Policy, TaskKind, Valuation},
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -90,20 +90,12 @@ impl Record {
         Lifespan { submitted_at: self.submitted_at, end }
     }
 
-    fn waiting_on(&self) -> Option<WaitingOn> {
-        match self.status {
-            ApplicationStatus::WaitingForValuation => Some(WaitingOn::ValuationService),
-            ApplicationStatus::WaitingForManualValuation => Some(WaitingOn::Staff),
-            _ => None,
-        }
-    }
-
     pub fn waiting(&self) -> Option<WaitingItem> {
-        let on = self.waiting_on()?;
+        let kind = TaskKind::of_status(self.status)?;
         let pause = self.pause.as_ref()?;
         Some(WaitingItem {
             id: pause.id.clone(),
-            on,
+            kind,
             application_reference: self.application.application_reference.clone(),
             applicant: self.application.applicant.clone().map(String::from),
             property: self.application.property.to_string(),

@@ -105,7 +105,7 @@ fn answers(callback: Received<'_>, request: &PausedTask) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use app::domain::WaitingOn;
+    use app::domain::TaskKind;
     use serde_json::json;
     use time::macros::datetime;
 
@@ -118,7 +118,7 @@ mod tests {
         });
         PausedTask {
             id: PausedTaskId::from_key(id),
-            on: WaitingOn::ValuationService,
+            kind: TaskKind::Valuation,
             application_reference: "app-ref".parse().unwrap(),
             execution_arn: "arn".into(),
             application: serde_json::from_value(application).unwrap(),

@@ -40,10 +40,11 @@ pub const TABLE: Table = Table {
     name: "loan-desk-callbacks",
     key: "id",
     indexes: &[BY_APPLICATION, BY_OUTCOME],
+    retired_indexes: &[],
     time_to_live: Some("expiresAt"),
 };
 
-const BY_APPLICATION: Index =
+pub const BY_APPLICATION: Index =
     Index { name: "by-application", partition: "applicationReference", sort: "receivedAt", shows: Shows::Everything };
 const BY_OUTCOME: Index =
     Index { name: "by-outcome", partition: "outcome", sort: "receivedAt", shows: Shows::KeysOnly };

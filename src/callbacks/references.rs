@@ -16,6 +16,7 @@ pub const TABLE: tables::Table = tables::Table {
     name: "loan-desk-valuation-references",
     key: "valuationReference",
     indexes: &[],
+    retired_indexes: &[],
     time_to_live: Some("expiresAt"),
 };
 

@@ -52,11 +52,14 @@ pub async fn create_tables(aws: &Aws) -> Result<(), DeployError> {
 
 /// Indexes of earlier versions that are no longer used.
 pub(super) async fn retired_indexes(aws: &Aws) -> Result<Vec<(&'static Table, &'static str)>, DeployError> {
-    let table = &applications::TABLE;
-    let described = at_rest(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
-    let exists =
-        |index: &str| described.global_secondary_indexes().iter().any(|known| known.index_name() == Some(index));
-    Ok(applications::RETIRED_INDEXES.into_iter().filter(|index| exists(index)).map(|index| (table, index)).collect())
+    let mut retired = Vec::new();
+    for table in ALL.into_iter().filter(|table| !table.retired_indexes.is_empty()) {
+        let described = at_rest(aws, table).await.map_err(failed(format_args!("the table {}", table.name)))?;
+        let existing = described.global_secondary_indexes();
+        let exists = |index: &str| existing.iter().any(|known| known.index_name() == Some(index));
+        retired.extend(table.retired_indexes.iter().filter(|index| exists(index)).map(|index| (table, *index)));
+    }
+    Ok(retired)
 }
 
 async fn delete_index(aws: &Aws, table: &Table, index: &str) -> Result<(), AwsError> {
@@ -221,12 +224,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(folder.path(), Clock::system()).unwrap();
         let aws = Aws::inside(&embedded, "eu-west-2");
-        let older = Table { indexes: &callbacks::TABLE.indexes[..1], ..callbacks::TABLE };
+        let older = Table { indexes: &[callbacks::BY_APPLICATION], ..callbacks::TABLE };
         create_table(&aws, &older).await.unwrap();
         create_table(&aws, &sessions::TABLE).await.unwrap();
         let retired = |name| Index { name, partition: "kind", sort: "submittedAt", shows: Shows::Everything };
-        let with_more = [retired("newest"), applications::TABLE.indexes[0]];
+        let with_more = [retired("newest"), applications::CHANGED];
         create_table(&aws, &Table { indexes: Box::leak(with_more.into()), ..applications::TABLE }).await.unwrap();
+        let queue = Index { name: "queue", partition: "queue", sort: "deadline", shows: Shows::Everything };
+        create_table(&aws, &Table { indexes: Box::leak([queue].into()), ..tasks::TABLE }).await.unwrap();
         assert_ne!(time_to_live(&aws, &sessions::TABLE).await, Some(TimeToLiveStatus::Enabled));
         let put = aws.dynamodb.put_item().table_name(older.name).item("id", text("kept"));
         put.item("outcome", text("late")).item("receivedAt", text("2026")).send().await.unwrap();

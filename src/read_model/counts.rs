@@ -6,8 +6,6 @@ use app::{
 };
 use rusqlite::{Connection, OptionalExtension};
 
-use super::entry;
-
 pub fn at_status(connection: &Connection, status: ApplicationStatus) -> rusqlite::Result<usize> {
     let mut count = connection.prepare_cached("SELECT count FROM status_counts WHERE status = ?1")?;
     Ok(count.query_row([status.key()], |row| row.get(0)).optional()?.unwrap_or_default())
@@ -22,9 +20,9 @@ pub fn all(connection: &Connection) -> rusqlite::Result<Counts> {
 }
 
 pub fn waiting(connection: &Connection) -> rusqlite::Result<WaitingCount> {
-    let mut count = connection.prepare_cached("SELECT count FROM task_counts WHERE kind = ?1")?;
+    let mut count = connection.prepare_cached("SELECT count FROM task_counts WHERE waits_on = ?1")?;
     let mut of = |on: WaitingOn| -> rusqlite::Result<usize> {
-        Ok(count.query_row([entry::kind(on)], |row| row.get(0)).optional()?.unwrap_or_default())
+        Ok(count.query_row([on.key()], |row| row.get(0)).optional()?.unwrap_or_default())
     };
-    Ok(WaitingCount { on_staff: of(WaitingOn::Staff)?, on_others: of(WaitingOn::ValuationService)? })
+    Ok(WaitingCount { on_staff: of(WaitingOn::Staff)?, on_valuation_service: of(WaitingOn::ValuationService)? })
 }

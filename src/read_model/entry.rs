@@ -16,9 +16,6 @@ use crate::{
     tasks::{self, PausedTask, State},
 };
 
-/// The name that a task's waiting is counted and found under.
-pub use crate::tasks::waiting_on_key as kind;
-
 /// Bits of an id that tell applications of one millisecond apart.
 const TIE_BITS: u32 = 20;
 
@@ -248,7 +245,7 @@ impl Task {
         }
         transaction
             .prepare_cached(
-                "INSERT INTO tasks (id, version, item, reference, kind, is_open, deadline, valuation_reference) \
+                "INSERT INTO tasks (id, version, item, reference, waits_on, is_open, deadline, valuation_reference) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
                  ON CONFLICT DO UPDATE SET version = ?2, item = ?3, is_open = ?6, deadline = ?7, \
                      valuation_reference = ?8",
@@ -258,7 +255,7 @@ impl Task {
                 self.version,
                 self.item,
                 self.application_reference(),
-                kind(task.on),
+                task.kind.waits_on().key(),
                 task.state == State::Open,
                 milliseconds(task.deadline),
                 task.valuation_reference,

@@ -32,7 +32,7 @@ use crate::{
     aws::{Aws, AwsError},
     item::{Item, Read, read_all, text, time},
     live::Changes,
-    tables::Table,
+    tables::{Index, Table},
     tasks, timestamp,
 };
 
@@ -87,11 +87,19 @@ impl Feed {
         }
     }
 
-    /// The partition of the index `changed`: attribute and value.
-    fn partition(self) -> (&'static str, &'static str) {
+    /// The index that has the last changed item last.
+    fn changes(self) -> Index {
         match self {
-            Self::Applications => ("kind", applications::KIND),
-            Self::Tasks => ("feed", tasks::FEED),
+            Self::Applications => applications::CHANGED,
+            Self::Tasks => tasks::CHANGED,
+        }
+    }
+
+    /// The one value that the partition attribute of that index has.
+    fn partition(self) -> &'static str {
+        match self {
+            Self::Applications => applications::KIND,
+            Self::Tasks => tasks::FEED,
         }
     }
 
@@ -374,13 +382,12 @@ impl Follower {
 
     /// Keys and times of the items that changed at or after `since`.
     async fn changed(&self, feed: Feed, since: OffsetDateTime) -> Result<Vec<(String, String)>, AwsError> {
-        let (attribute, value) = feed.partition();
-        let key = feed.table().key;
-        let query = self.aws.dynamodb.query().table_name(feed.name()).index_name("changed");
+        let (key, index) = (feed.table().key, feed.changes());
+        let query = self.aws.dynamodb.query().table_name(feed.name()).index_name(index.name);
         let query = query
             .key_condition_expression("#partition = :partition AND updatedAt >= :since")
-            .expression_attribute_names("#partition", attribute)
-            .expression_attribute_values(":partition", text(value))
+            .expression_attribute_names("#partition", index.partition)
+            .expression_attribute_values(":partition", text(feed.partition()))
             .expression_attribute_values(":since", time(since));
         read_all(query, |item| Ok((item.require(key)?.to_owned(), item.require("updatedAt")?.to_owned()))).await
     }

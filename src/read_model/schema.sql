@@ -80,7 +80,8 @@ CREATE TABLE tasks (
     version TEXT NOT NULL,
     item TEXT NOT NULL,
     reference TEXT NOT NULL,
-    kind TEXT NOT NULL,
+    -- Whom it waits on: the name of a `WaitingOn`.
+    waits_on TEXT NOT NULL,
     is_open INTEGER NOT NULL,
     deadline INTEGER NOT NULL,
     valuation_reference TEXT
@@ -88,12 +89,12 @@ CREATE TABLE tasks (
 
 CREATE INDEX tasks_application ON tasks (reference);
 CREATE INDEX tasks_open ON tasks (deadline, id) WHERE is_open;
-CREATE INDEX tasks_open_of_kind ON tasks (kind, deadline, id) WHERE is_open;
+CREATE INDEX tasks_open_on ON tasks (waits_on, deadline, id) WHERE is_open;
 
 -- Counts, kept by triggers: a page must not count rows.
 
 CREATE TABLE status_counts (status TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE task_counts (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE task_counts (waits_on TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE days (
     day INTEGER PRIMARY KEY,
     submitted INTEGER NOT NULL DEFAULT 0,
@@ -137,14 +138,14 @@ CREATE TRIGGER application_ends AFTER UPDATE OF ended_at ON applications
 END;
 
 CREATE TRIGGER task_comes AFTER INSERT ON tasks WHEN new.is_open BEGIN
-    INSERT INTO task_counts VALUES (new.kind, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+    INSERT INTO task_counts VALUES (new.waits_on, 1) ON CONFLICT DO UPDATE SET count = count + 1;
 END;
 
 CREATE TRIGGER task_goes AFTER DELETE ON tasks WHEN old.is_open BEGIN
-    UPDATE task_counts SET count = count - 1 WHERE kind = old.kind;
+    UPDATE task_counts SET count = count - 1 WHERE waits_on = old.waits_on;
 END;
 
 CREATE TRIGGER task_moves AFTER UPDATE OF is_open ON tasks WHEN old.is_open <> new.is_open BEGIN
-    INSERT INTO task_counts VALUES (new.kind, new.is_open - old.is_open)
+    INSERT INTO task_counts VALUES (new.waits_on, new.is_open - old.is_open)
         ON CONFLICT DO UPDATE SET count = count + new.is_open - old.is_open;
 END;

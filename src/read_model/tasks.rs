@@ -19,12 +19,12 @@ pub fn page(
 ) -> rusqlite::Result<WaitingPage> {
     let mut condition = "is_open".to_owned();
     let mut parameters: Vec<&dyn ToSql> = Vec::new();
-    let kind = on.map(entry::kind);
-    let index = match &kind {
-        Some(kind) => {
-            condition.push_str(" AND kind = ?");
-            parameters.push(kind);
-            "tasks_open_of_kind"
+    let on = on.map(WaitingOn::key);
+    let index = match &on {
+        Some(on) => {
+            condition.push_str(" AND waits_on = ?");
+            parameters.push(on);
+            "tasks_open_on"
         }
         None => "tasks_open",
     };

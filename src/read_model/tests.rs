@@ -159,7 +159,7 @@ fn task(
         ("feed".to_owned(), text(tasks::FEED)),
         ("updatedAt".to_owned(), time(application.updated_at)),
         ("state".to_owned(), text(state)),
-        ("waitingOn".to_owned(), text("valuation_service")),
+        ("kind".to_owned(), text("valuation")),
         ("applicationReference".to_owned(), text(&application.reference)),
         ("executionArn".to_owned(), text("arn")),
         ("application".to_owned(), application.item()["application"].clone()),
@@ -463,7 +463,7 @@ async fn what_waits_is_listed_by_deadline_page_by_page_and_counted() {
             item.insert("answer".into(), text(answer.to_string()));
         }
         if number % 3 == 0 {
-            item.insert("waitingOn".into(), text("staff"));
+            item.insert("kind".into(), text("manual_valuation"));
         }
         item
     });
@@ -483,5 +483,5 @@ async fn what_waits_is_listed_by_deadline_page_by_page_and_counted() {
         assert!(listed.is_sorted());
     }
     let count = model.waiting_count().await.unwrap();
-    assert_eq!((count.on_staff, count.on_others), (36, 72));
+    assert_eq!((count.on_staff, count.on_valuation_service), (36, 72));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::{
     desk::{ManualValuationState, ManualValuationView, PreviousValuation, StoryEntry},
-    domain::{LoanApplication, ManualValuationAnswer, WaitingOn},
+    domain::{LoanApplication, ManualValuationAnswer, TaskKind},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     invocation::{self, ExecutionPayload, FunctionFailure, PausedTaskId, StatePayload, TaskToken},
     story,
-    valuation::{self, StaffValuation},
+    valuation::{self, ManualValuation},
 };
 
 /// The error that a refusal to value ends the task with; the workflow declines the application then.
@@ -66,11 +66,11 @@ impl ManualValuations {
         let reference = payload.loan_application.application_reference.clone();
         let before = self.paused.of_application(reference.as_str()).await?;
         let before: Vec<_> = before.into_iter().filter(|task| task.execution_arn == execution.arn).collect();
-        let request = before.iter().rfind(|task| task.on == WaitingOn::ValuationService);
+        let request = before.iter().rfind(|task| task.kind == TaskKind::Valuation);
         let has_timed_out = payload.failure.error == TIMED_OUT;
         let task = PausedTask {
             id: PausedTaskId::of(execution.step.as_ref(), &execution.arn, &payload.task_token),
-            on: WaitingOn::Staff,
+            kind: TaskKind::ManualValuation,
             application_reference: reference,
             execution_arn: execution.arn.clone(),
             application: payload.loan_application,
@@ -104,7 +104,7 @@ impl ManualValuations {
     async fn close_others(&self, before: &[PausedTask], task: &PausedTask, ended_as: State) -> Result<(), AwsError> {
         for other in before.iter().filter(|other| other.id != task.id) {
             if matches!(other.state, State::Requesting | State::Open) {
-                let ended_as = if other.on == task.on { State::Abandoned } else { ended_as.clone() };
+                let ended_as = if other.kind == task.kind { State::Abandoned } else { ended_as.clone() };
                 self.paused.close(&other.id, ended_as).await?;
             }
         }
@@ -113,7 +113,7 @@ impl ManualValuations {
 
     pub async fn get(&self, id: &str) -> Result<Option<PausedTask>, AwsError> {
         let task = self.paused.get(&PausedTaskId::from_key(id)).await?;
-        Ok(task.filter(|task| task.on == WaitingOn::Staff))
+        Ok(task.filter(|task| task.kind == TaskKind::ManualValuation))
     }
 
     /// Answers an item and thereby resumes its execution, once.
@@ -125,7 +125,7 @@ impl ManualValuations {
     ) -> Result<Answered, AwsError> {
         let says = match answer {
             ManualValuationAnswer::Value { value, valued_on, basis, comment } => {
-                let given = StaffValuation {
+                let given = ManualValuation {
                     valuation_reference: task.valuation_reference.clone(),
                     property_value: valuation::number_or_decimal(*value),
                     valued_by: by.to_owned(),
@@ -185,7 +185,7 @@ impl ManualValuations {
 pub fn read_answer(says: &Says) -> Option<ManualValuationAnswer> {
     match says {
         Says::Success { output } => {
-            let given = StaffValuation::deserialize(output).ok()?;
+            let given = ManualValuation::deserialize(output).ok()?;
             Some(ManualValuationAnswer::Value {
                 value: valuation::pounds(&given.property_value)?,
                 valued_on: given.valued_on,
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_the_workflow_is_told_reads_back_as_the_answer() {
-        let valuation = StaffValuation {
+        let valuation = ManualValuation {
             valuation_reference: None,
             property_value: json!(250000),
             valued_by: "Ada".into(),

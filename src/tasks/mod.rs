@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use app::{
     desk::WaitingItem,
-    domain::{ApplicationReference, LoanApplication, WaitingOn},
+    domain::{ApplicationReference, LoanApplication, TaskKind},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,26 +24,36 @@ use crate::{
 
 pub use answer::{Along, Answered, Ending};
 pub use manual_valuation::{ManualValuations, TIMED_OUT, read_answer as read_manual_valuation};
-pub use store::{PausedTasks, read, waiting_on_key};
+pub use store::{PausedTasks, read};
 pub use valuation::ValuationRequests;
 
 /// One row a task token. Only the table itself holds the token; the indexes are for looking.
-pub const TABLE: Table =
-    Table { name: "loan-desk-paused-tasks", key: "id", indexes: &[QUEUE, BY_APPLICATION, CHANGED], time_to_live: None };
+pub const TABLE: Table = Table {
+    name: "loan-desk-paused-tasks",
+    key: "id",
+    indexes: &[QUEUE, BY_APPLICATION, CHANGED],
+    retired_indexes: RETIRED,
+    time_to_live: None,
+};
 
 /// Sparse: a task leaves it when it is over.
-const QUEUE: Index = Index { name: "queue", partition: "queue", sort: "deadline", shows: Shows::Also(PUBLIC) };
+const QUEUE: Index = Index { name: "queue-2", partition: "queue", sort: "deadline", shows: Shows::Also(PUBLIC) };
 const BY_APPLICATION: Index =
-    Index { name: "by-application", partition: "applicationReference", sort: "since", shows: Shows::Also(PUBLIC) };
+    Index { name: "by-application-2", partition: "applicationReference", sort: "since", shows: Shows::Also(PUBLIC) };
 /// All tasks, the last changed last: read models follow it.
-const CHANGED: Index = Index { name: "changed", partition: "feed", sort: "updatedAt", shows: Shows::KeysOnly };
+pub const CHANGED: Index = Index { name: "changed", partition: "feed", sort: "updatedAt", shows: Shows::KeysOnly };
 
 /// The one value of `feed`: the partition of the index that holds all tasks.
 pub const FEED: &str = "task";
 
-/// Everything but the token.
+/// Indexes of earlier versions, which do not show the kind of a task. DynamoDB cannot change what an index shows, so an
+/// attribute that is added to [`PUBLIC`] needs indexes with new names.
+const RETIRED: &[&str] = &["queue", "by-application"];
+
+/// The attributes that indexes show and read models copy: all but the token.
 pub const PUBLIC: &[&str] = &[
-    "waitingOn",
+    "kind",
+    store::LEGACY_KIND,
     "applicationReference",
     "executionArn",
     "application",
@@ -61,7 +71,7 @@ pub const PUBLIC: &[&str] = &[
 #[derive(Debug, Clone, PartialEq)]
 pub struct PausedTask {
     pub id: PausedTaskId,
-    pub on: WaitingOn,
+    pub kind: TaskKind,
     pub application_reference: ApplicationReference,
     pub execution_arn: String,
     pub application: LoanApplication,
@@ -74,7 +84,7 @@ pub struct PausedTask {
     pub retries: u32,
     /// The valuation service's own name for what it was asked, once it has told.
     pub valuation_reference: Option<String>,
-    /// Of a task for staff: what went wrong before.
+    /// For a manual valuation: why the valuation service gave no value.
     pub failure: Option<Failure>,
     pub state: State,
 }
@@ -138,7 +148,7 @@ impl PausedTask {
     pub fn waiting_item(&self) -> WaitingItem {
         WaitingItem {
             id: self.id.to_string(),
-            on: self.on,
+            kind: self.kind,
             application_reference: self.application_reference.clone(),
             applicant: self.application.applicant.clone().map(String::from),
             property: self.application.property.to_string(),

@@ -152,7 +152,7 @@ fn both(refused: Vec<Option<Item>>) -> (Option<Item>, Option<Item>) {
 mod tests {
     use std::sync::Arc;
 
-    use app::domain::WaitingOn;
+    use app::domain::{TaskKind, WaitingOn};
     use serde_json::json;
     use tempfile::TempDir;
     use time::{OffsetDateTime, macros::datetime};
@@ -197,14 +197,14 @@ mod tests {
     }
 
     impl Desk {
-        async fn open(&self, on: WaitingOn, token: &str, step: &Step) -> Option<PausedTask> {
+        async fn open(&self, kind: TaskKind, token: &str, step: &Step) -> Option<PausedTask> {
             let application = json!({
                 "applicationReference": "app-ref", "property": {"nameOrNumber": "999", "postcode": "PO1 1CE"},
             });
             let now = self.aws.clock.now();
             let task = PausedTask {
                 id: step.task_id("arn"),
-                on,
+                kind,
                 application_reference: "app-ref".parse().unwrap(),
                 execution_arn: "arn".into(),
                 application: serde_json::from_value(application).unwrap(),
@@ -214,7 +214,10 @@ mod tests {
                 retries: step.retries,
                 valuation_reference: None,
                 failure: None,
-                state: if on == WaitingOn::Staff { State::Open } else { State::Requesting },
+                state: match kind.waits_on() {
+                    WaitingOn::Staff => State::Open,
+                    WaitingOn::ValuationService => State::Requesting,
+                },
             };
             let execution = Execution { arn: "arn".into(), started_at: ENTERED, step: Some(step.clone()) };
             let waits = |task: &PausedTask| self.applications.waits_for(task, &execution);
@@ -250,22 +253,22 @@ mod tests {
     #[tokio::test]
     async fn a_retry_takes_over_the_work_item_of_the_call_before_and_leaves_no_dead_one() {
         let desk = desk().await;
-        let first = desk.open(WaitingOn::Staff, "token-1", &step(ENTERED, 0)).await.unwrap();
-        let second = desk.open(WaitingOn::Staff, "token-2", &step(ENTERED, 1)).await.unwrap();
+        let first = desk.open(TaskKind::ManualValuation, "token-1", &step(ENTERED, 0)).await.unwrap();
+        let second = desk.open(TaskKind::ManualValuation, "token-2", &step(ENTERED, 1)).await.unwrap();
         assert_eq!(second.id, first.id);
         assert_eq!(desk.tasks().await.len(), 1);
         assert_eq!(desk.token(&first.id).await, "token-2");
         // The first call was slow, and comes only now.
-        assert_eq!(desk.open(WaitingOn::Staff, "token-1", &step(ENTERED, 0)).await, None);
+        assert_eq!(desk.open(TaskKind::ManualValuation, "token-1", &step(ENTERED, 0)).await, None);
         assert_eq!(desk.token(&first.id).await, "token-2");
     }
 
     #[tokio::test]
     async fn a_retry_after_the_valuer_has_told_its_reference_does_not_ask_again() {
         let desk = desk().await;
-        let first = desk.open(WaitingOn::ValuationService, "token-1", &step(ENTERED, 0)).await.unwrap();
+        let first = desk.open(TaskKind::Valuation, "token-1", &step(ENTERED, 0)).await.unwrap();
         desk.paused.requested(&first.id, "V-0001").await.unwrap();
-        let second = desk.open(WaitingOn::ValuationService, "token-2", &step(ENTERED, 1)).await.unwrap();
+        let second = desk.open(TaskKind::Valuation, "token-2", &step(ENTERED, 1)).await.unwrap();
         assert_eq!((second.valuation_reference.as_deref(), second.state), (Some("V-0001"), State::Open));
         assert_eq!(desk.token(&first.id).await, "token-2");
     }
@@ -273,9 +276,9 @@ mod tests {
     #[tokio::test]
     async fn a_retry_of_what_is_over_is_a_row_of_its_own() {
         let desk = desk().await;
-        let first = desk.open(WaitingOn::Staff, "token-1", &step(ENTERED, 0)).await.unwrap();
+        let first = desk.open(TaskKind::ManualValuation, "token-1", &step(ENTERED, 0)).await.unwrap();
         desk.paused.close(&first.id, State::Lapsed).await.unwrap();
-        let second = desk.open(WaitingOn::Staff, "token-2", &step(ENTERED, 1)).await.unwrap();
+        let second = desk.open(TaskKind::ManualValuation, "token-2", &step(ENTERED, 1)).await.unwrap();
         assert_ne!(second.id, first.id);
         assert_eq!(desk.token(&first.id).await, "token-1");
     }
@@ -283,13 +286,13 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_comes_after_the_decision_erases_nothing_and_can_not_be_answered() {
         let desk = desk().await;
-        desk.open(WaitingOn::ValuationService, "token-1", &step(ENTERED, 0)).await.unwrap();
+        desk.open(TaskKind::Valuation, "token-1", &step(ENTERED, 0)).await.unwrap();
         desk.decide("2026-11-22T10:00:06.000Z").await;
         // The same call again, as by a desk that was stopped over it; and one that was slow.
-        desk.open(WaitingOn::ValuationService, "token-1", &step(ENTERED, 0)).await;
+        desk.open(TaskKind::Valuation, "token-1", &step(ENTERED, 0)).await;
         let slow = step(ENTERED + time::Duration::seconds(1), 0);
-        assert_eq!(desk.open(WaitingOn::Staff, "token-2", &slow).await, None);
-        assert_eq!(desk.open(WaitingOn::ValuationService, "token-3", &step(ENTERED, 1)).await, None);
+        assert_eq!(desk.open(TaskKind::ManualValuation, "token-2", &slow).await, None);
+        assert_eq!(desk.open(TaskKind::Valuation, "token-3", &step(ENTERED, 1)).await, None);
         let record = desk.applications.get(&"app-ref".parse().unwrap()).await.unwrap().unwrap();
         assert_eq!(record.status, app::domain::ApplicationStatus::Approved);
         assert_eq!(record.decided_at, Some(datetime!(2026-11-22 10:00:06 UTC)));
@@ -299,10 +302,10 @@ mod tests {
     #[tokio::test]
     async fn a_redriven_execution_waits_again_after_its_decision() {
         let desk = desk().await;
-        desk.open(WaitingOn::ValuationService, "token-1", &step(ENTERED, 2)).await.unwrap();
+        desk.open(TaskKind::Valuation, "token-1", &step(ENTERED, 2)).await.unwrap();
         desk.decide("2026-11-22T10:00:06.000Z").await;
         let redriven = Step { redrives: 1, ..step(ENTERED, 0) };
-        assert!(desk.open(WaitingOn::ValuationService, "token-2", &redriven).await.is_some());
+        assert!(desk.open(TaskKind::Valuation, "token-2", &redriven).await.is_some());
         let record = desk.applications.get(&"app-ref".parse().unwrap()).await.unwrap().unwrap();
         assert_eq!(record.status, app::domain::ApplicationStatus::WaitingForValuation);
         assert_eq!(record.decided_at, None);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::domain::WaitingOn;
+use app::domain::TaskKind;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{
@@ -333,14 +333,6 @@ impl PausedTasks {
     }
 }
 
-/// The name that it is kept under whom a task waits on.
-pub fn waiting_on_key(on: WaitingOn) -> &'static str {
-    match on {
-        WaitingOn::ValuationService => "valuation_service",
-        WaitingOn::Staff => "staff",
-    }
-}
-
 /// The names that states are kept under.
 impl State {
     const REQUESTING: &'static str = "requesting";
@@ -373,7 +365,7 @@ pub(super) fn write(task: &PausedTask, token: &TaskToken, queue: Option<Queue>, 
         ("feed".into(), text(FEED)),
         ("updatedAt".into(), time(now)),
         ("state".into(), text(task.state.key())),
-        ("waitingOn".into(), text(waiting_on_key(task.on))),
+        ("kind".into(), text(task.kind.key())),
         ("applicationReference".into(), text(task.application_reference.as_str())),
         ("executionArn".into(), text(&task.execution_arn)),
         ("application".into(), json(&task.application)),
@@ -407,7 +399,7 @@ pub fn read(item: &Item) -> Result<PausedTask, AwsError> {
     };
     Ok(PausedTask {
         id: PausedTaskId::from_key(item.require("id")?),
-        on: read_waiting_on(item)?,
+        kind: read_kind(item)?,
         application_reference: item.parse("applicationReference")?,
         execution_arn: item.require("executionArn")?.to_owned(),
         application: item.require_json("application")?,
@@ -424,17 +416,80 @@ pub fn read(item: &Item) -> Result<PausedTask, AwsError> {
     })
 }
 
-fn read_waiting_on(item: &Item) -> Result<WaitingOn, AwsError> {
-    match item.require("waitingOn")? {
-        "valuation_service" => Ok(WaitingOn::ValuationService),
-        "staff" => Ok(WaitingOn::Staff),
-        _ => Err(AwsError::corrupt("attribute waitingOn")),
-    }
+/// The attribute from which the kind follows in rows of earlier versions, which knew one kind for each party.
+pub(super) const LEGACY_KIND: &str = "waitingOn";
+
+fn read_kind(item: &Item) -> Result<TaskKind, AwsError> {
+    let kind = match (item.text("kind"), item.text(LEGACY_KIND)) {
+        (Some(key), _) => TaskKind::from_key(key),
+        (None, Some("valuation_service")) => Some(TaskKind::Valuation),
+        (None, Some("staff")) => Some(TaskKind::ManualValuation),
+        (None, _) => None,
+    };
+    kind.ok_or_else(|| AwsError::corrupt("attribute kind"))
 }
 
 pub(super) fn read_token(item: &Item) -> Result<TaskToken, AwsError> {
     match item.get("token") {
         Some(AttributeValue::S(token)) => Ok(TaskToken::new(token)),
         _ => Err(AwsError::corrupt("attribute token")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{aws::Embedded, clock::Clock, deploy};
+
+    /// A row of an earlier version, which stored whom a task waits on and not its kind.
+    fn earlier(id: &str, waiting_on: &str) -> Item {
+        let application =
+            json!({ "applicationReference": "LN-1", "property": { "nameOrNumber": "999", "postcode": "PO1 1CE" } });
+        let texts = [
+            ("id", id),
+            ("token", "token-1"),
+            ("queue", "open"),
+            ("state", "open"),
+            (LEGACY_KIND, waiting_on),
+            ("applicationReference", "LN-1"),
+            ("executionArn", "arn"),
+            ("application", &application.to_string()),
+            ("since", "2026-11-22T10:00:00.000Z"),
+            ("deadline", "2026-11-27T10:00:00.000Z"),
+        ];
+        texts.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
+    }
+
+    #[tokio::test]
+    async fn a_row_of_an_earlier_version_is_read_by_its_key_and_through_the_indexes() {
+        let folder = tempfile::tempdir().unwrap();
+        let embedded = Embedded::open(folder.path(), Clock::system()).unwrap();
+        let aws = Aws::inside(&embedded, "eu-west-2");
+        deploy::create_tables(&aws).await.unwrap();
+        let tasks = PausedTasks::new(aws.clone());
+        for (id, waiting_on, kind) in
+            [("a", "valuation_service", TaskKind::Valuation), ("b", "staff", TaskKind::ManualValuation)]
+        {
+            let put = aws.dynamodb.put_item().table_name(TABLE.name).set_item(Some(earlier(id, waiting_on)));
+            put.send().await.unwrap();
+            let task = tasks.get(&PausedTaskId::from_key(id)).await.unwrap().unwrap();
+            assert_eq!((task.kind, task.state), (kind, State::Open));
+        }
+        let kinds = |tasks: Vec<PausedTask>| tasks.iter().map(|task| task.kind.key()).collect::<Vec<_>>();
+        let both = ["valuation", "manual_valuation"];
+        assert_eq!(kinds(tasks.of_application("LN-1").await.unwrap()), both);
+        assert_eq!(kinds(tasks.unanswered().await.unwrap()), both);
+    }
+
+    #[test]
+    fn a_row_of_an_unknown_kind_is_refused() {
+        let mut item = earlier("a", "somebody");
+        assert!(read(&item).is_err());
+        item.insert("kind".into(), text("underwriting"));
+        assert!(read(&item).is_err());
+        item.insert("kind".into(), text(TaskKind::Valuation.key()));
+        assert_eq!(read(&item).unwrap().kind, TaskKind::Valuation);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use app::domain::{LoanApplication, WaitingOn};
+use app::domain::{LoanApplication, TaskKind};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ impl ValuationRequests {
         let now = self.clock.now();
         let task = PausedTask {
             id: PausedTaskId::of(execution.step.as_ref(), &execution.arn, &payload.task_token),
-            on: WaitingOn::ValuationService,
+            kind: TaskKind::Valuation,
             application_reference: payload.loan_application.application_reference.clone(),
             execution_arn: execution.arn.clone(),
             application: payload.loan_application,

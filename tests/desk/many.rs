@@ -66,7 +66,7 @@ async fn waiting_tasks_are_paged_soonest_deadline_first_and_all_are_counted() {
             ("feed", "task".to_owned()),
             ("updatedAt", "2026-11-22T10:00:00.000Z".to_owned()),
             ("state", "open".to_owned()),
-            ("waitingOn", if i % 3 == 0 { "valuation_service" } else { "staff" }.to_owned()),
+            ("kind", if i % 3 == 0 { "valuation" } else { "manual_valuation" }.to_owned()),
             ("applicationReference", reference.clone()),
             ("executionArn", format!("arn:aws:states:eu-west-2:000000000000:execution:loan-processing:{reference}")),
             ("application", seed(&reference, "999").to_string()),

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{cannot_remember, whole_form};
 use crate::{
     desk::{Actor, Desk, DeskError},
-    domain::{ManualValuationAnswer, WaitingOn, uk_today},
+    domain::{ManualValuationAnswer, TaskKind, WaitingOn, uk_today},
     forms::{Draft, FieldError, ManualValuationForm},
     request,
     visit::{Link, Notice, Visit},
@@ -26,7 +26,8 @@ pub async fn answer_manual_valuation(
         Err(errors) => {
             let draft = Draft { typed: form, errors };
             visit.keep_draft(&draft_name(&id), &draft).await.map_err(cannot_remember)?;
-            request::see_other(&format!("/manual-valuations/{}", request::escape(&id)));
+            let page = TaskKind::ManualValuation.page().map(|page| page.address(&id));
+            request::see_other(page.as_deref().unwrap_or("/waiting"));
         }
     }
     Ok(())
@@ -54,13 +55,13 @@ async fn answer(id: &str, form: &ManualValuationForm, visit: &Visit) -> Result<N
     Ok(Notice { text, next: next_item(desk.as_ref(), &by.into(), id).await })
 }
 
-/// A link to the most urgent manual valuation other than the one just answered.
+/// The most urgent task that staff can answer after this one.
 async fn next_item(desk: &dyn Desk, by: &Actor, answered: &str) -> Option<Link> {
-    // The list may still contain the answered one, so ask for two.
+    // The list may still contain the task that was just answered.
     let waiting = desk.waiting(by, Some(WaitingOn::Staff), None, 2).await.ok()?;
     let next = waiting.items.into_iter().find(|item| item.id != answered)?;
     Some(Link {
-        href: format!("/manual-valuations/{}", request::escape(&next.id)),
+        href: next.kind.page()?.address(&next.id),
         text: format!("Next: {}, {}", next.application_reference, next.property),
     })
 }

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::{Deadline, Glyph, Icon, Status, TimeStyle, When, when::milliseconds};
 use crate::{
     desk::{ApplicationRow, Column, Direction, Sort},
-    domain::{Money, WaitingOn, percent_in_words},
+    domain::{Money, percent_in_words},
 };
 
 /// The columns with their headings and CSS classes. The classes determine the screen width from which a column is
@@ -128,14 +128,6 @@ fn Row(row: ApplicationRow) -> impl IntoView {
         </tr>
     }
     .into_any()
-}
-
-/// Who must answer, in words.
-pub fn waiting_on(on: WaitingOn) -> &'static str {
-    match on {
-        WaitingOn::ValuationService => "Valuation service",
-        WaitingOn::Staff => "Staff",
-    }
 }
 
 /// The value of a row's `data-version`. The client tints a row briefly when its version has changed.

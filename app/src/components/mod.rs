@@ -14,7 +14,7 @@ mod status;
 mod story_list;
 mod when;
 
-pub use application_table::{ApplicationTable, SortLinks, money, percent, version, waiting_on};
+pub use application_table::{ApplicationTable, SortLinks, money, percent, version};
 pub use catching_up::CatchingUpBanner;
 pub use deadline::Deadline;
 pub use facts::{Fact, Facts};

@@ -49,7 +49,7 @@ mod tests {
     fn counts_have_names() {
         let mut by_status = [0; ApplicationStatus::ALL.len()];
         (by_status[0], by_status[5]) = (2, 3);
-        let counts = Counts::new(by_status, WaitingCount { on_staff: 1, on_others: 6 });
+        let counts = Counts::new(by_status, WaitingCount { on_staff: 1, on_valuation_service: 6 });
         assert_eq!((counts.all(), counts.at(ApplicationStatus::Approved)), (5, 3));
         let named: Vec<_> = counts.named().filter(|(_, count)| *count > 0).collect();
         assert_eq!(named, [("all", 5), ("waiting", 7), ("submitted", 2), ("approved", 3)]);

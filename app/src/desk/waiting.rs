@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{Actor, DeskError};
-use crate::domain::{ApplicationReference, WaitingOn};
+use crate::domain::{ApplicationReference, TaskKind, WaitingOn};
 
 #[async_trait::async_trait]
 pub trait WaitingOperations {
@@ -32,12 +32,12 @@ pub struct WaitingPage {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WaitingCount {
     pub on_staff: usize,
-    pub on_others: usize,
+    pub on_valuation_service: usize,
 }
 
 impl WaitingCount {
     pub fn all(&self) -> usize {
-        self.on_staff + self.on_others
+        self.on_staff + self.on_valuation_service
     }
 }
 
@@ -45,7 +45,7 @@ impl WaitingCount {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingItem {
     pub id: String,
-    pub on: WaitingOn,
+    pub kind: TaskKind,
     pub application_reference: ApplicationReference,
     pub applicant: Option<String>,
     /// `999, PO1 1CE`

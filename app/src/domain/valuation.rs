@@ -16,8 +16,8 @@ pub struct Valuation {
 pub enum ValuationSource {
     /// The valuation service's callback.
     Service { valuation_reference: String },
-    /// A member of staff, on the manual valuation page.
-    Staff {
+    /// A manual valuation by a member of staff.
+    Manual {
         name: String,
         basis: ValuationBasis,
         valued_on: Date,

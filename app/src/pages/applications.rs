@@ -9,6 +9,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::problem::or_problem;
 use crate::{
+    address,
     components::{ApplicationTable, CatchingUpBanner, Glyph, Icon, NoticeBanner, SortLinks, count_of, shown_rows},
     desk::{Actor, ApplicationPage, ApplicationQuery, CatchingUp, Counts, Desk, DeskError, Sort},
     domain::{ApplicationReference, ApplicationStatus},
@@ -197,10 +198,10 @@ fn address(query: &ApplicationQuery) -> String {
 }
 
 fn address_at(path: &str, query: &ApplicationQuery) -> String {
-    let search = (!query.search.is_empty()).then(|| format!("q={}", request::escape(&query.search)));
+    let search = (!query.search.is_empty()).then(|| format!("q={}", address::escape(&query.search)));
     let status = query.status.map(|status| format!("status={}", status.key()));
     let sort = query.sort.key().map(|sort| format!("sort={sort}"));
-    let after = query.after.as_deref().map(|after| format!("after={}", request::escape(after)));
+    let after = query.after.as_deref().map(|after| format!("after={}", address::escape(after)));
     let query = [search, status, sort, after].into_iter().flatten().collect::<Vec<_>>().join("&");
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }

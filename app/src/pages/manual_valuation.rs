@@ -169,7 +169,7 @@ fn Previous(valuations: Vec<PreviousValuation>) -> impl IntoView {
     let rows = valuations.into_iter().map(|PreviousValuation { application_reference, valuation }| {
         let by = match valuation.source {
             ValuationSource::Service { .. } => "the valuation service".to_owned(),
-            ValuationSource::Staff { name, .. } => name,
+            ValuationSource::Manual { name, .. } => name,
         };
         let reference = application_reference.to_string();
         view! {

@@ -1,4 +1,4 @@
-//! `/waiting`: everything that is paused until somebody outside answers, soonest deadline first.
+//! `/waiting`: all tasks that wait for an answer, soonest deadline first.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -6,12 +6,11 @@ use leptos_router::hooks::use_query_map;
 
 use super::problem::or_problem;
 use crate::{
+    address,
     components::{
         CatchingUpBanner, Deadline, Glyph, Icon, NoticeBanner, TimeStyle, When, shown, version, waiting_count,
-        waiting_on,
     },
     desk::{self, CatchingUp, Counts, WaitingItem},
-    domain::WaitingOn,
     request,
 };
 
@@ -40,7 +39,7 @@ fn Queue(page: desk::WaitingPage, is_first: bool, counts: Counts, catching_up: O
     let shows = shown(items.iter().map(|item| &item.application_reference));
     // A later page does not change when items are added before it.
     let counts = is_first.then(|| waiting_count(&counts));
-    let next = next.map(|after| format!("/waiting?after={}", request::escape(&after)));
+    let next = next.map(|after| format!("/waiting?after={}", address::escape(&after)));
     view! {
         <Title text="Waiting"/>
         <div class="page-head">
@@ -93,7 +92,7 @@ pub fn WaitingTable(
     #[prop(optional)]
     is_mixed: bool,
 ) -> impl IntoView {
-    let next = items.iter().find(|item| item.on == WaitingOn::Staff).map(|item| item.id.clone());
+    let next = items.iter().find(|item| item.kind.page().is_some()).map(|item| item.id.clone());
     let rows = items
         .into_iter()
         .map(|item| {
@@ -136,19 +135,17 @@ fn Row(
 ) -> impl IntoView {
     let reference = item.application_reference.to_string();
     let (id, version) = (format!("waiting-{}", item.id), version(item.deadline, &item.id));
-    let what = match item.on {
-        WaitingOn::ValuationService => "Valuation",
-        WaitingOn::Staff => "Manual valuation",
-    };
-    let action = (item.on == WaitingOn::Staff).then(|| {
+    let kind = item.kind;
+    let action = kind.page().map(|page| {
+        let class = if is_next { "button small" } else { "button secondary small" };
         view! {
-            <a class=if is_next { "button small" } else { "button secondary small" } href=format!("/manual-valuations/{}", request::escape(&item.id))>
-                "Value it"<span class="visually-hidden">" for " {reference.clone()}</span>
+            <a class=class href=page.address(&item.id)>
+                {page.verb}<span class="visually-hidden">" for " {reference.clone()}</span>
             </a>
         }
     });
     view! {
-        <tr id=id data-version=version data-news=format!("{reference} waits: {what}")>
+        <tr id=id data-version=version data-news=format!("{reference} waits: {kind}")>
             <th class="words" scope="row">
                 <a class="reference" href=format!("/applications/{reference}")>{reference.clone()}</a>
                 <span class="under">
@@ -158,8 +155,8 @@ fn Row(
             {is_mixed
                 .then(|| {
                     view! {
-                        <td class="wide what">{what}</td>
-                        <td class="wide what">{waiting_on(item.on)}</td>
+                        <td class="wide what">{kind.to_string()}</td>
+                        <td class="wide what">{kind.waits_on().to_string()}</td>
                     }
                 })}
             <td class="wide quiet"><When at=item.since style=TimeStyle::Relative/></td>

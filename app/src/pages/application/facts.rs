@@ -82,7 +82,7 @@ fn ValuationFacts(valuation: Valuation) -> impl IntoView {
             <Fact term="Its reference"><code>{valuation_reference}</code></Fact>
         }
         .into_any(),
-        ValuationSource::Staff { name, basis, valued_on, comment, .. } => view! {
+        ValuationSource::Manual { name, basis, valued_on, comment, .. } => view! {
             <Fact term="From">{name}</Fact>
             <Fact term="Based on">{basis.to_string()} ", " {day_in_words(valued_on)}</Fact>
             {(!comment.is_empty()).then(|| view! { <Fact term="Comment">{comment.clone()}</Fact> })}

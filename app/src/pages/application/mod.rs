@@ -14,7 +14,7 @@ use super::problem::or_problem;
 use crate::{
     components::{NoticeBanner, Status},
     desk::{Actor, ApplicationRow, Desk, DeskError},
-    domain::{ApplicationReference, ApplicationStatus, WaitingOn},
+    domain::{ApplicationReference, ApplicationStatus},
     request,
 };
 
@@ -102,10 +102,9 @@ fn Head(row: ApplicationRow, is_workflow: bool) -> impl IntoView {
         <bdi>{property.name_or_number.to_string()}</bdi>
         {format!(", {}", property.postcode)}
     };
-    let action = row.waiting.filter(|item| item.on == WaitingOn::Staff).map(|item| {
-        view! {
-            <a class="button" href=format!("/manual-valuations/{}", request::escape(&item.id))>"Value the property"</a>
-        }
+    let action = row.waiting.and_then(|item| {
+        let page = item.kind.page()?;
+        Some(view! { <a class="button" href=page.address(&item.id)>{page.action}</a> })
     });
     let tab_link = |href: String, text: &'static str, is_here: bool| {
         view! { <a href=href aria-current=is_here.then_some("page")>{text}</a> }

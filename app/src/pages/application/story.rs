@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use crate::{
     components::{Deadline, Glyph, Icon, StoryList},
     desk::{StoryEntry, WaitingItem},
-    domain::WaitingOn,
 };
 
 #[component]
@@ -21,10 +20,7 @@ pub fn Story(entries: Vec<StoryEntry>, waiting: Option<WaitingItem>) -> impl Int
 #[component]
 fn Now(item: WaitingItem) -> impl IntoView {
     let id = item.id.clone();
-    let waiting = match item.on {
-        WaitingOn::ValuationService => "Waiting for the valuation service",
-        WaitingOn::Staff => "Waiting for a manual valuation",
-    };
+    let waiting = item.kind.waiting_for();
     view! {
         <li id="story-now" class="tone-waiting now" data-version=id>
             <span class="timeline-icon"><Icon glyph=Glyph::Clock/></span>

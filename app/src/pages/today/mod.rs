@@ -69,11 +69,13 @@ fn Today(day: Day) -> impl IntoView {
     let nothing = day.to_answer.is_empty() && day.failed.is_empty();
     let (shows, counts, catching_up) = (day.shown(), all_counts(&day.counts), day.catching_up);
     let waiting = day.counts.waiting;
-    let on_others = match waiting {
-        WaitingCount { on_others: 0, .. } => None,
-        WaitingCount { on_others: 1, .. } => Some("1 application is waiting for the valuation service.".to_owned()),
-        WaitingCount { on_others, .. } => {
-            Some(format!("{on_others} applications are waiting for the valuation service."))
+    let on_valuer = match waiting {
+        WaitingCount { on_valuation_service: 0, .. } => None,
+        WaitingCount { on_valuation_service: 1, .. } => {
+            Some("1 application is waiting for the valuation service.".to_owned())
+        }
+        WaitingCount { on_valuation_service, .. } => {
+            Some(format!("{on_valuation_service} applications are waiting for the valuation service."))
         }
     };
     view! {
@@ -85,8 +87,8 @@ fn Today(day: Day) -> impl IntoView {
         <NoticeBanner/>
         <CatchingUpBanner catching_up/>
         <div data-live="today" data-shows=shows data-counts=counts>
-            {nothing.then(|| view! { <NothingToDo on_others=on_others.clone()/> })}
-            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer waiting on_others/> })}
+            {nothing.then(|| view! { <NothingToDo on_valuer=on_valuer.clone()/> })}
+            {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer waiting on_valuer/> })}
             {(!day.failed.is_empty()).then(|| view! { <Failed rows=day.failed/> })}
             <FiguresPanel figures=day.figures waiting/>
             {(!day.newest.is_empty())
@@ -104,11 +106,11 @@ fn Today(day: Day) -> impl IntoView {
 }
 
 #[component]
-fn NothingToDo(on_others: Option<String>) -> impl IntoView {
+fn NothingToDo(on_valuer: Option<String>) -> impl IntoView {
     view! {
         <div class="empty">
             <p class="empty-head"><Icon glyph=Glyph::Check/>"Nothing needs you right now."</p>
-            {match on_others {
+            {match on_valuer {
                 Some(text) => view! { <p>{text} " "<a href="/waiting">"See what is waiting"</a></p> }.into_any(),
                 None => view! { <p>"A good moment to take in a "<a href="/applications/new">"new application"</a>"."</p> }
                     .into_any(),
@@ -119,17 +121,18 @@ fn NothingToDo(on_others: Option<String>) -> impl IntoView {
 }
 
 #[component]
-fn ToAnswer(items: Vec<WaitingItem>, waiting: WaitingCount, on_others: Option<String>) -> impl IntoView {
+fn ToAnswer(items: Vec<WaitingItem>, waiting: WaitingCount, on_valuer: Option<String>) -> impl IntoView {
     let WaitingCount { on_staff, .. } = waiting;
+    let is_mixed = items.windows(2).any(|pair| pair[0].kind != pair[1].kind);
     let rest = (on_staff > MOST).then(|| format!("The first {MOST} of {on_staff}."));
     view! {
         <section aria-labelledby="to-answer">
             <h2 id="to-answer">"Waiting for you"</h2>
-            <WaitingTable caption="Waiting for you, soonest deadline first" items/>
-            {(rest.is_some() || on_others.is_some())
+            <WaitingTable caption="Waiting for you, soonest deadline first" items is_mixed/>
+            {(rest.is_some() || on_valuer.is_some())
                 .then(|| {
                     view! {
-                        <p class="under">{rest} " " {on_others} " "<a href="/waiting">"See everything that is waiting"</a></p>
+                        <p class="under">{rest} " " {on_valuer} " "<a href="/waiting">"See everything that is waiting"</a></p>
                     }
                 })}
         </section>

@@ -78,7 +78,7 @@ impl Stock {
             "feed": { "S": "task" },
             "queue": { "S": "open" },
             "state": { "S": "open" },
-            "waitingOn": { "S": if number.is_multiple_of(2) { "staff" } else { "valuation_service" } },
+            "kind": { "S": if number.is_multiple_of(2) { "manual_valuation" } else { "valuation" } },
             "applicationReference": { "S": reference(number) },
             "executionArn": { "S": arn(number) },
             "application": { "S": application(number).to_string() },

@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 
 use crate::{
+    address,
     components::Glyph,
     desk::{StateProgress, StateView, Transition, TransitionKind, WorkflowView},
     graph::{Drawing, Edge, FRAME_HEAD, Graph, Node, Point, Rect, Route, lay_out},
-    request,
 };
 
 const BOX_HEIGHT: f64 = 36.0;
@@ -32,7 +32,7 @@ pub fn Chart(workflow: WorkflowView, chosen: Option<String>) -> impl IntoView {
             view! {
                 <StateBox
                     state=state.clone()
-                    href=format!("?tab=workflow&state={}#state", request::escape(&state.name))
+                    href=format!("?tab=workflow&state={}#state", address::escape(&state.name))
                     rect=*rect
                     is_frame
                     is_chosen
