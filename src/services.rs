@@ -175,7 +175,7 @@ impl Services {
 
 fn about(aws: &Aws, config: &Config) -> About {
     About {
-        data_lives: match config.backend {
+        data_location: match config.backend {
             Backend::Embedded => "Embedded".to_owned(),
             Backend::Aws => format!("AWS {}", aws.region),
         },

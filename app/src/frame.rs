@@ -26,7 +26,7 @@ pub fn Frame(children: Children) -> impl IntoView {
 
 #[component]
 fn TopBar() -> impl IntoView {
-    let lives = request::desk().map(|desk| desk.about().data_lives);
+    let data_location = request::desk().map(|desk| desk.about().data_location);
     view! {
         <header class="topbar">
             <form class="search" role="search" action="/applications" method="get">
@@ -47,13 +47,13 @@ fn TopBar() -> impl IntoView {
             </form>
             <div class="topbar-end">
                 <Live/>
-                {lives
-                    .map(|lives| {
+                {data_location
+                    .map(|data_location| {
                         view! {
                             <span class="badge" title="Where this desk keeps its data">
                                 <Icon glyph=Glyph::Data/>
                                 <span class="visually-hidden">"Data: "</span>
-                                <span>{lives}</span>
+                                <span>{data_location}</span>
                             </span>
                         }
                     })}

@@ -7,9 +7,9 @@ const script = `"><script>window.ran=1</script><img src=x onerror=window.ran=1>'
 const strange = {
   'a script': { name: script, property: `Failed response` },
   'a script in the property': { name: 'Ada', property: script },
-  'right to left, with a direction that is left open': { name: 'אדה לאבלייס \u202E evil', property: 'בית הוורדים' },
-  'two hundred letters without a break': { name: 'W'.repeat(200), property: 'M'.repeat(200) },
-  'letters of many bytes': { name: '👩🏽‍💻 Ada \u0301\u0301\u0301 ﷽', property: '🏠'.repeat(50) },
+  'right-to-left text with an unterminated override': { name: 'אדה לאבלייס \u202E evil', property: 'בית הוורדים' },
+  'a name of 200 letters without a space': { name: 'W'.repeat(200), property: 'M'.repeat(200) },
+  'a name of emoji and combining characters': { name: '👩🏽‍💻 Ada \u0301\u0301\u0301 ﷽', property: '🏠'.repeat(50) },
 }
 
 for (const [what, { name, property }] of Object.entries(strange)) {

@@ -6,7 +6,7 @@ use crate::domain::Policy;
 #[derive(Debug, Clone, PartialEq)]
 pub struct About {
     /// Where the data is kept: `Embedded`, or `AWS eu-west-2`.
-    pub data_lives: String,
+    pub data_location: String,
     /// How long the valuation service has to answer, for example 30 seconds.
     pub valuation_timeout: std::time::Duration,
     /// How long staff have to answer a manual valuation, for example 5 days.
