@@ -7,8 +7,8 @@ use crate::{
     components::{Glyph, Icon},
     islands::Live,
     request,
+    session::VisitorSession,
     theme::Theme,
-    visit::Visit,
 };
 
 #[component]
@@ -67,9 +67,9 @@ fn TopBar() -> impl IntoView {
 /// The name that the person last gave.
 #[component]
 fn WhoAmI() -> impl IntoView {
-    let visit = Visit::current();
+    let session = VisitorSession::current();
     Suspend::new(async move {
-        visit.name().await.map(|name| {
+        session.name().await.map(|name| {
             view! {
                 <span class="whoami" title="The name your answers are recorded under">
                     <Icon glyph=Glyph::Person/>

@@ -29,17 +29,17 @@ mod pages;
 #[cfg(feature = "ssr")]
 mod request;
 #[cfg(feature = "ssr")]
+mod session;
+#[cfg(feature = "ssr")]
 mod shell;
 #[cfg(feature = "ssr")]
 mod theme;
-#[cfg(feature = "ssr")]
-mod visit;
 
 #[cfg(feature = "ssr")]
 pub use pages::{Refused, Unanswered};
 #[cfg(feature = "ssr")]
 pub use request::is_unseen;
 #[cfg(feature = "ssr")]
-pub use shell::{App, refused_shell, shell};
+pub use session::actor;
 #[cfg(feature = "ssr")]
-pub use visit::actor;
+pub use shell::{App, refused_shell, shell};

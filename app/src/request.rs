@@ -9,7 +9,7 @@ use leptos_axum::ResponseOptions;
 
 use crate::{
     desk::{Actor, Desk, DeskError, WaitingCount},
-    visit::Visit,
+    session::VisitorSession,
 };
 
 /// Sent by the client script when it fetches the open page again. Such a request must not consume what is shown only
@@ -24,8 +24,8 @@ pub fn desk() -> Option<Arc<dyn Desk>> {
 /// The desk, and the actor of the current request. Must be called before the first `await`, while the request's context
 /// is available. Fails only while the router collects its routes.
 pub fn desk_and_actor() -> impl Future<Output = Result<(Arc<dyn Desk>, Actor), DeskError>> + Send {
-    let (desk, visit) = (desk(), Visit::current());
-    async move { Ok((desk.ok_or(DeskError::Unavailable)?, visit.actor().await)) }
+    let (desk, session) = (desk(), VisitorSession::current());
+    async move { Ok((desk.ok_or(DeskError::Unavailable)?, session.actor().await)) }
 }
 
 /// The waiting count of one page, computed on first use.

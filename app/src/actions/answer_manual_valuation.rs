@@ -8,7 +8,7 @@ use crate::{
     domain::{ManualValuationAnswer, TaskKind, WaitingOn, uk_today},
     forms::{Draft, FieldError, ManualValuationForm},
     request,
-    visit::{Link, Notice, Visit},
+    session::{Link, Notice, VisitorSession},
 };
 
 #[server(prefix = "/desk", endpoint = "answer-manual-valuation")]
@@ -16,16 +16,16 @@ pub async fn answer_manual_valuation(
     #[server(default)] id: String,
     #[server(flatten)] form: ManualValuationForm,
 ) -> Result<(), ServerFnError> {
-    let visit = Visit::current();
-    match answer(&id, &form, &visit).await {
+    let session = VisitorSession::current();
+    match answer(&id, &form, &session).await {
         Ok(notice) => {
             // The answer is recorded, so a notice that cannot be stored is not an error.
-            let _ = visit.leave_notice(&notice).await;
+            let _ = session.leave_notice(&notice).await;
             request::see_other("/waiting");
         }
         Err(errors) => {
             let draft = Draft { typed: form, errors };
-            visit.keep_draft(&draft_name(&id), &draft).await.map_err(cannot_remember)?;
+            session.keep_draft(&draft_name(&id), &draft).await.map_err(cannot_remember)?;
             let page = TaskKind::ManualValuation.page().map(|page| page.address(&id));
             request::see_other(page.as_deref().unwrap_or("/waiting"));
         }
@@ -38,11 +38,11 @@ pub fn draft_name(id: &str) -> String {
     format!("manual-valuation:{id}")
 }
 
-async fn answer(id: &str, form: &ManualValuationForm, visit: &Visit) -> Result<Notice, Vec<FieldError>> {
+async fn answer(id: &str, form: &ManualValuationForm, session: &VisitorSession) -> Result<Notice, Vec<FieldError>> {
     let wrong = |error: DeskError| whole_form(&error);
     let (desk, _) = request::desk_and_actor().await.map_err(wrong)?;
     let (by, answer) = form.read(uk_today())?;
-    visit.remember_name(by.name()).await.map_err(wrong)?;
+    session.remember_name(by.name()).await.map_err(wrong)?;
     let reference = desk.answer_manual_valuation(&by, id, answer.clone()).await.map_err(wrong)?;
     let text = match &answer {
         ManualValuationAnswer::Value { value, .. } => {

@@ -7,21 +7,21 @@ use crate::{
     desk::{DeskError, Submission},
     forms::{Draft, FieldError, NewApplicationForm},
     request,
-    visit::{Notice, Visit},
+    session::{Notice, VisitorSession},
 };
 
 #[server(prefix = "/desk", endpoint = "submit-application")]
 pub async fn submit_application(#[server(flatten)] form: NewApplicationForm) -> Result<(), ServerFnError> {
-    let visit = Visit::current();
+    let session = VisitorSession::current();
     match submit(&form).await {
         Ok((path, notice)) => {
             // The application is stored, so a notice that cannot be stored is not an error.
-            let _ = visit.leave_notice(&Notice { text: notice.to_owned(), next: None }).await;
+            let _ = session.leave_notice(&Notice { text: notice.to_owned(), next: None }).await;
             request::see_other(&path);
         }
         Err(errors) => {
             let draft = Draft { typed: form.with_written_postcode(), errors };
-            visit.keep_draft("new-application", &draft).await.map_err(cannot_remember)?;
+            session.keep_draft("new-application", &draft).await.map_err(cannot_remember)?;
             request::see_other("/applications/new");
         }
     }

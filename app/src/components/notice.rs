@@ -3,14 +3,14 @@
 use leptos::prelude::*;
 
 use super::{Glyph, Icon};
-use crate::visit::{Notice, Visit};
+use crate::session::{Notice, VisitorSession};
 
 /// The notice that the session holds for this page, if any.
 #[component]
 pub fn NoticeBanner() -> impl IntoView {
-    let visit = Visit::current();
+    let session = VisitorSession::current();
     Suspend::new(async move {
-        visit.take_notice().await.map(|Notice { text, next }| {
+        session.take_notice().await.map(|Notice { text, next }| {
             view! {
                 <div class="notice tone-good" role="status">
                     <Icon glyph=Glyph::Check/>

@@ -16,26 +16,26 @@ use crate::{
     domain::{ManualValuationAnswer, ValuationBasis, ValuationSource, uk_today},
     forms::{Draft, ManualValuationForm, Outcome},
     request,
-    visit::Visit,
+    session::VisitorSession,
 };
 
 #[component]
 pub fn ManualValuationPage() -> impl IntoView {
     let id = use_params_map().get_untracked().get("id").unwrap_or_default();
     let asked = request::desk_and_actor();
-    let visit = Visit::current();
+    let session = VisitorSession::current();
     Suspend::new(async move {
         let valuation = async {
             let (desk, by) = asked.await?;
             desk.manual_valuation(&by, &id).await?.ok_or(DeskError::NotFound)
         };
         let valuation = valuation.await;
-        let mut draft = visit.take_draft::<ManualValuationForm>(&draft_name(&id)).await.unwrap_or_default();
+        let mut draft = session.take_draft::<ManualValuationForm>(&draft_name(&id)).await.unwrap_or_default();
         if draft.typed.outcome.is_empty() && draft.errors.is_empty() {
             draft.typed.outcome = Outcome::Value.key().to_owned();
         }
         if draft.typed.name.is_empty() {
-            draft.typed.name = visit.name().await.unwrap_or_default();
+            draft.typed.name = session.name().await.unwrap_or_default();
         }
         or_problem(valuation.map(|valuation| view! { <Valuation valuation draft/> }.into_any()))
     })

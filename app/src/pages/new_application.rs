@@ -9,16 +9,17 @@ use crate::{
     desk::About,
     domain::ApplicationReference,
     forms::{Draft, NewApplicationForm},
-    request, time_words,
-    visit::Visit,
+    request,
+    session::VisitorSession,
+    time_words,
 };
 
 #[component]
 pub fn NewApplicationPage() -> impl IntoView {
-    let visit = Visit::current();
+    let session = VisitorSession::current();
     let about = request::desk().map(|desk| desk.about());
     Suspend::new(async move {
-        let mut draft: Draft<NewApplicationForm> = visit.take_draft("new-application").await.unwrap_or_default();
+        let mut draft: Draft<NewApplicationForm> = session.take_draft("new-application").await.unwrap_or_default();
         if draft.typed.suggested_reference.is_empty() {
             draft.typed.suggested_reference = ApplicationReference::generate(OffsetDateTime::now_utc()).to_string();
         }

@@ -29,14 +29,14 @@ pub struct Link {
 
 /// The actor of a request, from the session among its extensions.
 pub async fn actor(request: &Parts) -> Actor {
-    Visit(request.extensions.get::<Session>().cloned()).actor().await
+    VisitorSession(request.extensions.get::<Session>().cloned()).actor().await
 }
 
 /// A visitor's session. Reads return `None` if there is no session or it cannot be read.
 #[derive(Debug, Clone)]
-pub struct Visit(Option<Session>);
+pub struct VisitorSession(Option<Session>);
 
-impl Visit {
+impl VisitorSession {
     /// The session of the current request.
     pub fn current() -> Self {
         Self(use_context::<Parts>().and_then(|parts| parts.extensions.get::<Session>().cloned()))
