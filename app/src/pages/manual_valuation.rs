@@ -148,7 +148,7 @@ fn WhatAValuerNeeds(valuation: ManualValuationView) -> impl IntoView {
                 <Fact term="Applicant">{application.applicant.map_or_else(|| "–".to_owned(), String::from)}</Fact>
                 <Fact term="Application"><a href=format!("/applications/{reference}")>{reference.clone()}</a></Fact>
             </Facts>
-            <h2>"Why it is here"</h2>
+            <h2>"Reason"</h2>
             <p>{valuation.reason}</p>
             <Facts>
                 <Fact term="Waiting since"><When at=valuation.item.since style=TimeStyle::Minute/></Fact>

@@ -110,8 +110,8 @@ pub fn WaitingTable(
                         {is_mixed
                             .then(|| {
                                 view! {
-                                    <th scope="col" class="wide">"What for"</th>
-                                    <th scope="col" class="wide">"On whom"</th>
+                                    <th scope="col" class="wide">"Task"</th>
+                                    <th scope="col" class="wide">"Waiting on"</th>
                                 }
                             })}
                         <th scope="col" class="wide">"Since"</th>

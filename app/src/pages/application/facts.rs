@@ -79,7 +79,7 @@ fn ValuationFacts(valuation: Valuation) -> impl IntoView {
     let source = match valuation.source {
         ValuationSource::Service { valuation_reference } => view! {
             <Fact term="From">"Valuation service"</Fact>
-            <Fact term="Its reference"><code>{valuation_reference}</code></Fact>
+            <Fact term="Valuation reference"><code>{valuation_reference}</code></Fact>
         }
         .into_any(),
         ValuationSource::Manual { name, basis, valued_on, comment, .. } => view! {
