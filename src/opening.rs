@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use asl_engine::{Options, endpoints::Endpoints};
+use asl_engine::{Integrations, Options, endpoints::Endpoints};
 use aws_sdk_sfn::config::SharedHttpClient;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -42,23 +42,34 @@ pub enum StartError {
     Io(#[from] io::Error),
 }
 
-/// The desk's connections to the outside world. Tests replace the clock, answer for the valuation service, and make AWS
-/// calls fail.
+/// Puts something around a value.
+pub type Wrap<T> = Box<dyn FnOnce(T) -> T + Send>;
+
+/// What the desk reaches outside of itself. Tests supply their own clock and valuation service, and make calls to AWS
+/// fail.
 pub struct Outside {
     pub clock: Clock,
     pub outbound: Arc<dyn Outbound>,
-    /// Wraps the connector between the SDK's clients and the embedded AWS. All of the desk's calls pass through it.
-    pub connector: Box<dyn FnOnce(SharedHttpClient) -> SharedHttpClient + Send>,
+    /// Wraps the connection from the SDK's clients to the embedded AWS. Every call that the desk makes goes through it.
+    pub connector: Wrap<SharedHttpClient>,
+    /// Wraps what the embedded Step Functions calls: functions, and the DynamoDB writes that the workflow makes itself. On
+    /// AWS these calls never touch the desk's SDK, so they do not go through `connector`.
+    pub integrations: Wrap<Arc<dyn Integrations>>,
 }
 
 impl Outside {
-    /// The system clock, the network, and an unwrapped connector.
+    /// The system clock and the network, with nothing around the embedded AWS.
     ///
     /// # Errors
     /// Fails if the HTTP client cannot be created.
     pub fn real() -> reqwest::Result<Self> {
         let outbound = Arc::new(Network::new()?);
-        Ok(Self { clock: Clock::system(), outbound, connector: Box::new(|connector| connector) })
+        Ok(Self {
+            clock: Clock::system(),
+            outbound,
+            connector: Box::new(|connector| connector),
+            integrations: Box::new(|integrations| integrations),
+        })
     }
 }
 
@@ -89,7 +100,7 @@ impl OpenDesk {
         outside: Outside,
         closing: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
-        let Outside { clock, outbound, connector } = outside;
+        let Outside { clock, outbound, connector, integrations } = outside;
         let data_dir = config.data_dir.clone();
         let opened = tokio::task::spawn_blocking(move || Embedded::open(&data_dir, clock)).await;
         let embedded = opened.map_err(io::Error::other)??;
@@ -99,14 +110,14 @@ impl OpenDesk {
         // which are known in advance.
         let machines = StateMachines::to_be(config);
         let services = Services::build(&aws, outbound, machines, config, addresses, closing).await?;
-        let integrations = DeskIntegrations {
+        let integrations = integrations(Arc::new(DeskIntegrations {
             functions: services.functions.clone(),
             embedded: Arc::downgrade(&embedded),
             endpoints: Endpoints::new(config.endpoints.clone().into(), &config.region),
             changes: services.changes.clone(),
-        };
+        }));
         let options = Options::new(&config.account_id, &config.region);
-        embedded.start_step_functions(&config.data_dir, options, Arc::new(integrations)).await?;
+        embedded.start_step_functions(&config.data_dir, options, integrations).await?;
         deploy::deploy_state_machines(&aws, config).await?;
         Ok(Self { services, embedded: Some(embedded) })
     }

@@ -2,4 +2,5 @@
 //! AWS fail, with a scripted valuation service. There are no sockets, and nothing waits for real time to pass.
 
 mod faults;
+mod model;
 mod support;

@@ -2,10 +2,22 @@
 
 mod clock;
 mod connector;
+mod faults;
 mod valuer;
 mod world;
 
 pub use clock::ManualClock;
-pub use connector::{Fault, Faults};
-pub use valuer::{Answers, Valuer};
+pub use faults::{Fault, Faults};
+pub use valuer::{Accepted, Answers, VALUE, Valuer};
 pub use world::{MANUAL_TIMEOUT, Template, VALUATION_TIMEOUT, World};
+
+/// Runs a test on a thread with a large stack. Without optimisation the futures of a desk and of the SDK are polled on
+/// stack frames that do not fit into the 2 MiB of a test's own thread.
+pub fn on_a_deep_stack(test: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(16 * 1024 * 1024).spawn_scoped(scope, test);
+        if let Err(panic) = thread.expect("a thread").join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}

@@ -24,10 +24,27 @@ pub enum Answers {
     Early,
     /// It calls back that the property cannot be valued.
     Fails,
-    /// It takes requests and never calls back.
+    /// It accepts requests and never calls back.
     Never,
-    /// It does not take requests.
+    /// It rejects requests.
     Refuses,
+    /// It answers requests with 503.
+    Unavailable,
+    /// It accepts requests, but its answer is lost.
+    BreaksOff,
+}
+
+/// A callback: path with query, and body.
+pub type Callback = (String, Value);
+
+/// A valuation request that the service has accepted.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The name or number of the property.
+    pub property: String,
+    /// The signed path to call back at.
+    pub path: String,
+    pub reference: String,
 }
 
 pub struct Valuer {
@@ -37,20 +54,32 @@ pub struct Valuer {
 struct State {
     answers: Answers,
     requests: usize,
-    /// References by idempotency key: a request that is repeated gets the answer that it got before.
-    known: HashMap<String, String>,
-    /// Callbacks that the desk has not acknowledged yet: path and body.
-    due: Vec<(String, Value)>,
+    /// Accepted requests by idempotency key: a request that is repeated gets the answer that it got before.
+    known: HashMap<String, Accepted>,
+    /// The same requests, oldest first.
+    accepted: Vec<Accepted>,
+    /// Callbacks that the desk has not acknowledged yet.
+    due: Vec<Callback>,
+    /// Callbacks that the desk has acknowledged, with the id that it gave each.
+    acknowledged: Vec<(Callback, String)>,
     /// Where early callbacks go.
     desk: Option<Router>,
 }
 
 /// What it values every property at, in pounds.
-const VALUE: u32 = 500_000;
+pub const VALUE: u32 = 500_000;
 
 impl Valuer {
     pub fn new(answers: Answers) -> Arc<Self> {
-        let state = State { answers, requests: 0, known: HashMap::new(), due: Vec::new(), desk: None };
+        let state = State {
+            answers,
+            requests: 0,
+            known: HashMap::new(),
+            accepted: Vec::new(),
+            due: Vec::new(),
+            acknowledged: Vec::new(),
+            desk: None,
+        };
         Arc::new(Self { state: Mutex::new(state) })
     }
 
@@ -71,20 +100,36 @@ impl Valuer {
         self.state.lock().unwrap().desk = None;
     }
 
-    pub fn due(&self) -> Vec<(String, Value)> {
+    pub fn due(&self) -> Vec<Callback> {
         self.state.lock().unwrap().due.clone()
     }
 
-    /// The desk has acknowledged one of its callbacks.
-    pub fn delivered(&self, callback: &(String, Value)) {
-        let due = &mut self.state.lock().unwrap().due;
-        if let Some(at) = due.iter().position(|other| other == callback) {
-            due.remove(at);
+    /// The requests that it has accepted, oldest first.
+    pub fn accepted(&self) -> Vec<Accepted> {
+        self.state.lock().unwrap().accepted.clone()
+    }
+
+    /// The callbacks that the desk has acknowledged, with the id that it gave each.
+    pub fn acknowledged(&self) -> Vec<(Callback, String)> {
+        self.state.lock().unwrap().acknowledged.clone()
+    }
+
+    /// The desk has answered a callback. Unless it failed, the callback need not be sent again.
+    pub fn answered(&self, callback: &Callback, status: StatusCode, body: &Value) {
+        if status.is_server_error() {
+            return;
+        }
+        let mut state = self.state.lock().unwrap();
+        if let Some(at) = state.due.iter().position(|other| other == callback) {
+            state.due.remove(at);
+        }
+        if let Some(id) = body["callback"].as_str() {
+            state.acknowledged.push((callback.clone(), id.to_owned()));
         }
     }
 }
 
-/// Posts JSON to a desk in this process; `None` when it never answers.
+/// Posts JSON to a desk in this process.
 pub async fn post(desk: Router, path: &str, body: &Value) -> (StatusCode, Value) {
     let request = Request::post(path)
         .header("host", "desk.test")
@@ -106,12 +151,26 @@ impl Outbound for Valuer {
         let (answers, reference, desk) = {
             let mut state = self.state.lock().unwrap();
             state.requests += 1;
-            let number = state.requests;
+            match state.answers {
+                Answers::Refuses => {
+                    return Ok(Answer { status: StatusCode::UNPROCESSABLE_ENTITY, body: "{}".into() });
+                }
+                Answers::Unavailable => {
+                    return Ok(Answer { status: StatusCode::SERVICE_UNAVAILABLE, body: "{}".into() });
+                }
+                _ => {}
+            }
             let known = key.as_ref().and_then(|key| state.known.get(key)).cloned();
             let is_repeated = known.is_some();
-            let reference = known.unwrap_or_else(|| format!("V-{number:04}"));
-            if let Some(key) = key {
-                state.known.insert(key, reference.clone());
+            let accepted = known.unwrap_or_else(|| Accepted {
+                property: body["property"]["nameOrNumber"].as_str().unwrap_or_default().to_owned(),
+                path: path.clone(),
+                reference: format!("V-{:04}", state.requests),
+            });
+            let reference = accepted.reference.clone();
+            if !is_repeated {
+                state.accepted.push(accepted.clone());
+                state.known.extend(key.map(|key| (key, accepted)));
             }
             let value = json!({ "valuationReference": reference, "propertyValue": VALUE });
             let failure = json!({ "valuationReference": reference, "failed": true });
@@ -120,22 +179,20 @@ impl Outbound for Valuer {
                 Answers::Values => state.due.push((path.clone(), value)),
                 Answers::Twice => state.due.extend([(path.clone(), value.clone()), (path.clone(), value)]),
                 Answers::Fails => state.due.push((path.clone(), failure)),
-                Answers::Early | Answers::Never | Answers::Refuses => {}
+                Answers::Early => state.due.push((path.clone(), value)),
+                _ => {}
             }
             (state.answers, reference, state.desk.clone())
         };
-        if answers == Answers::Refuses {
-            return Ok(Answer { status: StatusCode::UNPROCESSABLE_ENTITY, body: "{}".into() });
-        }
-        if answers == Answers::Early {
-            let callback = (path, json!({ "valuationReference": reference, "propertyValue": VALUE }));
-            let is_taken = match desk {
-                Some(desk) => !post(desk, &callback.0, &callback.1).await.0.is_server_error(),
-                None => false,
-            };
-            if !is_taken {
-                self.state.lock().unwrap().due.push(callback);
+        match (answers, desk) {
+            (Answers::Early, Some(desk)) => {
+                // When the desk fails, the callback stays due.
+                let callback = (path, json!({ "valuationReference": reference, "propertyValue": VALUE }));
+                let (status, body) = post(desk, &callback.0, &callback.1).await;
+                self.answered(&callback, status, &body);
             }
+            (Answers::BreaksOff, _) => return Err(NoAnswer::BrokeOff("a fault of the test's".to_owned())),
+            _ => {}
         }
         let body = json!({ "valuationReference": reference }).to_string();
         Ok(Answer { status: StatusCode::CREATED, body: body.into() })

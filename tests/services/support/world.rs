@@ -14,7 +14,10 @@ use app::{
     domain::{ApplicationReference, ManualValuationAnswer, WaitingOn},
 };
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType};
+use aws_sdk_sfn::{
+    config::SharedHttpClient,
+    types::{HistoryEvent, HistoryEventType},
+};
 use axum::Router;
 use clap::Parser;
 use http::StatusCode;
@@ -30,7 +33,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{Faults, ManualClock, Valuer, connector::exempt, valuer::post};
+use super::{
+    Faults, ManualClock, Valuer,
+    connector::{Faulty, exempt},
+    valuer::{Callback, post},
+};
 
 const REGION: &str = "eu-west-2";
 
@@ -69,6 +76,18 @@ impl Template {
             }
         }
         copy
+    }
+}
+
+/// Looks once a millisecond until there is something. Gives up after [`PATIENCE`].
+async fn poll<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let given_up = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < given_up, "this took too long: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -129,42 +148,46 @@ impl World {
         world
     }
 
-    /// Opens the desk on what is on the disk.
+    /// Opens the desk on what is on the disk. A start that fails is tried again, as whatever starts the desk would do.
     async fn start(&mut self) {
-        let given_up = Instant::now() + PATIENCE;
-        loop {
-            let alive = Arc::new(AtomicBool::new(true));
-            let (faults, is_alive) = (self.faults.clone(), alive.clone());
-            let outside = Outside {
-                clock: Clock::new(self.clock.clone()),
-                outbound: self.valuer.clone(),
-                connector: Box::new(move |inner| faults.connector(inner, is_alive)),
-            };
-            let (sender, closing) = watch::channel(false);
-            let opened = OpenDesk::open(&self.config, &self.addresses, outside, closing);
-            let opened = tokio::select! {
-                opened = opened => Some(opened),
-                () = self.faults.stop_wanted() => None,
-            };
-            match opened {
-                Some(Ok(desk)) => {
-                    let router = routes::router(&desk.services, &self.config, &self.addresses);
-                    self.valuer.reaches(router.clone());
-                    let embedded = desk.embedded.as_ref().expect("it is embedded");
-                    let aws = Aws::inside(embedded, REGION);
-                    let mut follower = JoinSet::new();
-                    follower.spawn(exempt(desk.services.follower.clone().run()));
-                    self.desk = Some(Running { desk, router, alive, follower, aws, _closing: sender });
-                    return;
-                }
-                // Like whatever starts the desk, try again.
-                Some(Err(error)) => assert!(Instant::now() < given_up, "the desk does not open: {error}"),
-                None => {
-                    alive.store(false, Ordering::SeqCst);
-                    self.faults.was_stopped();
-                }
+        let running = poll("the desk opens", async || self.try_to_start().await).await;
+        self.desk = Some(running);
+    }
+
+    async fn try_to_start(&self) -> Option<Running> {
+        let alive = Arc::new(AtomicBool::new(true));
+        let (sender, closing) = watch::channel(false);
+        let opened = OpenDesk::open(&self.config, &self.addresses, self.outside(&alive), closing);
+        tokio::select! {
+            opened = opened => {
+                let desk = opened.inspect_err(|error| eprintln!("the desk does not open: {error}")).ok()?;
+                let router = routes::router(&desk.services, &self.config, &self.addresses);
+                self.valuer.reaches(router.clone());
+                let embedded = desk.embedded.as_ref().expect("it is embedded");
+                let aws = Aws::inside(embedded, REGION);
+                let mut follower = JoinSet::new();
+                follower.spawn(exempt(desk.services.follower.clone().run()));
+                Some(Running { desk, router, alive, follower, aws, _closing: sender })
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            () = self.faults.stop_wanted() => {
+                alive.store(false, Ordering::SeqCst);
+                self.faults.was_stopped();
+                None
+            }
+        }
+    }
+
+    /// The clock, the valuation service and the faults, for a desk that runs while it is `alive`.
+    fn outside(&self, alive: &Arc<AtomicBool>) -> Outside {
+        let (faults, alive) = (self.faults.clone(), alive.clone());
+        let (workflow_faults, workflow_alive) = (faults.clone(), alive.clone());
+        Outside {
+            clock: Clock::new(self.clock.clone()),
+            outbound: self.valuer.clone(),
+            connector: Box::new(move |inner| SharedHttpClient::new(Faulty { inner, faults, alive })),
+            integrations: Box::new(move |inner| {
+                Arc::new(Faulty { inner, faults: workflow_faults, alive: workflow_alive })
+            }),
         }
     }
 
@@ -181,7 +204,7 @@ impl World {
         self.start().await;
     }
 
-    async fn close(mut self) -> TempDir {
+    pub async fn close(mut self) -> TempDir {
         if let Some(mut running) = self.desk.take() {
             running.follower.shutdown().await;
             running.desk.close().await;
@@ -193,22 +216,23 @@ impl World {
         self.desk.as_ref().expect("the desk runs")
     }
 
-    /// Does something with the desk; `None` when the desk stops meanwhile.
+    /// Does something with the desk. Returns `None` when the desk stops meanwhile, or a call of it is held back.
     async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = work => Some(done),
             () = self.faults.stop_wanted() => None,
-            // A call is held back, and so is whoever waits for it.
-            () = self.long_held() => None,
+            () = self.nothing_runs_for_long() => None,
         }
     }
 
-    async fn long_held(&self) {
+    /// Returns once a call has been held back and nothing else has run for 20 polls.
+    async fn nothing_runs_for_long(&self) {
         let mut polls = 0;
-        while polls < 20 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        poll("a call is held back", async || {
             polls = if self.faults.holds() && self.faults.under_way() == 0 { polls + 1 } else { 0 };
-        }
+            (polls == 20).then_some(())
+        })
+        .await;
     }
 
     /// Submits an application by the API; whether the desk took it.
@@ -225,15 +249,18 @@ impl World {
         post(self.running().router.clone(), path, body).await
     }
 
-    /// The valuation service's callbacks reach the desk; it sends those again that were not acknowledged.
+    /// The valuation service's callbacks reach the desk. Those that are not acknowledged stay due.
     pub async fn deliver(&self) {
         for callback in self.valuer.due() {
-            if let Some((status, _)) = self.unless_stopped(self.post(&callback.0, &callback.1)).await
-                && !status.is_server_error()
-            {
-                self.valuer.delivered(&callback);
-            }
+            self.call_back(&callback).await;
         }
+    }
+
+    /// Sends one callback. Returns what the desk answered, or `None` when it did not.
+    pub async fn call_back(&self, callback: &Callback) -> Option<(StatusCode, Value)> {
+        let (status, body) = self.unless_stopped(self.post(&callback.0, &callback.1)).await?;
+        self.valuer.answered(callback, status, &body);
+        Some((status, body))
     }
 
     /// What waits for staff.
@@ -261,17 +288,13 @@ impl World {
         self.unless_stopped(self.running().desk.services.reconciler.finish_steps()).await;
     }
 
-    /// One round of what it does every minute.
+    /// One round of what it does every minute. The clock moves on meanwhile: the reconciler rests between two calls.
     pub async fn sweep(&self) {
-        // It rests between two calls, and this clock stands still.
         let sweep = self.running().desk.services.reconciler.sweep();
-        tokio::pin!(sweep);
-        let moving = async {
-            loop {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                self.clock.advance(Duration::from_millis(5));
-            }
-        };
+        let moving = poll("the sweep ends", async || {
+            self.clock.advance(Duration::from_millis(5));
+            None::<()>
+        });
         self.unless_stopped(async {
             tokio::select! {
                 () = sweep => {}
@@ -284,22 +307,21 @@ impl World {
     /// Waits until everything waits: for a deadline, for somebody outside, or for a call that is held back. A desk that
     /// was stopped is started again first.
     pub async fn settle(&mut self) {
-        let given_up = Instant::now() + PATIENCE;
         let mut still = 0;
-        while still < 3 {
+        poll("everything comes to rest", async || {
             if self.faults.wants_stop() {
                 self.restart().await;
                 still = 0;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
             let mut is_still = self.faults.under_way() == 0;
             if is_still && still == 2 && !self.faults.holds() {
                 // This is asked last, because it takes long.
                 is_still = self.engine_waits().await && self.faults.under_way() == 0;
             }
             still = if is_still { still + 1 } else { 0 };
-            assert!(Instant::now() < given_up, "it does not come to rest: {:?}", self.faults.calls());
-        }
+            (still == 3).then_some(())
+        })
+        .await;
     }
 
     /// Whether every execution has ended, waits for its token, or waits to try again.
@@ -342,14 +364,22 @@ impl World {
         described.ok().map(|described| described.status.as_str().to_owned())
     }
 
-    pub async fn stop_execution(&self, reference: &str) {
+    /// Whether it ran.
+    pub async fn stop_execution(&self, reference: &str) -> bool {
         let stop = self.running().aws.step_functions.stop_execution();
-        stop.execution_arn(self.execution_arn(reference)).send().await.expect("it is stopped");
+        stop.execution_arn(self.execution_arn(reference)).send().await.is_ok()
     }
 
-    pub async fn redrive(&self, reference: &str) {
+    /// Whether it could be redriven.
+    pub async fn redrive(&self, reference: &str) -> bool {
         let redrive = self.running().aws.step_functions.redrive_execution();
-        redrive.execution_arn(self.execution_arn(reference)).send().await.expect("it is redriven");
+        redrive.execution_arn(self.execution_arn(reference)).send().await.is_ok()
+    }
+
+    /// Answers a task in Step Functions directly, as with the AWS CLI. Returns whether it waited.
+    pub async fn answer_past_the_desk(&self, token: &str, output: &Value) -> bool {
+        let succeed = self.running().aws.step_functions.send_task_success();
+        succeed.task_token(token).output(output.to_string()).send().await.is_ok()
     }
 
     /// Everything in a table, read past the desk.
