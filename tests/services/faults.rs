@@ -185,8 +185,8 @@ async fn end(world: &World) -> End {
 
 /// How many faults a path meets by default, at calls that change something and at calls that only read. `FAULTS=all`
 /// takes minutes for each path.
-const CHANGES: usize = 32;
-const READS: usize = 8;
+const CHANGES: usize = 25;
+const READS: usize = 5;
 
 /// Which calls meet which faults. `FAULTS=all` stands for each fault at each call, and `FAULTS=12,13` for each fault at
 /// these calls. By default some calls, spread over the whole path, meet one fault each.
@@ -227,6 +227,7 @@ async fn compare_ends(path: Path, expected: &str) {
     assert_eq!(without.status, expected, "{without:?}");
     let plans = plans(&calls);
     let runs = plans.len();
+    eprintln!("{} calls, {runs} runs of {path:?}", calls.len());
     // A run mostly waits for one of its databases.
     let ends = futures_util::stream::iter(plans).map(async |(number, fault)| {
         let end = AssertUnwindSafe(run(&template, path, Some((number, fault)))).catch_unwind().await;

@@ -28,6 +28,8 @@ enum End {
     Succeeded(Value),
     Failed(String),
     TimedOut,
+    /// Its execution was stopped.
+    Stopped,
 }
 
 /// The execution of an application.
@@ -239,6 +241,9 @@ fn tasks(history: &[HistoryEvent]) -> Vec<Task> {
             task_of.insert(event.id, tasks.len());
             tasks.push(Task { token, waits: false, end: None });
             continue;
+        }
+        if event.r#type == HistoryEventType::ExecutionAborted {
+            tasks.iter_mut().for_each(|task| task.end = task.end.take().or(Some(End::Stopped)));
         }
         let Some(at) = task_of.get(&event.previous_event_id).copied() else { continue };
         let text = |text: Option<&String>| text.cloned().unwrap_or_default();
