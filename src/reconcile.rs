@@ -1,5 +1,5 @@
-//! Correcting what an outage left behind, and what happened where the desk could not see it. Everything here may be done
-//! twice, and by two desks at once.
+//! Corrects what an outage left unfinished, and what happened without the desk. All of it may safely be done twice, and by
+//! two desks at the same time.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use crate::{
     clock::Clock,
     lease::Lease,
     masking::without_tokens,
-    tasks::{Answer, Ending, PausedTask, PausedTasks, State},
+    tasks::{Answer, Ending, PausedTask, PausedTasks, State, UnansweredPage},
     workflow::Workflows,
 };
 
-/// How often deadlines and unfinished steps are looked for: a query each, mostly empty.
+/// The interval between searches for passed deadlines and unfinished steps. Each search is one query per kind.
 const STEP: Duration = Duration::from_secs(2);
 
-/// How often every open application is compared with its execution.
+/// The interval between comparisons of all open applications with their executions.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// How long after its deadline Step Functions is asked whether a task is over.
+/// How long after a task's deadline Step Functions is asked whether the task is over.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How old an unfinished step is before somebody else finishes it.
+/// The age from which a step counts as left unfinished.
 const UNFINISHED: Duration = Duration::from_secs(5);
 
-/// How far back unsettled callbacks are looked for.
+/// The age up to which unsettled callbacks are searched for.
 const CALLBACKS: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Applications looked up at a time.
+/// The number of applications read at a time.
 const BATCH: usize = 100;
 
 #[derive(Clone)]
@@ -43,14 +43,14 @@ pub struct Reconciler {
     pub paused: PausedTasks,
     pub callbacks: Callbacks,
     pub workflows: Workflows,
-    /// Several desks on one AWS share the work: one of them does it.
+    /// Held by the one desk that reconciles, where several share one AWS.
     pub lease: Lease,
-    /// Between two calls of DescribeExecution: AWS throttles them for the whole account.
+    /// The pause between two calls of a sweep. AWS throttles DescribeExecution for the whole account.
     pub pace: Duration,
 }
 
 impl Reconciler {
-    /// Goes on for as long as the desk is open.
+    /// Runs until the desk closes.
     pub async fn run(self) {
         let stepping = async {
             loop {
@@ -73,7 +73,8 @@ impl Reconciler {
         tokio::join!(stepping, sweeping);
     }
 
-    /// Each kind of step, and each step, by itself: one that fails keeps no other from being finished.
+    /// Finishes what another desk, or this one before a restart, left unfinished. A step that fails does not keep the others
+    /// from being finished.
     pub async fn finish_steps(&self) {
         const WHAT: &str = "finishing unfinished steps";
         report(WHAT, self.send_again().await);
@@ -92,7 +93,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Settles the callback, too, that the answer was taken from: one that had been parked is looked for by nothing else.
+    /// Also settles the callback that brought the answer. If that was parked, no other search would find it.
     async fn send_one_again(&self, task: &PausedTask) -> Result<(), AwsError> {
         self.paused.send_again(task).await?;
         match &task.state {
@@ -108,7 +109,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Step Functions decides whether a task is over: this desk's clock may run ahead of its own.
+    /// Closes a task if Step Functions says that it is over. The desk's clock may be ahead, so it does not decide.
     async fn close_if_over(&self, task: &PausedTask) -> Result<(), AwsError> {
         match self.paused.ended(task).await? {
             None => Ok(()),
@@ -172,25 +173,26 @@ impl Reconciler {
         Ok(())
     }
 
-    /// A task may be answered past the desk, with the AWS CLI say. Its execution then ends and writes its outcome, and
-    /// nothing else tells the desk that nobody waits any more.
+    /// Closes tasks that were answered without the desk, for example with the AWS CLI. Their executions go on and write their
+    /// outcome, but nothing closes the tasks. Reads a page of tasks and their applications at a time.
     async fn close_abandoned(&self) -> Result<(), AwsError> {
-        for task in self.paused.unanswered().await? {
-            report("looking whether a task is still waited for", self.close_if_abandoned(&task).await);
+        let mut next = Some(UnansweredPage::default());
+        while let Some(page) = next {
+            let (tasks, more) = self.paused.unanswered(page).await?;
+            next = more;
+            let references = tasks.iter().map(|task| &task.application_reference);
+            let records = self.applications.get_many(references).await?;
+            for task in &tasks {
+                if records.get(&task.application_reference).is_some_and(|record| is_abandoned(task, record)) {
+                    report("closing an abandoned task", self.close(task, State::Abandoned).await);
+                }
+            }
+            self.clock.sleep(self.pace).await;
         }
         Ok(())
     }
 
-    async fn close_if_abandoned(&self, task: &PausedTask) -> Result<(), AwsError> {
-        let record = self.applications.get(&task.application_reference).await?;
-        let is_over = record.is_some_and(|record| {
-            let waits_for_it = record.pause.as_ref().is_some_and(|pause| pause.id == task.id.as_str());
-            record.execution_arn == task.execution_arn && (!record.status.is_open() || !waits_for_it)
-        });
-        if is_over { self.close(task, State::Abandoned).await } else { Ok(()) }
-    }
-
-    /// The next applications that have been at this status for a moment, and where to go on behind them.
+    /// The next applications that have had this status for [`UNFINISHED`], and where the next batch starts.
     async fn batch(
         &self,
         status: ApplicationStatus,
@@ -201,24 +203,22 @@ impl Reconciler {
 
     async fn compare(&self, record: &Record) -> Result<(), AwsError> {
         let described = match self.workflows.describe(&record.execution_arn).await {
-            // Not started yet, or so long ago that Step Functions has forgotten it.
+            // It has not started yet, or Step Functions no longer keeps it.
             Err(error) if error.is("ExecutionDoesNotExist") => return Ok(()),
             described => described?,
         };
         self.learn(record, &described).await
     }
 
-    /// Corrects what the desk thought of an application by what Step Functions says of its execution.
+    /// Brings an application up to date with what Step Functions says about its execution.
     pub async fn learn(&self, record: &Record, described: &DescribeExecutionOutput) -> Result<(), AwsError> {
-        if let Some(redriven) =
-            described.redrive_date.and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok())
-        {
+        if let Some(redriven) = redriven_at(described) {
             self.abandon_before(record, redriven).await?;
         }
         self.correct(record, Ended::of(described)).await
     }
 
-    /// Whoever was asked before an execution was redriven can't answer it: its tasks began anew, with other tokens.
+    /// Closes the tasks from before a redrive. The redriven execution starts them again with other tokens.
     async fn abandon_before(&self, record: &Record, redriven: OffsetDateTime) -> Result<(), AwsError> {
         for task in self.paused.of_application(record.application.application_reference.as_str()).await? {
             let waits = matches!(task.state, State::Requesting | State::Open);
@@ -229,10 +229,10 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Corrects an application that waits although its execution has ended.
+    /// Corrects an application that is still open although its execution has ended.
     async fn correct(&self, record: &Record, ended: Option<Ended<'_>>) -> Result<(), AwsError> {
         let Some(ended) = ended.filter(|_| record.status.is_open()) else { return Ok(()) };
-        // An execution writes its outcome as its last step but one, so an ended one has been read a moment too early.
+        // The execution writes its outcome before it ends, so the record may have been read too early.
         let Some(record) = self.applications.get(&record.application.application_reference).await? else {
             return Ok(());
         };
@@ -248,6 +248,20 @@ impl Reconciler {
         }
         self.applications.correct(&record, now_is, Some(&remark)).await
     }
+}
+
+/// Whether the application of a task no longer waits for it.
+fn is_abandoned(task: &PausedTask, record: &Record) -> bool {
+    let waits_for_it = record.pause.as_ref().is_some_and(|pause| pause.id == task.id.as_str());
+    record.execution_arn == task.execution_arn && (!record.status.is_open() || !waits_for_it)
+}
+
+/// When an execution was last redriven. Step Functions reports whole milliseconds as a fraction of a second, which the SDK
+/// cannot represent exactly.
+fn redriven_at(described: &DescribeExecutionOutput) -> Option<OffsetDateTime> {
+    const MILLISECOND: i128 = 1_000_000;
+    let milliseconds = (described.redrive_date?.as_nanos() + MILLISECOND / 2).div_euclid(MILLISECOND);
+    OffsetDateTime::from_unix_timestamp_nanos(milliseconds * MILLISECOND).ok()
 }
 
 fn answered_at(state: &State) -> Option<OffsetDateTime> {

@@ -7,8 +7,10 @@
 mod record;
 mod submit;
 
+use std::collections::{BTreeSet, HashMap};
+
 use app::domain::{ApplicationReference, ApplicationStatus, LoanApplication};
-use aws_sdk_dynamodb::types::{Update, builders::UpdateBuilder};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Update, builders::UpdateBuilder};
 use time::OffsetDateTime;
 
 use crate::{
@@ -59,6 +61,28 @@ impl Applications {
         let answer = self.aws.dynamodb.get_item().table_name(TABLE.name);
         let answer = answer.key(TABLE.key, text(reference.as_str())).consistent_read(true).send().await?;
         answer.item.map(|item| record::read(&item)).transpose()
+    }
+
+    /// The applications with these references, at most 100. Those that DynamoDB is too busy to read are left out, like those
+    /// that do not exist.
+    pub async fn get_many(
+        &self,
+        references: impl IntoIterator<Item = &ApplicationReference>,
+    ) -> Result<HashMap<ApplicationReference, Record>, AwsError> {
+        let references: BTreeSet<&str> = references.into_iter().map(ApplicationReference::as_str).collect();
+        if references.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys = references.into_iter().map(|reference| HashMap::from([(TABLE.key.to_owned(), text(reference))]));
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true);
+        let keys = keys.build().map_err(AwsError::corrupt)?;
+        let answer = self.aws.dynamodb.batch_get_item().request_items(TABLE.name, keys).send().await?;
+        let items = answer.responses.unwrap_or_default().remove(TABLE.name).unwrap_or_default();
+        items
+            .iter()
+            .map(record::read)
+            .map(|record| record.map(|record| (record.application.application_reference.clone(), record)))
+            .collect()
     }
 
     /// At most so many that stand at `status` and were submitted before `until`, oldest first, as they are in the table.

@@ -66,9 +66,12 @@ async fn delete_index(aws: &Aws, table: &Table, index: &str) -> Result<(), AwsEr
     tracing::info!(table = table.name, index, "deleting an index that is no longer used");
     let delete = DeleteGlobalSecondaryIndexAction::builder().index_name(index).build().map_err(AwsError::corrupt)?;
     let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
-    aws.dynamodb.update_table().table_name(table.name).global_secondary_index_updates(update).send().await?;
-    at_rest(aws, table).await?;
-    Ok(())
+    let update = aws.dynamodb.update_table().table_name(table.name).global_secondary_index_updates(update);
+    let deleted = update.send().await.map_err(AwsError::from);
+    let described = at_rest(aws, table).await?;
+    // Another desk that is starting may have deleted it first.
+    let exists = described.global_secondary_indexes().iter().any(|known| known.index_name() == Some(index));
+    if exists { deleted.map(drop) } else { Ok(()) }
 }
 
 /// Adds missing indexes, and times to live that a desk was stopped before it could set.
@@ -132,15 +135,23 @@ async fn at_rest(aws: &Aws, table: &Table) -> Result<TableDescription, AwsError>
 
 async fn set_time_to_live(aws: &Aws, table: &Table) -> Result<(), AwsError> {
     let Some(attribute) = table.time_to_live else { return Ok(()) };
-    let described = aws.dynamodb.describe_time_to_live().table_name(table.name).send().await?;
-    let status = described.time_to_live_description.and_then(|described| described.time_to_live_status);
-    if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
+    if has_time_to_live(aws, table).await? {
         return Ok(());
     }
     let live = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build();
     let update = aws.dynamodb.update_time_to_live().table_name(table.name);
-    update.time_to_live_specification(live.map_err(AwsError::corrupt)?).send().await?;
-    Ok(())
+    let updated = update.time_to_live_specification(live.map_err(AwsError::corrupt)?).send().await;
+    match updated.map_err(AwsError::from) {
+        // Another desk that is starting may have set it first. DynamoDB refuses to set it twice.
+        Err(_) if has_time_to_live(aws, table).await? => Ok(()),
+        updated => updated.map(drop),
+    }
+}
+
+async fn has_time_to_live(aws: &Aws, table: &Table) -> Result<bool, AwsError> {
+    let described = aws.dynamodb.describe_time_to_live().table_name(table.name).send().await?;
+    let status = described.time_to_live_description.and_then(|described| described.time_to_live_status);
+    Ok(matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)))
 }
 
 pub(super) async fn table_names(aws: &Aws) -> Result<Vec<String>, AwsError> {
@@ -170,8 +181,11 @@ async fn create_table(aws: &Aws, table: &Table) -> Result<(), AwsError> {
     for name in attributes {
         create = create.attribute_definitions(attribute(name).map_err(built)?);
     }
-    create.send().await?;
-    Ok(())
+    match create.send().await.map_err(AwsError::from) {
+        // Another desk that is starting has created it, or is creating it.
+        Err(error) if error.is("ResourceInUseException") => Ok(()),
+        created => created.map(drop),
+    }
 }
 
 fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {
@@ -214,9 +228,17 @@ mod tests {
     use super::*;
     use crate::{aws::Embedded, clock::Clock, item::text};
 
-    async fn time_to_live(aws: &Aws, table: &Table) -> Option<TimeToLiveStatus> {
-        let described = aws.dynamodb.describe_time_to_live().table_name(table.name).send().await.unwrap();
-        described.time_to_live_description.and_then(|described| described.time_to_live_status)
+    #[tokio::test]
+    async fn two_desks_that_start_together_both_find_the_tables_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let embedded = Embedded::open(folder.path(), Clock::system()).unwrap();
+        let (first, second) = (Aws::inside(&embedded, "eu-west-2"), Aws::inside(&embedded, "eu-west-2"));
+        // Both list the tables before either creates one.
+        let (one, other) = tokio::join!(create_tables(&first), create_tables(&second));
+        one.and(other).unwrap();
+        for table in ALL {
+            assert_eq!(has_time_to_live(&first, table).await.unwrap(), table.time_to_live.is_some(), "{}", table.name);
+        }
     }
 
     #[tokio::test]
@@ -232,7 +254,7 @@ mod tests {
         create_table(&aws, &Table { indexes: Box::leak(with_more.into()), ..applications::TABLE }).await.unwrap();
         let queue = Index { name: "queue", partition: "queue", sort: "deadline", shows: Shows::Everything };
         create_table(&aws, &Table { indexes: Box::leak([queue].into()), ..tasks::TABLE }).await.unwrap();
-        assert_ne!(time_to_live(&aws, &sessions::TABLE).await, Some(TimeToLiveStatus::Enabled));
+        assert!(!has_time_to_live(&aws, &sessions::TABLE).await.unwrap());
         let put = aws.dynamodb.put_item().table_name(older.name).item("id", text("kept"));
         put.item("outcome", text("late")).item("receivedAt", text("2026")).send().await.unwrap();
 
@@ -243,7 +265,7 @@ mod tests {
                 let names: Vec<_> =
                     described.global_secondary_indexes().iter().filter_map(|i| i.index_name()).collect();
                 assert_eq!(names.len(), table.indexes.len(), "{}: {names:?}", table.name);
-                let expires = time_to_live(&aws, table).await == Some(TimeToLiveStatus::Enabled);
+                let expires = has_time_to_live(&aws, table).await.unwrap();
                 assert_eq!(expires, table.time_to_live.is_some(), "{}", table.name);
             }
         }

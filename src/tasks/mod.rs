@@ -24,7 +24,7 @@ use crate::{
 
 pub use answer::{Along, Answered, Ending};
 pub use manual_valuation::{ManualValuations, TIMED_OUT, read_answer as read_manual_valuation};
-pub use store::{PausedTasks, read};
+pub use store::{PausedTasks, UnansweredPage, read};
 pub use valuation::ValuationRequests;
 
 /// One row a task token. Only the table itself holds the token; the indexes are for looking.

@@ -24,6 +24,22 @@ use crate::{
 /// Callbacks at the signed address of one request that may wait for its reference.
 const PARKED: usize = 100;
 
+/// The number of unanswered tasks read at a time.
+const PAGE: i32 = 100;
+
+/// Where a page of unanswered tasks starts. The default is the first page.
+#[derive(Debug)]
+pub struct UnansweredPage {
+    queue: Queue,
+    after: Option<Item>,
+}
+
+impl Default for UnansweredPage {
+    fn default() -> Self {
+        Self { queue: Queue::Open, after: None }
+    }
+}
+
 /// The paused tasks of this desk.
 #[derive(Debug, Clone)]
 pub struct PausedTasks {
@@ -89,20 +105,29 @@ impl PausedTasks {
         read_all(query, read).await
     }
 
-    /// What nobody has answered and whose deadline has passed at `now`.
+    /// Unanswered tasks whose deadline has passed at `now`.
     pub async fn overdue(&self, now: OffsetDateTime) -> Result<Vec<PausedTask>, AwsError> {
-        self.unanswered_until(Some(now)).await
-    }
-
-    /// What waits for an answer, or for the valuation service to take the request.
-    pub async fn unanswered(&self) -> Result<Vec<PausedTask>, AwsError> {
-        self.unanswered_until(None).await
-    }
-
-    async fn unanswered_until(&self, until: Option<OffsetDateTime>) -> Result<Vec<PausedTask>, AwsError> {
-        let mut tasks = self.queued(Queue::Open, until).await?;
-        tasks.extend(self.queued(Queue::Requesting, until).await?);
+        let mut tasks = self.queued(Queue::Open, Some(now)).await?;
+        tasks.extend(self.queued(Queue::Requesting, Some(now)).await?);
         Ok(tasks)
+    }
+
+    /// One page of the tasks that wait for an answer, or for the valuation service to accept the request, and the next
+    /// page, if there is one.
+    pub async fn unanswered(
+        &self,
+        page: UnansweredPage,
+    ) -> Result<(Vec<PausedTask>, Option<UnansweredPage>), AwsError> {
+        let UnansweredPage { queue, after } = page;
+        let query = self.query_queue(queue, None).limit(PAGE).set_exclusive_start_key(after);
+        let answer = query.send().await?;
+        let tasks = answer.items().iter().map(read).collect::<Result<_, _>>()?;
+        let next = match (answer.last_evaluated_key, queue) {
+            (Some(last), queue) => Some(UnansweredPage { queue, after: Some(last) }),
+            (None, Queue::Open) => Some(UnansweredPage { queue: Queue::Requesting, after: None }),
+            (None, _) => None,
+        };
+        Ok((tasks, next))
     }
 
     /// What has an answer that Step Functions may not have got.
@@ -480,7 +505,7 @@ mod tests {
         let kinds = |tasks: Vec<PausedTask>| tasks.iter().map(|task| task.kind.key()).collect::<Vec<_>>();
         let both = ["valuation", "manual_valuation"];
         assert_eq!(kinds(tasks.of_application("LN-1").await.unwrap()), both);
-        assert_eq!(kinds(tasks.unanswered().await.unwrap()), both);
+        assert_eq!(kinds(tasks.unanswered(UnansweredPage::default()).await.unwrap().0), both);
     }
 
     #[test]
