@@ -161,7 +161,7 @@ impl Model {
             assert_eq!(row["token"], task.token, "the desk waits for another task: {row}");
             assert_eq!(row["state"], "open", "{row}");
             assert_eq!(record["waitingId"], row["id"], "{record}");
-            let is_valuer = row["waitingOn"] == "valuation_service";
+            let is_valuer = row["kind"] == "valuation";
             let expected = if is_valuer { "waiting_for_valuation" } else { "waiting_for_manual_valuation" };
             assert_eq!(status, expected);
             let ids: Vec<_> = listed.iter().map(|item| item.id.as_str()).collect();

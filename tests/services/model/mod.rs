@@ -210,7 +210,7 @@ impl Model {
     /// Ada answers an item of the staff queue, which she may have opened long ago.
     async fn answer_by_hand(&mut self, item: &proptest::sample::Index, is_declined: bool) -> String {
         let tasks = self.world.table("loan-desk-paused-tasks").await;
-        let items: Vec<_> = tasks.iter().filter(|task| task["waitingOn"] != "valuation_service").collect();
+        let items: Vec<_> = tasks.iter().filter(|task| task["kind"] == "manual_valuation").collect();
         if items.is_empty() {
             return "there is no item".to_owned();
         }
