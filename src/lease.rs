@@ -1,9 +1,9 @@
-//! A lease: one desk at a time does what runs in the background, however many desks share one AWS.
+//! A lease, which selects one of several desks on the same AWS to run the background work.
 //!
-//! The lease is one row that its holder rewrites before its term is over. Another desk takes it when it has seen the
-//! row unchanged for a whole term *by its own clock*, so the clocks of two desks are never compared. Two desks may hold
-//! it for a moment, when the holder was held up for longer than a term. Everything that is done under a lease may
-//! therefore be done twice; the lease saves calls.
+//! The lease is a row that its holder renews before its term ends. Another desk takes the lease after it has seen the
+//! row unchanged for a whole term *by its own clock*, so the clocks of different desks are never compared. If the
+//! holder is delayed for longer than a term, two desks may hold the lease briefly. All work under a lease must
+//! therefore be idempotent; the lease only saves calls.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,13 +22,13 @@ use crate::{
     settings::TABLE,
 };
 
-/// How long a lease is left to a holder that does not renew it.
+/// How long a lease lasts without renewal.
 const TERM: Duration = Duration::from_secs(30);
 
-/// How often the holder renews it, and others look whether it is free.
+/// The interval at which the holder renews the lease and other desks check whether it is free.
 const RENEWAL: Duration = Duration::from_secs(10);
 
-/// A lease by its name. Clones are the same holder.
+/// A named lease. Clones are the same holder.
 #[derive(Debug, Clone)]
 pub struct Lease {
     aws: Aws,
@@ -37,28 +37,29 @@ pub struct Lease {
     seen: Arc<Mutex<Seen>>,
 }
 
-/// What this desk knows of the lease's row.
+/// What this desk knows about the row of the lease.
 #[derive(Debug, Default)]
 struct Seen {
     is_mine: bool,
-    /// When the row was asked last.
+    /// When the row was last read.
     asked: Option<OffsetDateTime>,
-    /// The row's version, which each renewal changes, and since when this desk has known it.
+    /// The version of the row, which each renewal changes, and when this desk first saw it.
     version: Option<(String, OffsetDateTime)>,
-    /// Take it whoever holds it.
+    /// Whether to take the lease from any holder.
     takes_over: bool,
 }
 
 impl Lease {
-    /// `takes_over`: the desk takes the lease at first, whoever holds it. An embedded desk does: nobody else can have its
-    /// data open, so the one that held the lease before has stopped, or reaches AWS through this one and will notice.
+    /// `takes_over` means that the desk first takes the lease from any holder. A desk with the embedded backend does
+    /// so: no other process can have its data open, so the previous holder has stopped, or uses AWS through this desk
+    /// and will notice.
     pub fn new(aws: Aws, name: &'static str, takes_over: bool) -> Self {
         let seen = Seen { takes_over, ..Seen::default() };
         Self { aws, name, holder: random::id(), seen: Arc::new(Mutex::new(seen)) }
     }
 
-    /// Whether this desk holds the lease, which it takes when it is free. Asks AWS once in [`RENEWAL`]. When AWS cannot be
-    /// asked, nobody holds it.
+    /// Whether this desk holds the lease. Takes the lease if it is free. Calls AWS at most once in [`RENEWAL`]. Returns
+    /// false if AWS cannot be reached.
     pub async fn hold(&self) -> bool {
         let mut seen = self.seen.lock().await;
         let now = self.aws.clock.now();
@@ -81,14 +82,14 @@ impl Lease {
                 *seen = Seen { asked: Some(now), version, ..Seen::default() };
             }
             Err(error) => {
-                tracing::warn!(lease = self.name, %error, "cannot ask for a lease; will be tried again");
+                tracing::warn!(lease = self.name, %error, "cannot acquire or renew a lease; trying again later");
                 seen.is_mine = false;
             }
         }
         seen.is_mine
     }
 
-    /// Gives the lease back, so that another desk need not wait for the end of its term.
+    /// Releases the lease, so that another desk need not wait for the end of the term.
     pub async fn release(&self) {
         let mut seen = self.seen.lock().await;
         if !seen.is_mine {
@@ -104,13 +105,13 @@ impl Lease {
             .map_err(AwsError::from);
         match delete {
             Err(error) if !error.is_condition() => {
-                tracing::warn!(lease = self.name, %error, "cannot give a lease back; it ends by itself");
+                tracing::warn!(lease = self.name, %error, "cannot release a lease; it will expire");
             }
             _ => {}
         }
     }
 
-    /// `None` when the lease is this desk's now; else the version of the row.
+    /// Tries to acquire or renew the lease. Returns `None` if this desk holds it now, or else the version of the row.
     async fn ask(&self, seen: &Seen, now: OffsetDateTime) -> Result<Option<String>, AwsError> {
         let update = self.aws.dynamodb.update_item().table_name(TABLE.name).key(TABLE.key, text(self.row()));
         let mut update = update
@@ -177,12 +178,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_desk_holds_a_lease_until_it_stops_renewing_it_or_gives_it_back() {
+    async fn one_desk_holds_a_lease_until_it_stops_renewing_or_releases_it() {
         let folder = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(folder.path(), Clock::system()).unwrap();
         let aws = Aws::inside(&embedded, "eu-west-2");
         deploy::create_tables(&aws).await.unwrap();
-        // Clocks that are hours apart make no difference.
+        // The clocks of the desks may be hours apart.
         let ((first, first_clock), (second, second_clock)) = (at(&aws, 10), at(&aws, 20));
         assert!(first.hold().await);
         assert!(!second.hold().await);
@@ -192,20 +193,20 @@ mod tests {
             assert!(first.hold().await);
             assert!(!second.hold().await);
         }
-        // The first desk stops. The second one takes over after a whole term without a renewal, and not before.
+        // The first desk stops. The second one takes over after exactly a term without a renewal.
         advance(&second_clock, 29);
         assert!(!second.hold().await);
         advance(&second_clock, 30);
         assert!(second.hold().await);
         advance(&first_clock, 60);
-        assert!(!first.hold().await, "it was taken over");
+        assert!(!first.hold().await, "the other desk has taken it over");
         second.release().await;
         advance(&first_clock, 11);
-        assert!(first.hold().await, "it was given back");
+        assert!(first.hold().await, "the other desk has released it");
     }
 
     #[tokio::test]
-    async fn an_embedded_desk_takes_the_lease_of_the_one_that_was_killed_before_it() {
+    async fn an_embedded_desk_takes_the_lease_from_a_killed_predecessor() {
         let folder = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(folder.path(), Clock::system()).unwrap();
         let aws = Aws::inside(&embedded, "eu-west-2");

@@ -1,4 +1,4 @@
-//! Hiding task tokens. Whoever can read a token in a history can answer its task, so none may reach a page.
+//! Masks task tokens. Anybody who can read a token in a history can answer its task, so no token may reach a page.
 
 use std::collections::BTreeSet;
 
@@ -6,21 +6,22 @@ use serde_json::Value;
 
 const MASK: &str = "••••••••";
 
-/// Characters of the token alphabet without a break that are masked whatever they are: no person wrote them, and AWS's
-/// tokens have several hundred. The tokens of the embedded Step Functions are shorter, and known by their shape.
+/// The length from which any run of characters of the token alphabet is masked. People do not write such text, and the
+/// tokens of AWS have several hundred characters. Tokens of the embedded Step Functions are shorter and are recognized
+/// by their shape.
 const SURELY_A_TOKEN: usize = 200;
 
-/// What is known of the tokens in one execution's history.
+/// What is known about the tokens in the history of an execution.
 #[derive(Debug, Default)]
 pub struct Mask {
-    /// Members that hold a token, in lower case: `tasktoken`, and whatever the definition calls its. (The context
-    /// object's own `Task.Token` is known by where it stands.)
+    /// The names, in lower case, of members that contain a token: `tasktoken`, and the names that the definition uses.
+    /// (`Task.Token` of the context object is recognized by its position.)
     members: BTreeSet<String>,
     tokens: BTreeSet<String>,
 }
 
 impl Mask {
-    /// Knows the members that this definition puts the token into.
+    /// A mask for the members into which this definition puts the token.
     pub fn for_definition(definition: &Value) -> Self {
         let mut mask = Self::default();
         mask.members.insert("tasktoken".to_owned());
@@ -46,7 +47,7 @@ impl Mask {
         }
     }
 
-    /// Takes note of the tokens in this, which may stand elsewhere under other names.
+    /// Remembers the tokens in this value, which may appear elsewhere under other names.
     pub fn learn(&mut self, value: &Value) {
         self.learn_below("", value);
     }
@@ -72,7 +73,7 @@ impl Mask {
         self.members.contains(&name.to_lowercase()) || (parent, name) == ("Task", "Token")
     }
 
-    /// The same without tokens, wherever they stood.
+    /// Masks all tokens in the value.
     pub fn apply(&self, value: Value) -> Value {
         self.apply_below("", value)
     }
@@ -106,7 +107,7 @@ impl Mask {
     }
 }
 
-/// The text with what looks like a token masked, wherever it came from.
+/// Masks everything in the text that looks like a token.
 pub fn without_tokens(text: &str) -> String {
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_');
     let mut masked = String::with_capacity(text.len());
@@ -121,8 +122,8 @@ pub fn without_tokens(text: &str) -> String {
     masked
 }
 
-/// Whether this run of the token alphabet is a token, or holds one: by length or by shape. What a token is made of is not
-/// looked at, because ordinary ids and digests look as random as a token does.
+/// Whether this run of characters of the token alphabet is or contains a token, by its length or its shape. Randomness
+/// is no criterion, because ordinary ids and digests look as random as tokens.
 fn is_like_a_token(run: &str) -> bool {
     let holds = |(length, start): (usize, &str)| run.match_indices(start).any(|(at, _)| run.len() - at >= length);
     run.len() >= SURELY_A_TOKEN || asl_engine::TASK_TOKEN_SHAPES.into_iter().any(holds)
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_masked_under_whatever_name_the_definition_gives_it() {
+    fn a_token_is_masked_under_any_name_that_the_definition_uses() {
         let definition = json!({"States": {
             "A": {"Parameters": {"Payload": {"answerWith.$": "$$.Task.Token"}}},
             "B": {"Arguments": {"handle": "{% $states.context.Task.Token %}"}},
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_once_seen_is_masked_wherever_else_it_stands() {
+    fn a_known_token_is_masked_everywhere() {
         let mut mask = Mask::for_definition(&json!({}));
         mask.learn(&json!({"Payload": {"TaskToken": "secret"}}));
         let masked = mask.apply(json!({"cause": "cannot answer secret!", "list": ["secret"], "secret": 1}));
@@ -155,15 +156,15 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_token_is_masked_even_in_the_middle_of_a_text() {
+    fn text_that_looks_like_a_token_is_masked_within_other_text() {
         let token = "AQC8".repeat(100);
         let masked = Mask::for_definition(&json!({})).apply(json!(format!("é before {token}, after")));
         assert_eq!(masked, json!(format!("é before {MASK}, after")));
     }
 
     #[test]
-    fn a_token_of_the_embedded_step_functions_is_masked_by_its_shape_whatever_stands_around_it() {
-        // A signature without much mixture.
+    fn a_token_of_the_embedded_step_functions_is_masked_by_its_shape_in_any_context() {
+        // A signature of letters only.
         let letters = "abcdefghijklmnopqrstuvwxyz".repeat(3);
         let mask = Mask::for_definition(&json!({}));
         for (length, start) in asl_engine::TASK_TOKEN_SHAPES {
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_digests_and_addresses_are_not_taken_for_tokens() {
+    fn ids_digests_and_urls_are_not_masked() {
         for ordinary in [
             "arn:aws:states:eu-west-2:000000000000:execution:loan-processing:Application-2026-11-22-Rose-Cottage-PO1-1CE",
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_context_objects_own_token_is_masked_and_known_wherever_else_it_stands() {
+    fn the_token_of_the_context_object_is_masked_there_and_everywhere_else() {
         let definition = json!({"States": {"A": {"Parameters": {"Payload": {"everything.$": "$$"}}}}});
         let mut mask = Mask::for_definition(&definition);
         let seen =

@@ -1,5 +1,5 @@
-//! An invocation of a function by a workflow: which step of which execution calls, with which task token, and the
-//! failures that the workflow's Retry and Catch match.
+//! Invocations of functions by workflows: the execution, step and task token of an invocation, and the failures that
+//! the workflow's retriers and catchers match.
 
 mod step;
 mod token;
@@ -13,28 +13,28 @@ use crate::{aws::AwsError, masking::without_tokens, timestamp};
 pub use step::Step;
 pub use token::{PausedTaskId, TaskToken};
 
-/// Why a function gave no answer. The workflows' Retry and Catch match the type's name.
+/// The failure of a function. The workflows' retriers and catchers match the name of its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FunctionFailure {
-    /// The payload, that is the execution's input, is none that the desk understands.
+    /// The payload, which contains the execution's input, is not valid.
     #[error("{0}")]
     InvalidApplication(String),
-    /// The valuation service could not be reached, or said that it was broken. Worth another try.
+    /// The valuation service could not be reached or reported a temporary error. The workflow retries.
     #[error("{0}")]
     ValuationServiceUnavailable(String),
-    /// The valuation service would not take the request.
+    /// The valuation service refused the request.
     #[error("{0}")]
     ValuationServiceRefused(String),
-    /// The mock valuer's callback did not arrive. Worth another try.
+    /// The mock valuer's callback was not delivered. The workflow retries.
     #[error("{0}")]
     CallbackNotDelivered(String),
-    /// The desk's own tables could not be reached. Worth another try.
+    /// The desk's tables could not be reached. The workflow retries.
     #[error("the desk cannot reach its data: {0}")]
     DeskUnavailable(#[from] AwsError),
 }
 
 impl FunctionFailure {
-    /// What stands as `errorType` in a failed invocation.
+    /// The `errorType` of the failed invocation.
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::InvalidApplication(_) => "InvalidApplication",
@@ -46,12 +46,12 @@ impl FunctionFailure {
     }
 }
 
-/// The execution that calls a function.
+/// The execution that invokes a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
     pub arn: String,
     pub started_at: OffsetDateTime,
-    /// The step that called the function. `None` in executions that began before workflows told it.
+    /// The step that invokes the function. `None` in executions that started before workflows passed it.
     pub step: Option<Step>,
 }
 
@@ -66,7 +66,7 @@ pub struct ExecutionPayload {
     redrive_count: u32,
 }
 
-/// The `state` member of a payload: when the state that called was entered, and how often it has retried since.
+/// The `state` member of a payload: when the calling state was entered, and how often it has retried since.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatePayload {
@@ -77,7 +77,7 @@ pub struct StatePayload {
 }
 
 impl ExecutionPayload {
-    /// With the step that called. A definition that was deployed by an older desk does not tell its state.
+    /// Adds the step. Definitions deployed by an older desk do not pass the state.
     pub fn at(self, state: Option<StatePayload>) -> Execution {
         let redrives = self.redrive_count;
         let step = state.map(|state| Step { redrives, entered_at: state.entered_at, retries: state.retry_count });
@@ -90,7 +90,7 @@ fn rfc3339<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTime,
     timestamp::read(&text).ok_or_else(|| de::Error::custom("not an RFC 3339 time"))
 }
 
-/// Reads a payload; what is wrong with it is said by the path to it. No value is repeated: a workflow may have put the
+/// Reads a payload. An error gives the path of the invalid member but no values, because a workflow may have put the
 /// token anywhere, even into the name of a member.
 pub fn read<T: de::DeserializeOwned>(payload: Value) -> Result<T, FunctionFailure> {
     serde_path_to_error::deserialize(payload).map_err(|error| {
@@ -99,10 +99,11 @@ pub fn read<T: de::DeserializeOwned>(payload: Value) -> Result<T, FunctionFailur
     })
 }
 
-/// `invalid type: string, expected u8` of serde's `invalid type: string "secret", expected u8`.
+/// Removes the value from an error of serde: `invalid type: string "secret", expected u8` becomes `invalid type:
+/// string, expected u8`.
 fn without_value(error: &str) -> String {
     let unfit = ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|kind| error.starts_with(kind));
-    // The value itself may hold the words: what is expected comes last.
+    // The value itself may contain these words, so split at their last occurrence.
     match error.rsplit_once(", expected ").filter(|_| unfit) {
         Some((found, expected)) => {
             let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unreadable_payload_says_where_and_never_shows_a_token() {
+    fn the_error_for_an_invalid_payload_gives_the_path_but_no_token() {
         #[derive(Debug, Deserialize)]
         #[serde(rename_all = "camelCase")]
         #[allow(dead_code)]

@@ -1,4 +1,4 @@
-//! Which step of a workflow a task belongs to, and in which order steps happen.
+//! The steps of a workflow: the identity of tasks, and the order of steps.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -7,26 +7,27 @@ use time::OffsetDateTime;
 use super::PausedTaskId;
 use crate::timestamp;
 
-/// One call of a function by a state of an execution.
+/// An invocation of a function by a state of an execution.
 ///
-/// Step Functions calls the function again with a new token when it fails (a retry), and when the execution is redriven.
-/// A retry asks the same question again: it keeps its row, so that nobody is asked twice. A redrive asks anew.
+/// Step Functions invokes the function again with a new token after a failure (a retry) and after a redrive of the
+/// execution. A retry belongs to the same task and reuses its row, so that nobody is asked twice. A redrive creates a
+/// new task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// How often the execution had been redriven.
+    /// How often the execution was redriven before.
     pub redrives: u32,
     pub entered_at: OffsetDateTime,
-    /// How often the state had retried its task since it was entered.
+    /// How often the state has retried since it was entered.
     pub retries: u32,
 }
 
 impl Step {
-    /// The id of the task that this step asks somebody to do. The same for all retries.
+    /// The id of the task of this step, which is the same for all retries.
     pub fn task_id(&self, execution_arn: &str) -> PausedTaskId {
         self.id(execution_arn, None)
     }
 
-    /// The id for a retry that must ask anew, because what was asked before is over.
+    /// The id for a retry that needs a new task, because the previous one is closed.
     pub fn retry_id(&self, execution_arn: &str) -> PausedTaskId {
         self.id(execution_arn, Some(self.retries))
     }
@@ -37,8 +38,8 @@ impl Step {
         PausedTaskId::from_key(&URL_SAFE_NO_PAD.encode(&Sha256::digest(step)[..16]))
     }
 
-    /// A text that sorts by when this happened among the steps of one run of the execution. What the workflow writes when
-    /// it has decided is the time followed by `~`, which sorts behind all calls that were made by then.
+    /// A text by which the steps of one run of the execution sort in time. The workflow itself writes its decision with
+    /// the time followed by `~`, which sorts after all earlier steps.
     pub fn order(&self) -> String {
         format!("{}#{:06}", timestamp::write(self.entered_at), self.retries)
     }
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn retries_ask_the_same_and_redrives_ask_anew() {
+    fn retries_belong_to_the_same_task_and_redrives_to_a_new_one() {
         assert_eq!(step(0, 0).task_id("arn"), step(0, 2).task_id("arn"));
         assert_ne!(step(0, 0).task_id("arn"), step(1, 0).task_id("arn"));
         assert_ne!(step(0, 0).task_id("arn"), step(0, 0).task_id("other"));
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_comes_after_the_calls_of_the_same_moment() {
+    fn a_decision_sorts_after_steps_of_the_same_moment() {
         assert!(step(0, 2).order() < step(0, 10).order());
         assert!(step(0, 10).order().as_str() < "2026-11-22T10:00:00.000Z~");
         assert!(step(0, 0).order().as_str() > "2026-11-22T09:59:59.999Z~");

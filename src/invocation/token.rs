@@ -1,4 +1,4 @@
-//! The secret that answers a paused task, and the id under which it is kept.
+//! The task token, which is a secret, and the public id of a paused task.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::Step;
 
-/// A task token: whoever holds it can answer its task. It is kept in one table, given to Step Functions, and shown
-/// nowhere.
+/// A task token. Anybody who has it can answer its task, so it is kept in one table, passed only to Step Functions, and
+/// never shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct TaskToken(String);
 
@@ -18,7 +18,7 @@ impl TaskToken {
         Self(token.into())
     }
 
-    /// The token itself: for Step Functions and the table that keeps it, never for a log, page, URL or error.
+    /// The token itself, for Step Functions and the table. It must not appear in a log, page, URL or error.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -30,16 +30,16 @@ impl fmt::Debug for TaskToken {
     }
 }
 
-/// The public name of a paused task.
+/// The public id of a paused task.
 ///
-/// It follows from what the workflow asks for, so that a function that is called again finds what it did before. It says
-/// nothing about the token.
+/// It is derived from the step of the workflow, so that a function that is invoked again finds the row of the first
+/// invocation. It reveals nothing about the token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PausedTaskId(String);
 
 impl PausedTaskId {
-    /// The id of the task that a step asks for: all retries of the step ask for the same. Without a step, as in executions
-    /// that began before workflows told it, each token is a task of its own.
+    /// The id of the task of a step, which is the same for all retries of the step. Without a step, as in executions
+    /// that started before workflows passed it, each token is its own task.
     pub fn of(step: Option<&Step>, execution_arn: &str, token: &TaskToken) -> Self {
         step.map_or_else(|| Self::of_token(token), |step| step.task_id(execution_arn))
     }
@@ -48,7 +48,7 @@ impl PausedTaskId {
         Self(URL_SAFE_NO_PAD.encode(&Sha256::digest(token.0.as_bytes())[..16]))
     }
 
-    /// An id as it was kept or signed. Any other text is an id that nothing is found under.
+    /// An id from a table or a signed address. Any other text is an id of no task.
     pub fn from_key(key: &str) -> Self {
         Self(key.to_owned())
     }
@@ -69,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_never_shows_itself() {
+    fn the_debug_output_does_not_contain_the_token() {
         let token = TaskToken::new("AQC8AAAAKgAAAAMAAAAAAAAAAf");
         assert_eq!(format!("{token:?}"), "TaskToken(…)");
         assert!(!PausedTaskId::of_token(&token).as_str().contains("AQC8"));
     }
 
     #[test]
-    fn the_same_token_has_the_same_id_and_another_has_another() {
+    fn the_id_is_the_same_for_the_same_token_only() {
         let id = |token: &str| PausedTaskId::of_token(&TaskToken::new(token));
         assert_eq!(id("a"), id("a"));
         assert_ne!(id("a"), id("b"));
