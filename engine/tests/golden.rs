@@ -502,6 +502,11 @@ async fn everything_in_data_of_schema_3_can_be_finished() {
 }
 
 #[tokio::test]
+async fn everything_in_data_of_schema_4_can_be_finished() {
+    finish_data_of(4).await;
+}
+
+#[tokio::test]
 async fn everything_in_data_of_this_schema_can_be_finished_after_a_restart() {
     let (data, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let desk = Desk::open(data.path(), clock.clone()).await;
