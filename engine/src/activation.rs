@@ -1,16 +1,18 @@
 //! Activation: delivers an event to an execution. The interpreter computes the step, and the step is written in the open
 //! transaction.
 
-use rusqlite::Result;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::{
     clock::millis,
-    execution::{self, FollowUps, Loaded, PATIENCE},
-    interpreter::{self, Command, Event, ExecutionState, Outcome, Payload, TaskId, TimerId, Work},
+    execution::{self, FollowUps, Loaded, PATIENCE, Version},
+    interpreter::{self, Command, Event, ExecutionState, NotPending, Outcome, Payload, Step, TaskId, TimerId, Work},
     map_runs,
+    query::Budget,
     store::{
-        Call, CallContext, CallEffect, Ended, ExecutionId, Transaction,
+        Call, CallContext, CallEffect, Computation, Computed, Ended, ExecutionId, Outside, Result, Stop, Transaction,
         activities::{self, Offer},
         calls,
         executions::{self, End, Execution, Status},
@@ -49,7 +51,7 @@ impl Transaction<'_> {
         let mut delivered = 0;
         while let Some((execution, event)) = follow_ups.pop_front() {
             let is_full = delivered == MOST_FOLLOWED || self.clock.monotonic().saturating_sub(begun) > PATIENCE;
-            if is_full && event.can_wait() {
+            if is_full {
                 follow_ups::insert(self.connection, execution, &event)?;
                 self.effects.follow_ups = true;
                 continue;
@@ -62,6 +64,9 @@ impl Transaction<'_> {
     }
 
     /// Delivers one event to one execution.
+    ///
+    /// # Errors
+    /// [`Stop::TooLong`] when the step has to be computed outside of the transaction, and nothing has been written.
     fn activate(&mut self, id: ExecutionId, event: Event, follow_ups: &mut FollowUps) -> Result<Delivered> {
         let Some((loaded, mut state)) = execution::load(self, id)? else { return Ok(Delivered::NotPending) };
         if let Event::TimerFired { timer } = event
@@ -70,11 +75,63 @@ impl Transaction<'_> {
             timers::set(self.connection, id, timer, due)?;
             return Ok(Delivered::Yes);
         }
-        let definition = &loaded.runnable.definition;
-        let step =
-            loaded.with_facts(self, |facts| interpreter::advance(definition, facts, &mut state, event, self.now))?;
+        let is_wanted = |computed: &ComputedStep| computed.event == event && loaded.is_at(&computed.version);
+        let step = match self.computed(is_wanted) {
+            Some(computed) => {
+                state = computed.state.clone();
+                computed.step.clone()
+            }
+            None => {
+                let budget = execution::budget_in_transaction();
+                let step = self.advance(&loaded, &mut state, event.clone(), &budget, &execution::out_of_time())?;
+                match event {
+                    _ if !budget.is_spent() => step,
+                    // These two compute nothing by themselves. The execution moves on with its next timer.
+                    Event::Start | Event::Redrive => {
+                        state = loaded.state()?;
+                        self.advance(&loaded, &mut state, event, &Arc::default(), &|| true)?
+                    }
+                    // Computed outside, it would be computed without what this change has written before.
+                    event if self.has_stepped => {
+                        follow_ups::insert(self.connection, id, &event)?;
+                        self.effects.follow_ups = true;
+                        return Ok(Delivered::Yes);
+                    }
+                    event => {
+                        let compute = move |outside: &mut Outside| ComputedStep::compute(outside, id, event);
+                        return Err(Stop::TooLong(Computation::of(id, compute)));
+                    }
+                }
+            }
+        };
         let Ok(step) = step else { return Ok(Delivered::NotPending) };
+        self.has_stepped = true;
+        self.write_step(&loaded, state, step, follow_ups)?;
+        Ok(Delivered::Yes)
+    }
 
+    fn advance(
+        &self,
+        loaded: &Loaded,
+        state: &mut ExecutionState,
+        event: Event,
+        budget: &Arc<Budget>,
+        out_of_time: &dyn Fn() -> bool,
+    ) -> Result<Result<Step, NotPending>> {
+        let definition = &loaded.runnable.definition;
+        loaded.with_facts(self, budget, out_of_time, |facts| {
+            interpreter::advance(definition, facts, state, event, self.now)
+        })
+    }
+
+    fn write_step(
+        &mut self,
+        loaded: &Loaded,
+        mut state: ExecutionState,
+        step: Step,
+        follow_ups: &mut FollowUps,
+    ) -> Result<()> {
+        let id = loaded.execution.id;
         if let Some(first) = step.events.first() {
             let mut lines = Vec::with_capacity(step.events.len() * 256);
             for event in &step.events {
@@ -86,9 +143,9 @@ impl Transaction<'_> {
         let mut status = Status::Running;
         for command in step.commands {
             if let Command::Finish(outcome) = &command {
-                status = self.end(&loaded, outcome, follow_ups)?;
+                status = self.end(loaded, outcome, follow_ups)?;
             } else {
-                self.carry_out(&loaded, command, follow_ups)?;
+                self.carry_out(loaded, command, follow_ups)?;
             }
         }
         // A failed execution may be redriven, so its state is kept.
@@ -98,7 +155,7 @@ impl Transaction<'_> {
         } else {
             executions::drop_state(self.connection, id)?;
         }
-        Ok(Delivered::Yes)
+        Ok(())
     }
 
     /// When a heartbeat timer is to fire instead of now: nobody could send heartbeats while the engine was not running,
@@ -124,7 +181,7 @@ impl Transaction<'_> {
                 let context = CallContext { attempt, due: due.map(millis), ..CallContext::of(execution_arn) };
                 execution::request_call(self, Call { execution: id, task, work, context })?;
             }
-            Command::SetTimer { timer, due } => {
+            Command::SetTimer { timer, due } | Command::PutOffTimer { timer, due } => {
                 let due = millis(due);
                 timers::set(self.connection, id, timer, due)?;
                 let earliest = self.effects.earliest_timer.get_or_insert(due);
@@ -235,6 +292,27 @@ impl Transaction<'_> {
         all.insert("Status".into(), end.status.word().into());
         all.insert("StopDate".into(), end.stopped.into());
         Payload::from(Value::Object(all))
+    }
+}
+
+/// A step that was computed outside of the transaction.
+struct ComputedStep {
+    /// Where the execution was.
+    version: Version,
+    event: Event,
+    state: ExecutionState,
+    step: Result<Step, NotPending>,
+}
+
+impl ComputedStep {
+    fn compute(outside: &mut Outside, id: ExecutionId, event: Event) -> Result<Computed> {
+        // An execution that no longer runs is found as such by the change, too.
+        let Some((loaded, mut state)) = execution::load(outside, id)? else { return Ok(Arc::new(())) };
+        let (definition, now) = (&loaded.runnable.definition, outside.now());
+        let step = loaded.with_facts(outside, &Arc::default(), &execution::out_of_time(), |facts| {
+            interpreter::advance(definition, facts, &mut state, event.clone(), now)
+        })?;
+        Ok(Arc::new(Self { version: loaded.version(), event, state, step }))
     }
 }
 

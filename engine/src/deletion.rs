@@ -3,7 +3,7 @@
 use crate::{
     interpreter::Event,
     store::{
-        Transaction,
+        Result, Transaction,
         executions::{self, Status},
         removal, state_machines, tags,
     },
@@ -20,7 +20,7 @@ pub(crate) enum Deleted {
 }
 
 /// Deletes the next batch of a state machine.
-pub(crate) fn delete_some_of(transaction: &mut Transaction<'_>, machine: i64, name: &str) -> rusqlite::Result<Deleted> {
+pub(crate) fn delete_some_of(transaction: &mut Transaction<'_>, machine: i64, name: &str) -> Result<Deleted> {
     let connection = transaction.connection;
     let running = executions::some_of(connection, machine, Some(Status::Running), SOME)?;
     if !running.is_empty() {

@@ -68,7 +68,7 @@ impl<'a> Interpreter<'a> {
             step: Step::default(),
             aborted: Vec::new(),
             history_is_full: false,
-            budget: facts.probe.map_or_else(Arc::default, |probe| probe.budget.clone()),
+            budget: facts.budget.clone(),
             items: RefCell::default(),
         }
     }
@@ -181,7 +181,11 @@ impl<'a> Interpreter<'a> {
                 self.fail_execution(self.state.next_event - 1, Failure::history_is_full());
                 return;
             }
-            if transitions == MAX_TRANSITIONS || transitions > 0 && (self.facts.out_of_time)() {
+            // The step is void: see `ExecutionFacts::budget`.
+            if self.state.ready.is_empty() || self.budget.is_part() && self.budget.is_spent() {
+                return;
+            }
+            if transitions == MAX_TRANSITIONS || (self.facts.out_of_time)() {
                 if self.state.resumption.is_none() {
                     self.state.resumption = Some(self.set_timer(self.now));
                 }

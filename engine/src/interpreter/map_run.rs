@@ -4,6 +4,7 @@
 //! and counts how they end, so a run of a hundred thousand items consists of rows, and the state of its parent stays
 //! small.
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
@@ -80,7 +81,7 @@ impl Children {
 }
 
 /// How a map run ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum MapRunOutcome {
     /// Succeeded, with the list of the outputs of its children.
     Succeeded {

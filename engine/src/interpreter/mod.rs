@@ -88,10 +88,13 @@ pub struct ExecutionFacts<'a> {
     pub token: &'a dyn Fn(TaskId) -> String,
     /// Whether an activity with this ARN exists.
     pub has_activity: &'a dyn Fn(&str) -> bool,
-    /// Whether the step has used up its time. The step then ends, and a later one continues. Checked after each state.
+    /// Whether the step has used up its time. The step then ends, and a later one continues. Checked before each state.
     pub out_of_time: &'a dyn Fn() -> bool,
     /// Reads what earlier steps have stored. See [`ExecutionState::take_kept`].
     pub kept: &'a dyn Kept,
+    /// Limits what the step may compute. When [a part of a budget](Budget::part) is spent after the step, the step is void:
+    /// it has to be taken again, from the same state and with a whole budget.
+    pub budget: Arc<Budget>,
     /// Set only when a single state is tested.
     pub probe: Option<&'a Probe<'a>>,
 }
@@ -102,8 +105,6 @@ pub struct Probe<'a> {
     pub inspect: &'a dyn Fn(&State, &'static str, &Payload),
     /// Members of the context object that replace those of the execution.
     pub context: &'a Map<String, Value>,
-    /// Limits what all steps of the test may compute in total. Without a probe, each step has a budget of its own.
-    pub budget: Arc<Budget>,
 }
 
 impl ExecutionFacts<'_> {
@@ -192,7 +193,6 @@ pub enum Event {
         task: TaskId,
     },
     /// The map run of a distributed Map has ended.
-    #[serde(skip)]
     MapRunEnded {
         run: TaskId,
         outcome: MapRunOutcome,
@@ -210,13 +210,6 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// Whether the event can be stored and delivered later.
-    pub(crate) fn can_wait(&self) -> bool {
-        !matches!(self, Self::MapRunEnded { .. })
-    }
-}
-
 /// What the caller must do after it has committed the step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -230,6 +223,11 @@ pub enum Command {
         work: Work,
     },
     SetTimer {
+        timer: TimerId,
+        due: OffsetDateTime,
+    },
+    /// Let a timer that is set fire at another time.
+    PutOffTimer {
         timer: TimerId,
         due: OffsetDateTime,
     },

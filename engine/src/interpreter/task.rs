@@ -210,12 +210,13 @@ impl Interpreter<'_> {
         Ok(())
     }
 
+    /// Puts the timer of the heartbeat off. The state stays as it is, so a heartbeat makes nothing void that is computed
+    /// from it meanwhile.
     pub fn task_heartbeat(&mut self, task: TaskId) -> Result<(), NotPending> {
-        let (id, mut pending) = self.pending(task)?;
+        let (_, pending) = self.pending(task)?;
         if let Some(Heartbeat { seconds, timer }) = pending.heartbeat {
-            self.command(Command::ClearTimer { timer });
-            pending.heartbeat = Some(self.heartbeat(seconds));
-            self.change(id, |branch| branch.phase = Phase::Task(pending));
+            let due = self.now.saturating_add(Duration::seconds(seconds));
+            self.command(Command::PutOffTimer { timer, due });
         }
         Ok(())
     }

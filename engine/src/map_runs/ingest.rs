@@ -1,13 +1,16 @@
 //! Items that an ItemReader reads: they become rows as they arrive, and the run starts when the last has arrived.
 
-use rusqlite::Result;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
 
 use super::reconcile::{check_progress, end};
 use crate::{
-    execution::{self, FollowUps},
-    interpreter::{self, MapRunOutcome, Payload, Portions, TaskId},
+    execution::{self, FollowUps, Loaded, Version},
+    interpreter::{self, ExecutionState, MapRunOutcome, Payload, Portions, TaskId},
+    query::{Budget, QueryError},
     store::{
-        ExecutionId, Transaction, calls,
+        Computation, ExecutionId, Result, Rows, Stop, Transaction, calls,
         map_runs::{self as rows, MapRun, RunStatus},
     },
 };
@@ -27,26 +30,23 @@ fn awaiting_items(transaction: &Transaction<'_>, execution: ExecutionId, task: T
 pub(crate) fn add_items(
     transaction: &mut Transaction<'_>,
     (execution, task): (ExecutionId, TaskId),
-    mut portions: Portions,
+    portions: Portions,
     items: &[Payload],
     last: bool,
     follow_ups: &mut FollowUps,
 ) -> Result<Option<Portions>> {
     let Some(run) = awaiting_items(transaction, execution, task)? else { return Ok(None) };
     let Some((parent, mut state)) = execution::load(transaction, execution)? else { return Ok(None) };
-    if portions.items == 0 {
+    let (items_before, children_before) = (portions.items, portions.children);
+    let (portions, children) = more_children(transaction, &parent, &mut state, task, portions, (items, last))?;
+    if items_before == 0 {
         rows::drop_items(transaction.connection, run.id)?;
     }
-    let from = portions.children;
-    let children = parent.with_facts(transaction, |facts| {
-        let definition = &parent.runnable.definition;
-        interpreter::more_children(definition, facts, &mut state, task, &mut portions, (items, last), transaction.now)
-    })?;
     match children {
         Ok(None) => return Ok(None),
         Ok(Some(children)) => {
             let children = children.iter().map(|(input, items)| (input.text(), *items));
-            rows::add_children(transaction.connection, run.id, from, children)?;
+            rows::add_children(transaction.connection, run.id, children_before, children)?;
             if !last {
                 return Ok(Some(portions));
             }
@@ -60,6 +60,68 @@ pub(crate) fn add_items(
         }
     }
     Ok(None)
+}
+
+/// What became of some items, and how far the portions are then. None where no branch waits for the run.
+type MoreChildren = (Portions, Result<Option<Vec<(Payload, usize)>>, QueryError>);
+
+/// Makes children of some items.
+///
+/// # Errors
+/// [`Stop::TooLong`] when that has to be done outside of the transaction.
+fn more_children(
+    transaction: &Transaction<'_>,
+    parent: &Loaded,
+    state: &mut ExecutionState,
+    run: TaskId,
+    portions: Portions,
+    (items, last): (&[Payload], bool),
+) -> Result<MoreChildren> {
+    let from = portions.items;
+    let is_wanted =
+        |computed: &ComputedChildren| (computed.run, computed.from) == (run, from) && parent.is_at(&computed.version);
+    if let Some(computed) = transaction.computed(is_wanted) {
+        return Ok(computed.children.clone());
+    }
+    let budget = execution::budget_in_transaction();
+    let given = (portions.clone(), items, last);
+    let children = evaluate_items(transaction, &budget, transaction.now, parent, state, run, given)?;
+    if !budget.is_spent() {
+        return Ok(children);
+    }
+    let (execution, items) = (parent.execution.id, items.to_vec());
+    Err(Stop::TooLong(Computation::of(execution, move |outside| {
+        let Some((parent, mut state)) = execution::load(outside, execution)? else { return Ok(Arc::new(())) };
+        let given = (portions, &*items, last);
+        let children = evaluate_items(outside, &Arc::default(), outside.now(), &parent, &mut state, run, given)?;
+        Ok(Arc::new(ComputedChildren { run, from, version: parent.version(), children }))
+    })))
+}
+
+/// Children that were made outside of the transaction.
+struct ComputedChildren {
+    run: TaskId,
+    /// The place of the first item.
+    from: usize,
+    /// Where the parent was.
+    version: Version,
+    children: MoreChildren,
+}
+
+fn evaluate_items<R: Rows>(
+    rows: &R,
+    budget: &Arc<Budget>,
+    now: OffsetDateTime,
+    parent: &Loaded,
+    state: &mut ExecutionState,
+    run: TaskId,
+    (mut portions, items, last): (Portions, &[Payload], bool),
+) -> Result<MoreChildren> {
+    let definition = &parent.runnable.definition;
+    let children = parent.with_facts(rows, budget, &|| false, |facts| {
+        interpreter::more_children(definition, facts, state, run, &mut portions, (items, last), now)
+    })?;
+    Ok((portions, children))
 }
 
 /// Fails a run whose items can't be read.

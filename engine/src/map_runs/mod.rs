@@ -8,8 +8,6 @@ mod ingest;
 mod reconcile;
 mod start;
 
-use rusqlite::Result;
-
 pub(crate) use self::{
     ingest::{add_items, fail_items},
     reconcile::{check_progress, child_ended, export_failed, exported, reconcile_children},
@@ -19,7 +17,7 @@ use crate::{
     execution,
     interpreter::{ResultWriting, TaskId, Work},
     query::QueryError,
-    store::{Call, CallContext, ExecutionId, Transaction, executions, map_runs::MapRun, state_machines},
+    store::{Call, CallContext, ExecutionId, Result, Transaction, executions, map_runs::MapRun, state_machines},
 };
 
 /// How many children of one run may run at once. AWS allows 10,000.

@@ -1,14 +1,12 @@
 //! Progress of a map run: what follows when a child ends, and when the run ends.
 
-use rusqlite::Result;
-
 use super::{MAX_OUTPUT_BYTES, MAX_RECONCILED, export::Results, request_call};
 use crate::{
     clock::millis,
     execution::FollowUps,
     interpreter::{Event, MapRunOutcome, Payload, ResultWriting, TaskId, Work},
     store::{
-        ExecutionId, Transaction, calls,
+        ExecutionId, Result, Transaction, calls,
         executions::{self, ChildOf, Status},
         map_runs::{self as rows, MapRun, RunStatus},
     },
@@ -51,7 +49,8 @@ pub(crate) fn check_progress(
     }
     let startable = left && running < run.concurrency();
     transaction.effects.map_runs |= startable;
-    rows::set_startable(transaction.connection, run.id, startable)
+    rows::set_startable(transaction.connection, run.id, startable)?;
+    Ok(())
 }
 
 fn complete(transaction: &mut Transaction<'_>, run: &MapRun, follow_ups: &mut FollowUps) -> Result<()> {

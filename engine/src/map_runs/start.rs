@@ -1,6 +1,8 @@
 //! Starting and redriving map runs and their children.
 
-use rusqlite::Result;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
@@ -10,10 +12,11 @@ use super::{
 };
 use crate::{
     clock::millis,
-    execution::{FollowUps, Loaded},
+    execution::{self, FollowUps, Loaded, Version},
     interpreter::{self, Children, Event, ExecutionState, MapRunOutcome, MapRunPlan, Payload, TaskId, Work},
+    query::{Budget, QueryError},
     store::{
-        ExecutionId, Transaction,
+        Computation, ExecutionId, Result, Rows, Stop, Transaction,
         executions::{self, Execution, NewExecution, Status},
         follow_ups, history,
         map_runs::{self as rows, MapRun, RunStatus},
@@ -76,6 +79,9 @@ pub(crate) fn abort(
 
 /// Starts or redrives the next child of a run. Returns `false`, without a change, if the run has ended, has no room or has
 /// no child left to start.
+///
+/// # Errors
+/// [`Stop::TooLong`], and nothing has been written, when the child's input has to be computed outside of the transaction.
 pub(crate) fn start_next(
     transaction: &mut Transaction<'_>,
     id: i64,
@@ -106,21 +112,16 @@ fn start_child(
     state: &mut ExecutionState,
     follow_ups: &mut FollowUps,
 ) -> Result<()> {
-    let Some((child, item)) = rows::take_next(transaction.connection, run)? else { return Ok(()) };
-    let input = parent.with_facts(transaction, |facts| {
-        let (definition, place) = (&parent.runnable.definition, usize::try_from(run.next).unwrap_or(usize::MAX));
-        interpreter::child_input(definition, facts, state, run.task, (place, item.clone()), transaction.now)
-    })?;
+    let Some(item) = rows::next_item(transaction.connection, run)? else { return Ok(()) };
+    let input = child_input(transaction, run, parent, state, item)?;
     let input =
         input.and_then(|input| if input.size() > MAX_INPUT_BYTES { Err(input_too_large(run.next)) } else { Ok(input) });
     let input: Payload = match input {
         Ok(input) => input,
-        Err(error) => {
-            // A redrive of the run begins with this item.
-            rows::put_back(transaction.connection, child, &item)?;
-            return end(transaction, run, RunStatus::Failed, Some(MapRunOutcome::NoInput(error)), follow_ups);
-        }
+        // A redrive of the run begins with this item.
+        Err(error) => return end(transaction, run, RunStatus::Failed, Some(MapRunOutcome::NoInput(error)), follow_ups),
     };
+    let child = rows::take_next(transaction.connection, run)?;
     let name = Execution::child_name(&run.label, &Uuid::new_v4().to_string());
     let name = if run.express { Execution::express_name(&name, &Uuid::new_v4().to_string()) } else { name };
     let new = NewExecution {
@@ -138,6 +139,60 @@ fn start_child(
     rows::count(transaction.connection, child, None, Status::Running)?;
     follow_ups.push_back((id, Event::Start));
     Ok(())
+}
+
+/// The input of a run's next child.
+///
+/// # Errors
+/// [`Stop::TooLong`] when it has to be computed outside of the transaction.
+fn child_input(
+    transaction: &Transaction<'_>,
+    run: &MapRun,
+    parent: &Loaded,
+    state: &mut ExecutionState,
+    item: Payload,
+) -> Result<Result<Payload, QueryError>> {
+    let place = run.next;
+    let is_wanted =
+        |computed: &ChildInput| (computed.run, computed.place) == (run.id, place) && parent.is_at(&computed.version);
+    if let Some(computed) = transaction.computed(is_wanted) {
+        return Ok(computed.input.clone());
+    }
+    let budget = execution::budget_in_transaction();
+    let input = evaluate_item(transaction, &budget, transaction.now, run, parent, state, item.clone())?;
+    if !budget.is_spent() {
+        return Ok(input);
+    }
+    let (run, execution) = (run.clone(), run.execution);
+    Err(Stop::TooLong(Computation::of(execution, move |outside| {
+        let Some((parent, mut state)) = execution::load(outside, execution)? else { return Ok(Arc::new(())) };
+        let input = evaluate_item(outside, &Arc::default(), outside.now(), &run, &parent, &mut state, item)?;
+        Ok(Arc::new(ChildInput { run: run.id, place, version: parent.version(), input }))
+    })))
+}
+
+/// The input of a run's next child, computed outside of the transaction.
+struct ChildInput {
+    run: i64,
+    place: i64,
+    /// Where the parent was.
+    version: Version,
+    input: Result<Payload, QueryError>,
+}
+
+fn evaluate_item<R: Rows>(
+    rows: &R,
+    budget: &Arc<Budget>,
+    now: OffsetDateTime,
+    run: &MapRun,
+    parent: &Loaded,
+    state: &mut ExecutionState,
+    item: Payload,
+) -> Result<Result<Payload, QueryError>> {
+    let (definition, place) = (&parent.runnable.definition, usize::try_from(run.next).unwrap_or(usize::MAX));
+    parent.with_facts(rows, budget, &|| false, |facts| {
+        interpreter::child_input(definition, facts, state, run.task, (place, item), now)
+    })
 }
 
 /// A STANDARD child resumes where it failed. An EXPRESS child, or one whose history is full, restarts.

@@ -159,12 +159,12 @@ async fn take(engine: &Engine, arn: String, worker: Option<String>) -> Result<Op
         .store
         .write_if_awaited(move |transaction| {
             let activity = find(transaction.connection, transaction.options, &arn)?;
-            Ok(take_task(transaction, activity.id, worker.as_deref())?)
+            take_task(transaction, activity.id, worker.as_deref())
         })
         .await
 }
 
-fn take_task(transaction: &mut Transaction<'_>, activity: i64, worker: Option<&str>) -> rusqlite::Result<Option<Body>> {
+fn take_task(transaction: &mut Transaction<'_>, activity: i64, worker: Option<&str>) -> Result<Option<Body>, Stop> {
     while let Some(offer) = activities::take_offer(transaction.connection, activity)? {
         let started = Event::ActivityStarted { task: offer.task, worker_name: worker.map(str::to_owned) };
         // A task that has timed out, or whose execution has ended, is dropped.

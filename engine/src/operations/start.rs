@@ -78,7 +78,7 @@ pub(crate) struct Admitted {
 
 impl Admitted {
     /// Starts it, unless it was started before.
-    pub fn begin(&self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()> {
+    pub fn begin(&self, transaction: &mut Transaction<'_>) -> Result<(), Stop> {
         if self.fresh {
             let _ = transaction.deliver(self.id, Event::Start)?;
         }

@@ -148,6 +148,7 @@ pub(super) async fn check_definition(engine: &Engine, text: &str, express: bool)
             state.name
         )));
     }
+    engine.store.keep_parsed(text, definition);
     Ok(())
 }
 
@@ -397,7 +398,7 @@ pub(super) async fn delete_state_machine(engine: &Engine, fields: &mut Fields) -
         .await
 }
 
-fn begin_deletion(transaction: &mut Transaction<'_>, machine: &StateMachine) -> rusqlite::Result<()> {
+fn begin_deletion(transaction: &mut Transaction<'_>, machine: &StateMachine) -> Result<(), Stop> {
     machines::begin_deletion(transaction.connection, machine.id)?;
     // With few executions this deletes everything, and the name is free at once.
     for _ in 0..2 {

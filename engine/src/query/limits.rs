@@ -69,12 +69,35 @@ const MATCHED_BYTE: u64 = 50;
 pub struct Budget {
     /// The remaining work in nanoseconds.
     left: AtomicU64,
+    is_part: bool,
 }
 
 impl Budget {
     #[must_use]
     pub fn new() -> Self {
-        Self { left: AtomicU64::new(MAX_WORK) }
+        Self { left: AtomicU64::new(MAX_WORK), is_part: false }
+    }
+
+    /// A part of a budget, to find out whether it is enough. When it is spent, nothing is known of what was computed: a
+    /// failure may come from that alone.
+    #[must_use]
+    pub fn part(time: Duration) -> Self {
+        Self { left: AtomicU64::new(u64::try_from(time.as_nanos()).unwrap_or(MAX_WORK)), is_part: true }
+    }
+
+    #[must_use]
+    pub fn is_part(&self) -> bool {
+        self.is_part
+    }
+
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == 0
+    }
+
+    /// Leaves nothing: more is needed than there is.
+    pub(super) fn exhaust(&self) {
+        self.left.store(0, Ordering::Relaxed);
     }
 
     /// Charges for work. Returns `false` if the budget is exhausted.

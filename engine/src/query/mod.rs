@@ -20,6 +20,7 @@ pub mod timestamp;
 pub(crate) use limits::with_pattern_limit;
 use limits::{Allowance, bounded};
 pub use limits::{Budget, MAX_DEPTH, deeper_than};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// What a query can access.
@@ -50,10 +51,31 @@ pub struct QueryError {
     pub location: Option<String>,
 }
 
+/// As it is stored: error, cause and location.
+impl Serialize for QueryError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.error, &self.cause, &self.location).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for QueryError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (error, cause, location) = <(String, _, _)>::deserialize(deserializer)?;
+        let error = ERRORS.into_iter().find(|known| *known == error);
+        Ok(Self { error: error.unwrap_or(RUNTIME), cause, location })
+    }
+}
+
+const RUNTIME: &str = "States.Runtime";
+
+/// The errors that queries fail with.
+const ERRORS: [&str; 4] =
+    [RUNTIME, "States.QueryEvaluationError", "States.ReferencePathConflict", "States.DataLimitExceeded"];
+
 impl QueryError {
     /// The error of JSONPath states, `States.Runtime`.
     pub fn runtime(cause: impl Into<String>) -> Self {
-        Self { error: "States.Runtime", cause: cause.into(), location: None }
+        Self { error: RUNTIME, cause: cause.into(), location: None }
     }
 
     /// The error of JSONata states, `States.QueryEvaluationError`, at `location`.

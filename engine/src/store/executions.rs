@@ -314,6 +314,8 @@ pub(crate) fn redrive(connection: &Connection, id: ExecutionId, at: i64, client_
                                   redrive_count = redrive_count + 1, redriven = ? WHERE id = ?",
         )?
         .execute((at, id))?;
+    // They are of the time before its end.
+    super::follow_ups::forget(connection, id)?;
     connection.prepare_cached("DELETE FROM redrive WHERE execution = ?")?.execute([id])?;
     if let Some(client_token) = client_token {
         connection

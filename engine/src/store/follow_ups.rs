@@ -1,6 +1,8 @@
 //! The rows of follow-ups: events that follow from a change, and reach their executions in changes of their own since
 //! the first one's transaction had no room for them.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, Result};
 
 use super::ExecutionId;
@@ -14,20 +16,26 @@ pub(crate) fn insert(connection: &Connection, execution: ExecutionId, event: &Ev
         .map(drop)
 }
 
-/// Those that can be delivered now, oldest first.
-pub(crate) fn due(connection: &Connection, now: i64, most: i64) -> Result<Vec<i64>> {
-    connection
+/// Those that can be delivered now, oldest first, other than those that are under way.
+pub(crate) fn due(connection: &Connection, now: i64, under_way: &HashSet<i64>, most: usize) -> Result<Vec<i64>> {
+    let due: Vec<i64> = connection
         .prepare_cached("SELECT id FROM follow_up WHERE not_before <= ? ORDER BY not_before, id LIMIT ?")?
-        .query_map((now, most), |row| row.get(0))?
-        .collect()
+        .query_map((now, most + under_way.len()), |row| row.get(0))?
+        .collect::<Result<_>>()?;
+    Ok(due.into_iter().filter(|id| !under_way.contains(id)).take(most).collect())
 }
 
-/// The earliest time, in milliseconds, at which one can be delivered.
-pub(crate) fn next(connection: &Connection) -> Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT not_before FROM follow_up ORDER BY not_before LIMIT 1")?
-        .query_row([], |row| row.get(0))
-        .optional()
+/// The earliest time, in milliseconds, at which one can be delivered that is not under way.
+pub(crate) fn next(connection: &Connection, under_way: &HashSet<i64>) -> Result<Option<i64>> {
+    let mut earliest =
+        connection.prepare_cached("SELECT id, not_before FROM follow_up ORDER BY not_before, id LIMIT ?")?;
+    let mut rows = earliest.query([under_way.len() + 1])?;
+    while let Some(row) = rows.next()? {
+        if !under_way.contains(&row.get(0)?) {
+            return row.get(1).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 /// Takes one out; `None` when it has been delivered or forgotten.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use rusqlite::{Connection, OptionalExtension, Result};
 
-use super::ExecutionId;
+use super::{ExecutionId, computation::Rows};
 use crate::interpreter::{Kept, KeptChanges, Part, Payload};
 
 /// In the place of an index, for the items of a Map.
@@ -36,15 +36,15 @@ pub(crate) fn remove_all(connection: &Connection, execution: ExecutionId) -> Res
 }
 
 /// Reads for the interpreter, which knows nothing of databases that fail: [`Reader::finish`] tells whether one did.
-pub(crate) struct Reader<'c> {
-    connection: &'c Connection,
+pub(crate) struct Reader<'r, R> {
+    rows: &'r R,
     execution: ExecutionId,
     failed: RefCell<Option<rusqlite::Error>>,
 }
 
-impl<'c> Reader<'c> {
-    pub fn new(connection: &'c Connection, execution: ExecutionId) -> Self {
-        Self { connection, execution, failed: RefCell::new(None) }
+impl<'r, R: Rows> Reader<'r, R> {
+    pub fn new(rows: &'r R, execution: ExecutionId) -> Self {
+        Self { rows, execution, failed: RefCell::new(None) }
     }
 
     /// # Errors
@@ -53,34 +53,32 @@ impl<'c> Reader<'c> {
         self.failed.into_inner().map_or(Ok(()), Err)
     }
 
-    fn or_default<T: Default>(&self, read: Result<T>) -> T {
-        read.unwrap_or_else(|error| {
+    fn or_default<T: Default>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> T {
+        self.rows.read(query).unwrap_or_else(|error| {
             self.failed.borrow_mut().get_or_insert(error);
             T::default()
         })
     }
 }
 
-impl Kept for Reader<'_> {
+impl<R: Rows> Kept for Reader<'_, R> {
     fn items(&self, branch: u32) -> Option<Payload> {
-        let read = || {
-            self.connection
+        self.or_default(|connection| {
+            connection
                 .prepare_cached("SELECT text FROM kept WHERE execution = ? AND branch = ? AND part = ?")?
                 .query_row((self.execution, branch, ITEMS), |row| Ok(Payload::from_text(row.get::<_, String>(0)?)))
                 .optional()
-        };
-        self.or_default(read())
+        })
     }
 
     fn outputs(&self, branch: u32) -> Vec<(usize, Payload)> {
-        let read = || {
-            self.connection
+        self.or_default(|connection| {
+            connection
                 .prepare_cached("SELECT part, text FROM kept WHERE execution = ? AND branch = ? AND part >= 0")?
                 .query_map((self.execution, branch), |row| {
                     Ok((row.get(0)?, Payload::from_text(row.get::<_, String>(1)?)))
                 })?
                 .collect()
-        };
-        self.or_default(read())
+        })
     }
 }

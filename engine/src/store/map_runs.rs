@@ -296,28 +296,21 @@ pub(crate) fn update(
         .map(drop)
 }
 
-/// Takes out what the next child works on.
-pub(crate) fn take_next(connection: &Connection, run: &MapRun) -> Result<Option<(ChildOf, Payload)>> {
-    let next = connection
-        .prepare_cached("DELETE FROM map_run_item WHERE map_run = ? AND place = ? RETURNING items, input")?
-        .query_row((run.id, run.next), |row| {
-            let child = ChildOf { map_run: run.id, place: run.next, items: row.get(0)? };
-            Ok((child, Payload::from_text(row.get::<_, String>(1)?)))
-        })
-        .optional()?;
-    connection.prepare_cached("UPDATE map_run SET next = next + 1 WHERE id = ?")?.execute([run.id])?;
-    Ok(next)
+/// What the next child works on.
+pub(crate) fn next_item(connection: &Connection, run: &MapRun) -> Result<Option<Payload>> {
+    connection
+        .prepare_cached("SELECT input FROM map_run_item WHERE map_run = ? AND place = ?")?
+        .query_row((run.id, run.next), |row| Ok(Payload::from_text(row.get::<_, String>(0)?)))
+        .optional()
 }
 
-/// Puts back what [`take_next`] took out: no child came of it.
-pub(crate) fn put_back(connection: &Connection, child: ChildOf, input: &Payload) -> Result<()> {
-    connection
-        .prepare_cached("INSERT INTO map_run_item (map_run, place, items, input) VALUES (?, ?, ?, ?)")?
-        .execute((child.map_run, child.place, child.items, input.text()))?;
-    connection
-        .prepare_cached("UPDATE map_run SET next = ? WHERE id = ?")?
-        .execute((child.place, child.map_run))
-        .map(drop)
+/// Takes out what the next child works on, which there must be.
+pub(crate) fn take_next(connection: &Connection, run: &MapRun) -> Result<ChildOf> {
+    let items = connection
+        .prepare_cached("DELETE FROM map_run_item WHERE map_run = ? AND place = ? RETURNING items")?
+        .query_row((run.id, run.next), |row| row.get(0))?;
+    connection.prepare_cached("UPDATE map_run SET next = next + 1 WHERE id = ?")?.execute([run.id])?;
+    Ok(ChildOf { map_run: run.id, place: run.next, items })
 }
 
 /// How many children, and items they work on, are in which status.

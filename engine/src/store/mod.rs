@@ -8,6 +8,8 @@ pub(crate) mod activities;
 mod backup;
 pub(crate) mod calls;
 mod checkpoints;
+mod computation;
+mod definitions;
 pub(crate) mod executions;
 pub(crate) mod follow_ups;
 pub(crate) mod history;
@@ -18,6 +20,7 @@ mod migrations;
 mod open;
 mod readers;
 pub(crate) mod removal;
+mod revisions;
 pub(crate) mod state_machines;
 mod status;
 #[cfg(test)]
@@ -25,6 +28,7 @@ pub(crate) mod steps;
 pub(crate) mod tags;
 pub(crate) mod timers;
 mod transaction;
+mod turns;
 pub(crate) mod vacuum;
 mod writer;
 
@@ -34,11 +38,17 @@ use std::{
 };
 
 pub use backup::{BackupError, CheckError};
+pub(crate) use computation::{Computation, Computed, Outside, Rows};
 pub use open::OpenError;
 use rusqlite::Connection;
+use tokio::sync::Semaphore;
 pub(crate) use transaction::{AfterCommit, Call, CallContext, CallEffect, Effects, Ended, Transaction};
 
-use crate::{Options, protocol::Fault, token::Signer};
+use self::{
+    turns::Turns,
+    writer::{Answer, Request},
+};
+use crate::{Options, definition::Definition, protocol::Fault, token::Signer};
 pub use crate::{ids::ExecutionId, protocol::StorageError};
 
 /// What stopped a change or a query: the request, or the database.
@@ -46,7 +56,12 @@ pub use crate::{ids::ExecutionId, protocol::StorageError};
 pub(crate) enum Stop {
     Refused(Fault),
     Broken(rusqlite::Error),
+    /// The change has something to compute that must not hold up others. It runs again when that is done.
+    TooLong(Computation),
 }
+
+/// What a change gives, or why it stops.
+pub(crate) type Result<T, E = Stop> = std::result::Result<T, E>;
 
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
@@ -80,13 +95,33 @@ impl StorageError {
     }
 }
 
+/// Evaluations that run outside of the transaction at once, and definitions that are parsed. Each may take the time of a
+/// processor for seconds.
+const AT_ONCE: usize = 2;
+
+/// What became of a change that was run once.
+pub(crate) enum Begun<T, F> {
+    Settled(Result<T, Fault>),
+    /// Something long has to be computed for it first. Nothing has changed.
+    TooLong(Unfinished<F>),
+}
+
+/// A change that waits for something long: see [`Store::finish`].
+pub(crate) struct Unfinished<F> {
+    request: Request<F>,
+    computation: Computation,
+}
+
 /// The open database. Dropping it lets the running batch commit and closes it.
 pub(crate) struct Store {
     writer: writer::Writer,
     readers: readers::Readers,
     checkpoints: Arc<checkpoints::Checkpoints>,
     path: PathBuf,
-    signer: Signer,
+    outside: Outside,
+    turns: Turns,
+    evaluations: Arc<Semaphore>,
+    parsings: Arc<Semaphore>,
     /// The number of this opening.
     run: i64,
 }
@@ -105,11 +140,29 @@ impl Store {
         let checkpoints = Arc::new(checkpoints);
         let signer = Signer::new(&opened.signing_key);
         let readers = readers::Readers::new(path);
+        let definitions = Arc::<definitions::Definitions>::default();
+        let outside = Outside {
+            pool: readers.pool(),
+            options: options.clone(),
+            signer: signer.clone(),
+            clock: clock.clone(),
+            definitions: definitions.clone(),
+        };
         let world =
-            transaction::OwnedScope { options, signer: signer.clone(), opened: clock.now(), clock, run: opened.run };
+            transaction::OwnedScope { options, signer, opened: clock.now(), clock, run: opened.run, definitions };
         let (connection, lock) = (opened.connection, opened.lock);
         let writer = writer::Writer::start(connection, lock, world, after_commit, checkpoints.clone());
-        Ok(Self { writer, readers, checkpoints, path: path.to_owned(), signer, run: opened.run })
+        Ok(Self {
+            writer,
+            readers,
+            checkpoints,
+            path: path.to_owned(),
+            outside,
+            turns: Turns::default(),
+            evaluations: Arc::new(Semaphore::new(AT_ONCE)),
+            parsings: Arc::new(Semaphore::new(AT_ONCE)),
+            run: opened.run,
+        })
     }
 
     /// Runs a change in a transaction that is on disk before this returns.
@@ -118,35 +171,95 @@ impl Store {
     /// database holds nothing of the run before.
     pub async fn write<T: Send + 'static>(
         &self,
-        change: impl Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send + 'static,
+        change: impl Fn(&mut Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
-        self.writer.write(change, false).await
+        match self.begin(change).await {
+            Begun::Settled(result) => result,
+            Begun::TooLong(unfinished) => self.finish(unfinished).await,
+        }
     }
 
     /// Like [`Store::write`], but not run at all when nobody waits for its answer any more.
     pub async fn write_if_awaited<T: Send + 'static>(
         &self,
-        change: impl Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send + 'static,
+        change: impl Fn(&mut Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
-        self.writer.write(change, true).await
+        match self.begin_request(Request { change, computed: Vec::new(), only_if_awaited: true }).await {
+            Begun::Settled(result) => result,
+            Begun::TooLong(unfinished) => self.finish(unfinished).await,
+        }
+    }
+
+    /// Like [`Store::write`], but gives the change back when something long has to be computed for it, so that the caller
+    /// need not wait: see [`Store::finish`].
+    pub async fn begin<T: Send + 'static, F>(&self, change: F) -> Begun<T, F>
+    where
+        F: Fn(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+    {
+        self.begin_request(Request { change, computed: Vec::new(), only_if_awaited: false }).await
+    }
+
+    async fn begin_request<T: Send + 'static, F>(&self, request: Request<F>) -> Begun<T, F>
+    where
+        F: Fn(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+    {
+        match self.writer.run(request).await {
+            Answer::Settled(result) => Begun::Settled(result),
+            Answer::TooLong(request, computation) => Begun::TooLong(Unfinished { request, computation }),
+        }
+    }
+
+    /// Computes what a change needs and runs it again, until it is done.
+    pub async fn finish<T: Send + 'static, F>(&self, unfinished: Unfinished<F>) -> Result<T, Fault>
+    where
+        F: Fn(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+    {
+        let Unfinished { mut request, mut computation } = unfinished;
+        loop {
+            // Held until the change has run.
+            let _turn = self.turns.wait_for(computation.execution).await;
+            request.computed.push(self.compute(computation).await?);
+            match self.writer.run(request).await {
+                Answer::Settled(result) => return result,
+                Answer::TooLong(same, next) => (request, computation) = (same, next),
+            }
+        }
+    }
+
+    /// Keeps a definition that is about to be stored, so that it need not be parsed again for its first execution.
+    pub fn keep_parsed(&self, text: &str, definition: Definition) {
+        self.outside.definitions.insert(state_machines::hash(text), Arc::new(definition));
+    }
+
+    async fn compute(&self, Computation { execution, compute }: Computation) -> Result<Computed, Fault> {
+        // A definition is not to wait for those who evaluate something long.
+        let permits = if execution.is_some() { &self.evaluations } else { &self.parsings };
+        let permit = permits.clone().acquire_owned().await.map_err(|_| StorageError::Closed)?;
+        let mut outside = self.outside.clone();
+        let computed = tokio::task::spawn_blocking(move || {
+            let computed = compute(&mut outside);
+            drop(permit);
+            computed
+        });
+        readers::answer(computed.await)
     }
 
     /// Runs a query on what is committed, off the async threads.
     pub async fn read<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&Connection) -> Result<T, Stop> + Send + 'static,
+        query: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
         self.readers.read(query).await
     }
 
     /// Runs a query where the caller stands. For looking up one thing by its key: that takes less time than handing
     /// it to another thread and back.
-    pub fn glance<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Fault> {
+    pub fn glance<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T, Fault> {
         self.readers.glance(query)
     }
 
     pub fn signer(&self) -> &Signer {
-        &self.signer
+        &self.outside.signer
     }
 
     pub fn run(&self) -> i64 {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinError};
 
 use super::{Stop, StorageError, open};
 use crate::protocol::Fault;
@@ -19,7 +19,7 @@ pub(super) struct Readers {
     permits: Arc<Semaphore>,
 }
 
-struct Pool {
+pub(super) struct Pool {
     path: PathBuf,
     /// `None` once the store is closed: connections that are in use then are closed after their query.
     idle: Mutex<Option<Vec<Connection>>>,
@@ -43,15 +43,7 @@ impl Readers {
             answer
         })
         .await;
-        match answer {
-            Ok(answer) => told(answer),
-            // The process ends.
-            Err(error) if error.is_cancelled() => Err(StorageError::Closed.into()),
-            Err(error) => {
-                tracing::error!(%error, "a query panicked");
-                Err(StorageError::Internal.into())
-            }
-        }
+        self::answer(answer)
     }
 
     /// Closes the connections: those in use, when their queries are done.
@@ -59,8 +51,25 @@ impl Readers {
         self.pool.idle().take();
     }
 
+    pub fn pool(&self) -> Arc<Pool> {
+        self.pool.clone()
+    }
+
     pub fn glance<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Fault> {
         told(self.pool.run(query))
+    }
+}
+
+/// What a query gave that ran on a thread of its own.
+pub(super) fn answer<T>(done: Result<Result<T, Stop>, JoinError>) -> Result<T, Fault> {
+    match done {
+        Ok(answer) => told(answer),
+        // The process ends.
+        Err(error) if error.is_cancelled() => Err(StorageError::Closed.into()),
+        Err(error) => {
+            tracing::error!(%error, "a query panicked");
+            Err(StorageError::Internal.into())
+        }
     }
 }
 
@@ -68,6 +77,8 @@ fn told<T>(answer: Result<T, Stop>) -> Result<T, Fault> {
     answer.map_err(|stop| match stop {
         Stop::Refused(fault) => fault,
         Stop::Broken(error) => StorageError::report(&error).into(),
+        // A query computes nothing long.
+        Stop::TooLong(_) => StorageError::Internal.into(),
     })
 }
 
@@ -78,7 +89,7 @@ impl Pool {
     }
 
     /// All that a query reads was true at the same time: what commits meanwhile, it does not see.
-    fn run<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Stop> {
+    pub fn run<T, E: From<rusqlite::Error>>(&self, query: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
         let idle = self.idle().as_mut().and_then(Vec::pop);
         let connection = idle.map_or_else(|| open::reader(&self.path), Ok)?;
         connection.prepare_cached("BEGIN")?.execute([])?;

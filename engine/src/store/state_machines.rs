@@ -1,10 +1,11 @@
 //! The rows of state machines, their revisions, versions and aliases.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 use sha2::{Digest, Sha256};
 
+use super::definitions::Hash;
 use crate::definition::Definition;
 
 pub(crate) struct StateMachine {
@@ -103,9 +104,14 @@ pub(crate) fn revise(connection: &Connection, revision: &NewRevision<'_>) -> Res
     Ok(id)
 }
 
+/// What a definition is found by.
+pub(super) fn hash(text: &str) -> Hash {
+    Sha256::digest(text).into()
+}
+
 /// Where the text is stored; stores it when it is new.
 fn definition_id(connection: &Connection, text: &str) -> Result<i64> {
-    let hash: [u8; 32] = Sha256::digest(text).into();
+    let hash = hash(text);
     let known = connection
         .prepare_cached("SELECT id FROM definition WHERE sha256 = ?")?
         .query_row([&hash], |row| row.get(0))
@@ -124,6 +130,7 @@ pub(crate) struct Revision {
     pub express: bool,
     pub revision_id: Option<String>,
     pub definition: String,
+    pub definition_hash: Hash,
     pub role_arn: String,
     pub settings: String,
     pub created: i64,
@@ -132,7 +139,7 @@ pub(crate) struct Revision {
 pub(crate) fn revision(connection: &Connection, id: i64) -> Result<Revision> {
     connection
         .prepare_cached(
-            "SELECT m.name, m.express, r.revision_id, d.text, r.role_arn, r.settings, r.created
+            "SELECT m.name, m.express, r.revision_id, d.text, r.role_arn, r.settings, r.created, d.sha256
              FROM revision r JOIN definition d ON d.id = r.definition JOIN state_machine m ON m.id = r.state_machine
              WHERE r.id = ?",
         )?
@@ -145,6 +152,7 @@ pub(crate) fn revision(connection: &Connection, id: i64) -> Result<Revision> {
                 role_arn: row.get(4)?,
                 settings: row.get(5)?,
                 created: row.get(6)?,
+                definition_hash: row.get(7)?,
             })
         })
 }
@@ -154,65 +162,13 @@ pub(crate) struct Runnable {
     pub state_machine_name: String,
     pub express: bool,
     pub role_arn: String,
-    pub definition: Definition,
+    pub definition: Arc<Definition>,
 }
 
-/// The revisions that ran last, parsed. Bounded: the least recently used one goes.
-#[derive(Default)]
-pub(crate) struct Revisions {
-    /// With the turn when it was last used.
-    known: HashMap<i64, (u64, Arc<Runnable>)>,
-    turn: u64,
-    /// Those that the change which runs now has read. If it is undone, its revisions may never have been.
-    read_by_change: Vec<i64>,
-}
-
-/// Parsed definitions in memory at most.
-const MOST_REVISIONS: usize = 128;
-
-impl Revisions {
-    pub fn get(&mut self, connection: &Connection, id: i64) -> Result<Arc<Runnable>> {
-        self.turn += 1;
-        if let Some((used, runnable)) = self.known.get_mut(&id) {
-            *used = self.turn;
-            return Ok(runnable.clone());
-        }
-        let revision = revision(connection, id)?;
-        // It was checked when it was created. That it can't be read at all now means that the file is damaged.
-        let definition = Definition::load(&revision.definition).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Text, Box::new(error))
-        })?;
-        let runnable = Arc::new(Runnable {
-            state_machine_name: revision.state_machine_name,
-            express: revision.express,
-            role_arn: revision.role_arn,
-            definition,
-        });
-        if self.known.len() >= MOST_REVISIONS
-            && let Some(oldest) = self.known.iter().min_by_key(|(_, (used, _))| *used).map(|(id, _)| *id)
-        {
-            self.known.remove(&oldest);
-        }
-        self.known.insert(id, (self.turn, runnable.clone()));
-        self.read_by_change.push(id);
-        Ok(runnable)
-    }
-
-    /// A change begins.
-    pub(super) fn begin(&mut self) {
-        self.read_by_change.clear();
-    }
-
-    /// The change was undone. A revision that it has created is gone, and the next one gets its number.
-    pub(super) fn roll_back(&mut self) {
-        for id in self.read_by_change.drain(..) {
-            self.known.remove(&id);
-        }
-    }
-
-    /// The state machine of that name is gone; its number may come again.
-    pub fn clear(&mut self) {
-        self.known.clear();
+impl Runnable {
+    pub(super) fn new(revision: Revision, definition: Arc<Definition>) -> Self {
+        let Revision { state_machine_name, express, role_arn, .. } = revision;
+        Self { state_machine_name, express, role_arn, definition }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Timers, by when they are due.
 
-use rusqlite::{Connection, OptionalExtension, Result};
+use std::collections::HashSet;
+
+use rusqlite::{Connection, Result};
 
 use super::ExecutionId;
 use crate::interpreter::TimerId;
@@ -10,6 +12,14 @@ pub(crate) fn set(connection: &Connection, execution: ExecutionId, timer: TimerI
         .prepare_cached("INSERT OR REPLACE INTO timer (execution, timer, due) VALUES (?, ?, ?)")?
         .execute((execution, timer.0, due))
         .map(drop)
+}
+
+/// Takes a timer out that is due. `false` when it is not, because it was cleared or put off.
+pub(crate) fn take_due(connection: &Connection, execution: ExecutionId, timer: TimerId, now: i64) -> Result<bool> {
+    let taken = connection
+        .prepare_cached("DELETE FROM timer WHERE execution = ? AND timer = ? AND due <= ?")?
+        .execute((execution, timer.0, now))?;
+    Ok(taken > 0)
 }
 
 pub(crate) fn clear(connection: &Connection, execution: ExecutionId, timer: TimerId) -> Result<()> {
@@ -23,15 +33,28 @@ pub(crate) fn clear_all(connection: &Connection, execution: ExecutionId) -> Resu
     connection.prepare_cached("DELETE FROM timer WHERE execution = ?")?.execute([execution]).map(drop)
 }
 
-/// When the next one is due, in milliseconds.
-pub(crate) fn next(connection: &Connection) -> Result<Option<i64>> {
-    connection.prepare_cached("SELECT due FROM timer ORDER BY due LIMIT 1")?.query_row([], |row| row.get(0)).optional()
+/// When the next one is due, in milliseconds, other than those that are under way.
+pub(crate) fn next(connection: &Connection, under_way: &HashSet<(ExecutionId, TimerId)>) -> Result<Option<i64>> {
+    let mut earliest = connection.prepare_cached("SELECT execution, timer, due FROM timer ORDER BY due LIMIT ?")?;
+    let mut rows = earliest.query([under_way.len() + 1])?;
+    while let Some(row) = rows.next()? {
+        if !under_way.contains(&(row.get(0)?, TimerId(row.get(1)?))) {
+            return row.get(2).map(Some);
+        }
+    }
+    Ok(None)
 }
 
-/// The longest overdue ones.
-pub(crate) fn due(connection: &Connection, now: i64, most: i64) -> Result<Vec<(ExecutionId, TimerId)>> {
-    connection
+/// The longest overdue ones, other than those that are under way.
+pub(crate) fn due(
+    connection: &Connection,
+    now: i64,
+    under_way: &HashSet<(ExecutionId, TimerId)>,
+    most: usize,
+) -> Result<Vec<(ExecutionId, TimerId)>> {
+    let due: Vec<_> = connection
         .prepare_cached("SELECT execution, timer FROM timer WHERE due <= ? ORDER BY due LIMIT ?")?
-        .query_map([now, most], |row| Ok((row.get(0)?, TimerId(row.get(1)?))))?
-        .collect()
+        .query_map((now, most + under_way.len()), |row| Ok((row.get(0)?, TimerId(row.get(1)?))))?
+        .collect::<Result<_>>()?;
+    Ok(due.into_iter().filter(|timer| !under_way.contains(timer)).take(most).collect())
 }

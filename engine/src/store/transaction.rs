@@ -1,15 +1,18 @@
 //! What a change sees: the open transaction, the time, and where to say what must follow its commit.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    ExecutionId,
+    ExecutionId, Stop,
+    computation::{Computed, Rows},
+    definitions::Definitions,
     executions::{End, Status},
-    state_machines::Revisions,
+    revisions::Revisions,
+    state_machines::Runnable,
 };
 use crate::{
     Options,
@@ -26,6 +29,7 @@ pub(super) struct OwnedScope {
     /// When the engine was opened.
     pub opened: OffsetDateTime,
     pub run: i64,
+    pub definitions: Arc<Definitions>,
 }
 
 /// What the writer remembers between transactions, all of it also in the database.
@@ -52,11 +56,21 @@ pub(crate) struct Transaction<'a> {
     pub opened: OffsetDateTime,
     pub run: i64,
     pub revisions: &'a mut Revisions,
+    definitions: &'a Definitions,
+    /// What was computed for this change when it ran before.
+    computed: &'a [Computed],
+    /// Whether the change has written a step of an execution.
+    pub has_stepped: bool,
     pub effects: Effects,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(connection: &'a Connection, world: &'a OwnedScope, memory: &'a mut Memory) -> Self {
+    pub(super) fn new(
+        connection: &'a Connection,
+        world: &'a OwnedScope,
+        memory: &'a mut Memory,
+        computed: &'a [Computed],
+    ) -> Self {
         Self {
             connection,
             options: &world.options,
@@ -66,12 +80,39 @@ impl<'a> Transaction<'a> {
             opened: world.opened,
             run: world.run,
             revisions: &mut memory.revisions,
+            definitions: &world.definitions,
+            computed,
+            has_stepped: false,
             effects: Effects::default(),
         }
     }
 
+    /// The latest result of this type that was computed for this change and is wanted.
+    pub fn computed<T: Any + Send + Sync>(&self, is_wanted: impl Fn(&T) -> bool) -> Option<&'a T> {
+        let results = self.computed.iter().rev().filter_map(|computed| computed.downcast_ref());
+        results.into_iter().find(|result| is_wanted(result))
+    }
+
     pub(super) fn into_effects(self) -> Effects {
         self.effects
+    }
+}
+
+impl Rows for Transaction<'_> {
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        query(self.connection)
+    }
+
+    fn runnable(&mut self, revision: i64) -> Result<Arc<Runnable>, Stop> {
+        self.revisions.get(self.connection, revision, self.definitions, self.computed)
+    }
+
+    fn options(&self) -> &Options {
+        self.options
+    }
+
+    fn signer(&self) -> &Signer {
+        self.signer
     }
 }
 

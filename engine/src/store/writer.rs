@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     AfterCommit, Effects, Stop, StorageError, Transaction,
     checkpoints::{Checkpoints, Log},
+    computation::{Computation, Computed},
     transaction::{Memory, OwnedScope},
 };
 use crate::protocol::Fault;
@@ -39,6 +40,8 @@ pub(super) struct Writer {
 trait Job: Send {
     /// Whether there is any use in running it.
     fn is_wanted(&self) -> bool;
+    /// What was computed for the change when it ran before.
+    fn computed(&self) -> &[Computed];
     /// Runs the change in the open transaction.
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran;
     /// Answers: with the result of the change, or with the reason why it is not on disk.
@@ -49,43 +52,67 @@ trait Job: Send {
 enum Ran {
     /// What it wrote is to be committed.
     Done,
-    /// It refused. What it wrote is to be undone.
-    Refused,
+    /// It refused, or has something long to compute first. What it wrote is to be undone.
+    Undone,
     /// The database failed. What it wrote is to be undone.
     Failed(rusqlite::Error),
 }
 
+/// A change that waits for its turn.
+pub(super) struct Request<F> {
+    pub change: F,
+    /// What was computed for it when it ran before.
+    pub computed: Vec<Computed>,
+    pub only_if_awaited: bool,
+}
+
+/// What became of a change.
+pub(super) enum Answer<T, F> {
+    Settled(Result<T, Fault>),
+    /// It has something long to compute before it can run again.
+    TooLong(Request<F>, Computation),
+}
+
 struct Change<T, F> {
-    change: F,
-    result: Option<Result<T, Fault>>,
-    answer: oneshot::Sender<Result<T, Fault>>,
-    only_if_awaited: bool,
+    request: Request<F>,
+    result: Option<Result<T, Unsettled>>,
+    answer: oneshot::Sender<Answer<T, F>>,
+}
+
+/// Why a change has no result.
+enum Unsettled {
+    Refused(Fault),
+    TooLong(Computation),
 }
 
 impl<T: Send, F: Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send> Job for Change<T, F> {
     fn is_wanted(&self) -> bool {
-        !(self.only_if_awaited && self.answer.is_closed())
+        !(self.request.only_if_awaited && self.answer.is_closed())
+    }
+
+    fn computed(&self) -> &[Computed] {
+        &self.request.computed
     }
 
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran {
-        match (self.change)(transaction) {
-            Ok(result) => {
-                self.result = Some(Ok(result));
-                Ran::Done
-            }
-            Err(Stop::Refused(fault)) => {
-                self.result = Some(Err(fault));
-                Ran::Refused
-            }
-            Err(Stop::Broken(error)) => Ran::Failed(error),
-        }
+        let (result, ran) = match (self.request.change)(transaction) {
+            Ok(result) => (Ok(result), Ran::Done),
+            Err(Stop::Refused(fault)) => (Err(Unsettled::Refused(fault)), Ran::Undone),
+            Err(Stop::TooLong(computation)) => (Err(Unsettled::TooLong(computation)), Ran::Undone),
+            Err(Stop::Broken(error)) => return Ran::Failed(error),
+        };
+        self.result = Some(result);
+        ran
     }
 
     fn settle(self: Box<Self>, committed: Result<(), StorageError>) {
         let answer = match (committed, self.result) {
-            (Ok(()), Some(result)) => result,
-            (Ok(()), None) => Err(StorageError::Internal.into()),
-            (Err(error), _) => Err(error.into()),
+            (Ok(()), Some(Ok(result))) => Answer::Settled(Ok(result)),
+            (Ok(()), Some(Err(Unsettled::Refused(fault)))) => Answer::Settled(Err(fault)),
+            // Now, after the commit: what is computed outside can see what earlier changes of the batch have written.
+            (Ok(()), Some(Err(Unsettled::TooLong(computation)))) => Answer::TooLong(self.request, computation),
+            (Ok(()), None) => Answer::Settled(Err(StorageError::Internal.into())),
+            (Err(error), _) => Answer::Settled(Err(error.into())),
         };
         // The caller may have gone; the change stays done.
         let _ = self.answer.send(answer);
@@ -112,17 +139,23 @@ impl Writer {
         Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) }
     }
 
-    pub async fn write<T: Send + 'static>(
-        &self,
-        change: impl Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send + 'static,
-        only_if_awaited: bool,
-    ) -> Result<T, Fault> {
+    /// Runs a change once.
+    pub async fn run<T: Send + 'static, F>(&self, request: Request<F>) -> Answer<T, F>
+    where
+        F: Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send + 'static,
+    {
+        self.try_run(request).await.unwrap_or_else(|closed| Answer::Settled(Err(closed.into())))
+    }
+
+    async fn try_run<T: Send + 'static, F>(&self, request: Request<F>) -> Result<Answer<T, F>, StorageError>
+    where
+        F: Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send + 'static,
+    {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StorageError::Closed)?;
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(Change { change, result: None, answer, only_if_awaited });
-        queue.send(job).await.map_err(|_| StorageError::Closed)?;
+        queue.send(Box::new(Change { request, result: None, answer })).await.map_err(|_| StorageError::Closed)?;
         drop(queue);
-        answered.await.map_err(|_| StorageError::Closed)?
+        answered.await.map_err(|_| StorageError::Closed)
     }
 
     /// Lets the waiting changes commit and closes the database. This takes at most a few commits' time.
@@ -230,7 +263,9 @@ impl WriterLoop {
         self.execute("SAVEPOINT change").map_err(|error| StorageError::report(&error))?;
         self.memory.revisions.begin();
         let change = AssertUnwindSafe(|| {
-            let mut transaction = Transaction::new(&self.connection, &self.world, &mut self.memory);
+            // Cloned because the job itself is borrowed mutably. Most changes have none.
+            let computed = job.computed().to_vec();
+            let mut transaction = Transaction::new(&self.connection, &self.world, &mut self.memory, &computed);
             (job.run(&mut transaction), transaction.into_effects())
         });
         let failure = match catch_unwind(change) {
@@ -239,7 +274,7 @@ impl WriterLoop {
                 effects.add(its);
                 return Ok(());
             }
-            Ok((Ran::Refused, _)) => None,
+            Ok((Ran::Undone, _)) => None,
             Ok((Ran::Failed(error), _)) => Some(StorageError::report(&error)),
             // The panic hook has logged it.
             Err(_) => Some(StorageError::Internal),

@@ -9,7 +9,7 @@ use crate::{
     deletion::delete_some_of,
     engine::Engine,
     protocol::Fault,
-    store::{StorageError, Transaction, activities, removal, state_machines, vacuum},
+    store::{Result, StorageError, Transaction, activities, removal, state_machines, vacuum},
 };
 
 /// Executions that one change deletes.
@@ -42,7 +42,7 @@ pub(crate) async fn carry_out_deletions(engine: Arc<Engine>) {
 
 /// Goes a step on; whether there may be more to do.
 async fn step(engine: &Engine) -> Result<bool, Fault> {
-    let is_deleting = engine.store.write(|transaction| Ok(delete_some(transaction)?)).await?;
+    let is_deleting = engine.store.write(delete_some).await?;
     Ok(is_deleting || engine.store.write(|transaction| Ok(vacuum::give_back(transaction.connection, PAGES)?)).await?)
 }
 
@@ -66,7 +66,7 @@ async fn wait(engine: &Engine) {
     }
 }
 
-fn delete_some(transaction: &mut Transaction<'_>) -> rusqlite::Result<bool> {
+fn delete_some(transaction: &mut Transaction<'_>) -> Result<bool> {
     let connection = transaction.connection;
     let begun = transaction.clock.monotonic();
     while removal::step(connection, ROWS)? {

@@ -4,6 +4,7 @@ mod calls;
 mod deletions;
 mod envelope;
 mod follow_ups;
+mod long_changes;
 mod map_runs;
 mod nested;
 mod services;

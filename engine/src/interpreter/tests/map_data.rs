@@ -172,6 +172,7 @@ fn items_that_arrive_in_parts_form_the_same_batches() {
         has_activity: &|_| false,
         out_of_time: &|| false,
         kept: &NothingKept,
+        budget: Arc::default(),
         probe: None,
     };
     let items: Vec<Payload> = (0..8).map(|n| Payload::from(json!(n * 10))).collect();

@@ -9,7 +9,7 @@ mod nesting;
 mod random;
 mod redrive;
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -110,6 +110,7 @@ impl Play {
     /// Delivers an event. The state is serialized and deserialized before each step, as the store does.
     fn send(&mut self, event: Event) -> Result<(), NotPending> {
         let token = |task: TaskId| format!("token-{}", task.event);
+        let has_moved = Cell::new(false);
         let facts = ExecutionFacts {
             execution_arn: "arn:aws:states:eu-west-2:000000000000:execution:loan:app-1",
             execution_name: "app-1",
@@ -128,8 +129,9 @@ impl Play {
             nonce: &|| NONCE,
             token: &token,
             has_activity: &|arn| !arn.ends_with(":nobody"),
-            out_of_time: &|| self.late,
+            out_of_time: &|| has_moved.replace(true) && self.late,
             kept: &self.kept,
+            budget: Arc::default(),
             probe: None,
         };
         self.state = serde_json::from_str(&serde_json::to_string(&self.state).unwrap()).unwrap();
@@ -142,6 +144,7 @@ impl Play {
                 Command::StartMapRun { run, plan } => self.map_runs.push((run, Some(plan))),
                 Command::RedriveMapRun { run } => self.map_runs.push((run, None)),
                 Command::SetTimer { timer, due } => assert!(self.timers.insert(timer, due).is_none()),
+                Command::PutOffTimer { timer, due } => assert!(self.timers.insert(timer, due).is_some()),
                 Command::ClearTimer { timer } => assert!(self.timers.remove(&timer).is_some()),
                 Command::Abandon { task, .. } => {
                     self.calls.retain(|(call, _)| *call != task);

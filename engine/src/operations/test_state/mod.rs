@@ -83,7 +83,6 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
         item_data,
         unreadable: None,
         inspection,
-        budget: Arc::default(),
     };
     let run = async {
         let mut test = take(engine, test, Event::Start).await?;
@@ -145,6 +144,8 @@ struct Facts {
     context: Map<String, Value>,
     started: OffsetDateTime,
     seed: u64,
+    /// For all that the test computes.
+    budget: Arc<Budget>,
 }
 
 impl Facts {
@@ -159,7 +160,8 @@ impl Facts {
         let name = id.to_string();
         let role_arn = role_arn.unwrap_or_else(|| format!("arn:aws:iam::{}:role/TestState", options.account_id));
         let (machine_arn, arn) = (options.state_machine_arn("TestState"), options.execution_arn("TestState", &name));
-        Self { machine_arn, arn, name, role_arn, input, context, started, seed: id.as_u64_pair().0 }
+        let (seed, budget) = (id.as_u64_pair().0, Arc::default());
+        Self { machine_arn, arn, name, role_arn, input, context, started, seed, budget }
     }
 
     fn with<T>(&self, definition: &Definition, probe: &Probe<'_>, run: impl FnOnce(&ExecutionFacts<'_>) -> T) -> T {
@@ -185,6 +187,7 @@ impl Facts {
             has_activity: &|_| true,
             out_of_time: &|| false,
             kept: &NothingKept,
+            budget: self.budget.clone(),
             probe: Some(probe),
         })
     }
@@ -205,16 +208,14 @@ struct Test {
     /// Why `item_data` can't be read.
     unreadable: Option<String>,
     inspection: RefCell<Inspection>,
-    /// Limits what the whole test may compute.
-    budget: Arc<Budget>,
 }
 
 impl Test {
     fn take(&mut self, event: Event, now: OffsetDateTime) {
-        let Self { definition, facts, state, inspection, item_data, unreadable, budget, .. } = self;
+        let Self { definition, facts, state, inspection, item_data, unreadable, .. } = self;
         let inspect =
             |state: &State, stage: &'static str, value: &Payload| inspection.borrow_mut().note(state, stage, value);
-        let probe = Probe { inspect: &inspect, context: &facts.context, budget: budget.clone() };
+        let probe = Probe { inspect: &inspect, context: &facts.context };
         // Every event answers an earlier command, so none of them is late.
         let step = facts.with(definition, &probe, |facts| advance(definition, facts, state, event, now));
         let step = step.unwrap_or_default();

@@ -38,11 +38,21 @@ pub(super) fn evaluate(ast: &AstNode, source: &str, scope: &Scope) -> Result<Val
 
 fn within_budget(ast: &AstNode, source: &str, scope: &Scope, timeout: u64) -> Result<JValue, EvaluatorError> {
     let left = u64::try_from(scope.budget.left().as_millis()).unwrap_or(u64::MAX);
-    if left == 0 {
-        return Err(EvaluatorError::EvaluationError(messages::TIME.to_owned()));
+    let value = match left {
+        0 => Err(EvaluatorError::EvaluationError(messages::TIME.to_owned())),
+        _ => scope.budget.time(|| run(ast, source, scope, timeout.min(left))),
+    };
+    if let Err(error) = &value
+        && scope.budget.is_part()
+        && LIMITS.iter().any(|limit| error.message().contains(limit))
+    {
+        scope.budget.exhaust();
     }
-    scope.budget.time(|| run(ast, source, scope, timeout.min(left)))
+    value
 }
+
+/// What stands in an error where an evaluation has come to a limit: the library's code for that of time, and ours.
+const LIMITS: [&str; 4] = ["D1012", messages::TIME, messages::MEMORY, messages::SEARCH];
 
 fn run(ast: &AstNode, source: &str, scope: &Scope, timeout: u64) -> Result<JValue, EvaluatorError> {
     let options = EvaluatorOptions {
@@ -55,7 +65,7 @@ fn run(ast: &AstNode, source: &str, scope: &Scope, timeout: u64) -> Result<JValu
     bind(&mut context, source, scope);
     let mut evaluator = Evaluator::with_options(context, options);
     functions::register(&mut evaluator)?;
-    guard::register(&mut evaluator)?;
+    guard::register(&mut evaluator, scope.budget.is_part())?;
     // There is no context item at the top level. A state's input is `$states.input`.
     evaluator.evaluate(ast, &JValue::Undefined).map(JValue::unwrap_sequence)
 }

@@ -54,7 +54,7 @@ pub(in crate::tasks) async fn read(
             engine.store.write(move |transaction| {
                 let mut follow_ups = FollowUps::new();
                 map_runs::fail_items(transaction, execution, task, &cause, &mut follow_ups)?;
-                Ok(transaction.follow(follow_ups)?)
+                transaction.follow(follow_ups)
             })
         })
         .await;

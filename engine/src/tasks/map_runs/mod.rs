@@ -11,17 +11,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, Result};
+use rusqlite::Connection;
 use time::OffsetDateTime;
+use tokio::sync::mpsc;
 
-use super::AGAIN;
+use super::{AGAIN, long_changes::LongChanges};
 use crate::{
     engine::Engine,
     execution::{self, FollowUps, PATIENCE},
     map_runs,
     protocol::Fault,
     store::{
-        StorageError, Transaction,
+        Begun, Result, Stop, StorageError, Transaction,
         map_runs::{self as rows, RunStatus},
     },
 };
@@ -38,8 +39,14 @@ pub(crate) async fn start_children(engine: Arc<Engine>) {
     // The run that was served last; the next one is served first.
     let mut served = 0;
     let mut failing = Failing::default();
+    let mut long = LongChanges::default();
+    let (report, mut reports) = mpsc::unbounded_channel();
     loop {
-        let put_off = failing.put_off(engine.clock.now());
+        while let Ok((run, started)) = reports.try_recv() {
+            failing.note(run, &started, engine.clock.now());
+        }
+        let mut put_off = failing.put_off(engine.clock.now());
+        put_off.extend(long.keys());
         let next = match engine.store.read(move |connection| Ok(next(connection, served, &put_off)?)).await {
             Ok(next) => next,
             Err(Fault::Storage(StorageError::Closed)) => return,
@@ -49,24 +56,30 @@ pub(crate) async fn start_children(engine: Arc<Engine>) {
             }
         };
         let Some(run) = next else {
-            wait(&engine, &failing).await;
+            tokio::select! {
+                () = wait(&engine, &failing) => {}
+                () = long.one_done() => {}
+            }
             continue;
         };
         served = run;
-        match engine.store.write(move |transaction| Ok(start_some_children(transaction, run)?)).await {
-            Ok(()) => failing.succeeded(run),
-            Err(Fault::Storage(StorageError::Closed)) => return,
-            // The fault is in the log.
-            Err(Fault::Storage(StorageError::Internal | StorageError::Damaged)) => {
-                failing.failed(run, engine.clock.now())
+        match engine.store.begin(move |transaction| start_some_children(transaction, run)).await {
+            Begun::Settled(Err(Fault::Storage(StorageError::Closed))) => return,
+            Begun::Settled(Err(Fault::Storage(StorageError::Full))) => tokio::time::sleep(AGAIN).await,
+            Begun::Settled(started) => failing.note(run, &started, engine.clock.now()),
+            Begun::TooLong(unfinished) => {
+                let (engine, report) = (engine.clone(), report.clone());
+                long.spawn(run, async move {
+                    // The receiver lives as long as this task.
+                    let _ = report.send((run, engine.store.finish(unfinished).await));
+                });
             }
-            Err(_) => tokio::time::sleep(AGAIN).await,
         }
     }
 }
 
 /// The run whose turn it is after `served`, other than those that are put off.
-fn next(connection: &Connection, served: i64, put_off: &HashSet<i64>) -> Result<Option<i64>> {
+fn next(connection: &Connection, served: i64, put_off: &HashSet<i64>) -> rusqlite::Result<Option<i64>> {
     let mut after = served;
     let mut passed = HashSet::new();
     while let Some(run) = rows::startable(connection, after)? {
@@ -97,6 +110,14 @@ async fn wait(engine: &Engine, failing: &Failing) {
 struct Failing(HashMap<i64, (OffsetDateTime, Duration)>);
 
 impl Failing {
+    /// Notes how the last step of a run ended. The fault is in the log.
+    fn note(&mut self, run: i64, step: &Result<(), Fault>, now: OffsetDateTime) {
+        match step {
+            Ok(()) => self.succeeded(run),
+            Err(_) => self.failed(run, now),
+        }
+    }
+
     fn failed(&mut self, run: i64, now: OffsetDateTime) {
         let pause = self.0.get(&run).map_or(AGAIN, |(_, pause)| (*pause * 2).min(LONGEST_PAUSE));
         self.0.insert(run, (now + pause, pause));
@@ -141,8 +162,12 @@ fn start_some_children(transaction: &mut Transaction<'_>, id: i64) -> Result<()>
             break;
         }
         let mut follow_ups = FollowUps::new();
-        if !map_runs::start_next(transaction, id, &parent, &mut state, &mut follow_ups)? {
-            break;
+        match map_runs::start_next(transaction, id, &parent, &mut state, &mut follow_ups) {
+            Ok(true) => {}
+            // The next change computes the input of this child. What this one has done need not wait for that.
+            Ok(false) => break,
+            Err(Stop::TooLong(_)) if started > 0 => break,
+            Err(stop) => return Err(stop),
         }
         transaction.follow(follow_ups)?;
     }

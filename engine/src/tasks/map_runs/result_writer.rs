@@ -74,7 +74,7 @@ pub(in crate::tasks) async fn write(
         engine.store.write(move |transaction| {
             let mut follow_ups = FollowUps::new();
             map_runs::exported(transaction, whose, failed, written.clone(), &mut follow_ups)?;
-            Ok(transaction.follow(follow_ups)?)
+            transaction.follow(follow_ups)
         })
     })
     .await;

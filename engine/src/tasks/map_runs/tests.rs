@@ -120,10 +120,10 @@ async fn a_stop_takes_back_some_redrives_at_a_time_and_goes_on_after_a_crash() {
     let database = folder.path().join("db");
     let store = failed_run(&database).await;
     redrive(&store).await;
-    store.write(|transaction| Ok(start_some_children(transaction, RUN)?)).await.unwrap();
+    store.write(|transaction| start_some_children(transaction, RUN)).await.unwrap();
     assert_eq!(count(&store, Status::PendingRedrive).await, MORE);
     let stop = |transaction: &mut Transaction<'_>| {
-        Ok(transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())?)
+        transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())
     };
     store.write(stop).await.unwrap();
     assert_eq!(
@@ -173,7 +173,7 @@ async fn until_children(database: &Path, status: i64, wanted: usize) {
 
 async fn stop_parent(store: &Store) {
     let stop = |transaction: &mut Transaction<'_>| {
-        Ok(transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())?)
+        transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())
     };
     store.write(stop).await.unwrap();
 }

@@ -64,7 +64,7 @@ pub(super) fn call(check: &str, argument: AstNode) -> AstNode {
 }
 
 /// Registers the checks with the evaluator.
-pub(in super::super) fn register(evaluator: &mut Evaluator) -> Result<(), EvaluatorError> {
+pub(in super::super) fn register(evaluator: &mut Evaluator, is_part: bool) -> Result<(), EvaluatorError> {
     type Check = fn(&Usage, &JValue) -> Result<(), EvaluatorError>;
     let checks: [(&str, Check); 13] = [
         (CHECK_SIZE, |usage, value| usage.note_size(size_of(value)?)),
@@ -92,7 +92,7 @@ pub(in super::super) fn register(evaluator: &mut Evaluator) -> Result<(), Evalua
         }),
         (PATTERN_VALUE, Usage::note_pattern),
     ];
-    let usage = Rc::new(Usage::default());
+    let usage = Rc::new(Usage::new(is_part));
     for (name, check) in checks {
         let usage = Rc::clone(&usage);
         evaluator.register_fn(name, move |arguments: &[JValue]| {

@@ -39,9 +39,14 @@ const MAX_NESTING: usize = 200;
 /// The maximum length of a text that `$match` searches, in bytes. It is longer than any text in a state's input.
 const MAX_MATCHED_TEXT: usize = 300_000;
 
+/// How much smaller the limits are for a [part of a budget](super::super::super::Budget::part): the library does not check
+/// its time limit while it searches, or while it creates one value.
+const PART: u32 = 1 << 7;
+
 /// What one evaluation has used.
-#[derive(Default)]
 pub(super) struct Usage {
+    /// What the limits are divided by.
+    divisor: u32,
     text: Cell<usize>,
     created: Cell<usize>,
     search_time: Cell<Duration>,
@@ -55,14 +60,32 @@ pub(super) struct Usage {
 }
 
 impl Usage {
+    pub fn new(is_part: bool) -> Self {
+        Self {
+            divisor: if is_part { PART } else { 1 },
+            text: Cell::default(),
+            created: Cell::default(),
+            search_time: Cell::default(),
+            largest: Cell::default(),
+            pattern: Cell::default(),
+            searched: RefCell::default(),
+            replacing: RefCell::default(),
+        }
+    }
+
+    /// A limit, or the part of it that this evaluation has.
+    fn limit(&self, whole: usize) -> usize {
+        whole / self.divisor as usize
+    }
+
     pub fn charge_text(&self, bytes: usize) -> Result<(), EvaluatorError> {
         self.text.set(self.text.get().saturating_add(bytes));
-        if self.text.get() > MAX_TEXT { Err(out_of_memory()) } else { Ok(()) }
+        if self.text.get() > self.limit(MAX_TEXT) { Err(out_of_memory()) } else { Ok(()) }
     }
 
     pub fn charge_value(&self, bytes: usize) -> Result<(), EvaluatorError> {
         self.created.set(self.created.get().saturating_add(bytes));
-        if self.created.get() > MAX_CREATED { Err(out_of_memory()) } else { Ok(()) }
+        if self.created.get() > self.limit(MAX_CREATED) { Err(out_of_memory()) } else { Ok(()) }
     }
 
     /// Notes the size of a value that a pattern may be called on.
@@ -89,7 +112,7 @@ impl Usage {
 
     fn check_search(&self) -> Result<(), EvaluatorError> {
         let cost = self.largest.get().saturating_mul(self.pattern.get());
-        if cost > MAX_SEARCH { Err(search_too_slow()) } else { Ok(()) }
+        if cost > self.limit(MAX_SEARCH) { Err(search_too_slow()) } else { Ok(()) }
     }
 
     /// Begins a search, whose pattern is the next argument to be evaluated.
@@ -146,7 +169,7 @@ impl Usage {
         match pattern {
             JValue::String(part) => Ok(text.matches(&**part).count()),
             JValue::Regex { pattern, flags } => {
-                let pattern = match build(pattern, flags, MAX_PATTERN.min(MAX_SEARCH / text.len().max(1))) {
+                let pattern = match build(pattern, flags, MAX_PATTERN.min(self.limit(MAX_SEARCH) / text.len().max(1))) {
                     Ok(pattern) => pattern,
                     Err(regex::Error::CompiledTooBig(_)) => return Err(search_too_slow()),
                     // The library refuses the pattern, too.
@@ -157,7 +180,7 @@ impl Usage {
                 let mut matches = pattern.find_iter(text).take(limit);
                 loop {
                     let found = matches.next();
-                    if spent + begun.elapsed() > MAX_SEARCH_TIME {
+                    if spent + begun.elapsed() > MAX_SEARCH_TIME / self.divisor {
                         return Err(search_too_slow());
                     }
                     if found.is_none() {

@@ -1,0 +1,148 @@
+//! What takes long for one execution does not hold up the others: it is computed outside of the transaction.
+//!
+//! The long expressions here never end by themselves: each takes its whole second. Whether others were held up is seen
+//! from the order in which things happen, not from the time that they take.
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use asl_engine::SystemClock;
+use serde_json::{Value, json};
+use support::{Desk, callback_machine, each, pass};
+use tempfile::TempDir;
+
+/// An expression that is stopped after a second.
+const ENDLESS: &str = "{% ($f := function() { $f() }; $f()) %}";
+
+/// A chain of states of which each takes a second, and then `last`.
+fn long_chain(last: &Value) -> Value {
+    const STATES: usize = 4;
+    let mut states = json!({ "Last": last });
+    for at in 0..STATES {
+        let next = if at + 1 == STATES { "Last".to_owned() } else { format!("Long{}", at + 1) };
+        states[format!("Long{at}")] = json!({
+            "Type": "Map", "Items": ENDLESS, "Next": next,
+            "ItemProcessor": {"StartAt": format!("Item{at}"), "States": {
+                format!("Item{at}"): {"Type": "Pass", "End": true}
+            }},
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": next}]
+        });
+    }
+    json!({"QueryLanguage": "JSONata", "StartAt": "Long0", "States": states})
+}
+
+async fn desk() -> (Arc<Desk>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path(), Arc::new(SystemClock)).await;
+    (Arc::new(desk), folder)
+}
+
+/// Starts an execution that waits for its token, answers it, and waits for its end.
+async fn serve_another(desk: &Desk, machine: &str, name: &str) {
+    let execution = desk.start(machine, name, &json!({"question": "how much?"})).await;
+    let token = desk.called().await.token();
+    desk.succeed(&token, &json!({})).await.unwrap();
+    assert_eq!(desk.end(&execution).await["status"], "SUCCEEDED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn starting_what_takes_long_returns_at_once_and_holds_up_nobody() {
+    let (desk, _folder) = desk().await;
+    let another = desk.machine("another", &callback_machine()).await;
+    let long = desk.machine("long", &long_chain(&json!({"Type": "Succeed"}))).await;
+    let execution = desk.start(&long, "long", &json!({})).await;
+    for name in ["a", "b", "c"] {
+        serve_another(&desk, &another, name).await;
+    }
+    assert_eq!(desk.status(&execution).await, "RUNNING");
+    let types = desk.history(&execution).await;
+    assert_eq!(types[..2], ["ExecutionStarted", "MapStateEntered"]);
+    assert!(!types.iter().any(|event| event == "SucceedStateEntered"), "{types:?}");
+    assert_eq!(desk.end(&execution).await["status"], "SUCCEEDED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_result_takes_long_holds_up_nobody_and_is_good_once() {
+    let (desk, _folder) = desk().await;
+    let another = desk.machine("another", &callback_machine()).await;
+    let definition = json!({"QueryLanguage": "JSONata", "StartAt": "Ask", "States": {
+        "Ask": {
+            "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "HeartbeatSeconds": 1000,
+            "Arguments": {"FunctionName": "ask", "Payload": {"taskToken": "{% $states.context.Task.Token %}"}},
+            "Output": ENDLESS, "End": true, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+        },
+        "Caught": {"Type": "Pass", "End": true}
+    }});
+    let machine = desk.machine("long", &definition).await;
+    let execution = desk.start(&machine, "long", &json!({})).await;
+    let token = desk.called().await.token();
+    let answering = [1, 2].map(|answer| {
+        let (desk, token) = (desk.clone(), token.clone());
+        tokio::spawn(async move { desk.succeed(&token, &json!(answer)).await })
+    });
+    // Heartbeats do not make the evaluation begin anew.
+    let beating = tokio::spawn({
+        let (desk, token) = (desk.clone(), token.clone());
+        async move {
+            while desk.try_ask("SendTaskHeartbeat", json!({"taskToken": token})).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    });
+    serve_another(&desk, &another, "a").await;
+    assert_eq!(desk.status(&execution).await, "RUNNING");
+    let mut answered = 0;
+    for answer in answering {
+        match answer.await.unwrap() {
+            Ok(_) => answered += 1,
+            Err((error, _)) => assert_eq!(error, "TaskTimedOut"),
+        }
+    }
+    assert_eq!(answered, 1);
+    beating.await.unwrap();
+    assert_eq!(desk.end(&execution).await["status"], "SUCCEEDED");
+    let ends = desk.history(&execution).await.into_iter().filter(|event| event == "TaskSucceeded").count();
+    assert_eq!(ends, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn children_whose_inputs_take_long_hold_up_nobody() {
+    let (desk, _folder) = desk().await;
+    let another = desk.machine("another", &callback_machine()).await;
+    let mut definition = each(&pass(), &json!({"ItemSelector": {"item": ENDLESS}}));
+    definition["QueryLanguage"] = json!("JSONata");
+    let machine = desk.machine("long", &definition).await;
+    let execution = desk.start(&machine, "long", &json!([1, 2])).await;
+    desk.until(&execution, "MapRunStarted").await;
+    serve_another(&desk, &another, "a").await;
+    assert_eq!(desk.status(&execution).await, "RUNNING");
+    let end = desk.end(&execution).await;
+    assert_eq!((&end["status"], &end["error"]), (&json!("FAILED"), &json!("States.QueryEvaluationError")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_that_is_stopped_while_something_long_is_computed_stays_stopped() {
+    let (desk, _folder) = desk().await;
+    let long = desk.machine("long", &long_chain(&json!({"Type": "Succeed"}))).await;
+    let execution = desk.start(&long, "long", &json!({})).await;
+    desk.ask("StopExecution", json!({"executionArn": execution})).await;
+    assert_eq!(desk.status(&execution).await, "ABORTED");
+    // Whatever was computed for it is done before the same is done for the next one.
+    let next = desk.start(&long, "next", &json!({})).await;
+    assert_eq!(desk.end(&next).await["status"], "SUCCEEDED");
+    assert_eq!(desk.history(&execution).await, ["ExecutionStarted", "MapStateEntered", "ExecutionAborted"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_long_is_taken_up_again_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path(), Arc::new(SystemClock)).await;
+    let long = desk.machine("long", &long_chain(&json!({"Type": "Succeed"}))).await;
+    let execution = desk.start(&long, "long", &json!({})).await;
+    desk.engine.shutdown().await;
+    drop(desk);
+    let desk = Desk::open(folder.path(), Arc::new(SystemClock)).await;
+    assert_eq!(desk.status(&execution).await, "RUNNING");
+    assert_eq!(desk.end(&execution).await["status"], "SUCCEEDED");
+}
