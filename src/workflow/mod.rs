@@ -1,11 +1,12 @@
-//! The execution of an application in the terms of Step Functions: states, transitions and the history. All task tokens
-//! are masked before data leaves this module.
+//! The execution behind an application as Step Functions describes it: its states, the edges between them, and its history.
+//! Every task token is masked before anything leaves this module.
 
 mod graph;
 mod history;
+mod history_page;
 mod raw;
 
-use app::desk::{EventView, WorkflowView};
+use app::desk::WorkflowView;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -26,15 +27,20 @@ pub struct Workflows {
 }
 
 impl Workflows {
-    /// Reads the application's execution from Step Functions. Returns `None` if there is none (yet).
-    pub async fn view(&self, record: &Record) -> Result<Option<(WorkflowView, DescribeExecutionOutput)>, AwsError> {
+    /// Reads the application's execution, and the page of its history that event number `event` is on. `None` when there
+    /// is no such execution (yet).
+    pub async fn view(
+        &self,
+        record: &Record,
+        event: usize,
+    ) -> Result<Option<(WorkflowView, DescribeExecutionOutput)>, AwsError> {
         let arn = &record.execution_arn;
         let (described, definition, events) = tokio::join!(self.describe(arn), self.definition(arn), self.history(arn));
         let described = match described {
             Err(error) if error.is("ExecutionDoesNotExist") => return Ok(None),
             described => described?,
         };
-        let view = assemble(record, &described, &definition?, events?);
+        let view = assemble(record, &described, &definition?, events?, event);
         Ok(Some((view, described)))
     }
 
@@ -49,7 +55,8 @@ impl Workflows {
             .map_err(|error| AwsError::corrupt(format_args!("definition: {error}")))
     }
 
-    /// The history in the JSON of AWS, which is shown as it is, so that all event types are supported.
+    /// The whole history as AWS sends it, event by event. Pages show AWS's own words, so new kinds of events need no change
+    /// here. The graph needs all of them.
     async fn history(&self, execution_arn: &str) -> Result<Vec<Value>, AwsError> {
         let mut events = Vec::new();
         let mut next = None;
@@ -82,6 +89,7 @@ fn assemble(
     described: &DescribeExecutionOutput,
     definition: &Value,
     events: Vec<Value>,
+    event: usize,
 ) -> WorkflowView {
     let events: Vec<Value> = events.into_iter().map(history::with_documents_read).collect();
     let mut mask = Mask::for_definition(definition);
@@ -99,19 +107,8 @@ fn assemble(
         stopped_at: described.stop_date.as_ref().map(sdk_time),
         states: graph.states(&history, &status),
         transitions: graph.transitions(&history),
-        events: history.events().map(event_view).collect(),
+        history: history_page::around(&history, event),
         status,
-    }
-}
-
-fn event_view(event: history::Event<'_>) -> EventView {
-    EventView {
-        id: event.id(),
-        previous_id: event.previous_id(),
-        event_type: event.kind().to_owned(),
-        state: event.state().map(str::to_owned),
-        at: event.at(),
-        details: event.details().map(pretty).unwrap_or_default(),
     }
 }
 

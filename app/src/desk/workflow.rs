@@ -7,9 +7,15 @@ use crate::domain::ApplicationReference;
 
 #[async_trait::async_trait]
 pub trait WorkflowOperations {
-    /// The execution of an application, with every task token masked. Returns `None` if there is no such application,
-    /// or if Step Functions has no execution for it, because it has not started yet or is no longer kept.
-    async fn workflow(&self, by: &Actor, reference: &ApplicationReference) -> Result<Option<WorkflowView>, DeskError>;
+    /// The execution of an application, with every task token masked, and the page of its history that contains event
+    /// number `event`, counted from 1. Returns `None` if there is no such application, or if Step Functions has no
+    /// execution for it, because it has not started yet or is no longer kept.
+    async fn workflow(
+        &self,
+        by: &Actor,
+        reference: &ApplicationReference,
+        event: usize,
+    ) -> Result<Option<WorkflowView>, DeskError>;
 }
 
 /// An execution in the terms of Step Functions.
@@ -24,8 +30,28 @@ pub struct WorkflowView {
     pub stopped_at: Option<OffsetDateTime>,
     pub states: Vec<StateView>,
     pub transitions: Vec<Transition>,
-    /// The whole history, oldest first.
+    pub history: HistoryPage,
+}
+
+/// A page of an execution's history, oldest event first. A history may have 25,000 events.
+#[derive(Debug, Clone)]
+pub struct HistoryPage {
     pub events: Vec<EventView>,
+    /// How many events of the history come before this page.
+    pub skipped: usize,
+    /// How many events the history has.
+    pub total: usize,
+    /// When the first event of the history happened.
+    pub started_at: OffsetDateTime,
+    /// When the last event before this page happened.
+    pub previous_at: Option<OffsetDateTime>,
+    /// The longest time between two events of the history, in milliseconds.
+    pub longest_pause: i64,
+}
+
+impl HistoryPage {
+    /// The most events that a page has.
+    pub const SIZE: usize = 200;
 }
 
 /// One state of the state machine: a node of the graph.

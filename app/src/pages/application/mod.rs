@@ -22,9 +22,10 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Tab {
     Story,
-    /// The workflow, with the state selected by `?state=`.
+    /// The workflow, with the state selected by `?state=`, and the page of events that contains event `?event=`.
     Workflow {
         state: Option<String>,
+        event: usize,
     },
 }
 
@@ -33,7 +34,10 @@ pub fn ApplicationPage() -> impl IntoView {
     let reference = use_params_map().get_untracked().get("reference").unwrap_or_default();
     let query = use_query_map().get_untracked();
     let tab = match query.get("tab").as_deref() {
-        Some("workflow") => Tab::Workflow { state: query.get("state") },
+        Some("workflow") => Tab::Workflow {
+            state: query.get("state"),
+            event: query.get("event").and_then(|event| event.parse().ok()).unwrap_or(1),
+        },
         _ => Tab::Story,
     };
     let asked = request::desk_and_actor();
@@ -61,9 +65,9 @@ async fn load(desk: &dyn Desk, by: &Actor, reference: &str, tab: Tab) -> Result<
             };
             (row, body.into_any())
         }
-        Tab::Workflow { state } => {
+        Tab::Workflow { state, event } => {
             let row = desk.application(by, &reference).await?.ok_or(DeskError::NotFound)?;
-            let body = match desk.workflow(by, &reference).await? {
+            let body = match desk.workflow(by, &reference, event).await? {
                 Some(workflow) => view! { <Workflow workflow chosen=state/> }.into_any(),
                 None => view! {
                     <div data-live="workflow">

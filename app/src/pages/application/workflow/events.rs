@@ -1,27 +1,32 @@
-//! The history of the execution as a table, with pauses as bars between rows.
+//! A page of the history of the execution as a table, with pauses as bars between rows.
 
 use leptos::prelude::*;
 
 use super::Json;
 use crate::{
     components::{TimeStyle, When, milliseconds},
-    desk::EventView,
-    time_words,
+    desk::{EventView, HistoryPage},
+    request, time_words,
 };
 
 /// The time between two events, in milliseconds, from which it is shown as a pause.
 const PAUSE: i64 = 1_000;
 
 #[component]
-pub fn EventTable(events: Vec<EventView>) -> impl IntoView {
-    let started = events.first().map_or(0, |event| milliseconds(event.at));
-    let before = std::iter::once(None).chain(events.iter().map(|event| Some(milliseconds(event.at))));
-    let longest =
-        events.windows(2).map(|pair| milliseconds(pair[1].at) - milliseconds(pair[0].at)).max().unwrap_or_default();
-    let rows = before
-        .zip(events.clone())
-        .map(|(before, event)| {
-            let since_previous = before.map(|before| milliseconds(event.at) - before);
+pub fn EventTable(
+    history: HistoryPage,
+    /// The name of the state that the page shows in detail; it stays shown on the other pages of events.
+    state: Option<String>,
+) -> impl IntoView {
+    let (started, longest) = (milliseconds(history.started_at), history.longest_pause);
+    let pages = Pages::of(&history, state.as_deref());
+    let mut previous = history.previous_at.map(milliseconds);
+    let rows = history
+        .events
+        .into_iter()
+        .map(|event| {
+            let at = milliseconds(event.at);
+            let since_previous = previous.replace(at).map(|previous| at - previous);
             let pause = since_previous.filter(|length| *length >= PAUSE);
             view! {
                 {pause.map(|length| view! { <Pause length longest/> })}
@@ -46,8 +51,42 @@ pub fn EventTable(events: Vec<EventView>) -> impl IntoView {
                 <tbody>{rows}</tbody>
             </table>
         </div>
+        {pages.map(Pages::view)}
     }
     .into_any()
+}
+
+/// Links to the pages of events before and after the one that is shown.
+#[derive(Debug, PartialEq, Eq)]
+struct Pages {
+    shown: String,
+    earlier: Option<String>,
+    later: Option<String>,
+}
+
+impl Pages {
+    /// `None` when all events are on one page.
+    fn of(history: &HistoryPage, state: Option<&str>) -> Option<Self> {
+        let state = state.map(|name| format!("&state={}", request::escape(name))).unwrap_or_default();
+        let address = |event: usize| format!("?tab=workflow{state}&event={event}#events");
+        let last = history.skipped + history.events.len();
+        (history.total > history.events.len()).then(|| Self {
+            shown: format!("Events {} to {last} of {}", history.skipped + 1, history.total),
+            earlier: (history.skipped > 0).then(|| address(history.skipped.saturating_sub(HistoryPage::SIZE) + 1)),
+            later: (last < history.total).then(|| address(last + 1)),
+        })
+    }
+
+    fn view(self) -> impl IntoView {
+        view! {
+            <nav class="paging" aria-label="Pages of events">
+                {self.earlier.map(|href| view! { <a class="button quiet" href=href rel="prev">"Earlier events"</a> })}
+                <span>{self.shown}</span>
+                {self.later.map(|href| view! { <a class="button quiet" href=href rel="next">"Later events"</a> })}
+            </nav>
+        }
+        .into_any()
+    }
 }
 
 #[component]
@@ -94,4 +133,43 @@ fn Pause(length: i64, longest: i64) -> impl IntoView {
         </tr>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+
+    fn history(skipped: usize, shown: usize, total: usize) -> HistoryPage {
+        let at = OffsetDateTime::UNIX_EPOCH;
+        let event = |id| EventView {
+            id,
+            previous_id: 0,
+            event_type: "PassStateEntered".to_owned(),
+            state: None,
+            at,
+            details: String::new(),
+        };
+        let events = (0..shown).map(|_| event(1)).collect();
+        HistoryPage { events, skipped, total, started_at: at, previous_at: None, longest_pause: 0 }
+    }
+
+    #[test]
+    fn a_history_that_fits_on_one_page_has_no_links() {
+        assert_eq!(Pages::of(&history(0, 200, 200), None), None);
+        assert_eq!(Pages::of(&history(0, 0, 0), None), None);
+    }
+
+    #[test]
+    fn each_page_links_to_the_pages_beside_it_and_keeps_the_state() {
+        let pages = |skipped, shown| Pages::of(&history(skipped, shown, 450), Some("Ask & wait")).unwrap();
+        let address = |event: usize| Some(format!("?tab=workflow&state=Ask%20%26%20wait&event={event}#events"));
+        let first = Pages { shown: "Events 1 to 200 of 450".into(), earlier: None, later: address(201) };
+        assert_eq!(pages(0, 200), first);
+        let middle = Pages { shown: "Events 201 to 400 of 450".into(), earlier: address(1), later: address(401) };
+        assert_eq!(pages(200, 200), middle);
+        let last = Pages { shown: "Events 401 to 450 of 450".into(), earlier: address(201), later: None };
+        assert_eq!(pages(400, 50), last);
+    }
 }

@@ -45,14 +45,14 @@ pub fn Workflow(
             <section class="workflow-graph" aria-labelledby="graph">
                 <h2 id="graph">"State machine "<code>{workflow.state_machine.clone()}</code></h2>
                 <div class="scroll" tabindex="0" role="region" aria-label="Graph" data-middle>
-                    <Chart workflow=workflow.clone() chosen/>
+                    <Chart workflow=workflow.clone() chosen=chosen.clone()/>
                 </div>
                 <Legend/>
             </section>
             {state.map(|state| view! { <StatePanel state transitions=workflow.transitions.clone()/> })}
             <section class="workflow-events" aria-labelledby="events">
                 <h2 id="events">"Events"</h2>
-                <EventTable events=workflow.events/>
+                <EventTable history=workflow.history state=chosen/>
             </section>
         </div>
     }
