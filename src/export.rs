@@ -70,9 +70,9 @@ async fn export(
     let query = ApplicationQuery::from(filter);
     // Load the first page before the response starts, so that an error can still be reported.
     let Ok(first) = desk.applications(&by, &query).await else { return Problem::unavailable().into_response() };
-    // An incomplete file could be mistaken for a complete one.
-    if let Some(catching_up) = desk.catching_up() {
-        return Problem::catching_up(catching_up).into_response();
+    // Half of a file would be taken for all of it.
+    if let Some(incomplete) = desk.incomplete() {
+        return Problem::incomplete(incomplete).into_response();
     }
     let head = format!("{BYTE_ORDER_MARK}{}", record(HEAD.map(str::to_owned)));
     let rows = stream::try_unfold(Some((head, first)), move |at| {

@@ -1,13 +1,15 @@
 //! Errors for API clients: `application/problem+json` (RFC 9457).
 
-use app::desk::CatchingUp;
+use app::desk::Incomplete;
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
 
-/// An error response with a stable type. It contains no internals.
+use crate::timestamp;
+
+/// A refusal that names its kind. It never holds more than the caller may know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     status: StatusCode,
@@ -40,10 +42,21 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable", detail)
     }
 
-    /// The desk is still reading its tables, so a response would be incomplete.
-    pub fn catching_up(catching_up: CatchingUp) -> Self {
-        let detail = "The desk is still reading its data for the first time. Try again in a moment.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "catching-up", "Catching up", detail).with("read", catching_up.read)
+    /// For a list that may lack something: a part would be taken for the whole.
+    pub fn incomplete(incomplete: Incomplete) -> Self {
+        let refuse = |kind, title, detail: &str| Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, title, detail);
+        match incomplete {
+            Incomplete::CatchingUp { read } => {
+                let detail =
+                    "The desk is reading its data for the first time, and has not all of it yet. Try again in a moment.";
+                refuse("catching-up", "Catching up", detail).with("read", read)
+            }
+            Incomplete::OutOfDate { since } => {
+                let detail = "The desk cannot write its copy of the data, so its lists lack the latest changes. Single \
+                              applications are up to date.";
+                refuse("out-of-date", "Out of date", detail).with("since", timestamp::write(since))
+            }
+        }
     }
 
     /// The problem for a status set by the router itself.

@@ -70,8 +70,8 @@ async fn list(State(Api { desk, .. }): State<Api>, Query(query): Query<ListQuery
     };
     let query = ApplicationQuery { search: query.search, status, sort: Sort::Newest, after: query.after };
     let page = desk.applications(&Actor::Api, &query).await?;
-    if let Some(catching_up) = desk.catching_up() {
-        return Err(Problem::catching_up(catching_up));
+    if let Some(incomplete) = desk.incomplete() {
+        return Err(Problem::incomplete(incomplete));
     }
     Ok(Json(json!({
         "applications": page.rows.iter().map(show).collect::<Vec<_>>(),

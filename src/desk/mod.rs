@@ -8,13 +8,13 @@ mod workflows;
 
 use std::fmt::Display;
 
-use app::desk::{About, CatchingUp, Desk, DeskError};
+use app::desk::{About, Desk, DeskError, Incomplete};
 
 use crate::{
     applications::Applications,
     callbacks::Callbacks,
     clock::Clock,
-    read_model::{Progress, ReadModel},
+    read_model::ReadModel,
     reconcile::Reconciler,
     tasks::{ManualValuations, PausedTasks},
     workflow::Workflows,
@@ -37,11 +37,8 @@ impl Desk for LoanDesk {
         self.about.clone()
     }
 
-    fn catching_up(&self) -> Option<CatchingUp> {
-        match self.read_model.progress() {
-            Progress::Reading { read } => Some(CatchingUp { read }),
-            Progress::Complete => None,
-        }
+    fn incomplete(&self) -> Option<Incomplete> {
+        self.read_model.incomplete()
     }
 }
 

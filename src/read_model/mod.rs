@@ -1,9 +1,9 @@
-//! The read model: a local copy of applications and tasks that lists, searches, counts and figures are read from.
+//! The read model: a local copy of applications and tasks from which lists, searches, counts and figures are read.
 //!
-//! DynamoDB finds a row by its key and a list by one index. Everything else that pages show (any column's order, a search
-//! for any part of a name, how many wait) is read from this copy, an SQLite file beside the desk. It follows the tables
-//! (see [`follow`]) and decides nothing: a row that somebody acts on is always read from the table itself. The file can
-//! be deleted at any time, and is made anew then.
+//! DynamoDB finds an item by its key and a list by one index. Everything else that pages show (the order of any column, a
+//! search for any part of a name, how many tasks wait) is read from this copy, an SQLite file beside the desk. The copy
+//! follows the tables (see [`follow`]) and decides nothing: a row that somebody acts on is always read from its table. The
+//! file can be deleted at any time; the next start fills a new one.
 
 mod counts;
 mod cursor;
@@ -22,7 +22,7 @@ mod tests;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use app::{
-    desk::{Counts, Figures, WaitingCount, WaitingPage},
+    desk::{Counts, Figures, Incomplete, WaitingCount, WaitingPage},
     domain::{ApplicationReference, ApplicationStatus, Property, WaitingOn},
 };
 use rusqlite::{Connection, Row, types::Type};
@@ -42,19 +42,19 @@ pub use follow::Follower;
 pub use list::{Page, Query};
 pub use place::Place;
 
-/// How long a look waits for what was written a moment ago. After that it sees what is there.
+/// How long a read waits for the latest changes. After that it reads what is there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a look waits until everything has been read for the first time. After that it sees a part.
+/// How long a read waits for the first pass over the tables to end. After that it reads a part.
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// News that a slow listener may fall behind before it misses some.
 const BACKLOG: usize = 64;
 
-/// How many applications for one property are looked through.
+/// The most applications for one property that are read.
 const VALUED: usize = 100;
 
-/// Why something cannot be read.
+/// Why the read model cannot be read or written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReadError {
     #[error(transparent)]
@@ -69,7 +69,7 @@ impl From<rusqlite::Error> for ReadError {
     }
 }
 
-/// What reads from the tables and from the read model alike says the same of both.
+/// For operations that read both the tables and the read model.
 impl From<ReadError> for AwsError {
     fn from(error: ReadError) -> Self {
         match error {
@@ -79,22 +79,22 @@ impl From<ReadError> for AwsError {
     }
 }
 
-/// How far the first reading of the tables has come.
+/// How far the first pass over the tables has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// So many items of the tables have been read.
+    /// The number of items that have been read.
     Reading {
         read: u64,
     },
     Complete,
 }
 
-/// What those are told who listen.
+/// A change, as listeners are told of it.
 #[derive(Debug)]
 pub struct News {
-    /// References of the applications that changed; none when so much did that everybody has to look.
+    /// References of the applications that changed; none when so many did that every page has to look.
     pub changed: Vec<String>,
-    /// As they are now.
+    /// The counts after the change.
     pub counts: Counts,
 }
 
@@ -104,6 +104,7 @@ pub struct ReadModel {
     database: Arc<Database>,
     asks: Arc<Asks>,
     progress: watch::Receiver<Progress>,
+    out_of_date: watch::Receiver<Option<OffsetDateTime>>,
     changed: broadcast::Sender<Arc<News>>,
 }
 
@@ -114,28 +115,43 @@ impl std::fmt::Debug for ReadModel {
 }
 
 impl ReadModel {
-    /// Opens the file at `path`, or makes it when it is not there or not a copy of these tables. The follower has to run
-    /// for as long as the read model is used.
+    /// Opens the file at `path`. A missing file, or one that is not a copy of these tables, is created anew. The follower
+    /// has to run for as long as the read model is used.
     pub async fn open(aws: Aws, path: &Path, changes: Changes) -> Result<(Self, Follower), ReadError> {
         let source = follow::source(&aws).await?;
         let path = path.to_owned();
         let database = blocking(move || Database::open(&path, &source)).await?;
         let database = Arc::new(database);
-        let complete = {
+        let is_complete = {
             let database = database.clone();
             blocking(move || database.read(follow::is_complete)).await?
         };
-        let progress = if complete { Progress::Complete } else { Progress::Reading { read: 0 } };
-        let (progress, seen) = watch::channel(progress);
-        let changed = broadcast::Sender::new(BACKLOG);
-        let asks = Arc::new(Asks::default());
-        let model = Self { database: database.clone(), asks: asks.clone(), progress: seen, changed: changed.clone() };
-        Ok((model, Follower::new(aws, database, asks, progress, changed, changes)))
+        let progress = if is_complete { Progress::Complete } else { Progress::Reading { read: 0 } };
+        let follower = Follower {
+            aws,
+            database,
+            asks: Arc::default(),
+            progress: watch::Sender::new(progress),
+            out_of_date: watch::Sender::new(None),
+            changed: broadcast::Sender::new(BACKLOG),
+            changes,
+        };
+        let model = Self {
+            database: follower.database.clone(),
+            asks: follower.asks.clone(),
+            progress: follower.progress.subscribe(),
+            out_of_date: follower.out_of_date.subscribe(),
+            changed: follower.changed.clone(),
+        };
+        Ok((model, follower))
     }
 
-    /// How far it has come since it was made.
-    pub fn progress(&self) -> Progress {
-        *self.progress.borrow()
+    /// Why it may lack something; `None` when it has everything.
+    pub fn incomplete(&self) -> Option<Incomplete> {
+        match *self.progress.borrow() {
+            Progress::Reading { read } => Some(Incomplete::CatchingUp { read }),
+            Progress::Complete => self.out_of_date.borrow().map(|since| Incomplete::OutOfDate { since }),
+        }
     }
 
     /// Waits until all tables have been read.
@@ -144,7 +160,7 @@ impl ReadModel {
         self.progress.clone().wait_for(|at| *at == Progress::Complete).await.unwrap();
     }
 
-    /// Tells which applications changed, from now on.
+    /// Subscribes to changes from now on.
     pub fn changes(&self) -> broadcast::Receiver<Arc<News>> {
         self.changed.subscribe()
     }
@@ -168,7 +184,7 @@ impl ReadModel {
         self.look(counts::waiting).await
     }
 
-    /// How many applications and tasks there are.
+    /// How many applications are at each status, and how many tasks wait.
     pub async fn counts(&self) -> Result<Counts, ReadError> {
         self.look(counts::all).await
     }
@@ -183,8 +199,8 @@ impl ReadModel {
         self.look(move |connection| figures::valued(connection, &address, VALUED)).await
     }
 
-    /// References of at most so many applications that are at `status` and were submitted before `until`, oldest first.
-    /// `after` says where the last ones ended; `None` comes back when these are the last.
+    /// References of at most `at_most` applications that are at `status` and were submitted before `until`, oldest first,
+    /// and where to go on: pass that as `after` for the next ones. `None` comes back behind the last.
     pub async fn at(
         &self,
         status: ApplicationStatus,
@@ -200,21 +216,21 @@ impl ReadModel {
         self.look(move |connection| follow::changed_since(connection, since)).await
     }
 
-    /// Reads what is there now, with everything that was written before this was called.
+    /// Reads what there is, with everything that was written before this call.
     async fn look<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {
         self.asks.catch_up().await?;
         let mut progress = self.progress.clone();
-        // What cannot be waited for is seen as far as it has come.
+        // After that, the read sees as much as there is.
         let _ = tokio::time::timeout(FIRST_PATIENCE, progress.wait_for(|at| *at == Progress::Complete)).await;
         let database = self.database.clone();
         blocking(move || database.read(read)).await
     }
 }
 
-/// Runs what blocks on the disk.
+/// Runs work that blocks on the disk off the async threads.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> rusqlite::Result<T> + Send + 'static,
 ) -> Result<T, ReadError> {
@@ -225,7 +241,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn time_of(milliseconds: i64) -> OffsetDateTime {
-    // Only times were entered.
+    // Every number that is stored was a time.
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use app::{
-    desk::{Column, Direction, Sort},
+    desk::{Column, Direction, Incomplete, Sort},
     domain::{ApplicationStatus, Property, WaitingOn},
 };
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::task::JoinHandle;
 
-use super::{Cursor, Progress, Query, ReadModel};
+use super::{Cursor, Query, ReadModel};
 use crate::{
     applications,
     aws::{Aws, Embedded},
@@ -55,8 +55,12 @@ impl std::ops::Deref for Followed {
 
 impl World {
     async fn new() -> Self {
+        Self::at(Clock::system()).await
+    }
+
+    async fn at(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let embedded: Arc<Embedded> = Embedded::open(folder.path(), Clock::system()).unwrap();
+        let embedded: Arc<Embedded> = Embedded::open(folder.path(), clock).unwrap();
         let aws = Aws::inside(&embedded, "eu-west-2");
         deploy::create_tables(&aws).await.unwrap();
         Self { folder, aws, _embedded: embedded }
@@ -206,7 +210,7 @@ async fn what_was_stored_before_and_while_it_is_open_is_found_at_once() {
     world.store(&Stored::new(1)).await;
     let model = world.read_model().await;
     assert_eq!(found(&model, "ln-0001").await, ["LN-0001"]);
-    assert_eq!(model.progress(), Progress::Complete);
+    assert_eq!(model.incomplete(), None);
     let mut second = Stored::new(2);
     second.updated_at = OffsetDateTime::now_utc();
     world.store(&second).await;
@@ -231,7 +235,7 @@ async fn it_goes_on_where_it_left_off_and_is_made_anew_when_it_is_deleted() {
     world.store(&second).await;
     let model = world.read_model().await;
     // It is of use before anything has been read again.
-    assert_eq!(model.progress(), Progress::Complete);
+    assert_eq!(model.incomplete(), None);
     assert_eq!(found(&model, "").await.len(), 2);
     let other = world.read_model_in("another.sqlite").await;
     assert_eq!(found(&other, "").await, found(&model, "").await);
@@ -264,6 +268,63 @@ async fn what_was_deleted_or_changed_without_a_trace_is_found_by_the_next_pass()
         tokio::task::yield_now().await;
     }
     assert_eq!(model.counts().await.unwrap().at(ApplicationStatus::Stopped), 1);
+}
+
+/// A clock that stands still.
+struct Still;
+
+#[async_trait::async_trait]
+impl asl_engine::Clock for Still {
+    fn now(&self) -> OffsetDateTime {
+        FIRST
+    }
+
+    async fn sleep_until(&self, _: OffsetDateTime) {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn two_changes_in_one_millisecond_are_both_found_although_the_item_is_read_in_between() {
+    let world = World::at(Clock::new(Arc::new(Still))).await;
+    let mut application = Stored::new(1);
+    application.status = ApplicationStatus::Approved;
+    application.updated_at = FIRST;
+    world.store(&application).await;
+    world.put(&tasks::TABLE, task("task", &application, "open", None, FIRST)).await;
+    let model = world.read_model().await;
+    assert_eq!(model.counts().await.unwrap().at(ApplicationStatus::Approved), 1);
+    assert_eq!(model.waiting_count().await.unwrap().all(), 1);
+    application.status = ApplicationStatus::Declined;
+    world.store(&application).await;
+    world.put(&tasks::TABLE, task("task", &application, "abandoned", None, FIRST)).await;
+    assert_eq!(model.counts().await.unwrap().at(ApplicationStatus::Declined), 1);
+    assert_eq!(model.waiting_count().await.unwrap().all(), 0);
+}
+
+#[tokio::test]
+async fn while_its_file_cannot_be_written_the_read_model_says_since_when_it_is_out_of_date() {
+    let world = World::at(Clock::new(Arc::new(Still))).await;
+    world.store(&Stored::new(1)).await;
+    let model = world.read_model().await;
+    assert_eq!(found(&model, "").await.len(), 1);
+    // As when the disk is full.
+    let limit = |pages: u32| {
+        model.database.write(|transaction| transaction.pragma_update(None, "max_page_count", pages)).unwrap();
+    };
+    limit(1);
+    let large = |number: i64| {
+        let mut large = Stored::new(number);
+        large.extra = json!({ "remark": "x".repeat(100_000) });
+        large.updated_at = FIRST;
+        large
+    };
+    world.store(&large(2)).await;
+    assert_eq!(found(&model, "").await.len(), 1);
+    assert_eq!(model.incomplete(), Some(Incomplete::OutOfDate { since: FIRST }));
+    limit(u32::MAX >> 2);
+    assert_eq!(found(&model, "").await.len(), 2);
+    assert_eq!(model.incomplete(), None);
 }
 
 #[tokio::test]

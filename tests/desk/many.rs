@@ -1,14 +1,22 @@
-//! Lists of more than one page.
+//! Lists of more than one page, and what pages say while lists are incomplete.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use aws_sdk_dynamodb::{
     Client,
     types::{AttributeValue, PutRequest, WriteRequest},
 };
+use axum::{body::Bytes, http::HeaderMap, response::IntoResponse};
 use serde_json::json;
+use tokio::sync::watch;
 
-use crate::support::{Browser, Desk, Page, Setup, seed};
+use crate::support::{Browser, Desk, Page, Setup, eventually, seed};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -140,4 +148,152 @@ async fn all_applications_are_found_and_sorted_across_pages() {
     application["applicant"] = json!("Grace Hopper");
     desk.submit(&application).await;
     assert_eq!(references(&Browser::new(&desk).open("/applications?q=hopper").await), ["LN-230"]);
+}
+
+/// A proxy of a desk's AWS that holds all scans back but the first, until it is released.
+struct HeldScans {
+    url: String,
+    released: watch::Sender<bool>,
+}
+
+impl HeldScans {
+    async fn before(desk: &Desk) -> Self {
+        let aws = desk.aws_url().to_owned();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let (released, may_pass) = watch::channel(false);
+        let scans = Arc::new(AtomicUsize::new(0));
+        let pass_on = async move |headers: HeaderMap, body: Bytes| {
+            let is_scan = headers.get("x-amz-target").is_some_and(|target| target.as_bytes().ends_with(b".Scan"));
+            if is_scan && scans.fetch_add(1, Ordering::SeqCst) > 0 {
+                may_pass.clone().wait_for(|released| *released).await.expect("the test goes on");
+            }
+            let mut request = http.post(&aws).body(body);
+            for (name, value) in headers.iter().filter(|(name, _)| *name != "host" && *name != "content-length") {
+                request = request.header(name, value);
+            }
+            let answer = request.send().await.expect("the first desk answers");
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            let mut response = (status, answer.bytes().await.expect("a body")).into_response();
+            response.headers_mut().extend(headers.into_iter().filter(|(name, _)| {
+                name.as_ref().is_some_and(|name| name != "content-length" && name != "transfer-encoding")
+            }));
+            response
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, axum::Router::new().fallback(pass_on)).into_future());
+        Self { url, released }
+    }
+}
+
+#[tokio::test]
+async fn while_a_new_read_model_is_filled_pages_say_how_far_it_is_and_all_else_works() {
+    let first = Setup::new().start().await;
+    let applications = (0..3_000).map(|i| {
+        let reference = format!("LN-{i:04}");
+        vec![
+            ("applicationReference", reference.clone()),
+            ("kind", "application".to_owned()),
+            ("application", seed(&reference, "999").to_string()),
+            ("status", "valued".to_owned()),
+            ("submittedAt", "2026-01-01T10:00:00.000Z".to_owned()),
+            ("updatedAt", "2026-01-01T10:00:00.000Z".to_owned()),
+            ("executionArn", "arn:aws:states:eu-west-2:000000000000:execution:loan-processing:old".to_owned()),
+        ]
+    });
+    store(&first, "loan-desk-applications", applications).await;
+    let scans = HeldScans::before(&first).await;
+    let desk = Setup::beside(&first).variable("AWS_ENDPOINT_URL", &scans.url).start().await;
+    let reading = "The desk is reading its data for the first time";
+    for path in ["/", "/applications", "/waiting"] {
+        let words = Browser::new(&desk).open(path).await.words();
+        assert!(words.contains(reading), "{path}: {words}");
+    }
+    // A part would be taken for the whole.
+    for path in ["/api/applications", "/applications.csv"] {
+        assert_eq!(desk.get(path).await.problem().1, "catching-up", "{path}");
+    }
+    assert_eq!(desk.application("LN-2999").await["status"], "Valued");
+    desk.submit(&seed("LN-new", "999")).await;
+    scans.released.send_replace(true);
+    let csv = eventually("everything has been read", async || {
+        Some(desk.get("/applications.csv").await).filter(|answer| answer.status == 200)
+    })
+    .await;
+    assert_eq!(csv.body.lines().count(), 1 + 3_000 + 1);
+    let words = Browser::new(&desk).open("/applications").await.words();
+    assert!(!words.contains(reading), "{words}");
+}
+
+#[tokio::test]
+async fn while_the_read_model_cannot_be_written_pages_say_since_when_lists_are_out_of_date() {
+    let desk = Setup::new().start().await;
+    desk.submit(&seed("LN-1", "999")).await;
+    assert_eq!(desk.references().await, ["LN-1"]);
+    // Somebody else's transaction keeps the desk from writing, as a full disk would.
+    let file = rusqlite::Connection::open(desk.data_dir().join("read-model.sqlite")).unwrap();
+    file.busy_timeout(std::time::Duration::from_secs(30)).unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    desk.submit(&seed("LN-2", "999")).await;
+    eventually("the desk notices", async || {
+        let words = Browser::new(&desk).open("/applications").await.words();
+        words.contains("do not show what changed since").then_some(())
+    })
+    .await;
+    for path in ["/api/applications", "/applications.csv"] {
+        assert_eq!(desk.get(path).await.problem().1, "out-of-date", "{path}");
+    }
+    assert_eq!(desk.application("LN-2").await["applicationReference"], "LN-2");
+    file.execute_batch("ROLLBACK").unwrap();
+    eventually("the desk is up to date", async || (desk.get("/api/applications").await.status == 200).then_some(()))
+        .await;
+    assert_eq!(desk.references().await.len(), 2);
+    let complaints = desk.log().matches("the read model cannot follow the tables").count();
+    assert!(complaints <= 2, "logged when it began and when it was over: {}", desk.log());
+}
+
+#[tokio::test]
+async fn a_long_history_is_shown_a_page_at_a_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let workflows = concat!(env!("CARGO_MANIFEST_DIR"), "/infra");
+    for name in ["loan-processing.asl.json", "mock-valuation.asl.json"] {
+        std::fs::copy(format!("{workflows}/{name}"), folder.path().join(name)).expect("the desk's own workflow");
+    }
+    // Goes round 60 times, with four events each time, and one more each at the start and the end.
+    let workflow = json!({
+        "StartAt": "Begin",
+        "States": {
+            "Begin": { "Type": "Pass", "Result": 0, "ResultPath": "$.n", "Next": "Again" },
+            "Again": { "Type": "Pass", "Parameters": { "n.$": "States.MathAdd($.n, 1)" }, "Next": "Enough" },
+            "Enough": {
+                "Type": "Choice",
+                "Choices": [{ "Variable": "$.n", "NumericLessThan": 60, "Next": "Again" }],
+                "Default": "Done",
+            },
+            "Done": { "Type": "Succeed" },
+        },
+    });
+    std::fs::write(folder.path().join("loan-processing.asl.json"), workflow.to_string()).unwrap();
+    let desk = Setup::new().with("--workflow-dir", folder.path().display().to_string()).start().await;
+    desk.submit(&seed("app-ref", "999")).await;
+    let execution = "arn:aws:states:eu-west-2:000000000000:execution:loan-processing:app-ref";
+    desk.ended(execution).await;
+    let total = desk.history(execution).await.len();
+    assert!((241..400).contains(&total), "two pages: {total}");
+
+    let shows = |page: &Page, event: usize| page.html.contains(&format!("id=\"event-{event}\""));
+    let mut browser = Browser::new(&desk);
+    let first = browser.open("/applications/app-ref?tab=workflow&state=Again").await;
+    assert!(first.words().contains(&format!("Events 1 to 200 of {total}")), "{}", first.words());
+    assert!(shows(&first, 1) && shows(&first, 200) && !shows(&first, 201));
+    assert!(!first.words().contains("Earlier events"));
+
+    let second = browser.open(&first.link("Later events").replace("?", "/applications/app-ref?")).await;
+    assert!(second.words().contains(&format!("Events 201 to {total} of {total}")), "{}", second.words());
+    assert!(!shows(&second, 200) && shows(&second, 201) && shows(&second, total));
+    assert!(!second.words().contains("Later events"));
+    // The state that is looked at stays, and so does what the graph says of it, which takes all events.
+    assert!(second.html.contains("id=\"state-name\">Again"), "{}", second.words());
+    assert!(second.html.contains("Done (Succeed): done"), "{}", second.words());
+    assert_eq!(second.link("Earlier events"), "?tab=workflow&state=Again&event=1#events");
 }

@@ -1,12 +1,12 @@
 //! Components that several pages use.
 
 mod application_table;
-mod catching_up;
 mod deadline;
 mod facts;
 mod form;
 mod gauge;
 mod icon;
+mod incomplete;
 mod live;
 mod notice;
 mod sparkline;
@@ -14,13 +14,13 @@ mod status;
 mod story_list;
 mod when;
 
-pub use application_table::{ApplicationTable, SortLinks, money, percent, version};
-pub use catching_up::CatchingUpBanner;
+pub use application_table::{ApplicationTable, SortLinks, money, percent, version, waiting_on};
 pub use deadline::Deadline;
 pub use facts::{Fact, Facts};
 pub use form::{Choice, ErrorSummary, Radios, TextArea, TextField};
 pub use gauge::LoanToValueGauge;
 pub use icon::{Glyph, Icon};
+pub use incomplete::IncompleteBanner;
 pub use live::{all_counts, count_of, shown, shown_rows, waiting_count};
 pub use notice::NoticeBanner;
 pub use sparkline::{Bar, Sparkline};

@@ -1,5 +1,7 @@
 //! Counts of applications and tasks.
 
+use time::OffsetDateTime;
+
 use super::WaitingCount;
 use crate::domain::ApplicationStatus;
 
@@ -34,11 +36,19 @@ impl Counts {
     }
 }
 
-/// The progress of the first read of the tables. Until it is done, lists, searches, counts and figures are incomplete.
+/// Why lists, searches, counts and figures may lack something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CatchingUp {
-    /// The number of items read so far.
-    pub read: u64,
+pub enum Incomplete {
+    /// The desk is reading its tables for the first time.
+    CatchingUp {
+        /// The number of items that have been read so far.
+        read: u64,
+    },
+    /// The desk cannot write its copy of the tables.
+    OutOfDate {
+        /// When the copy last had everything.
+        since: OffsetDateTime,
+    },
 }
 
 #[cfg(test)]

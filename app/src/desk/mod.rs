@@ -17,13 +17,15 @@ pub use about::About;
 pub use actor::{Actor, Person};
 pub use application_query::{ApplicationQuery, Column, Direction, Sort};
 pub use applications::{ApplicationOperations, ApplicationPage, ApplicationRow, ApplicationView, Submission};
-pub use counts::{CatchingUp, Counts};
+pub use counts::{Counts, Incomplete};
 pub use error::DeskError;
 pub use figures::{DayFigures, FigureOperations, Figures};
 pub use manual_valuation::{ManualValuationOperations, ManualValuationState, ManualValuationView, PreviousValuation};
 pub use story::{StoryEntry, StoryKind};
 pub use waiting::{WaitingCount, WaitingItem, WaitingOperations, WaitingPage};
-pub use workflow::{EventView, StateProgress, StateView, Transition, TransitionKind, WorkflowOperations, WorkflowView};
+pub use workflow::{
+    EventView, HistoryPage, StateProgress, StateView, Transition, TransitionKind, WorkflowOperations, WorkflowView,
+};
 
 /// All of the desk's operations.
 pub trait Desk:
@@ -39,6 +41,6 @@ pub trait Desk:
     /// Information from the configuration. It is the same for everybody, so it takes no actor.
     fn about(&self) -> About;
 
-    /// The progress of the first read of the tables, or `None` once it is done.
-    fn catching_up(&self) -> Option<CatchingUp>;
+    /// Why lists, searches, counts and figures may lack something; `None` when they have everything.
+    fn incomplete(&self) -> Option<Incomplete>;
 }

@@ -9,9 +9,8 @@ use leptos_router::hooks::use_query_map;
 
 use super::problem::or_problem;
 use crate::{
-    address,
-    components::{ApplicationTable, CatchingUpBanner, Glyph, Icon, NoticeBanner, SortLinks, count_of, shown_rows},
-    desk::{Actor, ApplicationPage, ApplicationQuery, CatchingUp, Counts, Desk, DeskError, Sort},
+    components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, SortLinks, count_of, shown_rows},
+    desk::{Actor, ApplicationPage, ApplicationQuery, Counts, Desk, DeskError, Incomplete, Sort},
     domain::{ApplicationReference, ApplicationStatus},
     request,
 };
@@ -35,8 +34,8 @@ pub fn ApplicationsPage() -> impl IntoView {
                 straight_to(desk.as_ref(), &by, &query).await
             } else {
                 let (query, page) = find(desk.as_ref(), &by, query).await?;
-                let (counts, catching_up) = (desk.counts(&by).await?, desk.catching_up());
-                Ok(view! { <Found query page counts catching_up/> }.into_any())
+                let (counts, incomplete) = (desk.counts(&by).await?, desk.incomplete());
+                Ok(view! { <Found query page counts incomplete/> }.into_any())
             }
         };
         or_problem(page.await)
@@ -85,7 +84,7 @@ fn Found(
     query: ApplicationQuery,
     page: ApplicationPage,
     counts: Counts,
-    catching_up: Option<CatchingUp>,
+    incomplete: Option<Incomplete>,
 ) -> impl IntoView {
     let shows = shown_rows(&page.rows);
     // A later page does not change when applications are added before it.
@@ -110,7 +109,7 @@ fn Found(
         </div>
         <NoticeBanner/>
         <Filters query=query.clone()/>
-        <CatchingUpBanner catching_up/>
+        <IncompleteBanner incomplete/>
         <div data-live="applications" data-shows=shows data-counts=counts>
             {if page.rows.is_empty() {
                 view! { <NoneFound filtered/> }.into_any()

@@ -8,9 +8,11 @@ use super::problem::or_problem;
 use crate::{
     address,
     components::{
-        CatchingUpBanner, Deadline, Glyph, Icon, NoticeBanner, TimeStyle, When, shown, version, waiting_count,
+        Deadline, Glyph, Icon, IncompleteBanner, NoticeBanner, TimeStyle, When, shown, version, waiting_count,
+        waiting_on,
     },
-    desk::{self, CatchingUp, Counts, WaitingItem},
+    desk::{self, Counts, Incomplete, WaitingItem},
+    domain::WaitingOn,
     request,
 };
 
@@ -25,16 +27,16 @@ pub fn WaitingPage() -> impl IntoView {
         let waiting = async {
             let (desk, by) = asked.await?;
             let page = desk.waiting(&by, None, after.as_deref(), ROWS).await?;
-            let (counts, catching_up) = (desk.counts(&by).await?, desk.catching_up());
+            let (counts, incomplete) = (desk.counts(&by).await?, desk.incomplete());
             let is_first = after.is_none();
-            Ok(view! { <Queue page is_first counts catching_up/> }.into_any())
+            Ok(view! { <Queue page is_first counts incomplete/> }.into_any())
         };
         or_problem(waiting.await)
     })
 }
 
 #[component]
-fn Queue(page: desk::WaitingPage, is_first: bool, counts: Counts, catching_up: Option<CatchingUp>) -> impl IntoView {
+fn Queue(page: desk::WaitingPage, is_first: bool, counts: Counts, incomplete: Option<Incomplete>) -> impl IntoView {
     let desk::WaitingPage { items, next } = page;
     let shows = shown(items.iter().map(|item| &item.application_reference));
     // A later page does not change when items are added before it.
@@ -49,7 +51,7 @@ fn Queue(page: desk::WaitingPage, is_first: bool, counts: Counts, catching_up: O
             </div>
         </div>
         <NoticeBanner/>
-        <CatchingUpBanner catching_up/>
+        <IncompleteBanner incomplete/>
         <div data-live="waiting" data-shows=shows data-counts=counts>
             {if items.is_empty() && is_first {
                 view! {

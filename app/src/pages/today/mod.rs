@@ -9,8 +9,8 @@ use leptos_meta::Title;
 use self::figures::FiguresPanel;
 use super::{problem::or_problem, waiting::WaitingTable};
 use crate::{
-    components::{ApplicationTable, CatchingUpBanner, Glyph, Icon, NoticeBanner, all_counts, shown},
-    desk::{Actor, ApplicationRow, CatchingUp, Counts, Desk, DeskError, Figures, WaitingCount, WaitingItem},
+    components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, all_counts, shown},
+    desk::{Actor, ApplicationRow, Counts, Desk, DeskError, Figures, Incomplete, WaitingCount, WaitingItem},
     domain::{ApplicationStatus, WaitingOn},
     request,
 };
@@ -40,7 +40,7 @@ struct Day {
     failed: Vec<ApplicationRow>,
     newest: Vec<ApplicationRow>,
     figures: Figures,
-    catching_up: Option<CatchingUp>,
+    incomplete: Option<Incomplete>,
 }
 
 impl Day {
@@ -54,7 +54,7 @@ impl Day {
             desk.newest(by, None, NEWEST),
             desk.figures(by),
         )?;
-        Ok(Self { to_answer: to_answer.items, counts, failed, newest, figures, catching_up: desk.catching_up() })
+        Ok(Self { to_answer: to_answer.items, counts, failed, newest, figures, incomplete: desk.incomplete() })
     }
 
     /// The references of the applications that the page shows.
@@ -67,7 +67,7 @@ impl Day {
 #[component]
 fn Today(day: Day) -> impl IntoView {
     let nothing = day.to_answer.is_empty() && day.failed.is_empty();
-    let (shows, counts, catching_up) = (day.shown(), all_counts(&day.counts), day.catching_up);
+    let (shows, counts, incomplete) = (day.shown(), all_counts(&day.counts), day.incomplete);
     let waiting = day.counts.waiting;
     let on_valuer = match waiting {
         WaitingCount { on_valuation_service: 0, .. } => None,
@@ -85,7 +85,7 @@ fn Today(day: Day) -> impl IntoView {
             <a class="button secondary" href="/applications/new"><Icon glyph=Glyph::Plus/>"New application"</a>
         </div>
         <NoticeBanner/>
-        <CatchingUpBanner catching_up/>
+        <IncompleteBanner incomplete/>
         <div data-live="today" data-shows=shows data-counts=counts>
             {nothing.then(|| view! { <NothingToDo on_valuer=on_valuer.clone()/> })}
             {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer waiting on_valuer/> })}
