@@ -1,16 +1,14 @@
 //! The embedded DynamoDB: the operations of the AWS JSON protocol on `dynoxide`.
 //!
-//! `dynoxide` commits each write separately, and with SQLite's default settings each commit waits for the disk. Here,
-//! commits go to SQLite's write-ahead log without waiting, and all concurrent requests share one sync of the log before
-//! any of them is answered. Everything that an answer reports, whether written or read, is therefore on disk.
+//! `dynoxide` commits each write by itself, and with SQLite's own settings each commit waits for the disk. Here a commit
+//! goes to SQLite's write-ahead log without waiting. Then all requests that are under way wait together for one sync of
+//! the log before any of them is answered. So everything that was answered, written or read, is on disk.
 
 use std::{
-    collections::HashMap,
     fs::{File, OpenOptions},
     io,
     path::Path,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
 };
 
 use dynoxide::{
@@ -19,35 +17,29 @@ use dynoxide::{
     storage::Storage,
 };
 use futures_util::FutureExt;
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::Answer;
+use super::{
+    Answer,
+    transactions::{self, Transactions},
+};
 
-/// The size of SQLite's page cache in kilobytes.
+/// Kilobytes of SQLite's page cache: enough for the pages that are written most.
 const CACHE: i64 = 16 * 1024;
 
-/// The number of pages in the write-ahead log at which SQLite checkpoints them. A higher number combines more changes
-/// of the same page.
+/// Pages of the write-ahead log after which SQLite copies them into the database. A page that was changed many times is
+/// copied once, so a longer log means fewer writes.
 const LOG_PAGES: i64 = 4_000;
 
-/// How long a transaction with the same token is not repeated, as on AWS.
-const TOKENS: Duration = Duration::from_secs(600);
+/// Steps of SQLite's machine that counting a table's items may take: a few milliseconds, a few thousand items.
+const COUNTING: i32 = 20_000;
 
 /// A DynamoDB on a `dynoxide` database.
 pub struct DynamoDb {
     storage: Mutex<Storage>,
     log: Log,
     vector_indexes: VectorIndexLifecycle,
-    /// The transactions of the last ten minutes by token.
-    transactions: Mutex<HashMap<String, Transaction>>,
-}
-
-/// A transaction's request and response.
-struct Transaction {
-    at: Instant,
-    items: Value,
-    answer: Vec<u8>,
+    transactions: Transactions,
 }
 
 impl DynamoDb {
@@ -65,7 +57,7 @@ impl DynamoDb {
             storage: Mutex::new(storage),
             log,
             vector_indexes: VectorIndexLifecycle::new(),
-            transactions: Mutex::default(),
+            transactions: Transactions::default(),
         })
     }
 
@@ -80,8 +72,7 @@ impl DynamoDb {
             "DeleteTable" => {
                 self.perform(body, |db, request| now(actions::delete_table::execute(db, request, &self.vector_indexes)))
             }
-            "DescribeTable" => self
-                .perform(body, |db, request| now(actions::describe_table::execute(db, request, &self.vector_indexes))),
+            "DescribeTable" => self.describe_table(body),
             "DescribeTimeToLive" => {
                 self.perform(body, |db, request| now(actions::describe_time_to_live::execute(db, request)))
             }
@@ -140,55 +131,63 @@ impl DynamoDb {
         let done = work(&storage);
         let ticket = self.log.ticket(storage.conn().total_changes() != changes);
         drop(storage);
-        // Wait even after a refusal, because its reason may not be on disk yet.
+        // A refusal, too, may follow from something that is not on disk yet.
         self.log.wait_for(ticket).map_err(|error| DynoxideError::InternalServerError(format!("the disk: {error}")))?;
         done
     }
 
-    /// Executes a transaction. One with a token is executed only once.
+    /// Performs a transaction. One with a `ClientRequestToken` is performed once, however often it is sent.
     fn transact(&self, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
-        let mut asked: Value =
-            serde_json::from_slice(body).map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
-        let operation =
-            |body: &[u8]| self.perform(body, |db, request| now(actions::transact_write_items::execute(db, request)));
-        let Some(token) = asked["ClientRequestToken"].as_str().map(str::to_owned) else { return operation(body) };
-        let items = asked["TransactItems"].take();
-        // Hold the lock during the transaction, so that a concurrent repetition waits.
-        let mut transactions = unpoisoned(&self.transactions);
-        transactions.retain(|_, done| done.at.elapsed() < TOKENS);
-        match transactions.get(&token) {
-            Some(done) if done.items == items => return Ok(done.answer.clone()),
-            Some(_) => {
-                let message = "An error occurred (IdempotentParameterMismatchException)".to_owned();
-                return Err(DynoxideError::IdempotentParameterMismatchException(message));
-            }
-            None => {}
-        }
-        let answer = operation(body)?;
-        transactions.insert(token, Transaction { at: Instant::now(), items, answer: answer.clone() });
-        Ok(answer)
+        let perform =
+            || self.perform(body, |db, request| now(actions::transact_write_items::execute(db, request)));
+        // What cannot be read so is refused by the operation itself.
+        let Ok(Transact { client_request_token: Some(token) }) = serde_json::from_slice(body) else {
+            return perform();
+        };
+        self.transactions.once(&token, body, perform).unwrap_or_else(|transactions::Mismatch| {
+            let message = "An error occurred (IdempotentParameterMismatchException)".to_owned();
+            Err(DynoxideError::IdempotentParameterMismatchException(message))
+        })
+    }
+
+    /// Describes a table. Counting the items of a large one would take a second, so then their number and size are left
+    /// out; AWS itself only knows them as of some hours ago.
+    fn describe_table(&self, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
+        self.perform(body, |db, request| {
+            db.conn().progress_handler(COUNTING, Some(|| true));
+            let described = now(actions::describe_table::execute(db, request, &self.vector_indexes));
+            db.conn().progress_handler(0, None::<fn() -> bool>);
+            described
+        })
     }
 }
 
-/// Polls an operation once, which is enough because operations never wait asynchronously.
+/// As much of a transaction's request as tells whether it is sent again.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Transact {
+    client_request_token: Option<String>,
+}
+
+/// The outcome of an operation. None of them waits for anything but the disk, so each is ready at once.
 fn now<T>(operation: impl Future<Output = Result<T, DynoxideError>>) -> Result<T, DynoxideError> {
     let outcome = operation.now_or_never();
     outcome.unwrap_or_else(|| Err(DynoxideError::InternalServerError("the operation did not complete".to_owned())))
 }
 
-/// Ignores poisoning, because SQLite rolls back what a panic interrupts.
-fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// A panic leaves nothing behind it half done: SQLite rolls back what it broke off.
+pub(super) fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// SQLite's write-ahead log, with syncs shared by concurrent requests.
+/// SQLite's write-ahead log. One sync serves all requests that wait for it.
 struct Log {
     file: File,
     state: Mutex<Synced>,
     changed: Condvar,
 }
 
-/// Commits are numbered in order.
+/// Numbers of commits, in the order of the log.
 #[derive(Default)]
 struct Synced {
     committed: u64,
@@ -197,15 +196,15 @@ struct Synced {
 }
 
 impl Log {
-    /// Opens the log, which exists as long as the database is open.
+    /// Opens the log's file, which SQLite keeps for as long as the database is open.
     fn open(path: &Path) -> io::Result<Self> {
         // Some systems can sync only files that are open for writing.
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         Ok(Self { file, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// The number of the commit that must be on disk before the current request is answered. Must be called before
-    /// anything else is written.
+    /// The number of the commit that has to be on disk before the work that has just been done is answered. Must be called
+    /// before anybody else writes.
     fn ticket(&self, has_written: bool) -> u64 {
         let mut state = unpoisoned(&self.state);
         state.committed += u64::from(has_written);
@@ -239,7 +238,7 @@ impl Log {
 mod tests {
     use std::sync::Arc;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -308,5 +307,25 @@ mod tests {
         let (status, refusal) = ask(&db, "TransactWriteItems", &add("b", "2"));
         assert_eq!(status, 400);
         assert!(refusal["__type"].as_str().unwrap().ends_with("IdempotentParameterMismatchException"), "{refusal}");
+    }
+
+    #[test]
+    fn a_small_table_is_described_with_its_counts_and_a_large_one_without_delay() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(folder.path());
+        let describe = || ask(&db, "DescribeTable", &json!({ "TableName": "table" })).1["Table"].take();
+        assert_eq!(ask(&db, "PutItem", &put("one")).0, 200);
+        assert_eq!(describe()["ItemCount"], 1);
+        for batch in 0..800 {
+            let puts: Vec<Value> = (0..25)
+                .map(|i| json!({ "PutRequest": { "Item": { "key": { "S": format!("{batch}-{i}") } } } }))
+                .collect();
+            assert_eq!(ask(&db, "BatchWriteItem", &json!({ "RequestItems": { "table": puts } })).0, 200);
+        }
+        let described = describe();
+        assert_eq!((&described["TableStatus"], &described["ItemCount"]), (&json!("ACTIVE"), &Value::Null));
+        // Other operations are not cut short.
+        let count = json!({ "TableName": "table", "Select": "COUNT", "FilterExpression": "attribute_exists(nothing)" });
+        assert_eq!(ask(&db, "Scan", &count).1["ScannedCount"], 20_001);
     }
 }

@@ -1,5 +1,5 @@
-//! The embedded AWS: an HTTP connector for the SDK that calls DynamoDB and Step Functions in this process, on two
-//! SQLite files.
+//! The AWS inside this process: an HTTP connector that passes the SDK's requests to DynamoDB and Step Functions on two
+//! SQLite files instead of the network.
 
 use std::{
     fmt,
@@ -24,7 +24,7 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::SetOnce;
 
-use super::{data_folder, dynamodb::DynamoDb};
+use super::{calls, data_folder, dynamodb::DynamoDb};
 use crate::clock::Clock;
 
 /// A response in the AWS JSON 1.0 protocol.
@@ -154,6 +154,16 @@ impl Embedded {
 
     /// Answers a request to either service.
     pub async fn answer(&self, target: Target<'_>, body: Bytes) -> Answer {
+        if !calls::are_logged() {
+            return self.perform(target, body).await;
+        }
+        let (call, body) = calls::Call::begin(target, body);
+        let answer = self.perform(target, body).await;
+        call.log(&answer);
+        answer
+    }
+
+    async fn perform(&self, target: Target<'_>, body: Bytes) -> Answer {
         match target {
             Target::DynamoDb(operation) => {
                 let (db, operation) = (self.dynamodb.clone(), operation.to_owned());

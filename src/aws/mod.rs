@@ -2,11 +2,13 @@
 //!
 //! All other code uses the SDK's clients for Step Functions and DynamoDB, and does not depend on which one it is.
 
+mod calls;
 mod data_folder;
 mod dynamodb;
 mod embedded;
 mod endpoint;
 mod error;
+mod transactions;
 
 use std::sync::Arc;
 
