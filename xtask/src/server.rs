@@ -1,5 +1,6 @@
 //! Builds and starts the server.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -29,35 +30,25 @@ pub struct RunningServer {
 }
 
 impl RunningServer {
-    /// Starts the server with an empty `data` folder and waits until it is ready.
-    pub fn start(project: &Project, mode: Mode, data: &Path) -> Result<Self> {
-        Self::start_with(project, mode, data, &[])
-    }
-
-    /// Like [`start`](Self::start), with additional flags.
-    pub fn start_with(project: &Project, mode: Mode, data: &Path, flags: &[&str]) -> Result<Self> {
-        if data.exists() {
-            std::fs::remove_dir_all(data)?;
-        }
-        Self::again(project, mode, data, flags)
-    }
-
-    /// Starts the server with an existing `data` folder and waits until it is ready.
-    pub fn again(project: &Project, mode: Mode, data: &Path, flags: &[&str]) -> Result<Self> {
+    /// Starts the server on the folder `data` and waits until it is ready. What it logs by `filter` goes to the file `log`.
+    pub fn start(project: &Project, mode: Mode, data: &Path, flags: &[&str], filter: &str, log: &Path) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let shown = log.display().to_string();
+        let log = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
         let process = project
             .server(mode)
             .args(["--listen", &address, "--data-dir"])
             .arg(data)
             .args(flags)
-            .env("LOAN_DESK_LOG", "warn")
+            .env("LOAN_DESK_LOG", filter)
+            .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {}", project.server_binary(mode).display()))?;
         let mut server = Self { process, address };
         let deadline = Instant::now() + Duration::from_secs(20);
         while server.get("/readyz").is_err() {
             if let Some(status) = server.process.try_wait()? {
-                bail!("the server exited immediately ({status})");
+                bail!("the server exited immediately ({status}); its log is in {shown}");
             }
             if Instant::now() > deadline {
                 bail!("the server is not ready after 20 seconds");

@@ -43,6 +43,12 @@ enum Task {
     Scale(Scale),
     /// Kills a loaded server at random instants and checks that it has lost and doubled nothing
     Crash(Crash),
+    /// Prints how many durable SQLite commits of one row this disk does in a second
+    Commits {
+        /// Where to write; a folder inside it is made and removed
+        #[arg(long, default_value = "target")]
+        folder: PathBuf,
+    },
     /// Answers every request with its body
     #[command(hide = true)]
     Echo { address: SocketAddr },
@@ -120,6 +126,7 @@ fn main() -> ExitCode {
         Task::Bench(bench) => on_one_thread(measure(&bench)),
         Task::Scale(scale) => on_one_thread(measure_scale(&scale)),
         Task::Crash(crash) => on_one_thread(kill(&crash)),
+        Task::Commits { folder } => print_commits(&folder),
         Task::Echo { address } => on_all_processors(limits::serve_echoes(address)),
     };
     match done {
@@ -167,6 +174,14 @@ fn show_level(level: &scale::Level) {
     line("starts a second", level.starts_per_second, "");
     line("answers a second", level.answers_per_second, "taken and answered");
     line("SQLite commits a second", level.single_row_commits, "durable, one row each");
+}
+
+fn print_commits(folder: &Path) -> Result<(), Failure> {
+    let folder = own_folder(folder)?;
+    let commits = limits::commits(&folder.join("single.sqlite"), 1);
+    std::fs::remove_dir_all(&folder)?;
+    println!("{:.0}", commits?);
+    Ok(())
 }
 
 async fn kill(crash: &Crash) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 
 mod desk;
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
@@ -13,11 +14,10 @@ use crate::project::Project;
 /// What to measure.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 struct Parts {
-    desk: bool,
+    desk: Option<desk::Scope>,
     engine: bool,
     crash: bool,
     scale: bool,
-    as_built: bool,
 }
 
 impl Parts {
@@ -25,21 +25,24 @@ impl Parts {
         let mut parts = Self::default();
         for argument in arguments {
             match argument.as_str() {
-                "--desk" => parts.desk = true,
+                "--desk" => drop(parts.desk.get_or_insert_default()),
+                "--as-built" => parts.desk.get_or_insert_default().as_built = true,
+                "--small" => parts.desk.get_or_insert_default().small = true,
                 "--engine" => parts.engine = true,
                 "--crash" => parts.crash = true,
                 "--scale" => parts.scale = true,
-                "--as-built" => (parts.desk, parts.as_built) = (true, true),
                 other => {
                     bail!(
-                        "bench takes --desk, --as-built, --engine, --crash and --scale, not `{other}`; \
-                         the arguments after -- are passed to the engine's load generator"
+                        "bench takes --desk (with --small for few applications, --as-built to compile nothing), --engine, \
+                         --crash and --scale, not `{other}`; the arguments after -- are passed to the engine's load \
+                         generator"
                     )
                 }
             }
         }
         // The crash test measures nothing and the scale test takes half an hour, so they run only if they are named.
-        Ok(if parts == Self::default() { Self { desk: true, engine: true, ..parts } } else { parts })
+        let nothing = parts == Self::default();
+        Ok(if nothing { Self { desk: Some(desk::Scope::default()), engine: true, ..parts } } else { parts })
     }
 }
 
@@ -51,8 +54,8 @@ pub fn bench(project: &Project, arguments: &[String], load_flags: &[String]) -> 
         bail!("the arguments after -- apply to one of --engine, --crash and --scale: name only one of them");
     }
     let mut fits = true;
-    if parts.desk {
-        fits = desk::bench(project, parts.as_built)?;
+    if let Some(scope) = parts.desk {
+        fits = desk::bench(project, scope)?;
     }
     if parts.engine {
         load(project, "bench", load_flags)?;
@@ -70,11 +73,31 @@ pub fn bench(project: &Project, arguments: &[String], load_flags: &[String]) -> 
 fn load(project: &Project, command: &str, flags: &[String]) -> Result<()> {
     let build = ["build", "--release", "--package", "asl-engine", "--example", "server", "--example", "load"];
     run(cargo(&project.root).args(build))?;
-    let examples = project.target.join("release/examples");
-    let mut load = Command::new(examples.join("load"));
-    forget_cargo_run(&mut load);
-    load.arg(command).arg("--server").arg(examples.join("server")).arg("--folder").arg(project.notes());
+    let mut load = load_program(project);
+    load.arg(command).arg("--server").arg(example(project, "server")).arg("--folder").arg(project.notes());
     run(load.args(flags))
+}
+
+fn load_program(project: &Project) -> Command {
+    let mut load = Command::new(example(project, "load"));
+    forget_cargo_run(&mut load);
+    load
+}
+
+fn example(project: &Project, name: &str) -> PathBuf {
+    project.target.join("release/examples").join(name)
+}
+
+/// Durable SQLite commits of one row that this disk does in a second.
+fn single_row_commits(project: &Project) -> Result<f64> {
+    if !example(project, "load").exists() {
+        run(cargo(&project.root).args(["build", "--release", "--package", "asl-engine", "--example", "load"]))?;
+    }
+    let output = load_program(project).arg("commits").arg("--folder").arg(project.notes()).output()?;
+    match String::from_utf8_lossy(&output.stdout).trim().parse() {
+        Ok(commits) if output.status.success() => Ok(commits),
+        _ => bail!("cannot measure the disk: {}", String::from_utf8_lossy(&output.stderr)),
+    }
 }
 
 #[cfg(test)]
@@ -87,9 +110,17 @@ mod tests {
 
     #[test]
     fn desk_and_engine_are_measured_unless_something_is_named() {
-        assert!(read(&[]).is_ok_and(|parts| parts == Parts { desk: true, engine: true, ..Parts::default() }));
+        let desk = Some(desk::Scope::default());
+        assert!(read(&[]).is_ok_and(|parts| parts == Parts { desk, engine: true, ..Parts::default() }));
+        assert!(read(&["--desk"]).is_ok_and(|parts| parts == Parts { desk, ..Parts::default() }));
         assert!(read(&["--crash"]).is_ok_and(|parts| parts == Parts { crash: true, ..Parts::default() }));
         assert!(read(&["--scale"]).is_ok_and(|parts| parts == Parts { scale: true, ..Parts::default() }));
         assert!(read(&["--fast"]).is_err());
+    }
+
+    #[test]
+    fn a_scope_of_the_desk_names_the_desk() {
+        let small = desk::Scope { small: true, as_built: true };
+        assert!(read(&["--small", "--as-built"]).is_ok_and(|p| p == Parts { desk: Some(small), ..Parts::default() }));
     }
 }

@@ -1,4 +1,4 @@
-//! As much of HTTP as a measurement needs: one connection that is kept, so that what is measured is the answer.
+//! As much of HTTP as the measurements need. A client keeps its connection, so that only the answer is measured.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// A connection to a server.
+/// A connection to one server.
 pub struct Client {
     address: String,
     stream: BufReader<TcpStream>,
@@ -78,7 +78,7 @@ pub enum Length {
     Chunked,
 }
 
-/// Reads headers up to the empty line behind them.
+/// Reads headers up to and including the empty line after them.
 pub fn read_length(stream: &mut impl BufRead) -> Result<Length> {
     let mut length = Length::Known(0);
     loop {

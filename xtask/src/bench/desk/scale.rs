@@ -1,172 +1,121 @@
-//! The desk with few applications and with many: what pages cost, how much memory it takes, how soon it is ready.
+//! A desk with a number of applications: its pages, its memory, its start, and how much load it bears.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use super::fill::{self, Stock};
 use super::http::Client;
-use super::load::{self, Valuer};
-use super::{milliseconds, resident_bytes};
-use crate::project::{Mode, Project};
-use crate::server::RunningServer;
+use super::load::{self, Rates, Valuer};
+use super::server::{Desk, free_address};
+use super::stock::{self, Stock};
+use crate::command::say;
+use crate::project::Project;
 
-/// How many applications a desk has, each time.
-const SIZES: [usize; 3] = [1_000, 20_000, 100_000];
-
+/// How many applications wait for a valuation; half of all where that is less.
 const WAITING: usize = 3_000;
 
-/// Requests a page, after some to warm up.
+/// Requests of each page that are measured, and requests before them that are not.
 const SAMPLES: usize = 200;
 const WARM_UP: usize = 20;
 
-/// How long a read model may take to be made.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-fn pages(stock: &Stock) -> [(&'static str, String); 9] {
-    // One that waits on staff.
-    let number = stock.waiting.saturating_sub(2) / 2 * 2;
-    [
-        ("today", "/".to_owned()),
-        ("applications", "/applications".to_owned()),
-        ("a search", "/applications?q=turing+mill".to_owned()),
-        ("a search in vain", "/applications?q=xyzzy".to_owned()),
-        ("by amount", "/applications?sort=-amount".to_owned()),
-        ("waiting", "/waiting".to_owned()),
-        ("one application", format!("/applications/{}", fill::reference(number))),
-        ("manual valuation", format!("/manual-valuations/{}", fill::task_id(number))),
-        ("new application", "/applications/new".to_owned()),
-    ]
+/// What was measured of a desk.
+pub struct Measured {
+    pub applications: usize,
+    pub waiting: usize,
+    pub pages: Vec<Page>,
+    /// Resident bytes, after all pages were shown.
+    pub memory: u64,
+    /// How long it took to be ready with all data in place.
+    pub start: Duration,
+    /// How long it took to fill a new read model.
+    pub read_model: Duration,
+    pub rates: Rates,
 }
 
-pub fn bench(project: &Project) -> Result<()> {
-    let folder = project.notes().join("bench-data");
-    println!(
-        "synced writes     {:>9.0} a second: 8 kB appended to a file, as SQLite's log is for a row",
-        synced_writes(project)?
-    );
-    let empty = measure(project, &folder, 0)?;
-    for size in SIZES {
-        let measured = measure(project, &folder, size)?;
-        let bytes = (measured.memory as f64 - empty.memory as f64) / size as f64;
-        println!(
-            "  memory          {:>9.1} MB   {bytes:.0} bytes an application above the empty desk",
-            measured.memory as f64 / 1e6
-        );
-    }
-    load(project, &folder)
+pub struct Page {
+    pub name: &'static str,
+    pub median: Duration,
+    pub p99: Duration,
 }
 
-struct Measured {
-    memory: u64,
-}
-
-fn measure(project: &Project, folder: &Path, size: usize) -> Result<Measured> {
-    println!("{size} applications, {} waiting", waiting(size));
+/// Measures a desk with `applications` applications.
+pub fn measure(project: &Project, applications: usize) -> Result<Measured> {
+    let waiting = WAITING.min(applications / 2);
+    say(format_args!("a desk with {applications} applications, {waiting} waiting"));
+    let data = project.notes().join("bench-data");
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let stock = Stock { applications: size, waiting: waiting(size), now };
-    let aws = free_address()?;
-    let server = RunningServer::start_with(project, Mode::Release, folder, &["--aws-endpoint", &aws])?;
-    if size > 0 {
-        let start = Instant::now();
-        stock.store(&aws)?;
-        println!("  written in      {:>9.1} s", start.elapsed().as_secs_f64());
+    let stock = Stock { applications, waiting, now };
+    fill(project, &data, &stock)?;
+    let read_model = make_read_model(project, &data)?;
+
+    let valuer = Valuer::start()?;
+    let flags = ["--valuation-service-url", &valuer.url];
+    let desk = Desk::start(project, &data, &flags, "loan_desk::read_model=debug")?;
+    desk.until_the_pass_is_over()?;
+    let mut client = desk.client()?;
+    let pages = pages(&stock).into_iter().map(|(name, path)| measure_page(&mut client, name, &path));
+    let pages = pages.collect::<Result<Vec<_>>>()?;
+    let memory = desk.memory()?;
+    let rates = load::measure(desk.address(), &valuer)?;
+    Ok(Measured { applications, waiting, pages, memory, start: desk.start, read_model, rates })
+}
+
+/// Makes a new data folder with the stock in it.
+fn fill(project: &Project, data: &Path, stock: &Stock) -> Result<()> {
+    if data.exists() {
+        std::fs::remove_dir_all(data)?;
     }
-    drop(server);
-    // Made anew, from tables that are full.
+    let aws = free_address()?;
+    let _desk = Desk::start(project, data, &["--aws-endpoint", &aws], "")?;
+    stock.store(&aws)
+}
+
+/// Deletes the read model and returns how long the desk takes to fill a new one.
+fn make_read_model(project: &Project, data: &Path) -> Result<Duration> {
     for suffix in ["", "-wal", "-shm"] {
-        let file = folder.join(format!("read-model.sqlite{suffix}"));
+        let file = data.join(format!("read-model.sqlite{suffix}"));
         if file.exists() {
             std::fs::remove_file(file)?;
         }
     }
-    let start = Instant::now();
-    let server = RunningServer::again(project, Mode::Release, folder, &[])?;
-    wait_until_complete(&server)?;
-    println!("  read model made {:>9.1} s    after the start", start.elapsed().as_secs_f64());
-    drop(server);
-    let start = Instant::now();
-    let server = RunningServer::again(project, Mode::Release, folder, &[])?;
-    println!("  start to ready  {:>9.2} s", start.elapsed().as_secs_f64());
-    // The pass over the tables that follows a start is over by then.
-    std::thread::sleep(Duration::from_secs(if size > 50_000 { 60 } else { 10 }));
-    let mut client = Client::connect(&server.address)?;
-    for (name, path) in pages(&stock) {
-        if size == 0 && (name == "one application" || name == "manual valuation") {
-            continue;
-        }
-        let mut times = Vec::with_capacity(SAMPLES);
-        for sample in 0..SAMPLES + WARM_UP {
-            let start = Instant::now();
-            let answer = client.get(&path)?;
-            if answer.status != 200 {
-                bail!("{path}: {}", answer.status);
-            }
-            if sample >= WARM_UP {
-                times.push(start.elapsed());
-            }
-        }
-        times.sort_unstable();
-        let (median, p99) = (times[SAMPLES / 2], times[SAMPLES * 99 / 100]);
-        println!("  {name:<16}{:>9.2} ms   p99 {:.2} ms", milliseconds(median), milliseconds(p99));
+    let begun = Instant::now();
+    Desk::start(project, data, &[], "")?.until_lists_are_complete()?;
+    Ok(begun.elapsed())
+}
+
+/// The pages by name. A desk without applications has no page of one.
+fn pages(stock: &Stock) -> Vec<(&'static str, String)> {
+    let mut pages = vec![
+        ("today", "/".to_owned()),
+        ("applications", "/applications".to_owned()),
+        ("search", "/applications?q=turing+mill".to_owned()),
+        ("search without hits", "/applications?q=xyzzy".to_owned()),
+        ("sorted by amount", "/applications?sort=-amount".to_owned()),
+        ("waiting", "/waiting".to_owned()),
+        ("new application", "/applications/new".to_owned()),
+    ];
+    if stock.waiting > 0 {
+        // Even numbers wait on staff.
+        let number = (stock.waiting - 1) / 2 * 2;
+        pages.push(("one application", format!("/applications/{}", stock::reference(number))));
+        pages.push(("manual valuation", format!("/manual-valuations/{}", stock::task_id(number))));
     }
-    Ok(Measured { memory: resident_bytes(server.id())? })
+    pages
 }
 
-fn waiting(size: usize) -> usize {
-    WAITING.min(size / 2)
-}
-
-fn wait_until_complete(server: &RunningServer) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut client = Client::connect(&server.address)?;
-    // While it reads it refuses to tell a part for the whole.
-    while client.get("/api/applications")?.status != 200 {
-        if Instant::now() > deadline {
-            bail!("the read model is not complete");
+fn measure_page(client: &mut Client, name: &'static str, path: &str) -> Result<Page> {
+    let mut times = Vec::with_capacity(SAMPLES);
+    for sample in 0..WARM_UP + SAMPLES {
+        let begun = Instant::now();
+        let answer = client.get(path)?;
+        if answer.status != 200 {
+            bail!("{path} was answered {}", answer.status);
         }
-        std::thread::sleep(Duration::from_millis(20));
+        if sample >= WARM_UP {
+            times.push(begun.elapsed());
+        }
     }
-    Ok(())
-}
-
-fn load(project: &Project, folder: &Path) -> Result<()> {
-    let valuer = Valuer::start()?;
-    let server = RunningServer::start_with(project, Mode::Release, folder, &["--valuation-service-url", &valuer.url])?;
-    let rates = load::measure(&server.address, &valuer)?;
-    let disk = synced_writes(project)?;
-    println!(
-        "submissions       {:>9.0} a second with 16 clients, {:.3} of a synced write; median {:.0} ms",
-        rates.submissions,
-        rates.submissions / disk,
-        milliseconds(rates.median_submission)
-    );
-    println!(
-        "callbacks         {:>9.0} a second with 16 clients, {:.3} of a synced write",
-        rates.callbacks,
-        rates.callbacks / disk
-    );
-    Ok(())
-}
-
-/// How often this disk can be waited for in a second.
-fn synced_writes(project: &Project) -> Result<f64> {
-    std::fs::create_dir_all(project.notes())?;
-    let path = project.notes().join("bench-disk");
-    let mut file = File::create(&path).context("a file to measure the disk")?;
-    let (start, mut count) = (Instant::now(), 0);
-    while start.elapsed() < Duration::from_secs(2) {
-        file.write_all(&[1; 8192])?;
-        file.sync_data()?;
-        count += 1;
-    }
-    std::fs::remove_file(path)?;
-    Ok(f64::from(count) / start.elapsed().as_secs_f64())
-}
-
-fn free_address() -> Result<String> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+    times.sort_unstable();
+    Ok(Page { name, median: times[SAMPLES / 2], p99: times[SAMPLES * 99 / 100] })
 }

@@ -1,25 +1,26 @@
-//! Fills the tables of a desk as years of work would have: written directly, 25 items a call.
+//! The stock of a desk: applications and tasks as weeks of work would leave them, written to its tables directly.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::http::Client;
 
-/// Items that BatchWriteItem takes.
+/// Items that one BatchWriteItem call may write.
 const BATCH: usize = 25;
 
 const CLIENTS: usize = 2;
 
-/// Days over which applications were submitted.
+/// The applications were submitted over this many days.
 const DAYS: usize = 60;
 
 /// What is stored.
 #[derive(Clone, Copy)]
 pub struct Stock {
     pub applications: usize,
-    /// Of the newest applications, how many wait, half of them on staff.
+    /// How many of them wait for a valuation: the newest ones, half of them on staff.
     pub waiting: usize,
     /// Now, in seconds since 1970.
     pub now: u64,
@@ -35,7 +36,10 @@ impl Stock {
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| write(address, &batches, &next))).collect();
-            clients.into_iter().try_for_each(|client| client.join().expect("it does not panic"))
+            let join = |client: ScopedJoinHandle<Result<()>>| {
+                client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            clients.into_iter().try_for_each(join)
         })
     }
 
@@ -58,7 +62,7 @@ impl Stock {
             item["waitingSince"] = json!({ "S": time(submitted) });
             item["waitingUntil"] = json!({ "S": time(self.deadline(number)) });
         } else {
-            // Between a minute and two days later.
+            // A minute to two days later.
             let decided = (submitted + 60 + (number * 7919 % (48 * 3600)) as u64).min(self.now - 30);
             let valuation = json!({ "valuationReference": format!("V-{number:08}"), "propertyValue": 400_000 });
             let status = ["approved", "referred", "declined", "approved"][number % 4];
@@ -144,7 +148,7 @@ pub fn application(number: usize) -> Value {
     })
 }
 
-/// `2026-11-22T10:20:30.000Z` of seconds since 1970.
+/// Seconds since 1970 as the desk writes a time: `2026-11-22T10:20:30.000Z`.
 fn time(seconds: u64) -> String {
     let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
     let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
