@@ -47,8 +47,7 @@ impl Problem {
         let refuse = |kind, title, detail: &str| Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, title, detail);
         match incomplete {
             Incomplete::CatchingUp { read } => {
-                let detail =
-                    "The desk is reading its data for the first time, and has not all of it yet. Try again in a moment.";
+                let detail = "The desk is reading its data for the first time, and has not all of it yet. Try again in a moment.";
                 refuse("catching-up", "Catching up", detail).with("read", read)
             }
             Incomplete::OutOfDate { since } => {

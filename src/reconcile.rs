@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     lease::Lease,
     masking::without_tokens,
-    tasks::{Answer, Ending, PausedTask, PausedTasks, State, UnansweredPage},
+    tasks::{Ending, PausedTask, PausedTasks, State},
     workflow::Workflows,
 };
 
@@ -30,7 +30,13 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The age from which a step counts as left unfinished.
 const UNFINISHED: Duration = Duration::from_secs(5);
 
-/// The age up to which unsettled callbacks are searched for.
+/// How long after a task is over its application may still be told to wait for it.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// How far back tasks are looked for that are over, in each step.
+const ANSWERED: Duration = Duration::from_secs(10);
+
+/// How far back unsettled callbacks are looked for.
 const CALLBACKS: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The number of applications read at a time.
@@ -81,25 +87,17 @@ impl Reconciler {
         report(WHAT, self.close_overdue().await);
         report(WHAT, self.settle_callbacks().await);
         report(WHAT, self.start_again().await);
+        report(WHAT, self.note_progress(Some(ANSWERED)).await);
     }
 
     async fn send_again(&self) -> Result<(), AwsError> {
         for task in self.paused.unsent().await? {
             if is_old(answered_at(&task.state), self.clock.now()) {
                 tracing::info!(task = %task.id, "sending an answer again");
-                report("sending an answer again", self.send_one_again(&task).await);
+                report("sending an answer again", self.callbacks.send_again(&task).await);
             }
         }
         Ok(())
-    }
-
-    /// Also settles the callback that brought the answer. If that was parked, no other search would find it.
-    async fn send_one_again(&self, task: &PausedTask) -> Result<(), AwsError> {
-        self.paused.send_again(task).await?;
-        match &task.state {
-            State::Answering(Answer { callback: Some(callback), .. }) => self.settle(callback).await,
-            _ => Ok(()),
-        }
     }
 
     async fn close_overdue(&self) -> Result<(), AwsError> {
@@ -121,7 +119,21 @@ impl Reconciler {
     async fn close(&self, task: &PausedTask, state: State) -> Result<(), AwsError> {
         self.paused.close(&task.id, state).await?;
         self.applications.goes_on(task).await;
-        self.applications.touch(task).await
+        Ok(())
+    }
+
+    /// Notes which applications wait no more, because their task is over: since `looks_back` at most, or ever. A workflow
+    /// usually writes its next step itself a moment after the answer. One that waits or does something else first does not.
+    async fn note_progress(&self, looks_back: Option<Duration>) -> Result<(), AwsError> {
+        let until = self.clock.now() - MOMENT;
+        let since = looks_back.map(|looks_back| until - looks_back);
+        for id in self.applications.overtaken(since, until).await? {
+            let task = self.paused.get(&id).await?;
+            if let Some(task) = task.filter(|task| !matches!(task.state, State::Requesting | State::Open)) {
+                self.applications.goes_on(&task).await;
+            }
+        }
+        Ok(())
     }
 
     async fn settle_callbacks(&self) -> Result<(), AwsError> {
@@ -156,6 +168,7 @@ impl Reconciler {
     pub async fn sweep(&self) {
         report("comparing applications with their executions", self.compare_applications().await);
         report("looking for tasks that nobody waits for", self.close_abandoned().await);
+        report("looking for applications that wait no more", self.note_progress(None).await);
     }
 
     async fn compare_applications(&self) -> Result<(), AwsError> {

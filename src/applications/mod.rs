@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use crate::{
     aws::{Aws, AwsError},
-    invocation::Execution,
+    invocation::{Execution, PausedTaskId},
     item::{json, number, text, time},
     live::Changes,
     read_model::ReadModel,
@@ -145,8 +145,8 @@ impl Applications {
             .expression_attribute_values(":until", time(task.deadline))
     }
 
-    /// The write by which the application waits for `task` no longer, because that is being answered. Its condition is not
-    /// met when the application's execution has ended, or waits for another.
+    /// The write by which the application waits for `task` no longer, because that is being answered or is over. Its
+    /// condition is not met when the application's execution has ended or waits for another task.
     pub fn waits_no_more(&self, task: &PausedTask) -> UpdateBuilder {
         self.update(&task.application_reference)
             .update_expression("SET #status = :status, updatedAt = :now REMOVE waitingId, waitingSince, waitingUntil")
@@ -159,12 +159,20 @@ impl Applications {
             .expression_attribute_values(":id", text(task.id.as_str()))
     }
 
-    /// Nobody answers `task` any more, so its application waits for it no longer. That is only told to people: when it
-    /// fails, nothing else has.
+    /// Notes that the application does not wait for `task` any more. This only tells people, so a failure is only logged.
     pub async fn goes_on(&self, task: &PausedTask) {
         if let Err(error) = self.write_if(self.waits_no_more(task)).await {
             tracing::warn!(application = %task.application_reference, %error, "cannot note that it waits no more");
         }
+    }
+
+    /// The tasks that applications are told to wait for although they were over before `until`, and not before `since`.
+    pub async fn overtaken(
+        &self,
+        since: Option<OffsetDateTime>,
+        until: OffsetDateTime,
+    ) -> Result<Vec<PausedTaskId>, AwsError> {
+        Ok(self.read_model.overtaken(since, until).await?)
     }
 
     /// Something that pages show has been written elsewhere: to another table, or by another write's transaction.

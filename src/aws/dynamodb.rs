@@ -138,8 +138,7 @@ impl DynamoDb {
 
     /// Performs a transaction. One with a `ClientRequestToken` is performed once, however often it is sent.
     fn transact(&self, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
-        let perform =
-            || self.perform(body, |db, request| now(actions::transact_write_items::execute(db, request)));
+        let perform = || self.perform(body, |db, request| now(actions::transact_write_items::execute(db, request)));
         // What cannot be read so is refused by the operation itself.
         let Ok(Transact { client_request_token: Some(token) }) = serde_json::from_slice(body) else {
             return perform();

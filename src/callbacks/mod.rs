@@ -105,9 +105,10 @@ impl Callbacks {
         Self { aws, urls, auth, paused, applications }
     }
 
-    /// Receives a callback. Once it is stored it is not lost: after an error, the reconciler settles it.
+    /// Writes a callback down. From then on it is not lost: the reconciler settles it if nobody else does. A callback that
+    /// answers its request is written together with the answer, and sent on at once.
     ///
-    /// `unread` is the reason why the body was not read, if it was not.
+    /// `unread` says why the body was not read, if it was not.
     pub async fn receive(
         &self,
         parameter: Option<&str>,
@@ -130,11 +131,50 @@ impl Callbacks {
         };
         let received_at = self.aws.clock.now();
         let callback = Callback { id, received_at, body, request, outcome, application_reference: None };
+        if callback.outcome == Outcome::Received {
+            match self.answer_at_once(&callback).await {
+                Ok(Some(accepted)) => return Ok(accepted),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(callback = callback.id, %error, "cannot answer at once with a callback"),
+            }
+        }
         self.put(&callback).await?;
         Ok(callback)
     }
 
-    /// Whether a callback at such an address may be used.
+    /// Answers the request that a new callback is about, and writes the callback down in the same transaction. Returns
+    /// `None` when it is to be written down and settled like any other: it answers nothing, or its answer was not taken.
+    async fn answer_at_once(&self, callback: &Callback) -> Result<Option<Callback>, AwsError> {
+        let Ok(response) = ValuationResponse::parse(&callback.body) else { return Ok(None) };
+        let (Verdict::Answer, Some(task)) = self.find(callback, &response).await? else { return Ok(None) };
+        let accepted = Callback {
+            outcome: Outcome::Accepted,
+            application_reference: Some(task.application_reference.to_string()),
+            ..callback.clone()
+        };
+        let along = Along { claimed: Some(store::put(&accepted)), refused: Some(store::late), ..Along::default() };
+        let answered = self.paused.answer(&task.id, answer_of(callback, &response), along).await?;
+        self.applications.nudge();
+        let Answered::Resumed(_) = answered else { return Ok(None) };
+        tracing::info!(callback = callback.id, application = accepted.application_reference, "callback accepted");
+        Ok(Some(accepted))
+    }
+
+    /// Sends the answer of a task again that a desk may not have sent before it stopped, and settles the callback that
+    /// brought it.
+    pub async fn send_again(&self, task: &PausedTask) -> Result<(), AwsError> {
+        let State::Answering(answer) = &task.state else { return Ok(()) };
+        let along = Along { answered: store::accepted(task, answer), refused: Some(store::late), ..Along::default() };
+        self.paused.answer(&task.id, answer.clone(), along).await?;
+        // Nothing else looks for a callback that was parked.
+        let Some(callback) = &answer.callback else { return Ok(()) };
+        if let Some(callback) = self.get(callback).await? {
+            self.settle(callback).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a callback with such an address may be used.
     fn counts(&self, request: &SignedRequest) -> bool {
         match request {
             SignedRequest::Signed(_) => true,
@@ -165,8 +205,8 @@ impl Callbacks {
             "callback settled"
         );
         match &settled.task {
-            Some(_) if settled.is_stored => self.applications.nudge(),
-            Some(task) if callback.outcome == Outcome::Accepted => self.applications.goes_on(task).await,
+            // The task has changed, and pages learn of that.
+            Some(_) if callback.outcome == Outcome::Accepted => self.applications.nudge(),
             Some(task) => {
                 if let Err(error) = self.applications.touch(task).await {
                     // The outcome is stored, so open pages will show it later.
@@ -209,17 +249,8 @@ impl Callbacks {
         response: &ValuationResponse,
         task: &PausedTask,
     ) -> Result<Settled, AwsError> {
-        let answer =
-            Answer { says: response.says(), by: None, callback: Some(callback.id.clone()), at: callback.received_at };
-        let accepted = Callback {
-            outcome: Outcome::Accepted,
-            application_reference: Some(task.application_reference.to_string()),
-            ..callback.clone()
-        };
-        let along = Along {
-            claimed: Some(self.applications.waits_no_more(task)),
-            answered: Some(store::outcome_of(&accepted)),
-        };
+        let answer = answer_of(callback, response);
+        let along = Along { answered: store::accepted(task, &answer), refused: Some(store::late), ..Along::default() };
         Ok(match self.paused.answer(&task.id, answer, along).await? {
             Answered::Resumed(task) => Settled { is_stored: true, ..Settled::new(Outcome::Accepted, Some(task)) },
             Answered::Before(task, before) if before.callback.as_deref() == Some(&callback.id) => {
@@ -309,7 +340,11 @@ impl Callbacks {
     }
 }
 
-/// The result of settling a callback.
+fn answer_of(callback: &Callback, response: &ValuationResponse) -> Answer {
+    Answer { says: response.says(), by: None, callback: Some(callback.id.clone()), at: callback.received_at }
+}
+
+/// What a callback came to.
 struct Settled {
     outcome: Outcome,
     /// The request that it belongs to.

@@ -14,7 +14,7 @@ use crate::problem::Problem;
 pub enum Outcome {
     /// Stored but not settled yet.
     Received,
-    /// It resumed its execution.
+    /// It is the answer to its request, and its execution has gone on with it or is about to: the task says which.
     Accepted,
     /// Parked until its reference is known.
     Parked,

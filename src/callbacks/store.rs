@@ -1,6 +1,6 @@
 //! The table of callbacks.
 
-use aws_sdk_dynamodb::types::{Update, builders::UpdateBuilder};
+use aws_sdk_dynamodb::types::{Put, Update, builders::UpdateBuilder};
 use time::OffsetDateTime;
 
 use super::{BY_APPLICATION, BY_OUTCOME, Callback, Callbacks, Outcome, TABLE};
@@ -9,7 +9,8 @@ use crate::{
     invocation::PausedTaskId,
     item::{Item, Read, number, read_all, text, time},
     signing::SignedRequest,
-    writes::write_one,
+    tasks::{Answer, PausedTask},
+    writes::{Write, write_one},
 };
 
 impl Callbacks {
@@ -48,8 +49,33 @@ impl Callbacks {
     }
 }
 
-/// The write that stores a callback's outcome.
-pub(super) fn outcome_of(callback: &Callback) -> UpdateBuilder {
+/// The write that keeps a new callback.
+pub(super) fn put(callback: &Callback) -> Write {
+    Write::Put(Put::builder().table_name(TABLE.name).set_item(Some(write(callback))))
+}
+
+/// The write by which the callback that brought an answer is accepted. `None` for an answer that no callback brought.
+pub(super) fn accepted(task: &PausedTask, answer: &Answer) -> Option<UpdateBuilder> {
+    outcome_of_answer(task, answer, &Outcome::Accepted)
+}
+
+/// The write by which the callback that brought an answer is late.
+pub(super) fn late(task: &PausedTask, answer: &Answer) -> Option<UpdateBuilder> {
+    outcome_of_answer(task, answer, &Outcome::Late)
+}
+
+fn outcome_of_answer(task: &PausedTask, answer: &Answer, outcome: &Outcome) -> Option<UpdateBuilder> {
+    let update = Update::builder()
+        .table_name(TABLE.name)
+        .key(TABLE.key, text(answer.callback.as_ref()?))
+        .update_expression("SET outcome = :outcome, applicationReference = :reference REMOVE expiresAt")
+        .expression_attribute_values(":outcome", text(outcome.key()))
+        .expression_attribute_values(":reference", text(task.application_reference.as_str()));
+    Some(update)
+}
+
+/// The write that keeps a callback's outcome.
+fn outcome_of(callback: &Callback) -> UpdateBuilder {
     let mut set = "SET outcome = :outcome".to_owned();
     let mut update = Update::builder()
         .table_name(TABLE.name)
@@ -82,6 +108,9 @@ fn write(callback: &Callback) -> Item {
     ]);
     if let Outcome::Malformed(why) = &callback.outcome {
         item.insert("malformed".to_owned(), text(why.key()));
+    }
+    if let Some(reference) = &callback.application_reference {
+        item.insert("applicationReference".to_owned(), text(reference));
     }
     if let Some(at) = callback.expires_at() {
         item.insert("expiresAt".to_owned(), number(at.unix_timestamp()));

@@ -153,7 +153,7 @@ impl Application {
             .prepare_cached(
                 "UPDATE applications SET version = ?2, item = ?3, status = ?4, updated_at = ?5, deadline = ?6, \
                      loan_to_value = ?7, ended_at = ?8, ended_day = ?9, is_decided = ?10, took = ?11, \
-                     took_bucket = ?12, is_valued = ?13 \
+                     took_bucket = ?12, is_valued = ?13, waiting_id = ?14 \
                  WHERE id = ?1",
             )?
             .execute(params![
@@ -171,6 +171,7 @@ impl Application {
                 took,
                 took.map(figures::bucket),
                 record.valuation.is_some(),
+                record.waiting().map(|item| item.id),
             ])?;
         Ok(())
     }

@@ -33,6 +33,7 @@ use self::{database::Database, follow::Asks};
 use crate::{
     applications::Record,
     aws::{Aws, AwsError},
+    invocation::PausedTaskId,
     item::Item,
     live::Changes,
 };
@@ -209,6 +210,16 @@ impl ReadModel {
         after: Option<i64>,
     ) -> Result<(Vec<ApplicationReference>, Option<i64>), ReadError> {
         self.look(move |connection| list::at(connection, status, until, at_most, after)).await
+    }
+
+    /// The tasks that applications are told to wait for although they are not open: of those that changed before `until` and,
+    /// if that is given, at or after `since`.
+    pub async fn overtaken(
+        &self,
+        since: Option<OffsetDateTime>,
+        until: OffsetDateTime,
+    ) -> Result<Vec<PausedTaskId>, ReadError> {
+        self.look(move |connection| tasks::overtaken(connection, since, until)).await
     }
 
     /// The applications that changed at or after `since`.

@@ -28,7 +28,8 @@ CREATE TABLE applications (
     status TEXT NOT NULL,
     submitted_day INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    -- When what an open application waits for is due.
+    -- The task that an open application waits for, and when its answer is due.
+    waiting_id TEXT,
     deadline INTEGER,
     loan_to_value INTEGER,
     -- When and how it ended, and how many milliseconds that took.
@@ -89,7 +90,8 @@ CREATE TABLE tasks (
 
 CREATE INDEX tasks_application ON tasks (reference);
 CREATE INDEX tasks_open ON tasks (deadline, id) WHERE is_open;
-CREATE INDEX tasks_open_on ON tasks (waits_on, deadline, id) WHERE is_open;
+CREATE INDEX tasks_open_of_kind ON tasks (kind, deadline, id) WHERE is_open;
+CREATE INDEX tasks_not_open ON tasks (version) WHERE NOT is_open;
 
 -- Counts, kept by triggers: a page must not count rows.
 

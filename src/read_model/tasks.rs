@@ -1,16 +1,17 @@
-//! Pages of tasks that wait for an answer, soonest deadline first.
+//! Tasks: pages of those that wait for an answer, soonest deadline first, and those that are over.
 
 use app::{
     desk::{WaitingItem, WaitingPage},
-    domain::WaitingOn,
+    domain::{ApplicationStatus, WaitingOn},
 };
 use rusqlite::{Connection, Row, ToSql};
+use time::OffsetDateTime;
 
 use super::{entry, item_column};
-use crate::{tasks, timestamp};
+use crate::{invocation::PausedTaskId, tasks, timestamp};
 
-/// At most so many of those that wait on anybody, or on some. What `after` is not where a page ended leads to the first
-/// page.
+/// A page of at most `at_most` open tasks, those that wait on `on` or all of them. If `after` is not the end of a page, this
+/// is the first page.
 pub fn page(
     connection: &Connection,
     on: Option<WaitingOn>,
@@ -43,6 +44,29 @@ pub fn page(
     items.truncate(at_most);
     let next = items.last().filter(|_| has_more).map(|last| format!("{}~{}", timestamp::write(last.deadline), last.id));
     Ok(WaitingPage { items, next })
+}
+
+/// The tasks that applications wait for although they are not open.
+pub fn overtaken(
+    connection: &Connection,
+    since: Option<OffsetDateTime>,
+    until: OffsetDateTime,
+) -> rusqlite::Result<Vec<PausedTaskId>> {
+    // The few tasks that changed lately, or all applications that wait: either is quicker than all tasks.
+    let from = match since {
+        Some(_) => "tasks t INDEXED BY tasks_not_open CROSS JOIN applications a ON a.reference = t.reference",
+        None => "applications a INDEXED BY applications_status CROSS JOIN tasks t ON t.id = a.waiting_id",
+    };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT t.id FROM {from} WHERE a.waiting_id = t.id AND a.status IN (?1, ?2) AND NOT t.is_open \
+         AND t.version >= ?3 AND t.version < ?4"
+    ))?;
+    let [service, staff] = [ApplicationStatus::WaitingForValuation, ApplicationStatus::WaitingForManualValuation];
+    let since = since.map(timestamp::write).unwrap_or_default();
+    let ids = statement.query_map([service.key(), staff.key(), &since, &timestamp::write(until)], |row| {
+        Ok(PausedTaskId::from_key(&row.get::<_, String>(0)?))
+    })?;
+    ids.collect()
 }
 
 /// Where a page ended: `2026-11-22T10:20:30.123Z~id`.

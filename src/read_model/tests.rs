@@ -513,6 +513,37 @@ async fn tables_that_take_many_pages_to_read_are_read_whole() {
 }
 
 #[tokio::test]
+async fn applications_that_are_told_to_wait_for_a_task_that_is_over_are_found() {
+    let world = World::new().await;
+    let waits = |number: i64, task: &str| {
+        let mut one = Stored::new(number);
+        one.status = ApplicationStatus::WaitingForValuation;
+        let at = crate::timestamp::write(one.submitted_at);
+        one.extra = json!({ "waitingId": task, "waitingSince": at, "waitingUntil": at });
+        one
+    };
+    let minutes = |minutes| FIRST + Duration::minutes(minutes);
+    for (number, id, state) in [(1, "open", "open"), (2, "old", "abandoned"), (3, "new", "abandoned")] {
+        world.store(&waits(number, id)).await;
+        let mut item = task(id, &waits(number, id), state, None, FIRST);
+        item.insert("updatedAt".into(), time(minutes(10 * number)));
+        world.put(&tasks::TABLE, item).await;
+    }
+    // It waits for another task by now.
+    world.store(&waits(4, "another")).await;
+    world.put(&tasks::TABLE, task("before", &waits(4, "another"), "abandoned", None, FIRST)).await;
+    let model = world.read_model().await;
+    let overtaken = async |since: Option<i64>, until: i64| {
+        let ids = model.overtaken(since.map(minutes), minutes(until)).await.unwrap();
+        ids.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(overtaken(None, 60).await, ["old", "new"]);
+    assert_eq!(overtaken(None, 30).await, ["old"]);
+    assert_eq!(overtaken(Some(25), 60).await, ["new"]);
+    assert_eq!(overtaken(Some(31), 60).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_waits_is_listed_by_deadline_page_by_page_and_counted() {
     let world = World::new().await;
     let items = (0..120).map(|number| {

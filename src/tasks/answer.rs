@@ -1,7 +1,7 @@
-//! Answering a paused task: once, whoever tries how often, and whatever stops in between.
+//! Answering a paused task: exactly once, whoever tries, however often, and whatever stops in between.
 //!
-//! First the answer is written to the task's row, on the condition that there is none; then Step Functions is told;
-//! then the row says so. A desk that stops between the steps leaves an answer that [`PausedTasks::send_again`] finishes.
+//! First the answer is written to the task's row, on the condition that it has none. Then Step Functions is told. Then the
+//! row says so. A desk that stops between these steps leaves an answer that the reconciler sends again.
 
 use std::collections::HashMap;
 
@@ -16,6 +16,7 @@ use crate::{
     aws::AwsError,
     invocation::{PausedTaskId, TaskToken},
     item::text,
+    writes::Write,
 };
 
 /// What became of an answer.
@@ -35,17 +36,19 @@ pub enum Answered {
     NotFound,
 }
 
-/// What else is to be written when an answer comes to pass, in the same transactions.
-#[derive(Debug, Default)]
+/// Writes that belong to an answer, in the same transactions.
+#[derive(Default)]
 pub struct Along {
-    /// When the task is reserved for the answer. Left out when its condition is not met.
-    pub claimed: Option<UpdateBuilder>,
+    /// When the task is reserved for the answer. It is left out if its own condition is not met.
+    pub claimed: Option<Write>,
     /// When Step Functions has taken the answer.
     pub answered: Option<UpdateBuilder>,
+    /// When Step Functions has refused the answer that the task was reserved for.
+    pub refused: Option<fn(&PausedTask, &Answer) -> Option<UpdateBuilder>>,
 }
 
 impl PausedTasks {
-    /// Answers a task. After an error the answer may stand in the task's row, and will be sent by the reconciler.
+    /// Answers a task. After an error, the answer may be in the task's row; the reconciler then sends it.
     pub async fn answer(&self, id: &PausedTaskId, answer: Answer, along: Along) -> Result<Answered, AwsError> {
         let item = match self.claim(id, &answer, along.claimed).await? {
             Changed::Yes(item) | Changed::No(item) => item,
@@ -54,19 +57,11 @@ impl PausedTasks {
         let task = store::read(&item)?;
         match task.state.clone() {
             State::Answering(claimed) => {
-                self.send(task, store::read_token(&item)?, &claimed, &answer, along.answered).await
+                self.send(task, store::read_token(&item)?, &claimed, &answer, along.answered, along.refused).await
             }
             State::Answered(before) => Ok(Answered::Before(task, before)),
             State::Lapsed | State::TooLate(_) | State::Abandoned | State::Failed => Ok(Answered::TooLate(task)),
             State::Requesting | State::Open => Ok(Answered::NotYet(task)),
-        }
-    }
-
-    /// Sends the answer of a task that a desk may not have sent before it stopped.
-    pub async fn send_again(&self, task: &PausedTask) -> Result<Option<Answered>, AwsError> {
-        match &task.state {
-            State::Answering(answer) => self.answer(&task.id, answer.clone(), Along::default()).await.map(Some),
-            _ => Ok(None),
         }
     }
 
@@ -77,18 +72,18 @@ impl PausedTasks {
         token: TaskToken,
         claimed: &Answer,
         mine: &Answer,
-        along: Option<UpdateBuilder>,
+        answered: Option<UpdateBuilder>,
+        refused: Option<fn(&PausedTask, &Answer) -> Option<UpdateBuilder>>,
     ) -> Result<Answered, AwsError> {
         if !self.is_taken(&task, &token, claimed).await? {
             if self.may_be_asked_again(&task).await? {
                 return Ok(Answered::Pending(task));
             }
-            self.too_late(&task.id).await?;
+            self.too_late(&task.id, refused.and_then(|refused| refused(&task, claimed))).await?;
             task.state = State::TooLate(claimed.clone());
             return Ok(Answered::TooLate(task));
         }
-        let along = along.filter(|_| claimed == mine);
-        self.answered(&task.id, along).await?;
+        self.answered(&task.id, answered.filter(|_| claimed == mine)).await?;
         task.state = State::Answered(claimed.clone());
         Ok(if claimed == mine { Answered::Resumed(task) } else { Answered::Before(task, claimed.clone()) })
     }

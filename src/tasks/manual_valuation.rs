@@ -16,7 +16,8 @@ use crate::{
     clock::Clock,
     invocation::{self, ExecutionPayload, FunctionFailure, PausedTaskId, StatePayload, TaskToken},
     story,
-    valuation::{self, ManualValuation},
+    valuation::{self, StaffValuation},
+    writes::Write,
 };
 
 /// The error that a refusal to value ends the task with; the workflow declines the application then.
@@ -140,7 +141,8 @@ impl ManualValuations {
             }
         };
         let answer = Answer { says, by: Some(by.to_owned()), callback: None, at: self.clock.now() };
-        let along = Along { claimed: Some(self.applications.waits_no_more(task)), answered: None };
+        let claimed = Some(Write::Update(self.applications.waits_no_more(task)));
+        let along = Along { claimed, ..Along::default() };
         let answered = self.paused.answer(&task.id, answer, along).await?;
         self.applications.nudge();
         Ok(answered)

@@ -215,14 +215,14 @@ impl PausedTasks {
         self.settle(id, state.key(), &[State::REQUESTING, State::OPEN]).await
     }
 
-    /// Reserves the task for this answer, and does `along` if that can be done at the same time.
+    /// Reserves the task for this answer, together with `along` unless the condition of that is not met.
     ///
-    /// A task that lapsed by the desk's clock may still be waiting by that of Step Functions, so it can be claimed, too.
+    /// A task that has lapsed by the desk's clock may not have lapsed by that of Step Functions, so it can be claimed too.
     pub(super) async fn claim(
         &self,
         id: &PausedTaskId,
         answer: &Answer,
-        along: Option<UpdateBuilder>,
+        along: Option<Write>,
     ) -> Result<Changed, AwsError> {
         if let Some(along) = along {
             let claim = Update::builder()
@@ -237,13 +237,13 @@ impl PausedTasks {
                 .expression_attribute_values(":queue", text(Queue::Answering.key()))
                 .expression_attribute_values(":answer", json(answer))
                 .expression_attribute_values(":now", time(self.aws.clock.now()));
-            match write_all(&self.aws, [Write::Update(claim), Write::Update(along)]).await {
+            match write_all(&self.aws, [Write::Update(claim), along]).await {
                 Ok(()) => return Ok(self.item(id).await?.map_or(Changed::NotFound, Changed::Yes)),
                 Err(NotWritten::Aws(error)) => return Err(error),
                 Err(NotWritten::Refused(refused)) => match refused.into_iter().next().flatten() {
                     Some(item) if item.is_empty() => return Ok(Changed::NotFound),
                     Some(item) => return Ok(Changed::No(item)),
-                    // The other write has become pointless.
+                    // The condition of the other write was not met.
                     None => {}
                 },
             }
@@ -260,35 +260,55 @@ impl PausedTasks {
 
     const CLAIM: &str = "SET #state = :state, queue = :queue, answer = :answer, updatedAt = :now";
 
-    /// Step Functions has taken the answer. Does `along` at the same time.
+    /// Notes that Step Functions has taken the answer, together with `along`.
     pub(super) async fn answered(&self, id: &PausedTaskId, along: Option<UpdateBuilder>) -> Result<(), AwsError> {
         // Another desk that sent the same answer may have read a history that did not have it yet.
         let from = [State::ANSWERING, State::TOO_LATE];
         let Some(along) = along else { return self.settle(id, State::ANSWERED, &from).await };
-        let answered = Update::builder()
-            .table_name(TABLE.name)
-            .key("id", text(id.as_str()))
-            .update_expression("SET #state = :answered, updatedAt = :now REMOVE queue")
-            .condition_expression("#state IN (:answering, :too_late)")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":answered", text(State::ANSWERED))
-            .expression_attribute_values(":answering", text(State::ANSWERING))
-            .expression_attribute_values(":too_late", text(State::TOO_LATE))
-            .expression_attribute_values(":now", time(self.aws.clock.now()));
-        match write_all(&self.aws, [Write::Update(answered), Write::Update(along.clone())]).await {
-            Ok(()) => Ok(()),
-            // Another desk was faster with the first of them.
-            Err(NotWritten::Refused(_)) => {
-                self.settle(id, State::ANSWERED, &from).await?;
-                write_one(&self.aws, along).await
-            }
-            Err(NotWritten::Aws(error)) => Err(error),
+        if !self.settle_along(id, State::ANSWERED, &from, along.clone()).await? {
+            // Another desk has noted the answer, but perhaps not what belongs to it.
+            self.settle(id, State::ANSWERED, &from).await?;
+            write_one(&self.aws, along).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that Step Functions has refused the answer because the task was over, together with `along`.
+    pub(super) async fn too_late(&self, id: &PausedTaskId, along: Option<UpdateBuilder>) -> Result<(), AwsError> {
+        match along {
+            None => self.settle(id, State::TOO_LATE, &[State::ANSWERING]).await,
+            // If it is not being answered any more, another desk has noted how that ended.
+            Some(along) => self.settle_along(id, State::TOO_LATE, &[State::ANSWERING], along).await.map(drop),
         }
     }
 
-    /// Step Functions has refused the answer: the task was over.
-    pub(super) async fn too_late(&self, id: &PausedTaskId) -> Result<(), AwsError> {
-        self.settle(id, State::TOO_LATE, &[State::ANSWERING]).await
+    /// Ends a task that is in one of the states `from`, together with `along`. Returns false, and writes neither, when the
+    /// task is in another state.
+    async fn settle_along(
+        &self,
+        id: &PausedTaskId,
+        state: &str,
+        from: &[&str],
+        along: UpdateBuilder,
+    ) -> Result<bool, AwsError> {
+        let mut settle = Update::builder()
+            .table_name(TABLE.name)
+            .key("id", text(id.as_str()))
+            .update_expression("SET #state = :state, updatedAt = :now REMOVE queue")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":state", text(state))
+            .expression_attribute_values(":now", time(self.aws.clock.now()));
+        let mut names = Vec::new();
+        for (i, state) in from.iter().enumerate() {
+            names.push(format!(":from{i}"));
+            settle = settle.expression_attribute_values(format!(":from{i}"), text(*state));
+        }
+        let settle = settle.condition_expression(format!("#state IN ({})", names.join(", ")));
+        match write_all(&self.aws, [Write::Update(settle), Write::Update(along)]).await {
+            Ok(()) => Ok(true),
+            Err(NotWritten::Refused(_)) => Ok(false),
+            Err(NotWritten::Aws(error)) => Err(error),
+        }
     }
 
     /// A task that is in one of the states `from` is over; any other stays as it is.

@@ -115,7 +115,7 @@ impl ValuationRequests {
 
     async fn give_up(&self, task: &PausedTask) -> Result<(), FunctionFailure> {
         self.paused.close(&task.id, State::Failed).await?;
-        self.applications.touch(task).await?;
+        self.applications.nudge();
         Ok(())
     }
 

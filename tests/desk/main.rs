@@ -7,6 +7,7 @@
 mod callback_trust;
 mod callbacks;
 mod changes_in_step_functions;
+mod cost;
 mod crashes;
 mod endpoints;
 mod export;

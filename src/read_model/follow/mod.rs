@@ -255,10 +255,8 @@ impl Following {
     ) -> Result<(), ReadError> {
         let aws = &self.follower.aws;
         let read_at = aws.clock.now();
-        let (applications, tasks) = tokio::try_join!(
-            Feed::Applications.get_all(aws, &keys[0]),
-            Feed::Tasks.get_all(aws, &keys[1])
-        )?;
+        let (applications, tasks) =
+            tokio::try_join!(Feed::Applications.get_all(aws, &keys[0]), Feed::Tasks.get_all(aws, &keys[1]))?;
         let batch = Batch { applications, tasks };
         // The other keys have no item any more.
         for (feed, keys) in Feed::ALL.into_iter().zip(&mut keys) {
