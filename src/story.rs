@@ -10,14 +10,14 @@ use time::OffsetDateTime;
 
 use crate::{
     applications::Record,
-    callbacks::{Callback, Outcome, Valuation, ValuationResponse},
+    callbacks::{Outcome, Summary},
     tasks::{Answer, Failure, PausedTask, Says, State, TIMED_OUT, read_manual_valuation},
     timestamp::day,
     valuation,
 };
 
 /// The story of one application, oldest first.
-pub fn tell(record: &Record, tasks: &[PausedTask], callbacks: &[Callback]) -> Vec<StoryEntry> {
+pub fn tell(record: &Record, tasks: &[PausedTask], callbacks: &[Summary]) -> Vec<StoryEntry> {
     let mut story = vec![entry(record.submitted_at, StoryKind::Submitted, submitted(record))];
     for task in tasks {
         match task.kind {
@@ -169,11 +169,8 @@ fn basis_words(basis: app::domain::ValuationBasis) -> &'static str {
 }
 
 /// A callback that was not used. (One that was stands with its request.)
-fn tell_callback(callback: &Callback, tasks: &[PausedTask]) -> Option<StoryEntry> {
-    let value = ValuationResponse::parse(&callback.body).ok().and_then(|response| match response.valuation {
-        Valuation::Value(value) => valuation::pounds(&value),
-        Valuation::Failed => None,
-    });
+fn tell_callback(callback: &Summary, tasks: &[PausedTask]) -> Option<StoryEntry> {
+    let value = callback.value;
     let of_value = |value: Option<Money>| value.map(|value| format!(" of {value}")).unwrap_or_default();
     let text = match &callback.outcome {
         Outcome::Late => {
@@ -250,7 +247,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::{invocation::PausedTaskId, signing::SignedRequest};
+    use crate::invocation::PausedTaskId;
 
     fn record(status: ApplicationStatus) -> Record {
         let application = json!({
@@ -291,13 +288,10 @@ mod tests {
 
     #[test]
     fn a_late_answer_is_told_after_the_deadline_that_it_missed() {
-        let late = Callback {
-            id: "c".into(),
+        let late = Summary {
             received_at: datetime!(2026-11-22 14:36:01 UTC),
-            body: json!({"valuationReference": "CNMg", "propertyValue": 666000}).to_string(),
-            request: SignedRequest::Absent,
             outcome: Outcome::Late,
-            application_reference: Some("app-ref".into()),
+            value: Money::from_pence(66_600_000).ok(),
         };
         let mut record = record(ApplicationStatus::NeedsAttention);
         record.decided_at = Some(datetime!(2026-11-22 14:40 UTC));

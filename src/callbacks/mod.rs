@@ -15,6 +15,7 @@ mod store;
 
 use std::time::Duration;
 
+use app::domain::Money;
 use time::OffsetDateTime;
 
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
     signing::{CallbackUrls, SignedRequest},
     tables::{Index, Shows, Table},
     tasks::{Along, Answer, Answered, PausedTask, PausedTasks, State},
+    valuation,
     writes::{NotWritten, Write, write_all},
 };
 
@@ -71,9 +73,25 @@ pub struct Callback {
     pub application_reference: Option<String>,
 }
 
+/// What a story needs of a callback.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    pub received_at: OffsetDateTime,
+    pub outcome: Outcome,
+    /// The value that it gives.
+    pub value: Option<Money>,
+}
+
 impl Callback {
-    /// The time when it may be deleted. A callback that belongs to an application is part of its story and is never
-    /// deleted.
+    /// The value that it gives. `None` when it says that the valuation failed, and when it is malformed.
+    fn value(&self) -> Option<Money> {
+        match ValuationResponse::parse(&self.body).ok()?.valuation {
+            Valuation::Value(value) => valuation::pounds(&value),
+            Valuation::Failed => None,
+        }
+    }
+
+    /// When it may be deleted. One that concerns an application is part of its story and stays.
     fn expires_at(&self) -> Option<OffsetDateTime> {
         let is_about_nothing = self.application_reference.is_none()
             && matches!(

@@ -1,9 +1,10 @@
 //! The table of callbacks.
 
+use app::domain::Money;
 use aws_sdk_dynamodb::types::{Put, Update, builders::UpdateBuilder};
 use time::OffsetDateTime;
 
-use super::{BY_APPLICATION, BY_OUTCOME, Callback, Callbacks, Outcome, TABLE};
+use super::{BY_APPLICATION, BY_OUTCOME, Callback, Callbacks, Outcome, Summary, TABLE};
 use crate::{
     aws::AwsError,
     invocation::PausedTaskId,
@@ -28,13 +29,22 @@ impl Callbacks {
         answer.consistent_read(true).send().await?.item.map(|item| read(&item)).transpose()
     }
 
-    /// The callbacks of an application, oldest first.
-    pub async fn of_application(&self, reference: &str) -> Result<Vec<Callback>, AwsError> {
+    /// Summaries of all callbacks that concern one application, oldest first. Bodies, which may be large, are not read.
+    pub async fn of_application(&self, reference: &str) -> Result<Vec<Summary>, AwsError> {
         let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(BY_APPLICATION.name);
         let query = query
             .key_condition_expression("applicationReference = :reference")
+            .projection_expression(SUMMARY)
             .expression_attribute_values(":reference", text(reference));
-        read_all(query, read).await
+        let mut summaries = read_all(query, read_summary).await?;
+        for (id, summary) in &mut summaries {
+            // Rows of earlier versions have their value in the body only.
+            let is_of_interest = matches!(summary.outcome, Outcome::Late | Outcome::Duplicate | Outcome::Conflicting);
+            if summary.value.is_none() && is_of_interest {
+                summary.value = self.get(id).await?.and_then(|callback| callback.value());
+            }
+        }
+        Ok(summaries.into_iter().map(|(_, summary)| summary).collect())
     }
 
     /// The ids of callbacks received between two times that are still unsettled.
@@ -99,6 +109,20 @@ fn outcome_of(callback: &Callback) -> UpdateBuilder {
     update.update_expression(set)
 }
 
+/// The attributes that a summary is read from.
+const SUMMARY: &str = "id, receivedAt, outcome, malformed, propertyValue";
+
+fn read_summary(item: &Item) -> Result<(String, Summary), AwsError> {
+    let value = item.text("propertyValue").and_then(|value| Money::from_decimal(value).ok());
+    let summary = Summary { received_at: item.time("receivedAt")?, outcome: read_outcome(item)?, value };
+    Ok((item.require(TABLE.key)?.to_owned(), summary))
+}
+
+fn read_outcome(item: &Item) -> Result<Outcome, AwsError> {
+    let outcome = Outcome::from_key(item.require("outcome")?, item.text("malformed"));
+    outcome.ok_or_else(|| AwsError::corrupt("attribute outcome"))
+}
+
 fn write(callback: &Callback) -> Item {
     let mut item = Item::from([
         (TABLE.key.to_owned(), text(&callback.id)),
@@ -108,6 +132,9 @@ fn write(callback: &Callback) -> Item {
     ]);
     if let Outcome::Malformed(why) = &callback.outcome {
         item.insert("malformed".to_owned(), text(why.key()));
+    }
+    if let Some(value) = callback.value() {
+        item.insert("propertyValue".to_owned(), text(value.decimal()));
     }
     if let Some(reference) = &callback.application_reference {
         item.insert("applicationReference".to_owned(), text(reference));
@@ -133,13 +160,12 @@ fn read(item: &Item) -> Result<Callback, AwsError> {
         (None, Some(_)) => SignedRequest::Forged,
         (None, None) => SignedRequest::Absent,
     };
-    let outcome = Outcome::from_key(item.require("outcome")?, item.text("malformed"));
     Ok(Callback {
         id: item.require(TABLE.key)?.to_owned(),
         received_at: item.time("receivedAt")?,
         body: item.require("body")?.to_owned(),
         request,
-        outcome: outcome.ok_or_else(|| AwsError::corrupt("attribute outcome"))?,
+        outcome: read_outcome(item)?,
         application_reference: item.text("applicationReference").map(str::to_owned),
     })
 }
