@@ -1,8 +1,8 @@
-//! Applications: submitted once, found again by anything on them, and where each stands.
+//! Applications: submitting, reading and updating them.
 //!
-//! The workflow itself writes each outcome into the table (see `infra/`), so nothing asks Step Functions where an
-//! application stands. (The reconciler does, slowly, about each open one.) Lists are read from the read model, which
-//! follows the table.
+//! The workflow writes each outcome into the table itself (see `infra/`), so nobody asks Step Functions for the status of
+//! an application, except the reconciler, slowly, for each open one. Lists are read from the read model, which follows the
+//! table.
 
 mod record;
 mod submit;
@@ -37,16 +37,19 @@ pub const TABLE: Table = Table {
     time_to_live: None,
 };
 
-/// All applications, the last changed last: read models follow it.
-pub const CHANGED: Index = Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly };
+/// All applications by the time of their last change. Read models follow it.
+const CHANGED: Index = Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly };
 
-/// The one value of `kind`: the partition of the index that holds all applications.
+/// Indexes that earlier versions used. They are deleted.
+pub const RETIRED_INDEXES: [&str; 3] = ["newest", "by-status", "by-property"];
+
+/// The only value of `kind`, so that all applications are in one partition of the index.
 pub const KIND: &str = "application";
 
 #[derive(Debug, Clone)]
 pub struct Applications {
     aws: Aws,
-    /// ARN of the state machine that each application is an execution of.
+    /// The ARN of the state machine of which each application is an execution.
     state_machine_arn: String,
     changes: Changes,
     read_model: ReadModel,
@@ -63,30 +66,8 @@ impl Applications {
         answer.item.map(|item| record::read(&item)).transpose()
     }
 
-    /// The applications with these references, at most 100. Those that DynamoDB is too busy to read are left out, like those
-    /// that do not exist.
-    pub async fn get_many(
-        &self,
-        references: impl IntoIterator<Item = &ApplicationReference>,
-    ) -> Result<HashMap<ApplicationReference, Record>, AwsError> {
-        let references: BTreeSet<&str> = references.into_iter().map(ApplicationReference::as_str).collect();
-        if references.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let keys = references.into_iter().map(|reference| HashMap::from([(TABLE.key.to_owned(), text(reference))]));
-        let keys = KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true);
-        let keys = keys.build().map_err(AwsError::corrupt)?;
-        let answer = self.aws.dynamodb.batch_get_item().request_items(TABLE.name, keys).send().await?;
-        let items = answer.responses.unwrap_or_default().remove(TABLE.name).unwrap_or_default();
-        items
-            .iter()
-            .map(record::read)
-            .map(|record| record.map(|record| (record.application.application_reference.clone(), record)))
-            .collect()
-    }
-
-    /// At most so many that stand at `status` and were submitted before `until`, oldest first, as they are in the table.
-    /// `after` says where the last ones ended; `None` comes back when these are the last.
+    /// At most `at_most` applications that are at `status` and were submitted before `until`, oldest first, and where to
+    /// continue: pass that as `after` for the next ones. `None` comes back after the last. Each is read from its table.
     pub async fn at(
         &self,
         status: ApplicationStatus,
@@ -97,15 +78,15 @@ impl Applications {
         let (references, next) = self.read_model.at(status, until, at_most, after).await?;
         let mut records = Vec::with_capacity(references.len());
         for reference in references {
-            // It may have gone on, or be gone, since.
+            // It may have changed or been deleted since the read model read it.
             records.extend(self.get(&reference).await?.filter(|record| record.status == status));
         }
         Ok((records, next))
     }
 
-    /// The write by which the application waits for `task`. It enters an application that the desk has not seen, because
-    /// it was started in Step Functions directly. A newer execution of the same reference takes the row over, and an older
-    /// one leaves it alone. So does a call of the same execution that comes after something later has been written: a slow
+    /// The write by which the application waits for `task`. It creates the row of an application that was started in Step
+    /// Functions directly. A newer execution with the same reference takes the row over. An older execution leaves it
+    /// alone, and so does a call of the same execution that arrives after a later step has been written, because a slow
     /// call must not erase a decision.
     pub fn waits_for(&self, task: &PausedTask, execution: &Execution) -> UpdateBuilder {
         let mut set = "SET kind = :kind, application = :application, #status = :status, \
@@ -125,7 +106,7 @@ impl Applications {
                 .expression_attribute_values(":redrives", number(step.redrives));
         }
         update
-            // What an execution before had come to, or this one before it was redriven, is not so any more.
+            // Remove the outcome of an earlier execution, or of this one before its redrive.
             .update_expression(format!(
                 "{set} REMOVE loanToValue, remark, valuation, decidedAt, approveUpTo, referUpTo"
             ))
@@ -175,12 +156,12 @@ impl Applications {
         Ok(self.read_model.overtaken(since, until).await?)
     }
 
-    /// Something that pages show has been written elsewhere: to another table, or by another write's transaction.
+    /// Wakes the task that tells open pages what changed, after a write that was not made here.
     pub fn nudge(&self) {
         self.changes.nudge();
     }
 
-    /// Something happened to the application that its page shows.
+    /// Notes that something happened to the application that its page shows.
     pub async fn touch(&self, task: &PausedTask) -> Result<(), AwsError> {
         let update = self.update(&task.application_reference).update_expression("SET updatedAt = :now");
         self.touch_if_mine(update, &task.execution_arn).await
@@ -218,7 +199,7 @@ impl Applications {
         self.write_if(update).await
     }
 
-    /// A condition that is not met means that another execution or writer came first: nothing is to be done.
+    /// Writes unless the condition is not met, which means that another execution or writer came first.
     async fn write_if(&self, update: UpdateBuilder) -> Result<(), AwsError> {
         match write_one(&self.aws, update).await {
             Ok(()) => {
@@ -234,7 +215,7 @@ impl Applications {
         Update::builder().table_name(TABLE.name).key(TABLE.key, text(reference.as_str()))
     }
 
-    /// The ARN that the application's own execution has or will have.
+    /// The ARN of the application's execution, whether it has started or not.
     fn execution_arn(&self, application: &LoanApplication) -> String {
         let executions = self.state_machine_arn.replacen(":stateMachine:", ":execution:", 1);
         format!("{executions}:{}", application.application_reference)

@@ -1,4 +1,4 @@
-//! One application as the table keeps it.
+//! An application as its table stores it.
 
 use app::{
     desk::{ApplicationRow, WaitingItem},
@@ -18,22 +18,22 @@ pub struct Record {
     pub application: LoanApplication,
     pub status: ApplicationStatus,
     pub submitted_at: OffsetDateTime,
-    /// Who submitted it at the desk, where a name was given.
+    /// The name of the person who submitted it, if one was given.
     pub submitted_by: Option<String>,
     pub updated_at: OffsetDateTime,
     pub execution_arn: String,
     pub pause: Option<Pause>,
-    /// Per cent, two decimals.
+    /// In per cent, with two decimals.
     pub loan_to_value: Option<f64>,
     pub remark: Option<String>,
-    /// What the workflow took as the valuation: the service's callback, or what a person said.
+    /// The valuation that the workflow used: the output of its task.
     pub valuation: Option<Value>,
     pub decided_at: Option<OffsetDateTime>,
-    /// The limits that its workflow decided by.
+    /// The limits by which its workflow decided.
     pub policy: Option<Policy>,
 }
 
-/// The paused task that the application waited for last.
+/// The last task that the application waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
     pub id: String,
@@ -41,7 +41,7 @@ pub struct Pause {
     pub deadline: OffsetDateTime,
 }
 
-/// From when until when an application was the desk's.
+/// When an application was submitted and when it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifespan {
     pub submitted_at: OffsetDateTime,
@@ -52,7 +52,7 @@ pub struct Lifespan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
     pub at: OffsetDateTime,
-    /// It came to a decision or a valuation; others failed or were stopped.
+    /// Whether it ended with a decision or a valuation. Other applications failed or were stopped.
     pub is_decision: bool,
 }
 
@@ -78,13 +78,13 @@ impl Record {
         valuation::read(taken, at)
     }
 
-    /// What the workflow took as the valuation, and when.
+    /// The valuation that the workflow used, and when.
     pub fn taken(&self) -> Option<(&Value, OffsetDateTime)> {
         Some((self.valuation.as_ref()?, self.decided_at.unwrap_or(self.updated_at)))
     }
 
     pub fn lifespan(&self) -> Lifespan {
-        // What ended without saying when was changed last when it ended.
+        // Without `decidedAt`, the last change is the end.
         let at = self.decided_at.unwrap_or(self.updated_at);
         let end = (!self.status.is_open()).then(|| End { at, is_decision: self.status.is_decision() });
         Lifespan { submitted_at: self.submitted_at, end }

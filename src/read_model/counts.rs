@@ -1,4 +1,4 @@
-//! How many applications are at each status, and how many tasks wait on whom.
+//! Counts of applications by status, and of open tasks by whom they wait on.
 
 use app::{
     desk::{Counts, WaitingCount},

@@ -1,7 +1,7 @@
-//! Where a page of a list ended, as opaque text.
+//! The end of a page of a list, as opaque text.
 //!
-//! It holds what the list is sorted by as it was on that page. So the next page goes on behind it even when the last row
-//! has moved, or is gone, since.
+//! It contains the value that the list is sorted by, as it was on that page. So the next page continues there even if the
+//! last row has moved or is gone since.
 
 use app::desk::Sort;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -13,14 +13,14 @@ pub struct Cursor {
     /// The order of the list, as it stands in a query string.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     order: Option<String>,
-    /// What the column said; `None` when it said nothing, or the list is by age.
+    /// The value of the column; `None` if it had none, or if the list is sorted by age.
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Key>,
     #[serde(rename = "i")]
     pub id: i64,
 }
 
-/// What a column says. One column has keys of one kind only.
+/// The value of a column. All values of a column are of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Key {
@@ -28,7 +28,7 @@ pub enum Key {
     Text(String),
 }
 
-/// Not the text of a cursor.
+/// The text is not a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is not where a page ended; leave `after` out to see the first page")]
 pub struct BadCursor;
@@ -38,7 +38,7 @@ impl Cursor {
         Self { order: sort.key(), key, id }
     }
 
-    /// Whether it comes from a list in this order.
+    /// Whether it is from a list in this order.
     pub fn is_of(&self, sort: Sort) -> bool {
         self.order == sort.key()
     }

@@ -1,4 +1,4 @@
-//! The SQLite file of a read model: opened, or made anew when it is not of use.
+//! The SQLite file of a read model. A file that cannot be used is replaced by a new one.
 
 use std::{
     fs,
@@ -9,37 +9,37 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
-/// Of the schema. A file of another version is made anew.
+/// The version of the schema. A file of another version is replaced.
 const VERSION: i64 = 2;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// Kilobytes of the page cache of each connection. The operating system caches the file, too.
+/// Kilobytes of each connection's page cache. It is small because the operating system caches the file too.
 const CACHE: i64 = 1024;
 
-/// Statements that a connection keeps prepared.
+/// The number of statements that a connection keeps prepared.
 const STATEMENTS: usize = 64;
 
-/// Another process may hold the file for a moment, to look into it.
+/// How long to wait for another process that has the file locked, such as the `sqlite3` shell.
 const BUSY: Duration = Duration::from_secs(2);
 
-/// One connection writes, and readers do not wait for it.
+/// One connection writes. Readers have connections of their own and do not wait for it.
 pub struct Database {
     path: PathBuf,
     writer: Mutex<Connection>,
-    /// Those that nobody reads with just now.
+    /// The connections that are not in use.
     readers: Mutex<Vec<Connection>>,
 }
 
 impl Database {
-    /// Opens the file at `path` if it is a copy of `source`, and makes it anew if it is not, or is damaged. Blocks on the
-    /// disk.
+    /// Opens the file at `path`. A file that is damaged or is not a copy of `source` is replaced by an empty one. Blocks on
+    /// the disk.
     pub fn open(path: &Path, source: &str) -> rusqlite::Result<Self> {
         let writer = match open_writer(path, source) {
             Ok(Some(writer)) => writer,
             unusable => {
                 if let Err(error) = unusable {
-                    tracing::warn!(file = %path.display(), %error, "the read model is damaged; it will be made anew");
+                    tracing::warn!(file = %path.display(), %error, "the read model is damaged and will be built again");
                 }
                 delete(path);
                 create(path, source)?
@@ -48,7 +48,7 @@ impl Database {
         Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
     }
 
-    /// Reads by one snapshot of the data. Blocks on the disk.
+    /// Reads from one snapshot of the data. Blocks on the disk.
     pub fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let free = unpoisoned(&self.readers).pop();
         let mut reader = free.map_or_else(|| open_reader(&self.path), Ok)?;
@@ -59,7 +59,7 @@ impl Database {
         Ok(read)
     }
 
-    /// Writes in one transaction, which an error rolls back. Blocks on the disk.
+    /// Writes in one transaction. An error rolls it back. Blocks on the disk.
     pub fn write<T>(&self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let mut writer = unpoisoned(&self.writer);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -69,12 +69,12 @@ impl Database {
     }
 }
 
-/// A panic while a connection was used has rolled its transaction back, so it is as good as before.
+/// A panic while a connection was in use has rolled its transaction back, so the connection can be used again.
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// `None` when the file is missing, or is a copy of something else or of another version.
+/// Returns `None` if the file is missing, has another version, or is a copy of other tables.
 fn open_writer(path: &Path, source: &str) -> rusqlite::Result<Option<Connection>> {
     if !path.exists() {
         return Ok(None);
@@ -105,8 +105,8 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// After a crash of the machine the last commits may be missing; they are then read from the tables again. So no commit
-/// waits for the disk.
+/// Commits do not wait for the disk. If a crash of the machine loses the last ones, the follower reads those changes from
+/// the tables again.
 fn configured(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -120,7 +120,7 @@ fn delete(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let mut file = path.as_os_str().to_owned();
         file.push(suffix);
-        // What is not there need not be deleted; what cannot be deleted makes the next step fail.
+        // A file that cannot be deleted makes the next step fail.
         let _ = fs::remove_file(file);
     }
 }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_there_when_it_is_opened_again_and_gone_when_it_is_a_copy_of_something_else() {
+    fn a_file_keeps_its_data_unless_it_is_a_copy_of_other_tables() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("read-model.sqlite");
         let database = Database::open(&path, "these tables").unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_or_one_of_another_version_is_made_anew() {
+    fn a_file_that_is_damaged_or_has_another_version_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("read-model.sqlite");
         fs::write(&path, "not a database, however long this text goes on ".repeat(100)).unwrap();

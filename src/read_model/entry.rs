@@ -1,4 +1,4 @@
-//! Items of the tables as rows of the read model.
+//! Enters items of the tables as rows of the read model.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -16,11 +16,14 @@ use crate::{
     tasks::{self, PausedTask, State},
 };
 
-/// Bits of an id that tell applications of one millisecond apart.
+/// The name by which tasks are counted and found according to whom they wait on.
+pub use crate::tasks::waiting_on_key as kind;
+
+/// Bits of an id that distinguish applications of the same millisecond.
 const TIE_BITS: u32 = 20;
 
 pub fn milliseconds(at: OffsetDateTime) -> i64 {
-    // Every time that is stored has four digits of a year.
+    // A year of four digits is in range.
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
@@ -28,7 +31,7 @@ pub fn day_number(day: Date) -> i64 {
     i64::from(day.to_julian_day())
 }
 
-/// The first id that an application is given which was submitted then: the time of submission is its upper part.
+/// The id for an application that was submitted then, unless it is taken. Its upper bits are the time of submission.
 fn first_id(submitted_at: OffsetDateTime, reference: &str) -> i64 {
     let mut hasher = DefaultHasher::new();
     reference.hash(&mut hasher);
@@ -36,31 +39,31 @@ fn first_id(submitted_at: OffsetDateTime, reference: &str) -> i64 {
     first_id_of(submitted_at) | tie
 }
 
-/// Lower than the ids of all applications that were submitted then or later, higher than those of all others.
+/// The lowest id of applications that were submitted then or later.
 pub fn first_id_of(submitted_at: OffsetDateTime) -> i64 {
     milliseconds(submitted_at).max(0) << TIE_BITS
 }
 
-/// The same for all ways to write one address: `PO1 1CE/rose cottage`.
+/// The address in one spelling: `PO1 1CE/rose cottage`.
 pub fn address(property: &Property) -> String {
     let name: Vec<&str> = property.name_or_number.as_str().split_whitespace().collect();
     format!("{}/{}", property.postcode, name.join(" ").to_lowercase())
 }
 
-/// An item as JSON, which is the same for the same item. What is neither text nor a number is left out.
+/// An item as JSON. Equal items give equal JSON. Attributes that are neither strings nor numbers are left out.
 fn write(item: &Item) -> String {
     let mut attributes: Vec<(&String, &AttributeValue)> = item.iter().collect();
     attributes.sort_unstable_by_key(|(name, _)| *name);
     let attributes = attributes.into_iter().filter_map(|(name, value)| match value {
         AttributeValue::S(text) => Some((name.clone(), Value::String(text.clone()))),
-        // A number keeps its digits.
+        // As a string in an array, a number keeps its digits.
         AttributeValue::N(digits) => Some((name.clone(), json!([digits]))),
         _ => None,
     });
     Value::Object(attributes.collect()).to_string()
 }
 
-/// The item that was written so.
+/// Reads an item that [`write`] wrote.
 pub fn item(text: &str) -> Result<Item, AwsError> {
     let attributes: Map<String, Value> = serde_json::from_str(text).map_err(AwsError::corrupt)?;
     let attributes = attributes.into_iter().map(|(name, value)| match value {
@@ -70,7 +73,7 @@ pub fn item(text: &str) -> Result<Item, AwsError> {
     Ok(attributes.collect())
 }
 
-/// An item of the applications table, read.
+/// An item of the applications table that has been read.
 pub struct Application {
     version: String,
     item: String,
@@ -95,7 +98,7 @@ impl Application {
         self.record.application.application_reference.as_str()
     }
 
-    /// Enters it, unless it is known as it is. Gives whether it was news.
+    /// Enters it, and returns whether that changed anything.
     pub fn enter(&self, transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
         let known: Option<(i64, String, i64)> = transaction
             .prepare_cached("SELECT id, item, submission FROM applications WHERE reference = ?1")?
@@ -103,7 +106,7 @@ impl Application {
             .optional()?;
         match known {
             Some((_, item, _)) if item == self.item => return Ok(false),
-            // Most columns say what was submitted.
+            // The columns that follow from the submission stay as they are.
             Some((id, _, submission)) if submission == self.submission => self.update(transaction, id)?,
             Some(_) => {
                 delete_application(transaction, self.reference())?;
@@ -144,7 +147,7 @@ impl Application {
         self.refresh_search(transaction, id)
     }
 
-    /// Writes what changes after the submission.
+    /// Writes the columns that change after the submission.
     fn update(&self, transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
         let record = &self.record;
         let lifespan = record.lifespan();
@@ -163,7 +166,7 @@ impl Application {
                 record.status.key(),
                 milliseconds(record.updated_at),
                 record.waiting().map(|item| milliseconds(item.deadline)),
-                // Two decimals is all it has.
+                // It has at most two decimals.
                 record.loan_to_value.map(|percent| (percent * 100.0).round() as i64),
                 lifespan.end.map(|end| milliseconds(end.at)),
                 lifespan.end.map(|end| day_number(uk_day(end.at))),
@@ -176,7 +179,7 @@ impl Application {
         Ok(())
     }
 
-    /// Enters everything that the application is searched by: what was submitted, and its valuation references.
+    /// Enters the texts that searches look at: those that were submitted, and the valuation references.
     fn refresh_search(&self, transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
         let application = &self.record.application;
         let postcode = application.property.postcode.as_str();
@@ -193,7 +196,7 @@ impl Application {
         for reference in references.query_map([self.reference()], |row| row.get(0))? {
             lines.push(reference?);
         }
-        // A text may have line breaks of its own.
+        // A text may contain line breaks.
         let lines = lines.iter().map(|line| line.replace(['\n', '\r'], " "));
         set_search_text(transaction, id, &text::fold(&lines.collect::<Vec<_>>().join("\n")))
     }
@@ -208,7 +211,7 @@ fn set_search_text(transaction: &Transaction<'_>, id: i64, text: &str) -> rusqli
     Ok(())
 }
 
-/// Deletes an application, if it is there. Its tasks stay until the tasks table says that they are gone, too.
+/// Deletes an application and returns whether there was one. Its tasks stay until they are deleted from the tasks table.
 pub fn delete_application(transaction: &Transaction<'_>, reference: &str) -> rusqlite::Result<bool> {
     let mut delete = transaction.prepare_cached("DELETE FROM applications WHERE reference = ?1 RETURNING id")?;
     let Some(id) = delete.query_row([reference], |row| row.get::<_, i64>(0)).optional()? else { return Ok(false) };
@@ -216,7 +219,7 @@ pub fn delete_application(transaction: &Transaction<'_>, reference: &str) -> rus
     Ok(true)
 }
 
-/// An item of the tasks table, read.
+/// An item of the tasks table that has been read.
 pub struct Task {
     version: String,
     item: String,
@@ -225,7 +228,7 @@ pub struct Task {
 
 impl Task {
     pub fn read(item: &Item) -> Result<Self, AwsError> {
-        // A task that was stored by an earlier version has no time of its last change.
+        // Tasks that an earlier version stored have no `updatedAt`.
         let version = item.text("updatedAt").unwrap_or_default().to_owned();
         Ok(Self { version, item: write(item), task: tasks::read(item)? })
     }
@@ -272,7 +275,7 @@ impl Task {
             .prepare_cached("SELECT id, search_text FROM applications WHERE reference = ?1")?
             .query_row([self.application_reference()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        // An application that comes later looks for its references itself.
+        // If the application is entered later, it looks for its references itself.
         let Some((id, text)) = application else { return Ok(()) };
         let reference = text::fold(&reference.replace(['\n', '\r'], " "));
         if text.lines().any(|line| line == reference) {
@@ -293,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_the_same_however_it_is_written() {
+    fn an_address_is_the_same_in_every_spelling() {
         let property = |name: &str, postcode: &str| Property {
             name_or_number: name.parse().unwrap(),
             postcode: postcode.parse().unwrap(),
@@ -312,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_submitted_later_has_a_higher_id() {
+    fn a_later_submission_has_a_higher_id() {
         let times = [datetime!(1970-01-01 0:00 UTC), datetime!(2026-11-22 10:00:00.001 UTC)];
         let ids = times.map(|at| first_id(at, "any"));
         assert!(ids.is_sorted() && ids.iter().all(|id| *id >= 0), "{ids:?}");

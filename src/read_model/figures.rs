@@ -1,7 +1,7 @@
-//! What the desk did lately, in figures. Days are the United Kingdom's.
+//! Figures of the last days. A day is a day in the United Kingdom.
 //!
-//! How many came and ended on a day is counted as it happens. A median is found in two steps: the counts of decisions
-//! that took about as long say among which of them it is, and only these are read.
+//! Triggers count what was submitted and ended on each day. A median takes two steps: the counts of decisions by bucket of
+//! duration say which bucket it is in, and only the durations in that bucket are read.
 
 use app::{
     desk::{DayFigures, Figures},
@@ -13,21 +13,21 @@ use time::{Date, Duration, OffsetDateTime};
 use super::{counts, entry, item_column};
 use crate::applications::{self, Record};
 
-/// Buckets for each doubling of a length: each is 4 % wide.
+/// Buckets for each doubling of a duration: each is 4 % wide.
 const BUCKETS: f64 = 16.0;
 
-/// Lengths in milliseconds that are about the same are in one bucket.
+/// The bucket of a duration in milliseconds. Durations that are about the same share a bucket.
 pub fn bucket(took: i64) -> i64 {
     if took < 1 { 0 } else { (((took as f64).log2() + 1.0) * BUCKETS) as i64 }
 }
 
-/// The last [`Figures::DAYS`] days, the last of which is not over.
+/// The figures of the last [`Figures::DAYS`] days, today included.
 pub fn read(connection: &Connection, now: OffsetDateTime) -> rusqlite::Result<Figures> {
     let today = uk_day(now);
     let first = today - Duration::days(Figures::DAYS as i64 - 1);
     let mut waiting = open(connection)?;
     let mut days = Vec::with_capacity(Figures::DAYS);
-    // Backwards, from how many wait now. What is ahead of the desk's own clock is not over either.
+    // Go back from the number that is open now. Another desk's clock may be ahead, so start after today.
     let after = counted(connection, i64::MAX, entry::day_number(today) + 1)?;
     waiting = waiting + after.ended - after.submitted;
     for ago in 0..Figures::DAYS {
@@ -65,7 +65,7 @@ struct Count {
     decided: i64,
 }
 
-/// What happened from one day to another.
+/// The counts from one day to another, both included.
 fn counted(connection: &Connection, to: i64, from: i64) -> rusqlite::Result<Count> {
     connection
         .prepare_cached(
@@ -75,7 +75,7 @@ fn counted(connection: &Connection, to: i64, from: i64) -> rusqlite::Result<Coun
         .query_row([from, to], |row| Ok(Count { submitted: row.get(0)?, ended: row.get(1)?, decided: row.get(2)? }))
 }
 
-/// How long the decisions of these days took.
+/// The median duration of the decisions of these days.
 fn median(connection: &Connection, first: Date, last: Date) -> rusqlite::Result<Option<Duration>> {
     let days = [entry::day_number(first), entry::day_number(last)];
     let mut statement = connection.prepare_cached(
@@ -92,7 +92,7 @@ fn median(connection: &Connection, first: Date, last: Date) -> rusqlite::Result<
     Ok(lower.zip(upper).map(|(lower, upper)| (Duration::milliseconds(lower) + Duration::milliseconds(upper)) / 2))
 }
 
-/// The length that `rank` others are not longer than.
+/// The duration at position `rank` when all of these days are sorted.
 fn nth(connection: &Connection, buckets: &[(i64, i64)], days: [i64; 2], rank: i64) -> rusqlite::Result<Option<i64>> {
     let mut before = 0;
     for (bucket, count) in buckets {
@@ -118,7 +118,7 @@ fn nth(connection: &Connection, buckets: &[(i64, i64)], days: [i64; 2], rank: i6
     Ok(None)
 }
 
-/// The applications for a property that have been valued, the newest first.
+/// Applications for a property that have been valued, newest first.
 pub fn valued(connection: &Connection, address: &str, at_most: usize) -> rusqlite::Result<Vec<Record>> {
     let mut statement = connection.prepare_cached(
         "SELECT item FROM applications INDEXED BY applications_address \
@@ -163,7 +163,7 @@ mod tests {
                 })
                 .unwrap();
         };
-        // They were open before they ended, and the counts follow.
+        // Each is entered while it is open first, so that the counts have to follow its end.
         let begun: Vec<Lifespan> = lives.iter().map(|life| Lifespan { end: None, ..*life }).collect();
         enter(&database, &begun);
         enter(&database, lives);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_are_about_the_same_are_in_one_bucket() {
+    fn durations_that_are_about_the_same_share_a_bucket() {
         assert_eq!([-5, 0].map(bucket), [0, 0]);
         assert_eq!(bucket(1_000), bucket(1_010));
         assert!(bucket(1_000) < bucket(1_100) && bucket(1) < bucket(2));
@@ -255,7 +255,7 @@ mod tests {
         assert!(figures.days.iter().all(|day| day.decided == 0 && day.waiting == 0));
     }
 
-    /// What the figures mean, one after the other.
+    /// The same figures, computed in the plainest way.
     fn plain_count(now: OffsetDateTime, lives: &[Lifespan]) -> Figures {
         let middle = |mut all: Vec<Duration>| {
             all.sort();

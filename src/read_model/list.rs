@@ -1,8 +1,8 @@
-//! Pages of applications: by age, by column, by status, and by what is written on them.
+//! Pages of applications: sorted by age or by a column, filtered by status and by a search.
 //!
-//! Whatever is asked for, the cost is that of the page. A list is read along an index, leaving out what the filter does
-//! not want, and that is quick unless the filter wants few of many. So when a filter wants few, these few are found first
-//! and put in order then.
+//! The cost of a page does not depend on the number of applications. A list is read along the index of its order, skipping
+//! rows that the filter excludes. That is quick unless the filter matches few of many rows. If it matches few, they are
+//! found first and sorted afterwards.
 
 use app::{
     desk::{ApplicationRow, Column, Direction, Sort},
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::applications;
 
-/// How many rows are few: to sort them takes about as long as to find a page among as many times more.
+/// The most rows that are found first and sorted afterwards. For more, reading along the index of the order is quicker.
 const FEW: usize = 2_000;
 
 /// Which applications, in which order.
@@ -28,7 +28,7 @@ pub struct Query {
     pub search: String,
     pub status: Option<ApplicationStatus>,
     pub sort: Sort,
-    /// A cursor of a list in another order is ignored.
+    /// The end of the previous page. A cursor of a list in another order is ignored.
     pub after: Option<Cursor>,
     pub at_most: usize,
 }
@@ -61,7 +61,7 @@ pub fn page(connection: &Connection, query: &Query) -> rusqlite::Result<Page> {
     Ok(Page { rows: rows.into_iter().map(|(.., row)| row).collect(), next })
 }
 
-/// Some of the oldest applications at a status, and where to go on behind them.
+/// The oldest applications at a status that were submitted before `until`, and where to continue.
 pub fn at(
     connection: &Connection,
     status: ApplicationStatus,
@@ -79,13 +79,13 @@ pub fn at(
     })?;
     let found: Vec<(String, i64)> = found.collect::<Result<_, _>>()?;
     let next = found.last().filter(|_| found.len() == at_most).map(|(_, id)| *id);
-    // Only references were entered.
+    // The column contains only references.
     Ok((found.into_iter().filter_map(|(reference, _)| reference.parse().ok()).collect(), next))
 }
 
 struct Filter {
     words: Vec<String>,
-    /// The words as the full-text index is asked for them.
+    /// The full-text query for the words.
     tokens: Option<String>,
     status: Option<ApplicationStatus>,
 }
@@ -93,13 +93,13 @@ struct Filter {
 /// How the rows of a list are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// Along the index of the order, testing each row.
+    /// Along the index of the order, checking each row.
     Order,
-    /// Along the full-text index, which is in order of age.
+    /// Along the full-text index, which is in the order of age.
     Search,
-    /// All that are at the status, which are few, then sorted.
+    /// All rows at the status, which are few, sorted afterwards.
     FewAtStatus,
-    /// All that the full-text index finds, which are few, then sorted.
+    /// All rows that the full-text index finds, which are few, sorted afterwards.
     FewFound,
 }
 
@@ -137,9 +137,9 @@ fn finds_few(connection: &Connection, tokens: &str) -> rusqlite::Result<bool> {
     Ok(count <= FEW)
 }
 
-/// A part of a list that is read along one index from one place on.
+/// A part of a list that is read along one index.
 struct Segment {
-    /// What the list is sorted by; `NULL` where that is its age alone.
+    /// The column that the list is sorted by; `NULL` if it is sorted by age alone.
     key: &'static str,
     index: Option<&'static str>,
     order: String,
@@ -147,7 +147,7 @@ struct Segment {
     parameters: Vec<Key>,
 }
 
-/// The parts of a list behind `after`, one after the other.
+/// The parts of a list after `after`, in their order.
 fn segments(sort: Sort, status: Option<ApplicationStatus>, after: Option<&Cursor>) -> Vec<Segment> {
     match sort {
         Sort::Newest => vec![by_age(after.map(|after| after.id), status)],
@@ -193,7 +193,7 @@ fn by_status(direction: Direction, status: Option<ApplicationStatus>, after: Opt
     segments
 }
 
-/// First the rest of what says the same as the last row, then what comes behind that, then what says nothing.
+/// First the remaining rows with the value of the last row, then those after it, then those without a value.
 fn by_column(column: Column, direction: Direction, after: Option<&Cursor>) -> Vec<Segment> {
     let (text, number) = (Key::Text(String::new()), Key::Number(i64::MIN));
     let (key, least, up, down) = match column {
@@ -225,7 +225,7 @@ fn by_column(column: Column, direction: Direction, after: Option<&Cursor>) -> Ve
         Some(id) => segment(format!("{key} IS NULL AND id < ?"), vec![Key::Number(id)]),
     };
     match after {
-        // To ask for NOT NULL would be to walk through all that say nothing.
+        // `IS NOT NULL` would scan all rows without a value.
         None => vec![segment(format!("{key} >= ?"), vec![least]), without(None)],
         Some(Cursor { key: Some(last), id, .. }) => vec![
             segment(format!("{key} = ? AND id < ?"), vec![last.clone(), Key::Number(*id)]),
@@ -236,7 +236,7 @@ fn by_column(column: Column, direction: Direction, after: Option<&Cursor>) -> Ve
     }
 }
 
-/// At most so many rows of a segment.
+/// At most `at_most` rows of a segment.
 fn read(
     connection: &Connection,
     way: &Way,
@@ -246,7 +246,7 @@ fn read(
 ) -> rusqlite::Result<Vec<(Option<Key>, i64, ApplicationRow)>> {
     let by_words = matches!(way, Way::Order | Way::FewAtStatus);
     let mut parameters: Vec<&dyn ToSql> = Vec::new();
-    // CROSS JOIN keeps the order of the two; a plus keeps SQLite from using an index for what follows.
+    // CROSS JOIN fixes the order of the join. A plus sign keeps SQLite from using an index for the term after it.
     let (from, order) = match (way, segment.index) {
         (Way::Order, None) => ("applications".to_owned(), segment.order.clone()),
         (Way::Order, Some(index)) => (format!("applications INDEXED BY {index}"), segment.order.clone()),
@@ -257,7 +257,7 @@ fn read(
     let mut condition = match way {
         Way::Search | Way::FewFound => {
             parameters.push(&filter.tokens);
-            // The full-text index skips to a row by its own name for the id.
+            // The full-text index can only seek by its own name for the id.
             format!("search MATCH ? AND {}", segment.condition.replace("id <", "search.rowid <"))
         }
         Way::FewAtStatus => unindexed_condition(segment),
@@ -289,17 +289,17 @@ fn unindexed(order: &str) -> String {
     order.split(", ").map(|one| format!("+{one}")).collect::<Vec<_>>().join(", ")
 }
 
-/// The status comes with the filter, and its index is the one to use.
+/// The condition on the key must not use an index, unless the key is the status.
 fn unindexed_condition(segment: &Segment) -> String {
     if segment.key == "status" { segment.condition.clone() } else { format!("+{}", segment.condition) }
 }
 
 const COLUMNS: &str = "applications.id, item";
 
-/// Where the key stands behind [`COLUMNS`].
+/// The position of the key, which follows [`COLUMNS`].
 const KEY: usize = 2;
 
-/// The row of an item.
+/// Reads a row of the list from its item.
 fn application_row(row: &Row<'_>) -> rusqlite::Result<ApplicationRow> {
     item_column(row, 1, applications::read).map(|record| record.row())
 }

@@ -1,4 +1,4 @@
-//! Where the file of a read model lies. A desk has one of its own, also where several run on one machine.
+//! The location of the read model's file. Each desk has its own, even if several run on one machine.
 
 use std::{
     fs::{self, File},
@@ -8,29 +8,31 @@ use std::{
 
 const NAME: &str = "read-model";
 
-/// The place of one desk's file, for as long as this is kept.
+/// Reserves the location of one desk's file until it is dropped.
 #[derive(Debug)]
 pub struct Place {
     pub file: PathBuf,
-    /// Keeps other desks away.
+    /// Locked, so that other desks use another location.
     _lock: File,
 }
 
 impl Place {
-    /// In `folder`; or, when another desk has its file there, or nothing can be written there, in the system's folder for
-    /// temporary files, under a name that only this process has.
+    /// Reserves a location in `folder`. If another desk has its file there, or the folder cannot be written, the location is
+    /// in the system's folder for temporary files, under a name with this process's id.
     pub fn take(folder: &Path) -> io::Result<Self> {
         match Self::lock(folder, NAME) {
             Ok(Some(place)) => return Ok(place),
             Ok(None) => tracing::debug!(folder = %folder.display(), "another desk has its read model there"),
-            Err(error) => tracing::debug!(folder = %folder.display(), %error, "no room for a read model"),
+            Err(error) => {
+                tracing::debug!(folder = %folder.display(), %error, "the read model cannot be kept in this folder")
+            }
         }
         let name = format!("loan-desk-{}-{NAME}", std::process::id());
         let place = Self::lock(&std::env::temp_dir(), &name)?;
         place.ok_or_else(|| io::Error::other("the file of the read model is locked"))
     }
 
-    /// `None` when another process has it.
+    /// Returns `None` if another process has it.
     fn lock(folder: &Path, name: &str) -> io::Result<Option<Self>> {
         fs::create_dir_all(folder)?;
         let lock = File::create(folder.join(format!("{name}.lock")))?;

@@ -16,14 +16,14 @@ CREATE TABLE feeds (
 ) WITHOUT ROWID;
 
 CREATE TABLE applications (
-    -- Higher for what was submitted later, so that it is the order of lists: see `entry::first_id`.
+    -- Grows with the time of submission, so that it gives the order of lists: see `entry::first_id`.
     id INTEGER PRIMARY KEY,
     reference TEXT NOT NULL UNIQUE,
-    -- `updatedAt` as the table has it: whether a change is known already.
+    -- `updatedAt` as the table has it, by which the follower knows whether it has read a change.
     version TEXT NOT NULL,
-    -- Every attribute of the item, as JSON: what lists show is read from it.
+    -- Every attribute of the item as JSON, from which lists are read.
     item TEXT NOT NULL,
-    -- Of what was submitted, which never changes while the application is the same.
+    -- A hash of what was submitted, which tells whether the columns that follow from that have to be written again.
     submission INTEGER NOT NULL,
     status TEXT NOT NULL,
     submitted_day INTEGER NOT NULL,
@@ -37,17 +37,17 @@ CREATE TABLE applications (
     ended_day INTEGER,
     is_decided INTEGER NOT NULL,
     took INTEGER,
-    -- Of two that took about as long this is the same: see `figures::bucket`.
+    -- The same for all durations that are about as long: see `figures::bucket`.
     took_bucket INTEGER,
-    -- The same for all ways to write one address.
+    -- The address in one spelling, so that it can be compared.
     address TEXT NOT NULL,
     is_valued INTEGER NOT NULL,
-    -- What columns are sorted by, folded.
+    -- The texts that columns are sorted by, folded.
     reference_key TEXT NOT NULL,
     applicant_key TEXT,
     property_key TEXT NOT NULL,
     amount INTEGER,
-    -- Everything that it is searched by, folded, each on a line.
+    -- All texts that searches look at, folded, one a line.
     search_text TEXT NOT NULL
 );
 
@@ -55,7 +55,8 @@ CREATE INDEX applications_status ON applications (status, id);
 CREATE INDEX applications_address ON applications (address, id) WHERE is_valued;
 CREATE INDEX applications_took ON applications (ended_day, took_bucket, took) WHERE is_decided;
 
--- Two for each column that lists are sorted by: of rows that say the same, the newest comes first both ways.
+-- Two for each column that lists can be sorted by, because of rows with equal values the newest comes first in both
+-- directions.
 CREATE INDEX applications_reference_up ON applications (reference_key, id DESC);
 CREATE INDEX applications_reference_down ON applications (reference_key, id);
 CREATE INDEX applications_applicant_up ON applications (applicant_key, id DESC);
@@ -93,7 +94,7 @@ CREATE INDEX tasks_open ON tasks (deadline, id) WHERE is_open;
 CREATE INDEX tasks_open_of_kind ON tasks (kind, deadline, id) WHERE is_open;
 CREATE INDEX tasks_not_open ON tasks (version) WHERE NOT is_open;
 
--- Counts, kept by triggers: a page must not count rows.
+-- Counts, which triggers maintain, so that pages need not count rows.
 
 CREATE TABLE status_counts (status TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE task_counts (waits_on TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
@@ -103,7 +104,7 @@ CREATE TABLE days (
     ended INTEGER NOT NULL DEFAULT 0,
     decided INTEGER NOT NULL DEFAULT 0
 );
--- How many decisions of a day took about as long.
+-- The number of decisions of a day by bucket of duration.
 CREATE TABLE took_counts (
     day INTEGER NOT NULL, bucket INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (day, bucket)
 ) WITHOUT ROWID;

@@ -1,20 +1,20 @@
-//! Text as searches compare it, and how the full-text index finds any part of it.
+//! How text is folded for searches, and how the full-text index finds any part of a word.
 //!
-//! The index holds every three characters that follow each other, each as a token of hexadecimal digits, so that no
-//! character has a meaning to SQLite. A word of three or more characters is found as a phrase of such tokens; a shorter
-//! one is the beginning of a token.
+//! The index contains every sequence of three characters as a token of hexadecimal digits, so that no character has a
+//! special meaning to SQLite. A word of three or more characters is searched as a phrase of tokens, a shorter one as the
+//! beginning of a token.
 
 use std::fmt::Write;
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-/// Characters of a token.
+/// The number of characters in a token.
 const GRAM: usize = 3;
 
-/// Words of a search that count; the rest is ignored.
+/// The number of words of a search that are used. The others are ignored.
 const WORDS: usize = 8;
 
-/// Fills the tokens at the end of a line. A search has no line breaks, so its words never match this.
+/// Fills up the last tokens of a line. A search has no line breaks, so its words never match this.
 const PADDING: char = '\n';
 
 /// The text in lower case and without accents, so that `Zoe` finds `Zoë`.
@@ -23,7 +23,7 @@ pub fn fold(text: &str) -> String {
     for c in DecomposingNormalizerBorrowed::new_nfkd().normalize(&text.to_lowercase()).chars() {
         match c {
             '\u{300}'..='\u{36f}' => {}
-            // Letters that Unicode does not take apart.
+            // Letters that Unicode does not decompose.
             'ß' => folded.push_str("ss"),
             'æ' => folded.push_str("ae"),
             'œ' => folded.push_str("oe"),
@@ -43,7 +43,7 @@ pub fn words(search: &str) -> Vec<String> {
     search.split_whitespace().take(WORDS).map(fold).filter(|word| !word.is_empty()).collect()
 }
 
-/// The tokens of folded text, as the index takes them.
+/// The tokens of folded text, separated by spaces.
 pub fn tokens(text: &str) -> String {
     let mut tokens = String::with_capacity(text.len() * (2 * GRAM + 1));
     for line in text.lines() {
@@ -56,7 +56,7 @@ pub fn tokens(text: &str) -> String {
     tokens
 }
 
-/// The query that finds all of these folded words in the index; `None` when there are no words.
+/// The full-text query for all of these folded words, or `None` if there are none.
 pub fn query(words: &[String]) -> Option<String> {
     let mut query = String::new();
     for word in words {
