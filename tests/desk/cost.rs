@@ -1,18 +1,19 @@
 //! What an application costs in writes to DynamoDB.
 
+use serde_json::Value;
+
 use crate::support::{Setup, Valuer, seed};
 
-/// Items that calls in a log have written to tables.
-fn items_written(log: &str) -> usize {
-    let writes = log.lines().filter(|line| line.contains(" call operation=") && line.contains(" status=200 "));
-    writes
-        .filter_map(|line| line.split(' ').find_map(|field| field.strip_prefix("items=")?.parse::<usize>().ok()))
-        .sum()
+/// Items that the calls in a log have written to tables.
+fn items_written(log: &str) -> u64 {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let calls = lines.filter(|line| line["target"] == "loan_desk::calls" && line["fields"]["status"] == 200);
+    calls.filter_map(|call| call["fields"]["items"].as_u64()).sum()
 }
 
 #[tokio::test]
 async fn an_application_takes_nine_written_items_from_submission_to_decision() {
-    const APPLICATIONS: usize = 5;
+    const APPLICATIONS: u64 = 5;
     let valuer = Valuer::open().await;
     let desk = Setup::new()
         .with("--valuation-service-url", &valuer.url)
