@@ -38,10 +38,7 @@ pub const TABLE: Table = Table {
 };
 
 /// All applications by the time of their last change. Read models follow it.
-const CHANGED: Index = Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly };
-
-/// Indexes that earlier versions used. They are deleted.
-pub const RETIRED_INDEXES: [&str; 3] = ["newest", "by-status", "by-property"];
+pub const CHANGED: Index = Index { name: "changed", partition: "kind", sort: "updatedAt", shows: Shows::KeysOnly };
 
 /// The only value of `kind`, so that all applications are in one partition of the index.
 pub const KIND: &str = "application";

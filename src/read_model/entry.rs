@@ -16,9 +16,6 @@ use crate::{
     tasks::{self, PausedTask, State},
 };
 
-/// The name by which tasks are counted and found according to whom they wait on.
-pub use crate::tasks::waiting_on_key as kind;
-
 /// Bits of an id that distinguish applications of the same millisecond.
 const TIE_BITS: u32 = 20;
 

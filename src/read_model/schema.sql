@@ -52,6 +52,7 @@ CREATE TABLE applications (
 );
 
 CREATE INDEX applications_status ON applications (status, id);
+CREATE INDEX applications_waiting ON applications (waiting_id) WHERE waiting_id IS NOT NULL;
 CREATE INDEX applications_address ON applications (address, id) WHERE is_valued;
 CREATE INDEX applications_took ON applications (ended_day, took_bucket, took) WHERE is_decided;
 
@@ -91,7 +92,7 @@ CREATE TABLE tasks (
 
 CREATE INDEX tasks_application ON tasks (reference);
 CREATE INDEX tasks_open ON tasks (deadline, id) WHERE is_open;
-CREATE INDEX tasks_open_of_kind ON tasks (kind, deadline, id) WHERE is_open;
+CREATE INDEX tasks_open_on ON tasks (waits_on, deadline, id) WHERE is_open;
 CREATE INDEX tasks_not_open ON tasks (version) WHERE NOT is_open;
 
 -- Counts, which triggers maintain, so that pages need not count rows.

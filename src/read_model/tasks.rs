@@ -2,7 +2,7 @@
 
 use app::{
     desk::{WaitingItem, WaitingPage},
-    domain::{ApplicationStatus, WaitingOn},
+    domain::WaitingOn,
 };
 use rusqlite::{Connection, Row, ToSql};
 use time::OffsetDateTime;
@@ -55,18 +55,15 @@ pub fn overtaken(
     // The few tasks that changed lately, or all applications that wait: either is quicker than all tasks.
     let from = match since {
         Some(_) => "tasks t INDEXED BY tasks_not_open CROSS JOIN applications a ON a.reference = t.reference",
-        None => "applications a INDEXED BY applications_status CROSS JOIN tasks t ON t.id = a.waiting_id",
+        None => "applications a INDEXED BY applications_waiting CROSS JOIN tasks t ON t.id = a.waiting_id",
     };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT t.id FROM {from} WHERE a.waiting_id = t.id AND a.status IN (?1, ?2) AND NOT t.is_open \
-         AND t.version >= ?3 AND t.version < ?4"
+        "SELECT t.id FROM {from} WHERE a.waiting_id IS NOT NULL AND a.waiting_id = t.id AND NOT t.is_open \
+         AND t.version >= ?1 AND t.version < ?2"
     ))?;
-    let [service, staff] = [ApplicationStatus::WaitingForValuation, ApplicationStatus::WaitingForManualValuation];
     let since = since.map(timestamp::write).unwrap_or_default();
-    let ids = statement.query_map([service.key(), staff.key(), &since, &timestamp::write(until)], |row| {
-        Ok(PausedTaskId::from_key(&row.get::<_, String>(0)?))
-    })?;
-    ids.collect()
+    let ids = statement.query_map([since, timestamp::write(until)], |row| row.get::<_, String>(0))?;
+    ids.map(|id| Ok(PausedTaskId::from_key(&id?))).collect()
 }
 
 /// Where a page ended: `2026-11-22T10:20:30.123Z~id`.

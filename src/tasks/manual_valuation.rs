@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     invocation::{self, ExecutionPayload, FunctionFailure, PausedTaskId, StatePayload, TaskToken},
     story,
-    valuation::{self, StaffValuation},
+    valuation::{self, ManualValuation},
     writes::Write,
 };
 

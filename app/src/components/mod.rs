@@ -14,7 +14,7 @@ mod status;
 mod story_list;
 mod when;
 
-pub use application_table::{ApplicationTable, SortLinks, money, percent, version, waiting_on};
+pub use application_table::{ApplicationTable, SortLinks, money, percent, version};
 pub use deadline::Deadline;
 pub use facts::{Fact, Facts};
 pub use form::{Choice, ErrorSummary, Radios, TextArea, TextField};

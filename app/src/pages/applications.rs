@@ -9,6 +9,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::problem::or_problem;
 use crate::{
+    address,
     components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, SortLinks, count_of, shown_rows},
     desk::{Actor, ApplicationPage, ApplicationQuery, Counts, Desk, DeskError, Incomplete, Sort},
     domain::{ApplicationReference, ApplicationStatus},

@@ -9,10 +9,8 @@ use crate::{
     address,
     components::{
         Deadline, Glyph, Icon, IncompleteBanner, NoticeBanner, TimeStyle, When, shown, version, waiting_count,
-        waiting_on,
     },
     desk::{self, Counts, Incomplete, WaitingItem},
-    domain::WaitingOn,
     request,
 };
 

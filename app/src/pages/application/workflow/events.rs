@@ -4,9 +4,10 @@ use leptos::prelude::*;
 
 use super::Json;
 use crate::{
+    address,
     components::{TimeStyle, When, milliseconds},
     desk::{EventView, HistoryPage},
-    request, time_words,
+    time_words,
 };
 
 /// The time between two events, in milliseconds, from which it is shown as a pause.
@@ -67,7 +68,7 @@ struct Pages {
 impl Pages {
     /// `None` when all events are on one page.
     fn of(history: &HistoryPage, state: Option<&str>) -> Option<Self> {
-        let state = state.map(|name| format!("&state={}", request::escape(name))).unwrap_or_default();
+        let state = state.map(|name| format!("&state={}", address::escape(name))).unwrap_or_default();
         let address = |event: usize| format!("?tab=workflow{state}&event={event}#events");
         let last = history.skipped + history.events.len();
         (history.total > history.events.len()).then(|| Self {
