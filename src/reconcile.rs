@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     lease::Lease,
     masking::without_tokens,
-    tasks::{Ending, PausedTask, PausedTasks, State},
+    tasks::{Ending, PausedTask, PausedTasks, State, UnansweredPage},
     workflow::Workflows,
 };
 

@@ -63,6 +63,28 @@ impl Applications {
         answer.item.map(|item| record::read(&item)).transpose()
     }
 
+    /// The applications with these references, at most 100. Those that DynamoDB is too busy to read are left out, like those
+    /// that do not exist.
+    pub async fn get_many(
+        &self,
+        references: impl IntoIterator<Item = &ApplicationReference>,
+    ) -> Result<HashMap<ApplicationReference, Record>, AwsError> {
+        let references: BTreeSet<&str> = references.into_iter().map(ApplicationReference::as_str).collect();
+        if references.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys = references.into_iter().map(|reference| HashMap::from([(TABLE.key.to_owned(), text(reference))]));
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true);
+        let keys = keys.build().map_err(AwsError::corrupt)?;
+        let answer = self.aws.dynamodb.batch_get_item().request_items(TABLE.name, keys).send().await?;
+        let items = answer.responses.unwrap_or_default().remove(TABLE.name).unwrap_or_default();
+        items
+            .iter()
+            .map(record::read)
+            .map(|record| record.map(|record| (record.application.application_reference.clone(), record)))
+            .collect()
+    }
+
     /// At most `at_most` applications that are at `status` and were submitted before `until`, oldest first, and where to
     /// continue: pass that as `after` for the next ones. `None` comes back after the last. Each is read from its table.
     pub async fn at(
