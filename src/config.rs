@@ -24,15 +24,31 @@ pub enum Command {
 }
 
 impl Cli {
-    /// Reads the command line and the environment. Exits the process with an error message if they are invalid.
+    /// Reads the command line and the environment. An empty variable counts as unset, so that a file of variables can
+    /// leave one blank.
     ///
-    /// An empty variable counts as unset, so that a file of variables can leave one blank.
-    pub fn read() -> Self {
+    /// # Errors
+    /// When they are invalid, and when they ask for the help or the version.
+    pub fn read() -> Result<Self, clap::Error> {
         let unset = |arg: Arg| if is_set_to_nothing(&arg) { arg.env(None::<&str>) } else { arg };
         let of_command = |command: ClapCommand| command.mut_args(unset);
         let mut command = Self::command().mut_subcommands(of_command);
-        Self::from_arg_matches(&command.get_matches_mut()).unwrap_or_else(|error| error.format(&mut command).exit())
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
+}
+
+/// Whether the command line or the environment asks for a log in JSON, for an error in either of them.
+pub fn asks_for_json() -> bool {
+    let is_json = |value: &str| value.eq_ignore_ascii_case("json");
+    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let by_flag =
+        arguments.iter().enumerate().find_map(|(place, argument)| match argument.strip_prefix("--log-format") {
+            Some("") => arguments.get(place + 1).map(|value| is_json(value)),
+            Some(rest) => rest.strip_prefix('=').map(is_json),
+            None => None,
+        });
+    by_flag.unwrap_or_else(|| std::env::var("LOAN_DESK_LOG_FORMAT").is_ok_and(|value| is_json(&value)))
 }
 
 fn is_set_to_nothing(arg: &Arg) -> bool {

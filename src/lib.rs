@@ -51,6 +51,8 @@ pub mod opening;
 #[cfg(feature = "ssr")]
 pub mod outbound;
 #[cfg(feature = "ssr")]
+mod pairing;
+#[cfg(feature = "ssr")]
 mod problem;
 #[cfg(feature = "ssr")]
 mod random;

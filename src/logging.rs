@@ -1,7 +1,12 @@
 //! The log: one line for each event, as text or JSON.
 
-use std::io::{self, IsTerminal};
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal},
+};
 
+use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -10,7 +15,7 @@ use tracing_subscriber::{
     prelude::*,
 };
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, timestamp};
 
 /// Silences the SDK's warnings about credentials and regions that are missing in one place but may be found in another.
 /// The desk itself reports those that are missing everywhere.
@@ -28,6 +33,25 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
     };
     tracing_subscriber::registry().with(filter).with(filter_fn(is_allowed)).with(log).init();
     Ok(())
+}
+
+/// Reports the error that ends the process. The log may not have started yet, or may filter errors out, so this writes
+/// the line itself.
+pub fn fatal(format: LogFormat, error: impl Display) {
+    match format {
+        LogFormat::Text => eprintln!("loan-desk: {error}"),
+        LogFormat::Json => eprintln!("{}", fatal_line(OffsetDateTime::now_utc(), &error.to_string())),
+    }
+}
+
+/// In the form of the log's other lines.
+fn fatal_line(now: OffsetDateTime, error: &str) -> Value {
+    json!({
+        "timestamp": timestamp::write(now),
+        "level": "ERROR",
+        "fields": { "message": "the desk cannot run", "error": error },
+        "target": "loan_desk",
+    })
 }
 
 /// Parses a filter like `info,loan_desk=debug`. A single word must be a level: as the name of a target, which the

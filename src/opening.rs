@@ -13,7 +13,9 @@ use crate::{
     deploy::{self, DeployError, StateMachines},
     integrations::DeskIntegrations,
     outbound::{Network, Outbound},
+    pairing::{self, PairingError},
     services::{Addresses, Services},
+    settings::Settings,
     supervision::supervised,
 };
 
@@ -34,6 +36,8 @@ pub enum StartError {
     Configuration(#[from] ConfigurationError),
     #[error("AWS, region {region}{}: {source}", endpoint.as_ref().map(|url| format!(", at {url}")).unwrap_or_default())]
     Find { region: String, endpoint: Option<String>, source: DeployError },
+    #[error(transparent)]
+    Pairing(#[from] PairingError),
     #[error("cannot prepare the desk: {0}")]
     Aws(#[from] AwsError),
     #[error("cannot make an HTTP client: {0}")]
@@ -117,7 +121,10 @@ impl OpenDesk {
             changes: services.changes.clone(),
         }));
         let options = Options::new(&config.account_id, &config.region);
+        let (settings, database) = (Settings::new(aws.clone()), Embedded::step_functions_file(&config.data_dir));
+        pairing::check(&settings, &database).await?;
         embedded.start_step_functions(&config.data_dir, options, integrations).await?;
+        pairing::opened(&settings, &database).await?;
         deploy::deploy_state_machines(&aws, config).await?;
         Ok(Self { services, embedded: Some(embedded) })
     }

@@ -2,16 +2,18 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use app::desk::Counts;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use url::Url;
 
 use crate::{
     aws,
-    config::{CallbackAuth, Config},
+    config::{Backend, CallbackAuth, Config},
     connections::{self, HEAD_TIMEOUT},
     opening::{OpenDesk, Outside, StartError},
     routes,
-    services::Addresses,
+    services::{Addresses, Services},
+    timestamp,
 };
 
 /// The time for running requests to complete during shutdown.
@@ -64,7 +66,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         );
     }
     let router = routes::router(&desk.services, &config, &addresses);
-    tracing::info!(%addr, public_url = %addresses.public_url, "the desk is open");
+    report_open(&desk.services, &config, addr, &addresses.public_url).await;
     servers.spawn(connections::serve(listener, router, HEAD_TIMEOUT, closed(closing)));
     let served = async {
         while let Some(server) = servers.join_next().await {
@@ -87,6 +89,30 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     desk.close().await;
     tracing::info!("closed");
     Ok(())
+}
+
+/// Logs what was opened, and how much of it waits.
+async fn report_open(services: &Services, config: &Config, addr: SocketAddr, public_url: &Url) {
+    let backend = match config.backend {
+        Backend::Embedded => format!("embedded, in {}", config.data_dir.display()),
+        Backend::Aws => "aws".to_owned(),
+    };
+    let model = &services.read_model;
+    // A desk that cannot read the numbers opens all the same. While the read model is being built they would be too low.
+    let is_complete = model.incomplete().is_none();
+    let counts = model.counts().await.ok().filter(|_| is_complete);
+    let next = model.waiting(None, None, 1).await.ok().filter(|_| is_complete);
+    let next = next.and_then(|page| page.items.first().map(|item| timestamp::write(item.deadline)));
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        backend,
+        %addr,
+        %public_url,
+        open_applications = counts.as_ref().map(Counts::open),
+        waiting = counts.as_ref().map(|counts| counts.waiting.all()),
+        next_deadline = next,
+        "the desk is open"
+    );
 }
 
 async fn listen(addr: SocketAddr) -> Result<TcpListener, ServeError> {

@@ -56,6 +56,8 @@ pub struct Services {
     pub applications: Applications,
     /// Keeps the read model up to date while it runs.
     pub follower: Follower,
+    /// Lists, counts and figures.
+    pub read_model: ReadModel,
     /// The location of the read model's file, locked against other desks.
     pub place: Arc<Place>,
     /// Compares the desk's tables with Step Functions and repairs inconsistencies after outages.
@@ -147,7 +149,8 @@ impl Services {
             reconciler: reconciler.clone(),
         });
         Ok(Self {
-            live: Live::new(clock.clone(), read_model, closing),
+            live: Live::new(clock.clone(), read_model.clone(), closing),
+            read_model,
             sessions: Sessions::new(aws.clone()),
             health: Health::new(aws.clone(), (config.backend == Backend::Embedded).then(|| config.data_dir.clone())),
             follower,

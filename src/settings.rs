@@ -40,9 +40,21 @@ impl Settings {
             Err(error) if !error.is_condition() => return Err(error),
             Err(_) => {}
         }
-        let answer = self.aws.dynamodb.get_item().table_name(TABLE.name).key("name", text(name)).consistent_read(true);
-        let item = answer.send().await?.item.unwrap_or_default();
-        Ok(item.require("value")?.to_owned())
+        self.get(name).await?.ok_or_else(|| AwsError::corrupt("attribute value"))
+    }
+
+    /// The setting's value; `None` when it has never been set.
+    pub async fn get(&self, name: &str) -> Result<Option<String>, AwsError> {
+        let get = self.aws.dynamodb.get_item().table_name(TABLE.name).key("name", text(name)).consistent_read(true);
+        let item = get.send().await?.item.unwrap_or_default();
+        Ok(item.text("value").map(str::to_owned))
+    }
+
+    /// Sets a setting whatever its value was.
+    pub async fn set(&self, name: &str, value: String) -> Result<(), AwsError> {
+        let put = self.aws.dynamodb.put_item().table_name(TABLE.name);
+        put.item("name", text(name)).item("value", text(value)).send().await?;
+        Ok(())
     }
 
     /// Changes a setting if it still has the value `before`. Returns whether it was changed.

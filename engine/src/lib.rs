@@ -119,7 +119,7 @@ pub use integrations::{
 };
 pub use options::Options;
 pub use protocol::Answer;
-pub use store::{BackupError, CheckError, OpenError};
+pub use store::{BackupError, CheckError, Identity, OpenError};
 pub use token::TASK_TOKEN_SHAPES;
 
 use crate::engine::Engine;
@@ -171,6 +171,12 @@ impl StepFunctions {
         let (engine, calls) = Engine::open(database, options, integrations, clock, tasks::call_once).await?;
         tasks::spawn(&engine, calls);
         Ok(Self { engine: Arc::new(Running(engine)) })
+    }
+
+    /// Reads the identity of a database that no engine has open. The file is not changed. `None` when there is no such
+    /// database at `database`.
+    pub fn identity(database: &Path) -> Option<Identity> {
+        store::identity(database)
     }
 
     /// Answers one request of the AWS JSON 1.0 protocol. `operation` is the part of `X-Amz-Target` after

@@ -74,6 +74,12 @@ impl Signer {
         Self { mac, salt }
     }
 
+    /// Names the database that holds the key, and reveals nothing of the key.
+    pub fn database_id(&self) -> String {
+        let digest = self.mac.clone().chain_update(b"database\0").finalize().into_bytes();
+        URL_SAFE_NO_PAD.encode(&digest[..PAGE_SIGNATURE])
+    }
+
     pub fn task_token(&self, execution: ExecutionId, task: TaskId) -> TaskToken {
         let has_nonce = task.nonce != Nonce::NONE;
         let mut bytes = vec![if has_nonce { WITH_NONCE } else { WITHOUT_NONCE }];

@@ -5,7 +5,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Weak},
 };
 
@@ -72,6 +72,11 @@ pub enum OpenError {
     NotUnicode(String),
     #[error("cannot open {0}: it is not a database of the desk's; move it away, or use another data folder")]
     Foreign(String),
+    #[error(
+        "the data folder {folder} holds step-functions.sqlite without dynamodb.sqlite; restore both files from the same \
+         backup, or use an empty data folder"
+    )]
+    DynamoDbMissing { folder: String },
     #[error("cannot open {file}: {message}")]
     DynamoDb { file: String, message: String },
     #[error(transparent)]
@@ -106,6 +111,10 @@ impl Embedded {
         // Lock before opening the databases: SQLite allows several writing processes, but the desk does not.
         let lock = data_folder::lock(data_dir, data_folder::PATIENCE)?;
         let file = data_dir.join("dynamodb.sqlite");
+        let step_functions = Self::step_functions_file(data_dir);
+        if !file.exists() && StepFunctions::identity(&step_functions).is_some() {
+            return Err(OpenError::DynamoDbMissing { folder: data_dir.display().to_string() });
+        }
         let path = file.to_str().ok_or_else(|| OpenError::NotUnicode(data_dir.display().to_string()))?;
         if is_something_else(&file) {
             return Err(OpenError::Foreign(path.to_owned()));
@@ -113,6 +122,11 @@ impl Embedded {
         let dynamodb = DynamoDb::open(path)
             .map_err(|error| OpenError::DynamoDb { file: path.to_owned(), message: error.to_string() })?;
         Ok(Arc::new(Self { clock, dynamodb: Arc::new(dynamodb), _lock: lock, step_functions: SetOnce::new() }))
+    }
+
+    /// The file of Step Functions in a data folder.
+    pub fn step_functions_file(data_dir: &Path) -> PathBuf {
+        data_dir.join("step-functions.sqlite")
     }
 
     /// Opens Step Functions in `data_dir`. Timers that came due while it was closed fire now, so everything that
@@ -123,7 +137,7 @@ impl Embedded {
         options: Options,
         integrations: Arc<dyn Integrations>,
     ) -> Result<(), OpenError> {
-        let file = data_dir.join("step-functions.sqlite");
+        let file = Self::step_functions_file(data_dir);
         let engine = StepFunctions::open_with_clock(&file, options, integrations, self.clock.shared()).await?;
         if self.step_functions.set(engine).is_err() {
             tracing::error!("Step Functions was opened twice; the second one is ignored");

@@ -216,12 +216,13 @@ impl Callbacks {
         if is_news && !settled.is_stored {
             self.put_outcome(&callback).await?;
         }
-        tracing::info!(
-            callback = callback.id,
-            outcome = callback.outcome.key(),
-            application = callback.application_reference,
-            "callback settled"
-        );
+        let (id, outcome, application) =
+            (&callback.id, callback.outcome.key(), callback.application_reference.as_deref());
+        if callback.outcome.is_loss() {
+            tracing::warn!(callback = id, outcome, application, "callback not used");
+        } else {
+            tracing::info!(callback = id, outcome, application, "callback settled");
+        }
         match &settled.task {
             // The task has changed, and pages learn of that.
             Some(_) if callback.outcome == Outcome::Accepted => self.applications.nudge(),

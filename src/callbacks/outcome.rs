@@ -72,6 +72,14 @@ impl Outcome {
         !matches!(self, Self::Received | Self::Parked | Self::Unknown)
     }
 
+    /// Whether the callback holds an answer that will not be used. A duplicate holds nothing new.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            Self::Received | Self::Accepted | Self::Parked | Self::Duplicate => false,
+            Self::Conflicting | Self::Late | Self::Unknown | Self::Refused | Self::TooMany | Self::Malformed(_) => true,
+        }
+    }
+
     /// The response to the valuation service. `callback` is the id of the stored callback.
     pub fn respond(&self, callback: &str) -> Response {
         let said = |status: StatusCode, detail: &str| {

@@ -323,7 +323,8 @@ async fn a_custom_workflow_is_run_and_an_unsupported_one_is_refused_with_the_rea
     let output = setup.command().output().expect("it runs");
     let said = text(&output.stderr);
     assert!(
-        said.contains("contains ${Patience}, which is not a substitution of the desk") && !said.contains("ERROR"),
+        said.contains("contains ${Patience}, which is not a substitution of the desk")
+            && said.matches("ERROR").count() == 1,
         "{said}"
     );
 
@@ -375,4 +376,82 @@ async fn a_shutdown_completes_running_requests_to_the_aws_endpoint() {
     assert!(!log.contains("some requests were cut off"), "{log}");
     let answer: Value = answer.await.unwrap().expect("it is answered").json().await.expect("JSON");
     assert_eq!(answer["status"], "SUCCEEDED", "{answer}");
+}
+
+#[test]
+fn a_log_in_json_reports_fatal_errors_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("step-functions.sqlite"), "no database").unwrap();
+    let data_dir = folder.path().display().to_string();
+    let flags: [&[&str]; 3] = [
+        // Refused by the command line's parser, by the configuration, and at the start.
+        &["--log-format=json", "--valuation-timeout", "soon"],
+        &["--log-format", "json", "--approve-up-to-percent", "95"],
+        &["--log-format", "json", "--listen", "127.0.0.1:0", "--data-dir", &data_dir],
+    ];
+    for (flags, why) in flags.into_iter().zip(["write it like 30s", "must not be above", "cannot open"]) {
+        let output = loan_desk(&[&["serve"], flags].concat());
+        assert!(!output.status.success(), "{flags:?}");
+        let said = text(&output.stderr);
+        let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+        let last = lines.last().expect("a line");
+        assert_eq!(last["level"], "ERROR", "{said}");
+        assert!(last["fields"]["error"].as_str().is_some_and(|error| error.contains(why)), "{said}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_log_says_at_the_start_what_was_opened_and_what_waits() {
+    let desk = Setup::new().start().await;
+    desk.submit(&seed("app-ref", "No callback")).await;
+    desk.until("app-ref", "Waiting for valuation").await;
+    let desk = desk.kill_and_start_again().await;
+    let log = desk.log();
+    let opened = log.lines().find(|line| line.contains("the desk is open")).expect("a line");
+    let opened: Value = serde_json::from_str(opened).expect("a line of JSON");
+    let fields = &opened["fields"];
+    assert_eq!(fields["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(fields["backend"], format!("embedded, in {}", desk.setup().data_dir().display()));
+    assert_eq!((&fields["open_applications"], &fields["waiting"]), (&json!(1), &json!(1)), "{opened}");
+    assert!(fields["next_deadline"].as_str().is_some_and(|deadline| deadline.starts_with("20")), "{opened}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_data_folder_with_one_database_restored_without_the_other_is_refused() {
+    const HALVES: [&str; 2] = ["dynamodb.sqlite", "step-functions.sqlite"];
+    let desk = Setup::new().start().await;
+    let setup = desk.setup();
+    let data_dir = setup.data_dir();
+    desk.terminate().await;
+    let backup = tempfile::tempdir().unwrap();
+    for half in HALVES {
+        std::fs::copy(data_dir.join(half), backup.path().join(half)).unwrap();
+    }
+    // The backup is one start older than the folder.
+    setup.clone().start().await.terminate().await;
+    let forget = |half: &str| {
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(data_dir.join(format!("{half}{suffix}")));
+        }
+    };
+    for half in HALVES {
+        let latest = std::fs::read(data_dir.join(half)).unwrap();
+        forget(half);
+        let refused = text(&setup.command().output().expect("it runs").stderr);
+        assert!(refused.contains("restore") && refused.contains("from the same backup"), "{half} missing: {refused}");
+        forget(half);
+        std::fs::copy(backup.path().join(half), data_dir.join(half)).unwrap();
+        let refused = text(&setup.command().output().expect("it runs").stderr);
+        assert!(refused.contains(&format!("{half} is older than")), "{half} restored: {refused}");
+        forget(half);
+        std::fs::write(data_dir.join(half), latest).unwrap();
+    }
+    setup.clone().start().await.terminate().await;
+    for half in HALVES {
+        forget(half);
+        std::fs::copy(backup.path().join(half), data_dir.join(half)).unwrap();
+    }
+    setup.start().await.terminate().await;
 }

@@ -29,6 +29,11 @@ impl Counts {
         place.map_or(0, |place| self.by_status[place])
     }
 
+    /// The number of applications whose workflow is still running.
+    pub fn open(&self) -> usize {
+        ApplicationStatus::ALL.into_iter().filter(|status| status.is_open()).map(|status| self.at(status)).sum()
+    }
+
     /// Each count with its name: `all`, `waiting`, and the stored name of each status.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let by_status = ApplicationStatus::ALL.into_iter().map(ApplicationStatus::key).zip(self.by_status);

@@ -13,6 +13,7 @@ mod definitions;
 pub(crate) mod executions;
 pub(crate) mod follow_ups;
 pub(crate) mod history;
+mod identity;
 mod ids;
 pub(crate) mod kept;
 pub(crate) mod map_runs;
@@ -39,6 +40,7 @@ use std::{
 
 pub use backup::{BackupError, CheckError};
 pub(crate) use computation::{Computation, Computed, Outside, Rows};
+pub use identity::{Identity, read as identity};
 pub use open::OpenError;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;

@@ -16,7 +16,7 @@ use super::{
 use crate::{Options, token::Signer};
 
 /// "ASLE": tells our files from other SQLite databases.
-const APPLICATION: i32 = 0x4153_4c45;
+pub(super) const APPLICATION: i32 = 0x4153_4c45;
 
 /// Why the database could not be opened. The file is as it was.
 #[derive(Debug, thiserror::Error)]
