@@ -1,4 +1,4 @@
-//! One page of a history, as the workflow tab shows it.
+//! A page of a history, for the workflow tab.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::{
     pretty,
 };
 
-/// The page that event number `event` is on, counted from 1. A number beyond the end gives the last page.
+/// The page that contains event number `event`, counted from 1. A number beyond the end gives the last page.
 pub fn around(history: &History<'_>, event: usize) -> HistoryPage {
     let times: Vec<OffsetDateTime> = history.events().map(Event::at).collect();
     let shown = page(event, times.len());

@@ -1,5 +1,5 @@
-//! The execution behind an application as Step Functions describes it: its states, the edges between them, and its history.
-//! Every task token is masked before anything leaves this module.
+//! The execution of an application in the terms of Step Functions: its states, transitions and history. All task tokens
+//! are masked before data leaves this module.
 
 mod graph;
 mod history;
@@ -27,8 +27,8 @@ pub struct Workflows {
 }
 
 impl Workflows {
-    /// Reads the application's execution, and the page of its history that event number `event` is on. `None` when there
-    /// is no such execution (yet).
+    /// Reads the application's execution, and the page of its history that contains event number `event`. Returns
+    /// `None` if there is no execution (yet).
     pub async fn view(
         &self,
         record: &Record,
@@ -55,8 +55,8 @@ impl Workflows {
             .map_err(|error| AwsError::corrupt(format_args!("definition: {error}")))
     }
 
-    /// The whole history as AWS sends it, event by event. Pages show AWS's own words, so new kinds of events need no change
-    /// here. The graph needs all of them.
+    /// The whole history in the JSON of AWS, which pages show as it is, so that new types of events need no change
+    /// here. The graph needs all events.
     async fn history(&self, execution_arn: &str) -> Result<Vec<Value>, AwsError> {
         let mut events = Vec::new();
         let mut next = None;

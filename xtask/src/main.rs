@@ -29,8 +29,9 @@ cargo xtask <command>
   test [STEP...] [-- FLAGS]     run all checks and tests, or only the named steps: format, licences, lint, engine,
                                 rust, browser; FLAGS go to Playwright: `test browser -- submitting --headed`
   build                         build the files to deploy: the optimised server, wasm and static files
-  bench [--desk] [--engine]     measure the optimised desk (wasm; pages, memory and load with up to 100,000
+  bench [--desk] [--engine]     measure the optimised desk (wasm; pages, memory, load and AWS calls with up to 100,000
                                 applications) and the engine (cycles, paused executions)
+  bench --small                 measure the optimised desk with few applications only
   bench --as-built              measure the last build of the optimised desk, without its wasm
   bench --crash [-- FLAGS]      kill the engine 50 times under load
   bench --scale [-- FLAGS]      measure the engine with up to a million executions (half an hour)
