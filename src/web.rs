@@ -200,3 +200,24 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!(panic = supervision::panic_message(&*panic), "a request panicked");
     Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::to_bytes, routing::get};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_answered_with_a_problem() {
+        assert_eq!(REQUEST_TIMEOUT, Duration::from_secs(30));
+        let never = Router::new().route("/", get(|| async { std::future::pending::<()>().await }));
+        let router = protected(never, BODY_LIMIT, Duration::from_millis(1)).layer(map_response(api::refuse_as_problem));
+        let answer = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let problem: serde_json::Value =
+            serde_json::from_slice(&to_bytes(answer.into_body(), 4096).await.unwrap()).unwrap();
+        assert_eq!(problem["status"], 408);
+    }
+}

@@ -25,7 +25,7 @@ pub fn router(callbacks: Callbacks) -> Router {
     Router::new()
         .route("/api/valuations", post(receive))
         .layer(DefaultBodyLimit::max(WIRE_LIMIT))
-        .layer(from_fn_with_state(UnsignedLimit::new(callbacks.clone()), limit_unsigned))
+        .layer(from_fn_with_state(UnsignedLimit::new(callbacks.urls.clone()), limit_unsigned))
         .with_state(callbacks)
 }
 

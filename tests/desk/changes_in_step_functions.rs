@@ -119,8 +119,6 @@ async fn tasks_from_before_a_redrive_are_closed() {
     desk.until("app-ref", "Waiting for manual valuation").await;
     let step_functions = desk.step_functions();
     step_functions.stop_execution().execution_arn(&execution).send().await.expect("it runs");
-    // The desk distinguishes tasks from before and after a redrive by times with a resolution of a second.
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     step_functions.redrive_execution().execution_arn(&execution).send().await.expect("it was stopped");
     eventually("asked again", async || (desk.task_tokens(&execution).await.len() == 3).then_some(())).await;
     // The workflow page makes the desk read the execution.

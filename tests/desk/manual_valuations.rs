@@ -1,5 +1,8 @@
 //! Manual valuations with the form, without script: a person's answer resumes the execution exactly once.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::types::ExecutionStatus;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -143,14 +146,19 @@ async fn only_one_of_many_concurrent_answers_is_used_and_the_others_learn_whose(
 
 #[tokio::test]
 async fn an_answer_after_the_deadline_is_refused_and_what_was_typed_is_shown() {
-    let timeouts = Setup::new().with("--valuation-timeout", "1s").with("--manual-valuation-timeout", "3s");
+    let timeouts = Setup::new().with("--valuation-timeout", "1s").with("--manual-valuation-timeout", "1s");
     let desk = timeouts.start().await;
     desk.submit(&seed("app-ref", "No callback")).await;
-    desk.until("app-ref", "Waiting for manual valuation").await;
-    let mut browser = Browser::new(&desk);
-    let page = open_form(&mut browser).await;
     desk.until("app-ref", "Needs attention").await;
-    let refused = browser.submit(&page, FORM, &VALUE).await;
+    let overdue = manual_valuation_id(&desk).await;
+    // The form is that of another application, so that no page has to be opened before a deadline.
+    let desk = desk.kill().with("--manual-valuation-timeout", "1h").start().await;
+    desk.submit(&seed("other", "No callback")).await;
+    let page = manual_valuation(&desk, "other").await;
+    let mut answers = VALUE.to_vec();
+    answers.push(("id", &overdue));
+    let refused = Browser::new(&desk).submit(&page, FORM, &answers).await;
+    assert_eq!(refused.path, format!("/manual-valuations/{overdue}"));
     let words = refused.words();
     // The desk may or may not have noticed that the deadline has passed.
     let noticed = words.contains("The deadline for this answer has passed")
@@ -192,6 +200,16 @@ async fn an_unknown_manual_valuation_is_not_found() {
     let page = Browser::new(&desk).open("/manual-valuations/nobody-knows").await;
     assert_eq!(page.status, 404);
     assert!(page.words().contains("Page not found"), "{}", page.words());
+}
+
+/// The id of the only manual valuation, open or not.
+async fn manual_valuation_id(desk: &Desk) -> String {
+    let tasks = aws_sdk_dynamodb::Client::new(&desk.aws()).scan().table_name("loan-desk-paused-tasks").send().await;
+    let tasks = tasks.expect("a table of tasks");
+    let is_manual =
+        |task: &&HashMap<String, AttributeValue>| task["kind"].as_s().is_ok_and(|kind| kind == "manual_valuation");
+    let [task] = tasks.items().iter().filter(is_manual).collect::<Vec<_>>()[..] else { panic!("{tasks:?}") };
+    task["id"].as_s().expect("an id").clone()
 }
 
 /// Opens the manual valuation page once the application waits for it.

@@ -68,7 +68,9 @@ async fn no_page_answer_or_log_line_shows_a_task_token() {
     // Guessed tokens appear neither in the responses nor in the log.
     for token in &tokens {
         let body = json!({ "valuationReference": token, "propertyValue": 1 });
-        desk.post("/api/valuations", &body).await;
+        let refused = desk.post("/api/valuations", &body).await;
+        assert_eq!(refused.status, 401, "{}", refused.body);
+        seen.push(refused.body);
         seen.push(desk.get("/api/applications/unknown").await.body);
     }
     seen.extend([desk.log(), other_desk.log()]);

@@ -109,6 +109,10 @@ async fn run(template: &Template, path: Path, plan: Option<(usize, Fault)>) -> (
         let has_ended = world.execution_status(REFERENCE).await.is_some_and(|status| status != "RUNNING");
         let is_over = has_ended && submitted && valuer.due().is_empty() && (redriven || !path.stopped);
         rounds_at_rest = if is_over { rounds_at_rest + 1 } else { 0 };
+        if rounds_at_rest == 3 {
+            // What the desk does from now on, it does in each round.
+            world.faults.stop_counting();
+        }
         if rounds_at_rest > 6 {
             break;
         }

@@ -114,7 +114,9 @@ impl Model {
     /// Takes a step, and says in a few words what came of it.
     async fn take(&mut self, step: &Step) -> String {
         match step {
-            Step::Submit(application) => self.world.submit(&application_of(*application)).await.to_string(),
+            Step::Submit(application) => {
+                self.world.submit(&crate::support::application(APPLICATIONS[*application])).await.to_string()
+            }
             Step::ValuerWill(answers) => {
                 self.world.valuer.answers(*answers);
                 String::new()
@@ -260,14 +262,6 @@ fn forged(path: &str) -> String {
     let (signed, signature) = path.rsplit_once('.').expect("a signature");
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
     format!("{signed}.{first}{}", &signature[1..])
-}
-
-fn application_of(number: usize) -> Value {
-    json!({
-        "applicationReference": APPLICATIONS[number],
-        "property": { "nameOrNumber": property_of(APPLICATIONS[number]), "postcode": "PO1 1CE" },
-        "loanAmount": 200_000,
-    })
 }
 
 /// The name of an application's property, by which the valuation service knows it.

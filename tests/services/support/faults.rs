@@ -53,6 +53,8 @@ struct State {
     calls: Vec<String>,
     /// The call with this number, counted from 0, meets this fault.
     plan: Option<(usize, Fault)>,
+    /// The next call of this operation meets this fault.
+    next: Option<(&'static str, Fault)>,
     /// Calls that run.
     under_way: usize,
     /// Calls that wait to be released.
@@ -76,6 +78,16 @@ impl Faults {
         let mut state = self.state.lock().unwrap();
         state.counting = true;
         state.plan = plan;
+    }
+
+    /// Calls from now on are not counted and meet no fault.
+    pub fn stop_counting(&self) {
+        self.state.lock().unwrap().counting = false;
+    }
+
+    /// The next call of this operation meets a fault.
+    pub fn fail_next(&self, operation: &'static str, fault: Fault) {
+        self.state.lock().unwrap().next = Some((operation, fault));
     }
 
     pub fn calls(&self) -> Vec<String> {
@@ -165,8 +177,10 @@ impl Faults {
             return None;
         }
         let number = state.calls.len();
+        let next = state.next.take_if(|(name, _)| *name == operation);
         state.calls.push(operation);
-        state.plan.filter(|(at, _)| *at == number).map(|(_, fault)| fault)
+        let planned = state.plan.filter(|(at, _)| *at == number);
+        next.map(|(_, fault)| fault).or(planned.map(|(_, fault)| fault))
     }
 
     fn stop(&self) {

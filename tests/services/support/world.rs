@@ -22,7 +22,7 @@ use axum::Router;
 use clap::Parser;
 use http::StatusCode;
 use loan_desk::{
-    aws::Aws,
+    aws::{Aws, Embedded},
     clock::Clock,
     config::{Cli, Command, Config},
     opening::{OpenDesk, Outside},
@@ -39,7 +39,7 @@ use super::{
     valuer::{Callback, post},
 };
 
-const REGION: &str = "eu-west-2";
+pub const REGION: &str = "eu-west-2";
 
 /// How long the valuation service has.
 pub const VALUATION_TIMEOUT: Duration = Duration::from_secs(120);
@@ -51,10 +51,14 @@ pub const MANUAL_TIMEOUT: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder in memory where there is one: the tests do not measure how durable a disk is, and syncing is slow.
-fn folder() -> TempDir {
+pub fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     folder.expect("a folder")
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
 }
 
 /// A data folder in which a desk has been opened before. Copies of it open faster than an empty one.
@@ -79,6 +83,36 @@ impl Template {
     }
 }
 
+/// The settings of a desk with this data folder and these further flags.
+pub fn settings(folder: &TempDir, flags: &[&str]) -> Config {
+    let seconds = |duration: Duration| format!("{}s", duration.as_secs());
+    let (valuation, manual) = (seconds(VALUATION_TIMEOUT), seconds(MANUAL_TIMEOUT));
+    let own = [
+        "loan-desk",
+        "serve",
+        "--data-dir",
+        folder.path().to_str().expect("plain"),
+        "--valuation-service-url",
+        "http://valuer.test/requests",
+        "--valuation-timeout",
+        &valuation,
+        "--manual-valuation-timeout",
+        &manual,
+    ];
+    let Command::Serve(config) = Cli::parse_from(own.iter().chain(flags)).command;
+    *config
+}
+
+/// Returns once a desk has made no call for a few milliseconds.
+pub async fn rest(faults: &Faults) {
+    let mut still = 0;
+    poll("the desk makes no call", async || {
+        still = if faults.under_way() == 0 { still + 1 } else { 0 };
+        (still == 5).then_some(())
+    })
+    .await;
+}
+
 /// Looks once a millisecond until there is something. Gives up after [`PATIENCE`].
 async fn poll<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let given_up = Instant::now() + PATIENCE;
@@ -94,7 +128,7 @@ async fn poll<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 pub struct World {
     folder: Option<TempDir>,
     config: Config,
-    addresses: Addresses,
+    pub addresses: Addresses,
     pub clock: Arc<ManualClock>,
     pub faults: Arc<Faults>,
     pub valuer: Arc<Valuer>,
@@ -118,26 +152,17 @@ impl World {
         Self::open_in(template.copy(), valuer).await
     }
 
+    /// A desk on an empty data folder.
+    pub async fn new(valuer: Arc<Valuer>) -> Self {
+        Self::open_in(folder(), valuer).await
+    }
+
     async fn open_in(folder: TempDir, valuer: Arc<Valuer>) -> Self {
-        let seconds = |duration: Duration| format!("{}s", duration.as_secs());
-        let Command::Serve(config) = Cli::parse_from([
-            "loan-desk",
-            "serve",
-            "--data-dir",
-            folder.path().to_str().expect("plain"),
-            "--valuation-service-url",
-            "http://valuer.test/requests",
-            "--valuation-timeout",
-            &seconds(VALUATION_TIMEOUT),
-            "--manual-valuation-timeout",
-            &seconds(MANUAL_TIMEOUT),
-        ])
-        .command;
         let url: url::Url = "http://desk.test".parse().expect("a URL");
         let clock = ManualClock::new();
         let mut world = Self {
+            config: settings(&folder, &[]),
             folder: Some(folder),
-            config: *config,
             addresses: Addresses { public_url: url.clone(), own_url: url },
             faults: Faults::new(clock.clone()),
             clock,
@@ -146,6 +171,11 @@ impl World {
         };
         world.start().await;
         world
+    }
+
+    /// Gives the desk these flags from its next start on.
+    pub fn configure(&mut self, flags: &[&str]) {
+        self.config = settings(self.folder.as_ref().expect("its folder"), flags);
     }
 
     /// Opens the desk on what is on the disk. A start that fails is tried again, as whatever starts the desk would do.
@@ -216,6 +246,15 @@ impl World {
             running.desk.close().await;
         }
         self.folder.take().expect("its folder")
+    }
+
+    pub fn embedded(&self) -> &Arc<Embedded> {
+        self.running().desk.embedded.as_ref().expect("it is embedded")
+    }
+
+    /// What the desk does in the background to correct itself. It never returns.
+    pub fn reconcile(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.running().desk.services.reconciler.clone().run()
     }
 
     fn running(&self) -> &Running {
@@ -386,6 +425,14 @@ impl World {
     pub async fn answer_past_the_desk(&self, token: &str, output: &Value) -> bool {
         let succeed = self.running().aws.step_functions.send_task_success();
         succeed.task_token(token).output(output.to_string()).send().await.is_ok()
+    }
+
+    /// Sets a text attribute of an item, past the desk.
+    pub async fn set(&self, table: &str, id: &str, attribute: &str, value: &str) {
+        let update = self.running().aws.dynamodb.update_item().table_name(table).key("id", text(id));
+        let update = update.update_expression("SET #attribute = :value");
+        let update = update.expression_attribute_names("#attribute", attribute);
+        update.expression_attribute_values(":value", text(value)).send().await.expect("it is set");
     }
 
     /// Everything in a table, read past the desk.
