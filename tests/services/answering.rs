@@ -54,10 +54,8 @@ fn an_answer_to_a_call_that_failed_is_used_when_the_workflow_calls_again() {
         let item = world.staff_queue().await.remove(0);
         assert_eq!(world.answer(&item.id, &valued()).await, Some(Ok(())));
         assert_eq!(world.execution_status("app-1").await.as_deref(), Some("RUNNING"));
-        world.clock.advance(Duration::from_secs(10));
-        world.settle().await;
-        world.finish_steps().await;
-        world.settle().await;
+        world.seconds_pass(60).await;
+        assert_eq!(world.faults.count_of("Invoke loan-desk-manual-valuation"), 2);
         assert_eq!(status(&world).await, "approved");
         assert_eq!(world.table(TASKS).await.iter().filter(|task| task["state"] == "answered").count(), 1);
     });
@@ -67,8 +65,8 @@ fn an_answer_to_a_call_that_failed_is_used_when_the_workflow_calls_again() {
 async fn asked_although(world: &mut World, name: &'static str, fault: Fault) -> usize {
     world.faults.fail_next(name, fault);
     submit(world).await;
-    world.clock.advance(Duration::from_secs(2));
-    world.settle().await;
+    world.seconds_pass(20).await;
+    assert_eq!(world.faults.count_of("Invoke loan-desk-valuation-request"), 2);
     assert_eq!(status(world).await, "waiting_for_valuation");
     assert_eq!(world.table(TASKS).await.len(), 1);
     assert_eq!(world.valuer.accepted().len(), 1, "the valuer knows one request");

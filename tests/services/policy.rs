@@ -35,11 +35,11 @@ fn limits_that_change_between_two_starts_apply_only_to_executions_that_start_lat
 
         world.configure(&["--approve-up-to-percent", "75", "--refer-up-to-percent", "85"]);
         world.restart().await;
-        submit(&mut world, "new").await;
+        submit(&mut world, "later").await;
         world.deliver().await;
         world.settle().await;
         assert_eq!(decision(&world, "decided").await, (ApplicationStatus::Approved, limits(80.0, 90.0)));
         assert_eq!(decision(&world, "waiting").await, (ApplicationStatus::Approved, limits(80.0, 90.0)));
-        assert_eq!(decision(&world, "new").await, (ApplicationStatus::Referred, limits(75.0, 85.0)));
+        assert_eq!(decision(&world, "later").await, (ApplicationStatus::Referred, limits(75.0, 85.0)));
     });
 }

@@ -90,6 +90,11 @@ impl Faults {
         self.state.lock().unwrap().next = Some((operation, fault));
     }
 
+    /// How often an operation has been called.
+    pub fn count_of(&self, operation: &str) -> usize {
+        self.state.lock().unwrap().calls.iter().filter(|call| *call == operation).count()
+    }
+
     pub fn calls(&self) -> Vec<String> {
         self.state.lock().unwrap().calls.clone()
     }

@@ -333,6 +333,16 @@ impl World {
         self.unless_stopped(self.running().desk.services.reconciler.finish_steps()).await;
     }
 
+    /// Advances the clock in small steps, in which timers fire and the reconciler finishes steps.
+    pub async fn seconds_pass(&mut self, seconds: u64) {
+        for _ in 0..seconds.div_ceil(2) {
+            self.clock.advance(Duration::from_secs(2));
+            self.settle().await;
+            self.finish_steps().await;
+            self.settle().await;
+        }
+    }
+
     /// One round of what it does every minute. The clock moves on meanwhile: the reconciler rests between two calls.
     pub async fn sweep(&self) {
         let sweep = self.running().desk.services.reconciler.sweep();
