@@ -197,7 +197,8 @@ impl Reconciler {
             let records = self.applications.get_many(references).await?;
             for task in &tasks {
                 if records.get(&task.application_reference).is_some_and(|record| is_abandoned(task, record)) {
-                    report("closing an abandoned task", self.close(task, State::Abandoned).await);
+                    // Step Functions knows whether it was answered without the desk or not at all.
+                    report("closing an abandoned task", self.close_if_over(task).await);
                 }
             }
             self.clock.sleep(self.pace).await;

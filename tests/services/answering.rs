@@ -7,6 +7,8 @@ use app::{
     domain::{ManualValuationAnswer, Money, ValuationBasis},
 };
 
+use serde_json::json;
+
 use crate::support::{Answers, Fault, World, application, with_a_desk};
 
 const TASKS: &str = "loan-desk-paused-tasks";
@@ -25,8 +27,8 @@ async fn submit(world: &mut World) {
     world.settle().await;
 }
 
-async fn status(world: &World) -> String {
-    world.application("app-1").await.expect("it is there").row.status.key().to_owned()
+async fn status(world: &World, reference: &str) -> String {
+    world.application(reference).await.expect("it is there").row.status.key().to_owned()
 }
 
 #[test]
@@ -41,7 +43,7 @@ fn an_answer_to_a_stopped_execution_is_kept_and_the_person_learns_that_it_was_no
         assert!(task["answer"].as_str().expect("an answer").contains("400000"), "{task}");
         world.clock.advance(Duration::from_secs(10));
         world.sweep().await;
-        assert_eq!(status(&world).await, "stopped");
+        assert_eq!(status(&world, "app-1").await, "stopped");
     });
 }
 
@@ -56,8 +58,25 @@ fn an_answer_to_a_call_that_failed_is_used_when_the_workflow_calls_again() {
         assert_eq!(world.execution_status("app-1").await.as_deref(), Some("RUNNING"));
         world.seconds_pass(60).await;
         assert_eq!(world.faults.count_of("Invoke loan-desk-manual-valuation"), 2);
-        assert_eq!(status(&world).await, "approved");
+        assert_eq!(status(&world, "app-1").await, "approved");
         assert_eq!(world.table(TASKS).await.iter().filter(|task| task["state"] == "answered").count(), 1);
+    });
+}
+
+#[test]
+fn a_reference_that_the_valuer_gives_twice_is_refused_for_the_second_request() {
+    with_a_desk(Answers::Reuses, async |mut world| {
+        submit(&mut world).await;
+        assert!(world.submit(&application("app-2")).await);
+        world.settle().await;
+        assert_eq!(status(&world, "app-1").await, "waiting_for_valuation");
+        assert_eq!(status(&world, "app-2").await, "waiting_for_manual_valuation");
+        let first = world.valuer.accepted().remove(0);
+        let body = json!({ "valuationReference": first.reference, "propertyValue": 500_000 });
+        world.call_back(&(first.path, body)).await.expect("an answer");
+        world.settle().await;
+        assert_eq!(status(&world, "app-1").await, "approved");
+        assert_eq!(status(&world, "app-2").await, "waiting_for_manual_valuation");
     });
 }
 
@@ -67,7 +86,7 @@ async fn asked_although(world: &mut World, name: &'static str, fault: Fault) -> 
     submit(world).await;
     world.seconds_pass(20).await;
     assert_eq!(world.faults.count_of("Invoke loan-desk-valuation-request"), 2);
-    assert_eq!(status(world).await, "waiting_for_valuation");
+    assert_eq!(status(world, "app-1").await, "waiting_for_valuation");
     assert_eq!(world.table(TASKS).await.len(), 1);
     assert_eq!(world.valuer.accepted().len(), 1, "the valuer knows one request");
     world.valuer.requests()

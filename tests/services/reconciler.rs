@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answers, World, application, with_a_desk};
+use crate::support::{Answers, MANUAL_TIMEOUT, World, application, with_a_desk};
 
 const TASKS: &str = "loan-desk-paused-tasks";
 
@@ -48,6 +48,19 @@ fn a_sweep_notices_that_an_execution_was_stopped() {
         world.sweep().await;
         assert_eq!(status(&world, "app-1").await, "stopped");
         assert_eq!(states(&world).await, ["abandoned"]);
+    });
+}
+
+#[test]
+fn a_sweep_that_comes_before_the_search_for_passed_deadlines_says_that_a_deadline_has_passed() {
+    with_a_desk(Answers::Refuses, async |mut world| {
+        submit(&mut world, "app-1").await;
+        world.clock.advance(MANUAL_TIMEOUT);
+        world.settle().await;
+        assert_eq!(world.execution_status("app-1").await.as_deref(), Some("FAILED"));
+        world.sweep().await;
+        let manual = world.table(TASKS).await.into_iter().find(|task| task["kind"] == "manual_valuation");
+        assert_eq!(manual.expect("a manual valuation")["state"], "lapsed");
     });
 }
 

@@ -69,6 +69,7 @@ pub fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Answers::Refuses),
         1 => Just(Answers::Unavailable),
         1 => Just(Answers::BreaksOff),
+        1 => Just(Answers::Reuses),
     ];
     let says = prop_oneof![
         4 => Just(Says::Value),

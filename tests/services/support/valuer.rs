@@ -32,6 +32,8 @@ pub enum Answers {
     Unavailable,
     /// It accepts requests, but its answer is lost.
     BreaksOff,
+    /// It gives each request the reference of the first.
+    Reuses,
 }
 
 /// A callback: path with query, and body.
@@ -165,7 +167,10 @@ impl Outbound for Valuer {
             let accepted = known.unwrap_or_else(|| Accepted {
                 property: body["property"]["nameOrNumber"].as_str().unwrap_or_default().to_owned(),
                 path: path.clone(),
-                reference: format!("V-{:04}", state.requests),
+                reference: match state.accepted.first() {
+                    Some(first) if state.answers == Answers::Reuses => first.reference.clone(),
+                    _ => format!("V-{:04}", state.requests),
+                },
             });
             let reference = accepted.reference.clone();
             if !is_repeated {
