@@ -108,6 +108,8 @@ mod reactions;
 mod splitmix;
 mod store;
 mod tasks;
+#[cfg(test)]
+mod test_support;
 mod token;
 
 use std::{path::Path, sync::Arc};

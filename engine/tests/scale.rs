@@ -61,8 +61,9 @@ async fn stored_executions_are_measured_and_small() {
     let plan = scale::Plan { levels: vec![100, 2_000], measured: 100, clients: 4 };
     let levels = scale::measure(|| serve_in(&data, address), address, &data, &plan, |_| {}).await.unwrap();
     let last = levels.last().unwrap();
+
     assert_eq!(last.stored, 2_000);
     assert!(last.starts_per_second > 0.0 && last.answers_per_second > 0.0 && last.memory > 0);
-    assert!((300.0..1_600.0).contains(&last.disk_paused), "{} bytes of each paused", last.disk_paused);
-    assert!((300.0..4_000.0).contains(&last.disk_closed), "{} bytes of each closed", last.disk_closed);
+    assert!((300.0..800.0).contains(&last.disk_paused), "{} bytes of each paused", last.disk_paused);
+    assert!((300.0..1_200.0).contains(&last.disk_closed), "{} bytes of each closed", last.disk_closed);
 }

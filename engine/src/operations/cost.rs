@@ -14,25 +14,13 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::{
-    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError, StepFunctions,
+    Options, StepFunctions,
     store::{
         executions::{self, Filter, Of},
         steps,
     },
+    test_support::Nothing,
 };
-
-struct Nothing;
-
-#[async_trait::async_trait]
-impl Integrations for Nothing {
-    async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError> {
-        Err(FunctionError::NotFound(invocation.function))
-    }
-
-    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
-        Err(ServiceError::new(call.action, ""))
-    }
-}
 
 /// An engine, and the number of virtual machine steps that its database has run.
 struct Counted {

@@ -51,7 +51,7 @@ pub(super) fn count_pattern() -> bool {
     }
 }
 
-/// The maximum work of one step, in nanoseconds. Nothing else is written meanwhile.
+/// The maximum work of one step, in nanoseconds.
 const MAX_WORK: u64 = 2_000_000_000;
 /// The approximate costs, in nanoseconds. They are rather too high.
 const VISIT: u64 = 25;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql};
 
-use super::ExecutionId;
+use super::{ExecutionId, compression};
 pub(crate) use super::{map_runs::ChildOf, status::Status};
 use crate::Options;
 
@@ -336,14 +336,14 @@ pub(crate) fn redriven_by(connection: &Connection, id: ExecutionId) -> Result<Op
 pub(crate) fn state(connection: &Connection, id: ExecutionId) -> Result<Option<Vec<u8>>> {
     connection
         .prepare_cached("SELECT state FROM execution_state WHERE execution = ?")?
-        .query_row([id], |row| row.get(0))
+        .query_row([id], |row| Ok(compression::unpack(row.get_ref(0)?.as_blob()?)?.into_owned()))
         .optional()
 }
 
 pub(crate) fn put_state(connection: &Connection, id: ExecutionId, state: &[u8]) -> Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO execution_state (execution, state) VALUES (?, ?)")?
-        .execute((id, state))
+        .execute((id, compression::pack(state)))
         .map(drop)
 }
 

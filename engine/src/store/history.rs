@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, Result};
 
-use super::ExecutionId;
+use super::{ExecutionId, compression};
 
 /// More than an execution can have events.
 const EVENTS: i64 = 1 << 15;
@@ -18,7 +18,7 @@ fn key(execution: ExecutionId, event: i64) -> i64 {
 pub(crate) fn append(connection: &Connection, execution: ExecutionId, first: i64, events: &[u8]) -> Result<()> {
     connection
         .prepare_cached("INSERT INTO history (id, events) VALUES (?, ?)")?
-        .execute((key(execution, first), events))
+        .execute((key(execution, first), compression::pack(events)))
         .map(drop)
 }
 
@@ -38,7 +38,8 @@ pub(crate) fn forwards(
     let mut rows = rows.query((key(execution, 0), key(execution, from), key(execution, EVENTS)))?;
     while let Some(row) = rows.next()? {
         let first = row.get::<_, i64>(0)? - key(execution, 0);
-        let mut lines = lines(row.get_ref(1)?.as_blob()?);
+        let events = compression::unpack(row.get_ref(1)?.as_blob()?)?;
+        let mut lines = lines(&events);
         let skipped = usize::try_from(from - first).unwrap_or(0);
         if lines.by_ref().skip(skipped).try_for_each(&mut see).is_break() {
             break;
@@ -60,7 +61,8 @@ pub(crate) fn backwards(
     while let Some(row) = rows.next()? {
         let first = row.get::<_, i64>(0)? - key(execution, 0);
         let wanted = usize::try_from(from - first + 1).unwrap_or(0);
-        let lines: Vec<&[u8]> = lines(row.get_ref(1)?.as_blob()?).take(wanted).collect();
+        let events = compression::unpack(row.get_ref(1)?.as_blob()?)?;
+        let lines: Vec<&[u8]> = lines(&events).take(wanted).collect();
         if lines.into_iter().rev().try_for_each(&mut see).is_break() {
             break;
         }

@@ -8,6 +8,7 @@ pub(crate) mod activities;
 mod backup;
 pub(crate) mod calls;
 mod checkpoints;
+mod compression;
 mod computation;
 mod definitions;
 pub(crate) mod executions;

@@ -117,6 +117,7 @@ CREATE INDEX execution_stopped ON execution (stopped) WHERE stopped IS NOT NULL 
 -- Where an execution that is not over stands; kept for those that can be redriven.
 CREATE TABLE execution_state (
     execution INTEGER PRIMARY KEY,
+    -- JSON, compressed where that is shorter.
     state BLOB NOT NULL
 ) STRICT;
 
@@ -192,8 +193,9 @@ CREATE TABLE map_run_count (
     PRIMARY KEY (map_run, status)
 ) STRICT, WITHOUT ROWID;
 
--- One row an activation: its events, one a line. The id is execution * 32768 + id of the first event, so an
--- execution's events lie side by side and a page finds its place without another index.
+-- One row an activation: its events as JSON, one a line, compressed where that is shorter. The id is
+-- execution * 32768 + id of the first event, so an execution's events lie side by side and a page finds its place
+-- without another index.
 CREATE TABLE history (
     id INTEGER PRIMARY KEY,
     events BLOB NOT NULL

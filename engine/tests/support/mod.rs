@@ -18,6 +18,9 @@ pub const DATABASE: &str = "step-functions.sqlite";
 
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/test";
 
+/// The pause between two looks at what a test waits for. It leaves the processor to the engine.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// A call of a function, which returns when the test says so.
 pub struct Invocation {
     pub function: String,
@@ -209,7 +212,7 @@ impl Desk {
     pub async fn until(&self, execution: &str, event: &str) {
         let there = async {
             while !self.history(execution).await.iter().any(|known| known == event) {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(PAUSE).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(10), there).await.unwrap_or_else(|_| panic!("no {event}"));
@@ -223,7 +226,7 @@ impl Desk {
                 if described["status"] != "RUNNING" {
                     return described;
                 }
-                tokio::task::yield_now().await;
+                tokio::time::sleep(PAUSE).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(10), over).await.expect("an end within ten seconds")

@@ -7,33 +7,16 @@ use serde_json::json;
 
 use super::{Transaction, rows as map_runs, start_some_children};
 use crate::{
-    FunctionError, Integrations, Invocation, Invoked, Options, ServiceAnswer, ServiceCall, ServiceError, StepFunctions,
-    SystemClock,
+    Options, StepFunctions, SystemClock,
     activation::MOST_FOLLOWED,
     interpreter::Event,
     map_runs::MAX_RECONCILED,
     store::{
-        AfterCommit, Effects, ExecutionId, Store,
+        ExecutionId, Store,
         executions::{self, Status},
     },
+    test_support::Nothing,
 };
-
-struct Nothing;
-
-#[async_trait::async_trait]
-impl Integrations for Nothing {
-    async fn invoke_function(&self, invocation: Invocation) -> Result<Invoked, FunctionError> {
-        Err(FunctionError::NotFound(invocation.function))
-    }
-
-    async fn call_service(&self, call: ServiceCall) -> Result<ServiceAnswer, ServiceError> {
-        Err(ServiceError::new(call.action, ""))
-    }
-}
-
-impl AfterCommit for Nothing {
-    fn perform(&self, _: Effects) {}
-}
 
 const MORE: usize = MAX_RECONCILED + 100;
 
