@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::{
     aws::{Embedded, Target},
+    changes::Changes,
     functions::Functions,
-    live::Changes,
     random,
 };
 

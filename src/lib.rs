@@ -13,6 +13,8 @@ pub mod aws;
 #[cfg(feature = "ssr")]
 mod callbacks;
 #[cfg(feature = "ssr")]
+mod changes;
+#[cfg(feature = "ssr")]
 pub mod clock;
 #[cfg(feature = "ssr")]
 pub mod config;

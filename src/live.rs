@@ -1,7 +1,8 @@
-//! Telling open pages what changed: `GET /events`, server-sent events.
+//! Server-sent events that tell open pages what changed: `GET /events`.
 //!
-//! The read model learns of each change anyway, whoever made it, and tells it to all who listen. What this process
-//! changed comes at once, because whoever writes nudges; what another desk or a workflow on AWS changed, within a second.
+//! The read model finds every change, whoever made it, and reports it to its listeners. A change by this process is
+//! reported at once, because writers give a hint ([`crate::changes`]). A change by another desk, or by a workflow on AWS,
+//! is reported within a second.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -17,7 +18,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt};
 use serde_json::json;
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 
 use crate::{
@@ -25,23 +26,8 @@ use crate::{
     read_model::{News, ReadModel},
 };
 
-/// What changed this long before a page began to listen may have changed after it was rendered, and is told to it.
+/// A page that begins to listen is told what changed in this time before: it may have been rendered earlier.
 const BEFORE: Duration = Duration::from_secs(3);
-
-/// A hint that an application may have changed; free when nobody listens.
-#[derive(Debug, Clone, Default)]
-pub struct Changes(Arc<Notify>);
-
-impl Changes {
-    pub fn nudge(&self) {
-        self.0.notify_one();
-    }
-
-    /// Waits for the next hint.
-    pub async fn changed(&self) {
-        self.0.notified().await;
-    }
-}
 
 #[derive(Clone)]
 pub struct Live {
@@ -67,7 +53,7 @@ async fn events(State(live): State<Live>) -> impl IntoResponse {
         tracing::warn!(%error, "cannot tell what changed just before");
         Vec::new()
     });
-    // Proxies must pass each event on at once.
+    // Proxies must forward each event at once.
     let stream = stream(&just_before, changes, live.closing.clone());
     ([("x-accel-buffering", "no")], Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
@@ -77,12 +63,12 @@ fn stream(
     changes: broadcast::Receiver<Arc<News>>,
     closing: watch::Receiver<bool>,
 ) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
-    // The first line tells the browser how soon to come back after a lost connection.
+    // The first event sets how long the browser waits before it reconnects.
     let hello = Event::default().retry(Duration::from_secs(2));
     let hello = if just_before.is_empty() { hello.comment("") } else { hello.data(message(just_before, None)) };
     let changed = BroadcastStream::new(changes).map(|news| match news {
         Ok(news) => message(&news.changed, Some(&news.counts)),
-        // A listener that fell behind is told of nothing in particular: it looks at what it shows.
+        // A listener that fell behind missed some changes. An event that names none makes it look again.
         Err(_) => message(&[], None),
     });
     let changed = changed.map(|message| Ok(Event::default().data(message)));

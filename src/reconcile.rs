@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     lease::Lease,
     masking::without_tokens,
+    read_model::ReadModel,
     tasks::{Ending, PausedTask, PausedTasks, State, UnansweredPage},
     workflow::Workflows,
 };
@@ -46,6 +47,7 @@ const BATCH: usize = 100;
 pub struct Reconciler {
     pub clock: Clock,
     pub applications: Applications,
+    pub read_model: ReadModel,
     pub paused: PausedTasks,
     pub callbacks: Callbacks,
     pub workflows: Workflows,
@@ -118,19 +120,20 @@ impl Reconciler {
 
     async fn close(&self, task: &PausedTask, state: State) -> Result<(), AwsError> {
         self.paused.close(&task.id, state).await?;
-        self.applications.goes_on(task).await;
+        self.applications.goes_on(task.awaited()).await;
         Ok(())
     }
 
-    /// Notes which applications wait no more, because their task is over: since `looks_back` at most, or ever. A workflow
-    /// usually writes its next step itself a moment after the answer. One that waits or does something else first does not.
+    /// Records that applications no longer wait for tasks that are over. `looks_back` limits how long ago the tasks ended.
+    /// Usually a workflow writes its next step itself a moment after the answer; one that waits or does something else
+    /// first does not.
     async fn note_progress(&self, looks_back: Option<Duration>) -> Result<(), AwsError> {
         let until = self.clock.now() - MOMENT;
         let since = looks_back.map(|looks_back| until - looks_back);
-        for id in self.applications.overtaken(since, until).await? {
+        for id in self.read_model.overtaken(since, until).await? {
             let task = self.paused.get(&id).await?;
             if let Some(task) = task.filter(|task| !matches!(task.state, State::Requesting | State::Open)) {
-                self.applications.goes_on(&task).await;
+                self.applications.goes_on(task.awaited()).await;
             }
         }
         Ok(())
@@ -206,13 +209,21 @@ impl Reconciler {
         Ok(())
     }
 
-    /// The next applications that have had this status for [`UNFINISHED`], and where the next batch starts.
+    /// The next applications that have had this status for [`UNFINISHED`], as they are in the table, and where the next batch
+    /// starts.
     async fn batch(
         &self,
         status: ApplicationStatus,
         after: Option<i64>,
     ) -> Result<(Vec<Record>, Option<i64>), AwsError> {
-        self.applications.at(status, self.clock.now() - UNFINISHED, BATCH, after).await
+        let until = self.clock.now() - UNFINISHED;
+        let (references, next) = self.read_model.at(status, until, BATCH, after).await?;
+        let mut records = Vec::with_capacity(references.len());
+        for reference in references {
+            // The read model may be behind the table.
+            records.extend(self.applications.get(&reference).await?.filter(|record| record.status == status));
+        }
+        Ok((records, next))
     }
 
     async fn compare(&self, record: &Record) -> Result<(), AwsError> {

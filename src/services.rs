@@ -13,6 +13,7 @@ use crate::{
     applications::Applications,
     aws::{Aws, AwsError},
     callbacks::Callbacks,
+    changes::Changes,
     clock::Clock,
     config::{Backend, Config},
     deploy::{self, StateMachines, Workflow},
@@ -20,7 +21,7 @@ use crate::{
     functions::Functions,
     health::Health,
     lease::Lease,
-    live::{Changes, Live},
+    live::Live,
     mock_valuer::{self, MockValuer},
     outbound::Outbound,
     read_model::{Follower, Place, ReadModel},
@@ -29,7 +30,7 @@ use crate::{
     settings::Settings,
     signing::CallbackUrls,
     supervision::supervised,
-    tasks::{ManualValuations, PausedTasks, ValuationRequests},
+    tasks::{ManualValuations, PausedTasks, StaffTasks, ValuationRequests},
     workflow::Workflows,
 };
 
@@ -98,13 +99,14 @@ impl Services {
         let place = Place::take(&config.data_dir)
             .map_err(|error| AwsError::corrupt(format_args!("cannot open the read model: {error}")))?;
         let (read_model, follower) = ReadModel::open(aws.clone(), &place.file, changes.clone()).await?;
-        let applications = Applications::new(aws.clone(), loan_processing, changes.clone(), read_model.clone());
+        let applications = Applications::new(aws.clone(), loan_processing, changes.clone());
         let callbacks =
             Callbacks::new(aws.clone(), urls.clone(), config.callback_auth, paused.clone(), applications.clone());
         let workflows = Workflows { aws: aws.clone() };
         let reconciler = Reconciler {
             clock: clock.clone(),
             applications: applications.clone(),
+            read_model: read_model.clone(),
             paused: paused.clone(),
             callbacks: callbacks.clone(),
             workflows: workflows.clone(),
@@ -114,19 +116,18 @@ impl Services {
                 Backend::Aws => Duration::from_millis(200),
             },
         };
-        let manual_valuations =
-            ManualValuations { clock: clock.clone(), paused: paused.clone(), applications: applications.clone() };
+        let staff = StaffTasks { clock: clock.clone(), paused: paused.clone(), applications: applications.clone() };
         let functions = Functions {
             valuation_requests: ValuationRequests {
                 clock: clock.clone(),
                 paused: paused.clone(),
                 applications: applications.clone(),
-                callbacks: callbacks.clone(),
                 urls,
                 outbound: outbound.clone(),
                 service_url: valuation_service_url(config, &addresses.own_url),
             },
-            manual_valuations: manual_valuations.clone(),
+            callbacks: callbacks.clone(),
+            manual_valuations: ManualValuations { staff: staff.clone() },
             mock_valuer: MockValuer {
                 aws: aws.clone(),
                 settings,
@@ -144,7 +145,7 @@ impl Services {
             read_model: read_model.clone(),
             paused,
             callbacks: callbacks.clone(),
-            manual_valuations,
+            staff,
             workflows,
             reconciler: reconciler.clone(),
         });

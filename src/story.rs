@@ -1,65 +1,30 @@
 //! What happened to an application, in sentences.
 
-use std::time::Duration;
-
 use app::{
     desk::{StoryEntry, StoryKind},
-    domain::{ApplicationStatus, ManualValuationAnswer, Money, TaskKind, percent_in_words},
+    domain::{ApplicationStatus, Money, TaskKind, percent_in_words},
+    spelled_out,
 };
-use time::OffsetDateTime;
 
 use crate::{
     applications::Record,
     callbacks::{Outcome, Summary},
-    tasks::{Answer, Failure, PausedTask, Says, State, TIMED_OUT, read_manual_valuation},
-    timestamp::day,
+    tasks::{PausedTask, State},
     valuation,
 };
 
 /// The story of one application, oldest first.
 pub fn tell(record: &Record, tasks: &[PausedTask], callbacks: &[Summary]) -> Vec<StoryEntry> {
-    let mut story = vec![entry(record.submitted_at, StoryKind::Submitted, submitted(record))];
+    let mut story = vec![StoryEntry::new(record.submitted_at, StoryKind::Submitted, submitted(record))];
     for task in tasks {
-        match task.kind {
-            TaskKind::Valuation => tell_request(task, &mut story),
-            TaskKind::ManualValuation => tell_work_item(task, &mut story),
-        }
+        task.tell(&mut story);
     }
     story.extend(callbacks.iter().filter_map(|callback| tell_callback(callback, tasks)));
     story.extend(tell_answer_past_the_desk(record, tasks));
     story.extend(tell_outcome(record));
-    // Stable: what happened in the same millisecond stays in the order of its causes.
+    // The sort is stable: entries of the same millisecond stay in the order of cause and effect.
     story.sort_by_key(|entry| entry.at);
     story
-}
-
-/// Why an application came to the desk of whoever values manually.
-pub fn why_by_hand(failure: Option<&Failure>) -> String {
-    let Some(failure) = failure else { return "The valuation service gave no value.".to_owned() };
-    if failure.error == TIMED_OUT {
-        return match failure.timeout_seconds {
-            Some(seconds) => {
-                format!("The valuation service did not answer within {}.", duration(Duration::from_secs(seconds)))
-            }
-            None => "The valuation service did not answer in time.".to_owned(),
-        };
-    }
-    match failure.task_error.as_deref() {
-        Some("ValuationFailed") => "The valuation service could not value the property.",
-        Some("ValuationServiceUnavailable") => "The valuation service could not be reached.",
-        Some("ValuationServiceRefused") => "The valuation service would not take the request.",
-        _ => "The valuation failed.",
-    }
-    .to_owned()
-}
-
-fn entry(at: OffsetDateTime, kind: StoryKind, text: impl Into<String>) -> StoryEntry {
-    StoryEntry { at, kind, text: text.into(), due: None }
-}
-
-/// A sentence that ends with when the answer is due.
-fn asked(task: &PausedTask, text: impl Into<String>) -> StoryEntry {
-    StoryEntry { due: Some(task.deadline), ..entry(task.since, StoryKind::Requested, text) }
 }
 
 fn submitted(record: &Record) -> String {
@@ -69,85 +34,7 @@ fn submitted(record: &Record) -> String {
     }
 }
 
-fn tell_request(task: &PausedTask, story: &mut Vec<StoryEntry>) {
-    let again = match task.retries {
-        0 => String::new(),
-        1 => " after a failed attempt".to_owned(),
-        n => format!(" after {n} failed attempts"),
-    };
-    story.push(match (&task.valuation_reference, &task.state) {
-        (_, State::Failed) => entry(
-            task.since,
-            StoryKind::Failed,
-            "Valuation requested; the valuation service could not take the request",
-        ),
-        (Some(reference), _) => {
-            asked(task, format!("Valuation requested{again}, reference {reference}, answer due by"))
-        }
-        (None, _) => asked(task, format!("Valuation requested{again}, answer due by")),
-    });
-    match &task.state {
-        State::Answering(answer) | State::Answered(answer) => story.push(entry(
-            answer.at,
-            if matches!(answer.says, Says::Success { .. }) { StoryKind::Answered } else { StoryKind::Failed },
-            service_said(answer),
-        )),
-        // The callback that was too late is told by itself, and so is what came instead.
-        State::TooLate(answer) if answer.at < task.deadline => {}
-        State::Lapsed | State::TooLate(_) => {
-            story.push(entry(task.deadline, StoryKind::Lapsed, "The valuation service did not answer in time"));
-        }
-        // What came instead is told next.
-        State::Requesting | State::Open | State::Failed | State::Abandoned => {}
-    }
-}
-
-fn service_said(answer: &Answer) -> String {
-    match &answer.says {
-        Says::Success { output } => match valuation::pounds(&output["propertyValue"]) {
-            Some(value) => format!("The valuation service valued the property at {value}"),
-            None => "The valuation service answered".to_owned(),
-        },
-        Says::Failure { .. } => "The valuation service answered that the valuation failed".to_owned(),
-    }
-}
-
-fn tell_work_item(task: &PausedTask, story: &mut Vec<StoryEntry>) {
-    story.push(asked(task, "Manual valuation asked for, due by"));
-    match &task.state {
-        State::Answering(answer) | State::Answered(answer) => {
-            let kind = match answer.says {
-                Says::Success { .. } => StoryKind::Answered,
-                Says::Failure { .. } => StoryKind::Failed,
-            };
-            story.push(entry(answer.at, kind, person_said(answer)));
-        }
-        State::TooLate(answer) => {
-            let why = if answer.at < task.deadline { "Nobody waited for it any more" } else { "It came too late" };
-            let text = format!("{}. {why}: kept, not used", person_said(answer));
-            story.push(entry(answer.at, StoryKind::Kept, text));
-        }
-        State::Lapsed | State::Failed => {
-            story.push(entry(task.deadline, StoryKind::Lapsed, "Nobody valued the property manually in time"));
-        }
-        State::Requesting | State::Open | State::Abandoned => {}
-    }
-}
-
-fn person_said(answer: &Answer) -> String {
-    let by = answer.by.as_deref().unwrap_or("Somebody");
-    match read_manual_valuation(&answer.says) {
-        Some(ManualValuationAnswer::Value { value, valued_on, basis, comment }) => {
-            let (basis, valued_on) = (basis_words(basis), day(valued_on));
-            let comment = if comment.is_empty() { String::new() } else { format!(": {comment}") };
-            format!("{by} valued the property at {value} ({basis}, {valued_on}){comment}")
-        }
-        Some(ManualValuationAnswer::CannotValue { reason }) => format!("{by} could not value the property: {reason}"),
-        None => format!("{by} answered"),
-    }
-}
-
-/// A valuation that the workflow took although no task of the desk's brought it: somebody used the task token.
+/// A valuation that the workflow took although none of the desk's tasks was answered with it: somebody used the task token.
 fn tell_answer_past_the_desk(record: &Record, tasks: &[PausedTask]) -> Option<StoryEntry> {
     let brought = |task: &PausedTask| {
         task.execution_arn == record.execution_arn && matches!(task.state, State::Answering(_) | State::Answered(_))
@@ -157,18 +44,10 @@ fn tell_answer_past_the_desk(record: &Record, tasks: &[PausedTask]) -> Option<St
     }
     let value = valuation::pounds(&record.valuation.as_ref()?["propertyValue"])?;
     let text = format!("The property was valued at {value}, by an answer that did not come through this desk");
-    Some(entry(record.decided_at?, StoryKind::Answered, text))
+    Some(StoryEntry::new(record.decided_at?, StoryKind::Answered, text))
 }
 
-fn basis_words(basis: app::domain::ValuationBasis) -> &'static str {
-    match basis {
-        app::domain::ValuationBasis::Desktop => "desktop",
-        app::domain::ValuationBasis::DriveBy => "drive-by",
-        app::domain::ValuationBasis::Physical => "physical inspection",
-    }
-}
-
-/// A callback that was not used. (One that was stands with its request.)
+/// A callback that was not used. One that was used is told with its request.
 fn tell_callback(callback: &Summary, tasks: &[PausedTask]) -> Option<StoryEntry> {
     let value = callback.value;
     let of_value = |value: Option<Money>| value.map(|value| format!(" of {value}")).unwrap_or_default();
@@ -181,7 +60,7 @@ fn tell_callback(callback: &Summary, tasks: &[PausedTask]) -> Option<StoryEntry>
                 .max();
             let after = deadline.map_or_else(String::new, |deadline| {
                 let late = (callback.received_at - deadline).unsigned_abs();
-                format!(" {} after the deadline", duration(late))
+                format!(" {} after the deadline", spelled_out(late))
             });
             format!("A late answer{} arrived{after}: kept, not used", of_value(value))
         }
@@ -194,7 +73,7 @@ fn tell_callback(callback: &Summary, tasks: &[PausedTask]) -> Option<StoryEntry>
         }
         Outcome::Received | Outcome::Accepted | Outcome::Refused | Outcome::Malformed(_) => return None,
     };
-    Some(entry(callback.received_at, StoryKind::Kept, text))
+    Some(StoryEntry::new(callback.received_at, StoryKind::Kept, text))
 }
 
 fn tell_outcome(record: &Record) -> Option<StoryEntry> {
@@ -221,33 +100,21 @@ fn tell_outcome(record: &Record) -> Option<StoryEntry> {
         | ApplicationStatus::InProgress
         | ApplicationStatus::WaitingForManualValuation => return None,
     };
-    Some(entry(at, kind, text))
-}
-
-/// The two largest units: `5 days`, `1 hour 5 minutes`, `30 seconds`.
-fn duration(of: Duration) -> String {
-    let seconds = of.as_secs();
-    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-    let mut left = seconds;
-    let mut parts = Vec::new();
-    for (size, name) in units {
-        let count = left / size;
-        left %= size;
-        if count > 0 {
-            parts.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
-        }
-    }
-    parts.truncate(2);
-    if parts.is_empty() { "less than a second".to_owned() } else { parts.join(" ") }
+    Some(StoryEntry::new(at, kind, text))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
     use time::macros::datetime;
 
     use super::*;
-    use crate::invocation::PausedTaskId;
+    use crate::{
+        invocation::PausedTaskId,
+        tasks::{Answer, Says},
+    };
 
     fn record(status: ApplicationStatus) -> Record {
         let application = json!({
@@ -322,19 +189,5 @@ mod tests {
         let entry = told.iter().find(|entry| entry.at == at).unwrap();
         assert_eq!(entry.text, "Ann could not value the property: It was demolished");
         assert_eq!(entry.kind, StoryKind::Failed);
-    }
-
-    #[test]
-    fn durations_are_told_in_their_two_largest_units() {
-        for (seconds, told) in [
-            (30, "30 seconds"),
-            (1, "1 second"),
-            (432_000, "5 days"),
-            (3_900, "1 hour 5 minutes"),
-            (90_061, "1 day 1 hour"),
-            (0, "less than a second"),
-        ] {
-            assert_eq!(duration(Duration::from_secs(seconds)), told);
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Times as text: RFC 3339 in UTC with milliseconds, so that they sort as text.
 
-use time::{Date, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 
 /// `2026-11-22T10:20:30.123Z`
 pub fn write(at: OffsetDateTime) -> String {
@@ -12,11 +12,6 @@ pub fn write(at: OffsetDateTime) -> String {
 /// Parses an RFC 3339 time.
 pub fn read(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok().map(|at| at.to_offset(UtcOffset::UTC))
-}
-
-/// `22 November 2026`
-pub fn day(date: Date) -> String {
-    date.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -36,10 +31,5 @@ mod tests {
         let at = datetime!(2026-11-22 10:20:30.123 UTC);
         assert_eq!(read(&write(at)), Some(at));
         assert_eq!(read("soon"), None);
-    }
-
-    #[test]
-    fn a_day_is_written_in_words() {
-        assert_eq!(day(time::macros::date!(2026 - 11 - 02)), "2 November 2026");
     }
 }

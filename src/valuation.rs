@@ -22,6 +22,14 @@ pub struct ManualValuation {
 
 time::serde::format_description!(iso_date, Date, "[year]-[month]-[day]");
 
+/// The most characters of a valuation reference.
+const REFERENCE_LIMIT: usize = 256;
+
+/// Whether a valuation service may use this text as its reference of a request.
+pub fn is_reference(text: &str) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= REFERENCE_LIMIT
+}
+
 /// A property's value as a valuation service or the workflow writes it: pounds, as a number or a decimal string.
 pub fn pounds(value: &Value) -> Option<Money> {
     Money::deserialize(value).ok()

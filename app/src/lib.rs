@@ -43,3 +43,6 @@ pub use request::is_unseen;
 pub use session::actor;
 #[cfg(feature = "ssr")]
 pub use shell::{App, refused_shell, shell};
+pub use time_words::spelled_out;
+#[cfg(feature = "ssr")]
+pub use visit::actor;

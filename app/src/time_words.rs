@@ -41,21 +41,21 @@ pub fn span(milliseconds: i64) -> String {
     }
 }
 
-/// A duration in full words, for use in a sentence: `30 seconds`, `5 days`, `1 hour 30 minutes`.
+/// A duration in full words, for use in a sentence, in its two largest units: `30 seconds`, `5 days`, `1 hour 30 minutes`.
 #[cfg(feature = "ssr")]
-pub fn spelled_out(milliseconds: i64) -> String {
-    let units = [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second")];
-    let mut rest = milliseconds;
+pub fn spelled_out(length: std::time::Duration) -> String {
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let mut rest = length.as_secs();
     let mut words = Vec::new();
-    for (length, name) in units {
-        let count = rest / length;
-        rest %= length;
+    for (seconds, name) in units {
+        let count = rest / seconds;
+        rest %= seconds;
         if count > 0 {
             words.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
         }
     }
     words.truncate(2);
-    if words.is_empty() { "no time".to_owned() } else { words.join(" ") }
+    if words.is_empty() { "less than a second".to_owned() } else { words.join(" ") }
 }
 
 /// A duration with the precision that engineers need: `12 ms`, `6.012 s`, `2 min 05 s`, `3 h 02 min`, `4 d 03 h`.
@@ -108,10 +108,17 @@ mod tests {
 
     #[test]
     fn a_span_in_a_sentence_is_spelled_out() {
-        assert_eq!(spelled_out(30 * SECOND), "30 seconds");
-        assert_eq!(spelled_out(5 * DAY), "5 days");
-        assert_eq!(spelled_out(HOUR + 30 * MINUTE + SECOND), "1 hour 30 minutes");
-        assert_eq!(spelled_out(0), "no time");
+        for (seconds, words) in [
+            (0, "less than a second"),
+            (1, "1 second"),
+            (30, "30 seconds"),
+            (3_900, "1 hour 5 minutes"),
+            (5_401, "1 hour 30 minutes"),
+            (90_061, "1 day 1 hour"),
+            (432_000, "5 days"),
+        ] {
+            assert_eq!(spelled_out(std::time::Duration::from_secs(seconds)), words);
+        }
     }
 
     #[test]

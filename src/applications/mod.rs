@@ -9,18 +9,16 @@ mod submit;
 
 use std::collections::{BTreeSet, HashMap};
 
-use app::domain::{ApplicationReference, ApplicationStatus, LoanApplication};
+use app::domain::{ApplicationReference, ApplicationStatus, LoanApplication, TaskKind};
 use aws_sdk_dynamodb::types::{KeysAndAttributes, Update, builders::UpdateBuilder};
 use time::OffsetDateTime;
 
 use crate::{
     aws::{Aws, AwsError},
-    invocation::{Execution, PausedTaskId},
+    changes::Changes,
+    invocation::Execution,
     item::{json, number, text, time},
-    live::Changes,
-    read_model::ReadModel,
     tables::{Index, Shows, Table},
-    tasks::PausedTask,
     writes::write_one,
 };
 
@@ -49,12 +47,22 @@ pub struct Applications {
     /// The ARN of the state machine of which each application is an execution.
     state_machine_arn: String,
     changes: Changes,
-    read_model: ReadModel,
+}
+
+/// A paused task, as far as the row of its application shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Awaited<'a> {
+    pub id: &'a str,
+    pub kind: TaskKind,
+    pub execution_arn: &'a str,
+    pub application: &'a LoanApplication,
+    pub since: OffsetDateTime,
+    pub deadline: OffsetDateTime,
 }
 
 impl Applications {
-    pub fn new(aws: Aws, state_machine_arn: String, changes: Changes, read_model: ReadModel) -> Self {
-        Self { aws, state_machine_arn, changes, read_model }
+    pub fn new(aws: Aws, state_machine_arn: String, changes: Changes) -> Self {
+        Self { aws, state_machine_arn, changes }
     }
 
     pub async fn get(&self, reference: &ApplicationReference) -> Result<Option<Record>, AwsError> {
@@ -85,35 +93,17 @@ impl Applications {
             .collect()
     }
 
-    /// At most `at_most` applications that are at `status` and were submitted before `until`, oldest first, and where to
-    /// continue: pass that as `after` for the next ones. `None` comes back after the last. Each is read from its table.
-    pub async fn at(
-        &self,
-        status: ApplicationStatus,
-        until: OffsetDateTime,
-        at_most: usize,
-        after: Option<i64>,
-    ) -> Result<(Vec<Record>, Option<i64>), AwsError> {
-        let (references, next) = self.read_model.at(status, until, at_most, after).await?;
-        let mut records = Vec::with_capacity(references.len());
-        for reference in references {
-            // It may have changed or been deleted since the read model read it.
-            records.extend(self.get(&reference).await?.filter(|record| record.status == status));
-        }
-        Ok((records, next))
-    }
-
     /// The write by which the application waits for `task`. It creates the row of an application that was started in Step
     /// Functions directly. A newer execution with the same reference takes the row over. An older execution leaves it
     /// alone, and so does a call of the same execution that arrives after a later step has been written, because a slow
     /// call must not erase a decision.
-    pub fn waits_for(&self, task: &PausedTask, execution: &Execution) -> UpdateBuilder {
+    pub fn waits_for(&self, task: Awaited<'_>, execution: &Execution) -> UpdateBuilder {
         let mut set = "SET kind = :kind, application = :application, #status = :status, \
                        submittedAt = if_not_exists(submittedAt, :startedAt), updatedAt = :now, executionArn = :arn, \
                        executionStartedAt = :startedAt, waitingId = :id, waitingSince = :since, waitingUntil = :until"
             .to_owned();
         let mut is_in_order = String::new();
-        let mut update = self.update(&task.application_reference);
+        let mut update = self.update(&task.application.application_reference);
         if let Some(step) = &execution.step {
             set.push_str(", workflowStep = :step, redriveCount = :redrives");
             is_in_order.push_str(
@@ -135,44 +125,36 @@ impl Applications {
             ))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":kind", text(KIND))
-            .expression_attribute_values(":application", json(&task.application))
+            .expression_attribute_values(":application", json(task.application))
             .expression_attribute_values(":status", text(task.kind.status().key()))
             .expression_attribute_values(":startedAt", time(execution.started_at))
             .expression_attribute_values(":now", time(self.aws.clock.now()))
             .expression_attribute_values(":arn", text(&execution.arn))
-            .expression_attribute_values(":id", text(task.id.as_str()))
+            .expression_attribute_values(":id", text(task.id))
             .expression_attribute_values(":since", time(task.since))
             .expression_attribute_values(":until", time(task.deadline))
     }
 
-    /// The write by which the application waits for `task` no longer, because that is being answered or is over. Its
-    /// condition is not met when the application's execution has ended or waits for another task.
-    pub fn waits_no_more(&self, task: &PausedTask) -> UpdateBuilder {
-        self.update(&task.application_reference)
+    /// The write by which the application no longer waits for `task`, because it is being answered or is over. Its condition
+    /// is not met when the application's execution has ended or waits for another task.
+    pub fn waits_no_more(&self, task: Awaited<'_>) -> UpdateBuilder {
+        self.update(&task.application.application_reference)
             .update_expression("SET #status = :status, updatedAt = :now REMOVE waitingId, waitingSince, waitingUntil")
             .condition_expression("executionArn = :arn AND waitingId = :id AND #status = :waiting")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", text(ApplicationStatus::InProgress.key()))
             .expression_attribute_values(":waiting", text(task.kind.status().key()))
             .expression_attribute_values(":now", time(self.aws.clock.now()))
-            .expression_attribute_values(":arn", text(&task.execution_arn))
-            .expression_attribute_values(":id", text(task.id.as_str()))
+            .expression_attribute_values(":arn", text(task.execution_arn))
+            .expression_attribute_values(":id", text(task.id))
     }
 
-    /// Notes that the application does not wait for `task` any more. This only tells people, so a failure is only logged.
-    pub async fn goes_on(&self, task: &PausedTask) {
+    /// Records that the application no longer waits for `task`. Only pages depend on this, so a failure is logged and not
+    /// returned.
+    pub async fn goes_on(&self, task: Awaited<'_>) {
         if let Err(error) = self.write_if(self.waits_no_more(task)).await {
-            tracing::warn!(application = %task.application_reference, %error, "cannot note that it waits no more");
+            tracing::warn!(application = %task.application.application_reference, %error, "cannot record that the application no longer waits");
         }
-    }
-
-    /// The tasks that applications are told to wait for although they were over before `until`, and not before `since`.
-    pub async fn overtaken(
-        &self,
-        since: Option<OffsetDateTime>,
-        until: OffsetDateTime,
-    ) -> Result<Vec<PausedTaskId>, AwsError> {
-        Ok(self.read_model.overtaken(since, until).await?)
     }
 
     /// Wakes the task that tells open pages what changed, after a write that was not made here.
@@ -180,10 +162,10 @@ impl Applications {
         self.changes.nudge();
     }
 
-    /// Notes that something happened to the application that its page shows.
-    pub async fn touch(&self, task: &PausedTask) -> Result<(), AwsError> {
-        let update = self.update(&task.application_reference).update_expression("SET updatedAt = :now");
-        self.touch_if_mine(update, &task.execution_arn).await
+    /// Marks the application as changed, because something happened to a task that its page shows.
+    pub async fn touch(&self, task: Awaited<'_>) -> Result<(), AwsError> {
+        let update = self.update(&task.application.application_reference).update_expression("SET updatedAt = :now");
+        self.touch_if_mine(update, task.execution_arn).await
     }
 
     /// Corrects the status of an application whose execution ended without writing one.

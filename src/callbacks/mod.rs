@@ -9,7 +9,6 @@ mod endpoint;
 mod limit;
 mod matching;
 mod outcome;
-mod references;
 mod response;
 mod store;
 
@@ -25,16 +24,14 @@ use crate::{
     random,
     signing::{CallbackUrls, SignedRequest},
     tables::{Index, Shows, Table},
-    tasks::{Along, Answer, Answered, PausedTask, PausedTasks, State},
+    tasks::{Along, Answer, Answered, PausedTask, PausedTasks, Requested, State},
     valuation,
-    writes::{NotWritten, Write, write_all},
 };
 
 pub use endpoint::router;
 pub use matching::{UrlSays, Verdict};
 pub use outcome::Outcome;
-pub use references::{ReferenceError, TABLE as REFERENCES};
-pub use response::{Malformed, Valuation, ValuationResponse, is_reference};
+pub use response::{Malformed, Valuation, ValuationResponse};
 
 use matching::Received;
 
@@ -227,7 +224,7 @@ impl Callbacks {
             // The task has changed, and pages learn of that.
             Some(_) if callback.outcome == Outcome::Accepted => self.applications.nudge(),
             Some(task) => {
-                if let Err(error) = self.applications.touch(task).await {
+                if let Err(error) = self.applications.touch(task.awaited()).await {
                     // The outcome is stored, so open pages will show it later.
                     tracing::warn!(callback = callback.id, %error, "cannot notify open pages of a callback");
                 }
@@ -298,7 +295,7 @@ impl Callbacks {
     async fn park(&self, callback: &Callback, response: &ValuationResponse) -> Result<bool, AwsError> {
         match &callback.request {
             SignedRequest::Signed(request) => self.paused.park(request, &callback.id).await,
-            _ => self.park_by_reference(&response.valuation_reference, &callback.id).await,
+            _ => self.paused.park_by_reference(&response.valuation_reference, &callback.id).await,
         }
     }
 
@@ -319,7 +316,7 @@ impl Callbacks {
         }
         let being_requested = self.paused.any_being_requested().await?;
         // Read this afterwards, so that a request whose reference becomes known in between is found by its reference.
-        let by_reference = match self.request_of(&response.valuation_reference).await? {
+        let by_reference = match self.paused.request_of(&response.valuation_reference).await? {
             Some(id) => self.paused.get(&id).await?,
             None => None,
         };
@@ -328,27 +325,12 @@ impl Callbacks {
         Ok((verdict, by_reference.filter(|_| verdict != Verdict::Unknown)))
     }
 
-    /// Stores the reference of a request and settles the callbacks that were parked for it.
-    ///
-    /// # Errors
-    /// Fails with [`ReferenceError::Reused`] if the service gave another request the same reference, because a callback
-    /// with that reference could belong to either.
-    pub async fn reference_known(&self, valuation_reference: &str, task: &PausedTask) -> Result<(), ReferenceError> {
-        let writes =
-            [references::give(valuation_reference, &task.id), self.paused.has_reference(&task.id, valuation_reference)];
-        match write_all(&self.aws, writes.map(Write::Update)).await {
-            Ok(()) => {}
-            Err(NotWritten::Aws(error)) => return Err(error.into()),
-            // The reference belongs to another request, or the request is closed. Try the writes one by one.
-            Err(NotWritten::Refused(_)) => {
-                self.keep_reference(valuation_reference, &task.id).await?;
-                self.paused.requested(&task.id, valuation_reference).await?;
-            }
-        }
-        self.applications.nudge();
-        let mut parked = self.paused.parked(&task.id).await?;
+    /// Settles the callbacks that arrived before the reference of their request was known. Repeating this changes
+    /// nothing.
+    pub async fn settle_parked(&self, request: &Requested) -> Result<(), AwsError> {
+        let mut parked = self.paused.parked(&request.id).await?;
         if self.auth == CallbackAuth::Reference {
-            parked.extend(self.parked_by_reference(valuation_reference).await?);
+            parked.extend(self.paused.parked_by_reference(&request.valuation_reference).await?);
         }
         for id in parked {
             if let Some(callback) = self.get(&id).await? {

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{tasks::Says, valuation::pounds};
+use crate::{
+    tasks::Says,
+    valuation::{is_reference, pounds},
+};
 
 /// The maximum size of a callback's body, in bytes.
 pub const LIMIT: usize = 16 * 1024;
-
-/// The maximum length of a valuation reference, in characters.
-pub const REFERENCE_LIMIT: usize = 256;
 
 /// `{"valuationReference": "CNMg…", "propertyValue": 666000}`, or with `"failed": true`.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,11 +93,6 @@ impl ValuationResponse {
             }
         }
     }
-}
-
-/// Whether the text is a valid valuation reference.
-pub fn is_reference(text: &str) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= REFERENCE_LIMIT
 }
 
 #[cfg(test)]

@@ -21,14 +21,8 @@ use crate::{
 };
 
 /// All tables of the desk. Each is described in the module that uses it.
-pub const ALL: [&Table; 6] = [
-    &applications::TABLE,
-    &tasks::TABLE,
-    &callbacks::TABLE,
-    &callbacks::REFERENCES,
-    &sessions::TABLE,
-    &settings::TABLE,
-];
+pub const ALL: [&Table; 6] =
+    [&applications::TABLE, &tasks::TABLE, &callbacks::TABLE, &tasks::REFERENCES, &sessions::TABLE, &settings::TABLE];
 
 /// The interval for checking whether an index is ready, which can take minutes on AWS.
 const INDEX_POLL: Duration = Duration::from_secs(1);

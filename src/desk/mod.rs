@@ -3,6 +3,7 @@
 mod applications;
 mod figures;
 mod manual_valuations;
+mod staff;
 mod waiting;
 mod workflows;
 
@@ -16,7 +17,7 @@ use crate::{
     clock::Clock,
     read_model::ReadModel,
     reconcile::Reconciler,
-    tasks::{ManualValuations, PausedTasks},
+    tasks::{PausedTasks, StaffTasks},
     workflow::Workflows,
 };
 
@@ -27,7 +28,7 @@ pub struct LoanDesk {
     pub read_model: ReadModel,
     pub paused: PausedTasks,
     pub callbacks: Callbacks,
-    pub manual_valuations: ManualValuations,
+    pub staff: StaffTasks,
     pub workflows: Workflows,
     pub reconciler: Reconciler,
 }

@@ -2,9 +2,11 @@
 //! serves them as Lambda functions yet.
 
 use asl_engine::FunctionError;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
+    callbacks::Callbacks,
+    invocation::FunctionFailure,
     mock_valuer::MockValuer,
     tasks::{ManualValuations, ValuationRequests},
 };
@@ -17,6 +19,7 @@ pub const SEND_VALUATION_RESPONSE: &str = "loan-desk-send-valuation-response";
 #[derive(Clone)]
 pub struct Functions {
     pub valuation_requests: ValuationRequests,
+    pub callbacks: Callbacks,
     pub manual_valuations: ManualValuations,
     pub mock_valuer: MockValuer,
 }
@@ -30,7 +33,7 @@ impl Functions {
     /// Runs a function, given by its name or its ARN.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
         let outcome = match name(function) {
-            VALUATION_REQUEST => self.valuation_requests.request(payload).await,
+            VALUATION_REQUEST => self.request_valuation(payload).await,
             MANUAL_VALUATION => self.manual_valuations.open(payload).await,
             SEND_VALUATION_RESPONSE => self.mock_valuer.send_response(payload).await,
             _ => return Err(FunctionError::NotFound(function.to_owned())),
@@ -39,6 +42,12 @@ impl Functions {
             tracing::warn!(function = name(function), error = failure.error_type(), %failure, "function failed");
             FunctionError::Failed { error_type: failure.error_type().to_owned(), message: failure.to_string() }
         })
+    }
+
+    async fn request_valuation(&self, payload: Value) -> Result<Value, FunctionFailure> {
+        let requested = self.valuation_requests.request(payload).await?;
+        self.callbacks.settle_parked(&requested).await?;
+        Ok(json!({ "valuationReference": requested.valuation_reference }))
     }
 }
 

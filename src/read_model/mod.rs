@@ -33,9 +33,9 @@ use self::{database::Database, follow::Asks};
 use crate::{
     applications::Record,
     aws::{Aws, AwsError},
+    changes::Changes,
     invocation::PausedTaskId,
     item::Item,
-    live::Changes,
 };
 
 pub use cursor::Cursor;

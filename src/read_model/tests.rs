@@ -15,10 +15,10 @@ use super::{Cursor, Query, ReadModel};
 use crate::{
     applications,
     aws::{Aws, Embedded},
+    changes::Changes,
     clock::Clock,
     deploy,
     item::{Item, text, time},
-    live::Changes,
     tables::Table,
     tasks,
 };

@@ -1,33 +1,42 @@
-//! Paused tasks: each a task token that somebody outside must answer, with who and until when. The desk's own copy of
-//! what Step Functions waits for, because Step Functions cannot be asked.
+//! Paused tasks: each is a task token that somebody outside must answer, who can answer it, and until when. The desk keeps
+//! this itself, because Step Functions cannot be asked what it waits for.
+//!
+//! The lifecycle of a task is the same for all kinds ([`State`], `store`, `open`, `answer`), as is what staff do with one
+//! (`staff`). Each kind has a file of its own: the function that asks for it, its typed answer, and its story.
+//! `ARCHITECTURE.md` says how to add a kind.
 
 mod answer;
 mod manual_valuation;
 mod open;
+mod references;
+mod staff;
 mod store;
 mod valuation;
 
 use std::time::Duration;
 
 use app::{
-    desk::WaitingItem,
-    domain::{ApplicationReference, LoanApplication, TaskKind},
+    desk::{StoryEntry, StoryKind, WaitingItem},
+    domain::{ApplicationReference, LoanApplication, TaskKind, WaitingOn},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::{
-    invocation::PausedTaskId,
+    applications::Awaited,
+    invocation::{Execution, PausedTaskId, TaskToken},
     tables::{Index, Shows, Table},
 };
 
 pub use answer::{Along, Answered, Ending};
-pub use manual_valuation::{ManualValuations, TIMED_OUT, read_answer as read_manual_valuation};
+pub use manual_valuation::{ManualValuations, reason as manual_valuation_reason};
+pub use references::{ReferenceError, TABLE as REFERENCES};
+pub use staff::{StaffAnswer, StaffTasks, state};
 pub use store::{PausedTasks, UnansweredPage, read};
-pub use valuation::ValuationRequests;
+pub use valuation::{Requested, ValuationRequests};
 
-/// One row a task token. Only the table itself holds the token; the indexes are for looking.
+/// One row for each task. Only the table itself holds the task token; the indexes do not.
 pub const TABLE: Table = Table {
     name: "loan-desk-paused-tasks",
     key: "id",
@@ -40,7 +49,7 @@ pub const TABLE: Table = Table {
 const QUEUE: Index = Index { name: "queue-2", partition: "queue", sort: "deadline", shows: Shows::Also(PUBLIC) };
 const BY_APPLICATION: Index =
     Index { name: "by-application-2", partition: "applicationReference", sort: "since", shows: Shows::Also(PUBLIC) };
-/// All tasks, the last changed last: read models follow it.
+/// All tasks, the last changed last. Read models follow it.
 pub const CHANGED: Index = Index { name: "changed", partition: "feed", sort: "updatedAt", shows: Shows::KeysOnly };
 
 /// The one value of `feed`: the partition of the index that holds all tasks.
@@ -75,37 +84,37 @@ pub struct PausedTask {
     pub application_reference: ApplicationReference,
     pub execution_arn: String,
     pub application: LoanApplication,
-    /// When it was asked for first.
+    /// When it was first asked for.
     pub since: OffsetDateTime,
     pub deadline: OffsetDateTime,
     /// How long its workflow waits for an answer.
     pub timeout: Duration,
-    /// How often its workflow asked again because the call before had failed.
+    /// How often its workflow asked again because the previous call had failed.
     pub retries: u32,
-    /// The valuation service's own name for what it was asked, once it has told.
+    /// The valuation service's reference of the request, once it is known.
     pub valuation_reference: Option<String>,
     /// For a manual valuation: why the valuation service gave no value.
     pub failure: Option<Failure>,
     pub state: State,
 }
 
-/// How far a paused task has come. Each goes down this list and never back.
+/// How far a paused task has come. A task moves down this list and never back.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
-    /// The valuation service is being asked; it has not said its reference yet.
+    /// The valuation service is being asked; its reference is not known yet.
     Requesting,
     Open,
-    /// This answer, and no other, is being sent; or was about to be when the desk stopped.
+    /// This answer is being sent, or was about to be when the desk stopped. No other can take its place.
     Answering(Answer),
     /// Step Functions has taken the answer.
     Answered(Answer),
     /// Nobody answered in time.
     Lapsed,
-    /// This answer came when the task was over. Step Functions has not got it; it is kept for people.
+    /// This answer came when the task was over. Step Functions did not take it; it is kept for people.
     TooLate(Answer),
-    /// Its execution was stopped, or went on by an answer that did not come through the desk.
+    /// Its execution was stopped, or went on with an answer that did not come through the desk.
     Abandoned,
-    /// The request could not be made; the workflow goes on without it, or makes another.
+    /// The request could not be made. The workflow goes on without it, or makes another.
     Failed,
 }
 
@@ -131,7 +140,16 @@ pub enum Says {
     Failure { error: String, cause: String },
 }
 
-/// What the workflow says went wrong before it asks a person.
+impl Says {
+    fn story_kind(&self) -> StoryKind {
+        match self {
+            Self::Success { .. } => StoryKind::Answered,
+            Self::Failure { .. } => StoryKind::Failed,
+        }
+    }
+}
+
+/// What went wrong before the workflow asked for a manual valuation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// `ValuationServiceTimedOut` or `ValuationFailed`.
@@ -145,6 +163,60 @@ pub struct Failure {
 }
 
 impl PausedTask {
+    /// A task that a workflow asks for now: what waits on staff is open at once, what waits on the valuation service when
+    /// the service has accepted the request.
+    fn new(
+        kind: TaskKind,
+        application: LoanApplication,
+        execution: &Execution,
+        token: &TaskToken,
+        now: OffsetDateTime,
+        timeout: Duration,
+    ) -> Self {
+        Self {
+            id: PausedTaskId::of(execution.step.as_ref(), &execution.arn, token),
+            kind,
+            application_reference: application.application_reference.clone(),
+            execution_arn: execution.arn.clone(),
+            application,
+            since: now,
+            deadline: now + timeout,
+            timeout,
+            retries: execution.step.as_ref().map_or(0, |step| step.retries),
+            valuation_reference: None,
+            failure: None,
+            state: match kind.waits_on() {
+                WaitingOn::ValuationService => State::Requesting,
+                WaitingOn::Staff => State::Open,
+            },
+        }
+    }
+
+    /// What the row of the application shows of it.
+    pub fn awaited(&self) -> Awaited<'_> {
+        Awaited {
+            id: self.id.as_str(),
+            kind: self.kind,
+            execution_arn: &self.execution_arn,
+            application: &self.application,
+            since: self.since,
+            deadline: self.deadline,
+        }
+    }
+
+    /// Adds what happened to the task to the story of its application.
+    pub fn tell(&self, story: &mut Vec<StoryEntry>) {
+        match self.kind {
+            TaskKind::Valuation => valuation::tell(self, story),
+            TaskKind::ManualValuation => manual_valuation::tell(self, story),
+        }
+    }
+
+    /// The first entry of its story: a sentence that ends with when the answer is due.
+    fn asked(&self, text: impl Into<String>) -> StoryEntry {
+        StoryEntry { due: Some(self.deadline), ..StoryEntry::new(self.since, StoryKind::Requested, text) }
+    }
+
     pub fn waiting_item(&self) -> WaitingItem {
         WaitingItem {
             id: self.id.to_string(),

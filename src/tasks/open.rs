@@ -161,11 +161,10 @@ mod tests {
     use crate::{
         applications::{self, Applications},
         aws::{Aws, Embedded},
+        changes::Changes,
         clock::Clock,
         deploy,
         invocation::{Execution, PausedTaskId},
-        live::Changes,
-        read_model::ReadModel,
     };
 
     struct Desk {
@@ -185,10 +184,7 @@ mod tests {
         let aws = Aws::inside(&embedded, "eu-west-2");
         deploy::create_tables(&aws).await.unwrap();
         let paused = PausedTasks::new(aws.clone());
-        let changes = Changes::default();
-        let file = folder.path().join("read-model.sqlite");
-        let (read_model, _) = ReadModel::open(aws.clone(), &file, changes.clone()).await.unwrap();
-        let applications = Applications::new(aws.clone(), "arn:stateMachine:loan".to_owned(), changes, read_model);
+        let applications = Applications::new(aws.clone(), "arn:stateMachine:loan".to_owned(), Changes::default());
         Desk { _folder: folder, _embedded: embedded, aws, paused, applications }
     }
 
@@ -220,7 +216,7 @@ mod tests {
                 },
             };
             let execution = Execution { arn: "arn".into(), started_at: ENTERED, step: Some(step.clone()) };
-            let waits = |task: &PausedTask| self.applications.waits_for(task, &execution);
+            let waits = |task: &PausedTask| self.applications.waits_for(task.awaited(), &execution);
             self.paused.open(task, &TaskToken::new(token), Some(step), waits).await.unwrap()
         }
 

@@ -1,21 +1,25 @@
-//! Asking the valuation service: the function behind the workflow's `RequestValuation`.
+//! Valuations: the function behind the workflow's `RequestValuation`, which asks the valuation service, and the story of
+//! such a request. The service answers by a callback (see [`crate::callbacks`]).
 
 use std::{sync::Arc, time::Duration};
 
-use app::domain::{LoanApplication, TaskKind};
+use app::{
+    desk::{StoryEntry, StoryKind},
+    domain::{LoanApplication, TaskKind},
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{PausedTask, PausedTasks, State};
+use super::{Answer, PausedTask, PausedTasks, ReferenceError, Says, State};
 use crate::{
     applications::Applications,
-    callbacks::{self, Callbacks, ReferenceError},
     clock::Clock,
     invocation::{self, ExecutionPayload, FunctionFailure, PausedTaskId, StatePayload, TaskToken},
     outbound::Outbound,
     signing::CallbackUrls,
+    valuation,
 };
 
 #[derive(Clone)]
@@ -23,10 +27,16 @@ pub struct ValuationRequests {
     pub clock: Clock,
     pub paused: PausedTasks,
     pub applications: Applications,
-    pub callbacks: Callbacks,
     pub urls: CallbackUrls,
     pub outbound: Arc<dyn Outbound>,
     pub service_url: Url,
+}
+
+/// A request that the valuation service has accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requested {
+    pub id: PausedTaskId,
+    pub valuation_reference: String,
 }
 
 #[derive(Deserialize)]
@@ -39,16 +49,19 @@ struct Payload {
     timeout_seconds: u32,
 }
 
+/// What the service answers to a request that it accepts.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Taken {
+struct Accepted {
     valuation_reference: String,
 }
 
 impl ValuationRequests {
-    /// Keeps the token, then asks for a valuation, then keeps the reference that the service gives it. The service sees
-    /// neither the token nor anything it could be guessed from.
-    pub async fn request(&self, payload: Value) -> Result<Value, FunctionFailure> {
+    /// Stores the token, asks the valuation service, and stores the reference that the service gives to the request. The
+    /// service learns neither the token nor anything from which it could be guessed.
+    ///
+    /// Callbacks that named the reference before it was known are settled by the caller.
+    pub async fn request(&self, payload: Value) -> Result<Requested, FunctionFailure> {
         let payload: Payload = invocation::read(payload)?;
         if let Some(before) = self.applications.get(&payload.loan_application.application_reference).await?
             && before.application != payload.loan_application
@@ -59,23 +72,15 @@ impl ValuationRequests {
             )));
         }
         let execution = payload.execution.at(payload.state);
-        let timeout = Duration::from_secs(payload.timeout_seconds.into());
-        let now = self.clock.now();
-        let task = PausedTask {
-            id: PausedTaskId::of(execution.step.as_ref(), &execution.arn, &payload.task_token),
-            kind: TaskKind::Valuation,
-            application_reference: payload.loan_application.application_reference.clone(),
-            execution_arn: execution.arn.clone(),
-            application: payload.loan_application,
-            since: now,
-            deadline: now + timeout,
-            timeout,
-            retries: execution.step.as_ref().map_or(0, |step| step.retries),
-            valuation_reference: None,
-            failure: None,
-            state: State::Requesting,
-        };
-        let waits = |task: &PausedTask| self.applications.waits_for(task, &execution);
+        let task = PausedTask::new(
+            TaskKind::Valuation,
+            payload.loan_application,
+            &execution,
+            &payload.task_token,
+            self.clock.now(),
+            Duration::from_secs(payload.timeout_seconds.into()),
+        );
+        let waits = |task: &PausedTask| self.applications.waits_for(task.awaited(), &execution);
         let Some(task) = self.paused.open(task, &payload.task_token, execution.step.as_ref(), waits).await? else {
             return Err(FunctionFailure::ValuationServiceUnavailable(
                 "the workflow has gone on since it asked for this valuation".to_owned(),
@@ -83,16 +88,16 @@ impl ValuationRequests {
         };
         self.applications.nudge();
         let reference = match (&task.valuation_reference, &task.state) {
-            // The service is not asked twice; but what follows from its answer may not have been done.
+            // The service is not asked twice. What follows from its answer may still be missing.
             (Some(reference), _) => reference.clone(),
             (None, State::Requesting) => self.ask_or_give_up(&task).await?,
             (None, _) => {
                 return Err(FunctionFailure::ValuationServiceUnavailable(
-                    "the request was given up before the valuation service had taken it".to_owned(),
+                    "the request was given up before the valuation service accepted it".to_owned(),
                 ));
             }
         };
-        match self.callbacks.reference_known(&reference, &task).await {
+        match self.paused.reference_known(&reference, &task.id).await {
             Err(ReferenceError::Reused) => {
                 self.give_up(&task).await?;
                 return Err(FunctionFailure::ValuationServiceRefused(ReferenceError::Reused.to_string()));
@@ -100,9 +105,10 @@ impl ValuationRequests {
             Err(ReferenceError::Aws(error)) => return Err(error.into()),
             Ok(()) => {}
         }
-        // Without the reference, which is all that an unsigned callback needs.
+        self.applications.nudge();
+        // The reference is not logged: with `--callback-auth reference` it is what a callback needs to be accepted.
         tracing::info!(application = %task.application_reference, request = %task.id, "valuation requested");
-        Ok(json!({ "valuationReference": reference }))
+        Ok(Requested { id: task.id, valuation_reference: reference })
     }
 
     async fn ask_or_give_up(&self, task: &PausedTask) -> Result<String, FunctionFailure> {
@@ -140,8 +146,8 @@ impl ValuationRequests {
                 )));
             }
         }
-        match serde_json::from_slice::<Taken>(&answer.body) {
-            Ok(taken) if callbacks::is_reference(&taken.valuation_reference) => Ok(taken.valuation_reference),
+        match serde_json::from_slice::<Accepted>(&answer.body) {
+            Ok(accepted) if valuation::is_reference(&accepted.valuation_reference) => Ok(accepted.valuation_reference),
             _ => Err(FunctionFailure::ValuationServiceRefused(
                 "the valuation service answered 201 without a valuationReference".to_owned(),
             )),
@@ -149,13 +155,55 @@ impl ValuationRequests {
     }
 }
 
-/// The same for every request for the same valuation, so that a service which remembers keys gives one answer to all.
+/// The same key for every attempt to make the same request: a service that remembers keys answers all alike.
 fn idempotency_key(id: &PausedTaskId) -> HeaderMap {
-    // An id is letters, digits, `-` and `_`, so this is always a header.
+    // An id consists of letters, digits, `-` and `_`, so it is always a valid header.
     let value = HeaderValue::from_str(id.as_str()).ok();
     value.map(|value| (HeaderName::from_static("idempotency-key"), value)).into_iter().collect()
 }
 
 fn unavailable(status: StatusCode) -> FunctionFailure {
     FunctionFailure::ValuationServiceUnavailable(format!("the valuation service answered {status}"))
+}
+
+/// Adds the request and its answer to the story of the application.
+pub fn tell(task: &PausedTask, story: &mut Vec<StoryEntry>) {
+    let again = match task.retries {
+        0 => String::new(),
+        1 => " after a failed attempt".to_owned(),
+        n => format!(" after {n} failed attempts"),
+    };
+    story.push(match (&task.valuation_reference, &task.state) {
+        (_, State::Failed) => StoryEntry::new(
+            task.since,
+            StoryKind::Failed,
+            "Valuation requested; the valuation service could not take the request",
+        ),
+        (Some(reference), _) => task.asked(format!("Valuation requested{again}, reference {reference}, answer due by")),
+        (None, _) => task.asked(format!("Valuation requested{again}, answer due by")),
+    });
+    match &task.state {
+        State::Answering(answer) | State::Answered(answer) => {
+            story.push(StoryEntry::new(answer.at, answer.says.story_kind(), service_said(answer)));
+        }
+        // A callback that came too late is told by itself, as is what happened instead.
+        State::TooLate(answer) if answer.at < task.deadline => {}
+        State::Lapsed | State::TooLate(_) => story.push(StoryEntry::new(
+            task.deadline,
+            StoryKind::Lapsed,
+            "The valuation service did not answer in time",
+        )),
+        // The next task tells what happened instead.
+        State::Requesting | State::Open | State::Failed | State::Abandoned => {}
+    }
+}
+
+fn service_said(answer: &Answer) -> String {
+    match &answer.says {
+        Says::Success { output } => match valuation::pounds(&output["propertyValue"]) {
+            Some(value) => format!("The valuation service valued the property at {value}"),
+            None => "The valuation service answered".to_owned(),
+        },
+        Says::Failure { .. } => "The valuation service answered that the valuation failed".to_owned(),
+    }
 }

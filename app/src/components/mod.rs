@@ -26,4 +26,4 @@ pub use notice::NoticeBanner;
 pub use sparkline::{Bar, Sparkline};
 pub use status::Status;
 pub use story_list::StoryList;
-pub use when::{TimeStyle, When, day_and_month, day_in_words, milliseconds};
+pub use when::{TimeStyle, When, day_and_month, milliseconds};

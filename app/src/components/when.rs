@@ -92,12 +92,6 @@ fn clock(at: OffsetDateTime) -> String {
     by_uk_clocks(at, format_description!("[hour]:[minute]:[second].[subsecond digits:3]"))
 }
 
-/// `22 November 2026`
-pub fn day_in_words(date: Date) -> String {
-    // Cannot fail: every Date has these components.
-    date.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
-}
-
 /// `22 Nov`
 pub fn day_and_month(date: Date) -> String {
     // Cannot fail: every Date has these components.

@@ -1,8 +1,6 @@
 //! Manual valuations.
 
-use time::OffsetDateTime;
-
-use super::{Actor, DeskError, Person, StoryEntry, WaitingItem};
+use super::{Actor, DeskError, Person, StoryEntry, TaskState, WaitingItem};
 use crate::domain::{ApplicationReference, LoanApplication, ManualValuationAnswer, Valuation};
 
 #[async_trait::async_trait]
@@ -42,28 +40,4 @@ pub struct PreviousValuation {
     pub valuation: Valuation,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ManualValuationState {
-    Open,
-    Answered {
-        by: String,
-        at: OffsetDateTime,
-        answer: ManualValuationAnswer,
-    },
-    /// The deadline passed without an answer.
-    Lapsed,
-    /// The answer came after the deadline. It was kept but not used.
-    TooLate {
-        by: String,
-        at: OffsetDateTime,
-        answer: ManualValuationAnswer,
-    },
-    /// The answer came in time, but the workflow was no longer waiting for it. It was kept but not used.
-    NotUsed {
-        by: String,
-        at: OffsetDateTime,
-        answer: ManualValuationAnswer,
-    },
-    /// The workflow was stopped, or continued with an answer that was not given at the desk.
-    Abandoned,
-}
+pub type ManualValuationState = TaskState<ManualValuationAnswer>;

@@ -10,6 +10,7 @@ mod error;
 mod figures;
 mod manual_valuation;
 mod story;
+mod task_state;
 mod waiting;
 mod workflow;
 
@@ -22,6 +23,7 @@ pub use error::DeskError;
 pub use figures::{DayFigures, FigureOperations, Figures};
 pub use manual_valuation::{ManualValuationOperations, ManualValuationState, ManualValuationView, PreviousValuation};
 pub use story::{StoryEntry, StoryKind};
+pub use task_state::TaskState;
 pub use waiting::{WaitingCount, WaitingItem, WaitingOperations, WaitingPage};
 pub use workflow::{
     EventView, HistoryPage, StateProgress, StateView, Transition, TransitionKind, WorkflowOperations, WorkflowView,

@@ -12,6 +12,12 @@ pub struct StoryEntry {
     pub due: Option<OffsetDateTime>,
 }
 
+impl StoryEntry {
+    pub fn new(at: OffsetDateTime, kind: StoryKind, text: impl Into<String>) -> Self {
+        Self { at, kind, text: text.into(), due: None }
+    }
+}
+
 /// The kind of a story entry, which determines its icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoryKind {

@@ -1,7 +1,10 @@
 //! UK local time, which determines the calendar day at the desk: GMT, or BST (UTC+1) from 01:00 UTC on the last Sunday
 //! of March until 01:00 UTC on the last Sunday of October.
 
-use time::{Date, Month, OffsetDateTime, Time, UtcOffset, Weekday, macros::offset};
+use time::{
+    Date, Month, OffsetDateTime, Time, UtcOffset, Weekday,
+    macros::{format_description, offset},
+};
 
 const GMT: UtcOffset = UtcOffset::UTC;
 const BST: UtcOffset = offset!(+1);
@@ -18,6 +21,12 @@ pub fn uk_day(at: OffsetDateTime) -> Date {
 
 pub fn uk_today() -> Date {
     uk_day(OffsetDateTime::now_utc())
+}
+
+/// `22 November 2026`
+pub fn day_in_words(day: Date) -> String {
+    // Every date has these components.
+    day.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
 }
 
 /// The start of a day in the UK.
@@ -65,6 +74,11 @@ mod tests {
         ] {
             assert_eq!((uk_clock(before), uk_clock(after)), ("BST", "GMT"), "{after}");
         }
+    }
+
+    #[test]
+    fn a_day_is_written_in_words() {
+        assert_eq!(day_in_words(date!(2026 - 11 - 02)), "2 November 2026");
     }
 
     #[test]

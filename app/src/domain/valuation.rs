@@ -38,6 +38,11 @@ pub enum ValuationBasis {
 impl ValuationBasis {
     pub const ALL: [Self; 3] = [Self::Desktop, Self::DriveBy, Self::Physical];
 
+    /// `physical inspection`
+    pub fn in_a_sentence(self) -> String {
+        self.to_string().to_lowercase()
+    }
+
     /// The stored name, `drive_by`.
     pub fn key(self) -> &'static str {
         match self {

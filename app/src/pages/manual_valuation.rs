@@ -10,10 +10,10 @@ use crate::{
     actions::draft_name,
     components::{
         Choice, Deadline, ErrorSummary, Fact, Facts, Glyph, Icon, Radios, StoryList, TextArea, TextField, TimeStyle,
-        When, day_in_words, money,
+        When, money,
     },
     desk::{DeskError, ManualValuationState, ManualValuationView, PreviousValuation},
-    domain::{ManualValuationAnswer, ValuationBasis, ValuationSource, uk_today},
+    domain::{ManualValuationAnswer, ValuationBasis, ValuationSource, day_in_words, uk_today},
     forms::{Draft, ManualValuationForm, Outcome},
     request,
     session::VisitorSession,

@@ -119,13 +119,12 @@ fn ApplicationForm(draft: Draft<NewApplicationForm>, about: Option<About>) -> im
 
 #[component]
 fn WhatHappensNext(about: About) -> impl IntoView {
-    let span =
-        |length: std::time::Duration| time_words::spelled_out(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
-    let (valuer, staff) = (span(about.valuation_timeout), span(about.manual_valuation_timeout));
+    let valuer = time_words::spelled_out(about.valuation_timeout);
+    let colleague = time_words::spelled_out(about.manual_valuation_timeout);
     view! {
         <p class="what-next">
             "What happens next: a valuation is requested at once, and the valuation service has "
-            {valuer} " to answer. If it does not, a colleague values the property manually within " {staff} "."
+            {valuer} " to answer. If it does not, a colleague values the property manually within " {colleague} "."
         </p>
     }
 }

@@ -32,7 +32,7 @@ use self::{
     turn::Turn,
 };
 use super::{News, PATIENCE, Progress, ReadError, blocking, counts, database::Database, entry};
-use crate::{aws::Aws, live::Changes, timestamp};
+use crate::{aws::Aws, changes::Changes, timestamp};
 
 pub use asks::Asks;
 pub use feed::source;

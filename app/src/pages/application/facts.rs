@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{Fact, Facts, LoanToValueGauge, TimeStyle, When, day_in_words, money, percent},
+    components::{Fact, Facts, LoanToValueGauge, TimeStyle, When, money, percent},
     desk::ApplicationRow,
-    domain::{LoanApplication, Policy, Valuation, ValuationSource, loan_to_value},
+    domain::{LoanApplication, Policy, Valuation, ValuationSource, day_in_words, loan_to_value},
 };
 
 #[component]

@@ -3,13 +3,13 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, Update, builders::UpdateBuilder};
 
-use super::Callbacks;
+use super::PausedTasks;
 use crate::{
     aws::AwsError,
     invocation::PausedTaskId,
     item::{Item, Read, number, text},
     tables,
-    writes::write_one,
+    writes::{NotWritten, Write, write_all, write_one},
 };
 
 pub const TABLE: tables::Table = tables::Table {
@@ -41,7 +41,7 @@ pub enum ReferenceError {
 }
 
 /// The write that assigns a reference to a request permanently.
-pub(super) fn give(reference: &str, request: &PausedTaskId) -> UpdateBuilder {
+fn give(reference: &str, request: &PausedTaskId) -> UpdateBuilder {
     Update::builder()
         .table_name(TABLE.name)
         .key(TABLE.key, text(reference))
@@ -50,12 +50,35 @@ pub(super) fn give(reference: &str, request: &PausedTaskId) -> UpdateBuilder {
         .expression_attribute_values(":request", text(request.as_str()))
 }
 
-impl Callbacks {
-    pub(super) async fn request_of(&self, reference: &str) -> Result<Option<PausedTaskId>, AwsError> {
+impl PausedTasks {
+    /// Stores the reference that the valuation service gave to a request. From now on the task waits for its callback.
+    /// Callbacks that named the reference before are found by [`PausedTasks::parked`] and
+    /// [`PausedTasks::parked_by_reference`].
+    ///
+    /// # Errors
+    /// [`ReferenceError::Reused`] when the service gave the same reference to another request: a callback that names it
+    /// could be about either.
+    pub async fn reference_known(&self, reference: &str, request: &PausedTaskId) -> Result<(), ReferenceError> {
+        let writes = [give(reference, request), self.has_reference(request, reference)];
+        match write_all(&self.aws, writes.map(Write::Update)).await {
+            Ok(()) => Ok(()),
+            Err(NotWritten::Aws(error)) => Err(error.into()),
+            // The reference belongs to another request, or the request is over. Each write is then done by itself.
+            Err(NotWritten::Refused(_)) => {
+                self.keep_reference(reference, request).await?;
+                self.requested(request, reference).await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The request that has this reference.
+    pub async fn request_of(&self, reference: &str) -> Result<Option<PausedTaskId>, AwsError> {
         Ok(self.entry(reference).await?.text("requestId").map(PausedTaskId::from_key))
     }
 
-    pub(super) async fn parked_by_reference(&self, reference: &str) -> Result<Vec<String>, AwsError> {
+    /// The callbacks that are parked with a reference.
+    pub async fn parked_by_reference(&self, reference: &str) -> Result<Vec<String>, AwsError> {
         let entry = self.entry(reference).await?;
         let parked = entry.get("parked").and_then(|parked| parked.as_ss().ok());
         Ok(parked.cloned().unwrap_or_default())
@@ -66,8 +89,7 @@ impl Callbacks {
         Ok(answer.consistent_read(true).send().await?.item.unwrap_or_default())
     }
 
-    /// Assigns a reference to a request permanently.
-    pub(super) async fn keep_reference(&self, reference: &str, request: &PausedTaskId) -> Result<(), ReferenceError> {
+    async fn keep_reference(&self, reference: &str, request: &PausedTaskId) -> Result<(), ReferenceError> {
         let kept = write_one(&self.aws, give(reference, request)).await;
         match kept {
             Err(error) if error.is_condition() => Err(ReferenceError::Reused),
@@ -75,8 +97,8 @@ impl Callbacks {
         }
     }
 
-    /// Parks a callback with a reference. Returns false if the limit is reached.
-    pub(super) async fn park_by_reference(&self, reference: &str, callback: &str) -> Result<bool, AwsError> {
+    /// Parks an unsigned callback with a reference. Returns false if the limit is reached.
+    pub async fn park_by_reference(&self, reference: &str, callback: &str) -> Result<bool, AwsError> {
         let forgotten = self.aws.clock.now().unix_timestamp() + PATIENCE;
         let add = |update: &str, when: &str| {
             let row = self.aws.dynamodb.update_item().table_name(TABLE.name).key(TABLE.key, text(reference));
