@@ -85,7 +85,7 @@ fn tell_outcome(record: &Record) -> Option<StoryEntry> {
     let remark = |otherwise: &str| record.remark.clone().unwrap_or_else(|| otherwise.to_owned());
     let (kind, text) = match record.status {
         ApplicationStatus::Approved => (StoryKind::Decided, format!("Approved{to_value}")),
-        ApplicationStatus::Referred => (StoryKind::Decided, format!("Referred to an underwriter{to_value}")),
+        ApplicationStatus::Referred => (StoryKind::Referred, format!("Referred to an underwriter{to_value}")),
         ApplicationStatus::Declined => match &record.remark {
             Some(remark) => (StoryKind::Decided, format!("Declined. {remark}")),
             None => (StoryKind::Decided, format!("Declined{to_value}")),

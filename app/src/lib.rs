@@ -34,15 +34,16 @@ mod session;
 mod shell;
 #[cfg(feature = "ssr")]
 mod theme;
+#[cfg(feature = "ssr")]
+mod unseen;
 
 #[cfg(feature = "ssr")]
 pub use pages::{Refused, Unanswered};
 #[cfg(feature = "ssr")]
-pub use request::is_unseen;
-#[cfg(feature = "ssr")]
 pub use session::actor;
 #[cfg(feature = "ssr")]
 pub use shell::{App, refused_shell, shell};
+#[cfg(feature = "ssr")]
 pub use time_words::spelled_out;
 #[cfg(feature = "ssr")]
-pub use visit::actor;
+pub use unseen::is_unseen;

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use futures_util::{FutureExt, future::Shared};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -11,10 +11,6 @@ use crate::{
     desk::{Actor, Desk, DeskError, WaitingCount},
     session::VisitorSession,
 };
-
-/// Sent by the client script when it fetches the open page again. Such a request must not consume what is shown only
-/// once, such as a notice.
-pub const REFRESH_HEADER: HeaderName = HeaderName::from_static("desk-refresh");
 
 /// The desk that the server provides as context. `None` only while the router collects its routes.
 pub fn desk() -> Option<Arc<dyn Desk>> {
@@ -45,18 +41,6 @@ pub fn count_waiting_once() {
 pub fn waiting_count() -> impl Future<Output = Result<WaitingCount, DeskError>> + Send {
     let waiting = use_context::<Waiting>();
     async move { waiting.ok_or(DeskError::Unavailable)?.await }
-}
-
-/// Whether a person may never see the response to a request with these headers: the client script refreshes the page,
-/// or the browser prefetches a link.
-pub fn is_unseen(headers: &HeaderMap) -> bool {
-    let is_ahead = |purpose: &HeaderValue| purpose.as_bytes().starts_with(b"prefetch");
-    headers.contains_key(REFRESH_HEADER) || headers.get("sec-purpose").is_some_and(is_ahead)
-}
-
-/// [`is_unseen`] for the current request.
-pub fn is_answered_unseen() -> bool {
-    use_context::<Parts>().is_some_and(|parts| is_unseen(&parts.headers))
 }
 
 /// The path and query of the current request, for links that lead back to it.

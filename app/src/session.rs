@@ -8,7 +8,7 @@ use tower_sessions::Session;
 use crate::{
     desk::{Actor, DeskError, Person},
     forms::Draft,
-    request,
+    unseen,
 };
 
 const NAME: &str = "name";
@@ -88,7 +88,7 @@ impl VisitorSession {
 
     /// Removes and returns a value. Does nothing for a request whose response may not be seen.
     async fn take<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let session = self.0.as_ref().filter(|_| !request::is_answered_unseen())?;
+        let session = self.0.as_ref().filter(|_| !unseen::is_answered_unseen())?;
         session.remove(key).await.unwrap_or_else(|error| {
             log(&error);
             None

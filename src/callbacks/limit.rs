@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 
-use super::endpoint::request_in;
+use super::address::request_in;
 use crate::{
     limits::RateLimit,
     signing::{CallbackUrls, SignedRequest},

@@ -5,6 +5,7 @@
 //! bare address is also accepted if it has a known valuation reference and came after the request was made. All others
 //! are answered with 401, kept temporarily in a limited number of slots, and do not affect any application.
 
+mod address;
 mod endpoint;
 mod limit;
 mod matching;

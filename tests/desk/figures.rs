@@ -79,7 +79,7 @@ async fn counted(desk: &Desk) -> Bars {
     let day_of = |item: &std::collections::HashMap<_, AttributeValue>, name: &str| {
         item.get(name).map(|at| uk_day(OffsetDateTime::parse(at.as_s().unwrap(), &Rfc3339).unwrap()))
     };
-    let decision = ["valued", "approved", "referred", "declined"];
+    let decision = ["valued", "approved", "declined"];
     let lives: Vec<Life> = items
         .iter()
         .map(|item| Life {

@@ -46,6 +46,7 @@ fn appearance(kind: StoryKind) -> (Glyph, &'static str) {
         StoryKind::Kept => (Glyph::Archive, "tone-waiting"),
         StoryKind::Lapsed => (Glyph::Clock, "tone-waiting"),
         StoryKind::Failed => (Glyph::Alert, "tone-bad"),
+        StoryKind::Referred => (Glyph::Scales, "tone-waiting"),
         StoryKind::Decided => (Glyph::Scales, "tone-neutral"),
         StoryKind::Stopped => (Glyph::Stop, "tone-neutral"),
     }

@@ -28,6 +28,8 @@ pub enum StoryKind {
     Kept,
     Lapsed,
     Failed,
+    /// The workflow left the decision to a person.
+    Referred,
     Decided,
     Stopped,
 }

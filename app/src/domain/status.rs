@@ -80,9 +80,9 @@ impl ApplicationStatus {
         }
     }
 
-    /// Whether the workflow reached an outcome.
+    /// Whether the desk has decided, or nothing was left to decide. A referral is not a decision: an underwriter decides.
     pub fn is_decision(self) -> bool {
-        matches!(self, Self::Valued | Self::Approved | Self::Referred | Self::Declined)
+        matches!(self, Self::Valued | Self::Approved | Self::Declined)
     }
 
     /// Whether the execution is still running.
@@ -105,5 +105,16 @@ impl fmt::Display for ApplicationStatus {
             Self::NeedsAttention => "Needs attention",
             Self::Stopped => "Stopped",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_referral_is_not_a_decision() {
+        let decisions: Vec<_> = ApplicationStatus::ALL.into_iter().filter(|status| status.is_decision()).collect();
+        assert_eq!(decisions, [ApplicationStatus::Valued, ApplicationStatus::Approved, ApplicationStatus::Declined]);
     }
 }

@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use web_sys::{Element, EventSource, MessageEvent};
 
-use super::{clock, copy, keys, refresh};
+use super::{clock, copy, elements::all, keys, refresh};
 
 /// Changes come in bursts, so the client waits this long for more of them before it fetches the page again.
 const GATHER: Duration = Duration::from_millis(150);
@@ -195,7 +195,7 @@ impl ChangeEvent {
 
     /// Updates standalone counts, which needs no new page.
     fn show_counts(&self) {
-        for element in refresh::all(&document(), "[data-count]") {
+        for element in all(&document(), "[data-count]") {
             if let Some(count) = self.count(&element.get_attribute("data-count").unwrap_or_default()) {
                 element.set_text_content(Some(if count == "0" { "" } else { &count }));
             }
@@ -216,14 +216,14 @@ impl ChangeEvent {
                 .any(|(name, shown)| self.count(name).is_some_and(|count| count != shown))
         };
         self.changed.is_empty()
-            || refresh::all(&document(), "[data-shows]").into_iter().any(shows_changed)
-            || refresh::all(&document(), "[data-counts]").into_iter().any(has_other_counts)
+            || all(&document(), "[data-shows]").into_iter().any(shows_changed)
+            || all(&document(), "[data-counts]").into_iter().any(has_other_counts)
     }
 }
 
 /// Scrolls content that is wider than the screen to its middle.
 fn scroll_to_middle() {
-    for wide in refresh::all(&document(), "[data-middle]") {
+    for wide in all(&document(), "[data-middle]") {
         wide.set_scroll_left((wide.scroll_width() - wide.client_width()) / 2);
     }
 }

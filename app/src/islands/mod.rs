@@ -2,6 +2,7 @@
 
 mod clock;
 mod copy;
+mod elements;
 mod keys;
 mod live;
 mod morph;

@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Document, DomParser, Element, Event, Headers, HtmlInputElement, RequestInit, Response, SupportedType};
 
-use super::{clock, morph};
+use super::{clock, elements::all, morph};
 
 /// The delay between the last key press and applying the filter.
 const TYPING: Duration = Duration::from_millis(200);
@@ -124,15 +124,4 @@ fn update_address(form: &Element) -> Result<(), JsValue> {
     let path = form.get_attribute("action").unwrap_or_default();
     let address = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
     window().history()?.replace_state_with_url(&JsValue::NULL, "", Some(&address))
-}
-
-/// All elements below `within` that match the selector.
-pub fn all(within: &impl AsRef<web_sys::Node>, selector: &str) -> Vec<Element> {
-    let within = within.as_ref();
-    let found = match within.dyn_ref::<Document>() {
-        Some(document) => document.query_selector_all(selector),
-        None => within.unchecked_ref::<Element>().query_selector_all(selector),
-    };
-    let Ok(found) = found else { return Vec::new() };
-    (0..found.length()).filter_map(|i| found.item(i)).map(JsCast::unchecked_into).collect()
 }
