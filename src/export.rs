@@ -17,7 +17,7 @@ use axum::{
 use futures_util::stream;
 use serde::Deserialize;
 
-use crate::{clock::Clock, problem::Problem, timestamp};
+use crate::{clock::Clock, refusals::Problem, timestamp};
 
 const HEAD: [&str; 12] = [
     "Reference",

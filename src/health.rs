@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     aws::{Aws, AwsError},
-    problem::Problem,
+    refusals::Problem,
     settings::Settings,
 };
 

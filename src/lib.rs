@@ -55,13 +55,13 @@ pub mod outbound;
 #[cfg(feature = "ssr")]
 mod pairing;
 #[cfg(feature = "ssr")]
-mod problem;
-#[cfg(feature = "ssr")]
 mod random;
 #[cfg(feature = "ssr")]
 mod read_model;
 #[cfg(feature = "ssr")]
 mod reconcile;
+#[cfg(feature = "ssr")]
+mod refusals;
 #[cfg(feature = "ssr")]
 pub mod routes;
 #[cfg(feature = "ssr")]
@@ -85,10 +85,6 @@ mod tables;
 #[cfg(feature = "ssr")]
 mod tasks;
 #[cfg(feature = "ssr")]
-mod timestamp;
-#[cfg(feature = "ssr")]
-mod unanswered;
-#[cfg(feature = "ssr")]
 mod valuation;
 #[cfg(feature = "ssr")]
 mod web;
@@ -99,6 +95,8 @@ mod writes;
 
 // The page calls the islands by name, so without this import they would be stripped.
 use app as _;
+#[cfg(feature = "ssr")]
+use app::timestamp;
 
 /// Called by the script in the head of every page, before the islands are hydrated.
 #[cfg(feature = "hydrate")]

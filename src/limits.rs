@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 
-use crate::problem::Problem;
+use crate::refusals::Problem;
 
 /// A rate limit that all clients share, because clients behind a proxy have the same address.
 #[derive(Clone)]

@@ -20,8 +20,8 @@ use crate::{
     aws::{Aws, AwsError},
     invocation::{self, FunctionFailure},
     outbound::Outbound,
-    problem::Problem,
     random,
+    refusals::Problem,
     settings::Settings,
     signing::callback_endpoint,
 };

@@ -12,7 +12,7 @@ use axum::{
 
 use url::{Host, Url};
 
-use crate::problem::Problem;
+use crate::refusals::Problem;
 
 /// Tells browsers to use https for a year.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");

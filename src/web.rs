@@ -2,19 +2,17 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use app::{App, Refused, desk::Desk, refused_shell, shell};
+use app::{App, desk::Desk, shell};
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderValue, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state, map_response},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use leptos::{config::LeptosOptions, prelude::provide_context};
-use leptos_axum::{
-    LeptosRoutes, file_and_error_handler_with_context, generate_route_list, render_app_async_with_context,
-};
+use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::{
@@ -28,13 +26,10 @@ use tower_http::{
 };
 
 use crate::{
-    api,
     clock::Clock,
-    problem::Problem,
+    refusals::{self, Rendering},
     security::{self, OwnNames},
     sessions::{self, Sessions},
-    supervision,
-    unanswered::{self, Rendering},
 };
 
 /// The maximum size of a form's body, in bytes.
@@ -45,9 +40,6 @@ const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
 /// The maximum time from the head of a request to the head of its response, including the request's body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The header that marks the response of a failed server function.
-const SERVER_FN_ERROR: &str = "serverfnerror";
 
 /// The pages and their dependencies.
 pub struct Pages {
@@ -78,53 +70,18 @@ impl Pages {
             .fallback(file_and_error_handler_with_context::<LeptosOptions, _>(context, shell))
             .layer(from_fn_with_state(self.clock, sessions::record_use))
             .layer(self.sessions.layer(self.secure))
-            .layer(CatchPanicLayer::custom(panicked))
-            .layer(from_fn_with_state(rendering, unanswered::render_server_errors))
+            .layer(CatchPanicLayer::custom(refusals::panicked))
+            .layer(from_fn_with_state(rendering, refusals::render_server_errors))
             .with_state(options.clone());
         protected(files(Path::new(&self.site_root), pages), FORM_LIMIT, REQUEST_TIMEOUT)
             .layer(from_fn_with_state(self.names, security::own_name))
-            .layer(from_fn_with_state(options, refuse_as_page))
+            .layer(from_fn_with_state(options, refusals::refuse_as_page))
     }
-}
-
-/// Renders refusals (404, 405, 413 and so on) as pages in the desk's layout.
-async fn refuse_as_page(State(options): State<LeptosOptions>, request: Request, next: Next) -> Response {
-    // Keep the parts of the request that the page's frame reads.
-    let mut ask = Request::new(Body::empty());
-    *ask.uri_mut() = request.uri().clone();
-    if let Some(cookies) = request.headers().get(header::COOKIE) {
-        ask.headers_mut().insert(header::COOKIE, cookies.clone());
-    }
-    let response = next.run(request).await;
-    let Some(status) = refusal(&response) else { return response };
-    let Some(refused) = Refused::of(status) else { return response };
-    let page = render_app_async_with_context(|| {}, move || refused_shell(options.clone(), refused));
-    let mut page = page(ask).await;
-    *page.status_mut() = status;
-    page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for name in [header::ALLOW, header::SET_COOKIE] {
-        for value in response.headers().get_all(&name) {
-            page.headers_mut().append(name.clone(), value.clone());
-        }
-    }
-    page
-}
-
-/// The status of a refusal that is not rendered as a page yet.
-fn refusal(response: &Response) -> Option<StatusCode> {
-    // Leptos redirects with the error in the address, where nobody would see it. The form was malformed, because server
-    // functions handle all other errors themselves.
-    if response.status().is_redirection() && response.headers().contains_key(SERVER_FN_ERROR) {
-        return Some(StatusCode::BAD_REQUEST);
-    }
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    (!is_page).then(|| response.status())
 }
 
 /// The API and the event stream, whose refusals are problem+json.
 pub fn machines(router: Router) -> Router {
-    protected(router, BODY_LIMIT, REQUEST_TIMEOUT).layer(map_response(api::refuse_as_problem))
+    protected(router, BODY_LIMIT, REQUEST_TIMEOUT).layer(map_response(refusals::refuse_as_problem))
 }
 
 /// Protects routes with the same-site check, a body limit, a timeout and a panic handler.
@@ -133,7 +90,7 @@ fn protected(router: Router, body_limit: usize, timeout: Duration) -> Router {
         .layer(from_fn(security::same_site))
         .layer(RequestBodyLimitLayer::new(body_limit))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(refusals::panicked))
 }
 
 /// Warns if static files are missing, because pages would work but look broken.
@@ -196,11 +153,6 @@ pub fn around(router: Router, secure: bool) -> Router {
         )
 }
 
-fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
-    tracing::error!(panic = supervision::panic_message(&*panic), "a request panicked");
-    Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
-}
-
 #[cfg(test)]
 mod tests {
     use axum::{body::to_bytes, routing::get};
@@ -212,7 +164,7 @@ mod tests {
     async fn a_request_that_takes_too_long_is_answered_with_a_problem() {
         assert_eq!(REQUEST_TIMEOUT, Duration::from_secs(30));
         let never = Router::new().route("/", get(|| async { std::future::pending::<()>().await }));
-        let router = protected(never, BODY_LIMIT, Duration::from_millis(1)).layer(map_response(api::refuse_as_problem));
+        let router = protected(never, BODY_LIMIT, Duration::from_millis(1)).layer(map_response(refusals::refuse_as_problem));
         let answer = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");

@@ -35,6 +35,8 @@ mod shell;
 #[cfg(feature = "ssr")]
 mod theme;
 #[cfg(feature = "ssr")]
+pub mod timestamp;
+#[cfg(feature = "ssr")]
 mod unseen;
 
 #[cfg(feature = "ssr")]

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{json::JsonObject, submission};
-use crate::{clock::Clock, problem::Problem, timestamp, valuation};
+use crate::{clock::Clock, refusals::Problem, timestamp, valuation};
 
 #[derive(Clone)]
 struct Api {

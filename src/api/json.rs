@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::problem::Problem;
+use crate::refusals::Problem;
 
 /// A JSON body of type `T`; anything else is a [`Problem`] that says what is wrong, and where.
 pub struct JsonBody<T>(pub T);

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use crate::problem::Problem;
+use crate::refusals::Problem;
 
 /// Errors that one answer reports. A body of 64 kB may hold thousands of unknown fields.
 const REPORTED: usize = 20;

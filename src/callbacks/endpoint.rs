@@ -16,7 +16,7 @@ use super::{
     limit::{UnsignedLimit, limit_unsigned},
     response::{LIMIT, Malformed},
 };
-use crate::problem::Problem;
+use crate::refusals::Problem;
 
 /// The maximum number of bytes to receive before a callback is rejected unread.
 const WIRE_LIMIT: usize = 1024 * 1024;

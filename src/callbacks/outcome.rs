@@ -8,7 +8,7 @@ use axum::{
 use serde_json::json;
 
 use super::Malformed;
-use crate::problem::Problem;
+use crate::refusals::Problem;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

@@ -8,7 +8,7 @@ use time::{Date, OffsetDateTime, format_description::BorrowedFormatItem, macros:
 
 use crate::{
     domain::{in_uk, uk_clock},
-    time_words,
+    time_words, timestamp,
 };
 
 /// How a time is shown.
@@ -49,7 +49,7 @@ pub fn When(at: OffsetDateTime, style: TimeStyle) -> impl IntoView {
         TimeStyle::Clock => clock(at),
     };
     view! {
-        <time datetime=machine(at) title=exact(at) data-when=style.key()>{text}</time>
+        <time datetime=timestamp::write(at) title=exact(at) data-when=style.key()>{text}</time>
     }
 }
 
@@ -57,13 +57,6 @@ pub fn When(at: OffsetDateTime, style: TimeStyle) -> impl IntoView {
 pub fn milliseconds(at: OffsetDateTime) -> i64 {
     // Cannot overflow: four-digit years fit into i64 milliseconds.
     (at.unix_timestamp_nanos() / 1_000_000) as i64
-}
-
-/// `2026-11-22T10:20:30.123Z`
-fn machine(at: OffsetDateTime) -> String {
-    // Cannot fail: this format and those below use only components that every OffsetDateTime has.
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
 }
 
 /// `22 November 2026, 10:20:30 GMT`
@@ -99,6 +92,7 @@ pub fn day_and_month(date: Date) -> String {
 }
 
 fn by_uk_clocks(at: OffsetDateTime, format: &[BorrowedFormatItem<'_>]) -> String {
+    // Cannot fail: the formats above use only components that every OffsetDateTime has.
     format!("{} {}", in_uk(at).format(format).unwrap_or_default(), uk_clock(at))
 }
 
@@ -111,14 +105,14 @@ mod tests {
     #[test]
     fn times_are_shown_in_uk_local_time_with_its_abbreviation() {
         let at = datetime!(2026-11-22 12:20:30.123456 +2);
-        assert_eq!(machine(at), "2026-11-22T10:20:30.123Z");
+        assert_eq!(timestamp::write(at), "2026-11-22T10:20:30.123Z");
         assert_eq!(exact(at), "22 November 2026, 10:20:30 GMT");
         assert_eq!(minute(at), "22 Nov 2026, 10:20 GMT");
         assert_eq!(second(at), "22 Nov 2026, 10:20:30 GMT");
         assert_eq!(time_of_day(at), "10:20 GMT");
         assert_eq!(clock(at), "10:20:30.123 GMT");
         let summer = datetime!(2026-06-30 23:20 UTC);
-        assert_eq!(machine(summer), "2026-06-30T23:20:00.000Z");
+        assert_eq!(timestamp::write(summer), "2026-06-30T23:20:00.000Z");
         assert_eq!(minute(summer), "1 Jul 2026, 00:20 BST");
     }
 }

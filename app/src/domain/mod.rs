@@ -23,5 +23,5 @@ pub use reference::{ApplicationReference, ReferenceError};
 pub use status::{ApplicationStatus, Tone};
 pub use task_kind::{TaskKind, TaskPage, WaitingOn};
 pub use term::{TermError, TermYears};
-pub use uk_time::{day_in_words, in_uk, uk_clock, uk_day, uk_midnight, uk_today};
+pub use uk_time::{day_in_words, in_uk, iso_day, uk_clock, uk_day, uk_midnight, uk_today};
 pub use valuation::{ManualValuationAnswer, Valuation, ValuationBasis, ValuationSource};

@@ -29,6 +29,12 @@ pub fn day_in_words(day: Date) -> String {
     day.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
 }
 
+/// `2026-11-22`, the format of a browser's date field.
+pub fn iso_day(day: Date) -> String {
+    // Every date has these components.
+    day.format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
+}
+
 /// The start of a day in the UK.
 pub fn uk_midnight(day: Date) -> OffsetDateTime {
     // The clocks change at 01:00 or 02:00, never at midnight.
@@ -77,8 +83,9 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_written_in_words() {
+    fn a_day_is_written_in_words_and_in_digits() {
         assert_eq!(day_in_words(date!(2026 - 11 - 02)), "2 November 2026");
+        assert_eq!(iso_day(date!(2026 - 11 - 02)), "2026-11-02");
     }
 
     #[test]

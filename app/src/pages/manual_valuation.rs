@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
-use time::{Date, macros::format_description};
 
 use super::problem::or_problem;
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
         When, money,
     },
     desk::{DeskError, ManualValuationState, ManualValuationView, PreviousValuation},
-    domain::{ManualValuationAnswer, ValuationBasis, ValuationSource, day_in_words, uk_today},
+    domain::{ManualValuationAnswer, ValuationBasis, ValuationSource, day_in_words, iso_day, uk_today},
     forms::{Draft, ManualValuationForm, Outcome},
     request,
     session::VisitorSession,
@@ -191,7 +190,7 @@ fn AnswerForm(id: String, draft: Draft<ManualValuationForm>) -> impl IntoView {
     let error = |field: &str| draft.error(field);
     let typed = draft.typed.clone();
     let today = uk_today();
-    let valued_on = if typed.valued_on.is_empty() { day(today) } else { typed.valued_on };
+    let valued_on = if typed.valued_on.is_empty() { iso_day(today) } else { typed.valued_on };
     let bases = ValuationBasis::ALL.map(|basis| Choice { key: basis.key(), label: basis.to_string() }).to_vec();
     let outcomes = vec![
         Choice { key: Outcome::Value.key(), label: "Yes, here is the value".to_owned() },
@@ -229,7 +228,7 @@ fn AnswerForm(id: String, draft: Draft<ManualValuationForm>) -> impl IntoView {
                     label="Date of the valuation"
                     kind="date"
                     width="medium"
-                    max=day(today)
+                    max=iso_day(today)
                     value=valued_on
                     error=error("valued_on")
                 />
@@ -295,10 +294,4 @@ fn Unused(form: ManualValuationForm) -> impl IntoView {
             <p>"Your answer came after that and was not used. You had typed: " {typed}</p>
         </div>
     }
-}
-
-/// `2026-11-22`, the format of a browser's date field.
-fn day(date: Date) -> String {
-    // Cannot fail: every Date has these components.
-    date.format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     components::{Fact, Facts, LoanToValueGauge, TimeStyle, When, money, percent},
     desk::ApplicationRow,
-    domain::{LoanApplication, Policy, Valuation, ValuationSource, day_in_words, loan_to_value},
+    domain::{LoanApplication, Policy, Valuation, ValuationSource, WaitingOn, day_in_words, loan_to_value},
 };
 
 #[component]
@@ -78,7 +78,7 @@ fn by_estimate(application: &LoanApplication) -> Option<f64> {
 fn ValuationFacts(valuation: Valuation) -> impl IntoView {
     let source = match valuation.source {
         ValuationSource::Service { valuation_reference } => view! {
-            <Fact term="From">"Valuation service"</Fact>
+            <Fact term="From">{WaitingOn::ValuationService.to_string()}</Fact>
             <Fact term="Valuation reference"><code>{valuation_reference}</code></Fact>
         }
         .into_any(),
