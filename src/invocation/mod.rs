@@ -55,6 +55,14 @@ pub struct Execution {
     pub step: Option<Step>,
 }
 
+impl Execution {
+    /// The id of the task that the calling step asks for. All retries of a step ask for the same task. Without a step, as
+    /// in executions that began before workflows passed it, each token is a task of its own.
+    pub fn task_id(&self, token: &TaskToken) -> PausedTaskId {
+        self.step.as_ref().map_or_else(|| PausedTaskId::of_token(token), |step| step.task_id(&self.arn))
+    }
+}
+
 /// The `execution` member of a payload.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,8 +6,6 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::Step;
-
 /// A task token. Anybody who has it can answer its task, so it is kept in one table, passed only to Step Functions, and
 /// never shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -38,13 +36,7 @@ impl fmt::Debug for TaskToken {
 pub struct PausedTaskId(String);
 
 impl PausedTaskId {
-    /// The id of the task of a step, which is the same for all retries of the step. Without a step, as in executions
-    /// that started before workflows passed it, each token is its own task.
-    pub fn of(step: Option<&Step>, execution_arn: &str, token: &TaskToken) -> Self {
-        step.map_or_else(|| Self::of_token(token), |step| step.task_id(execution_arn))
-    }
-
-    fn of_token(token: &TaskToken) -> Self {
+    pub(super) fn of_token(token: &TaskToken) -> Self {
         Self(URL_SAFE_NO_PAD.encode(&Sha256::digest(token.0.as_bytes())[..16]))
     }
 

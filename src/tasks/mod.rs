@@ -174,7 +174,7 @@ impl PausedTask {
         timeout: Duration,
     ) -> Self {
         Self {
-            id: PausedTaskId::of(execution.step.as_ref(), &execution.arn, token),
+            id: execution.task_id(token),
             kind,
             application_reference: application.application_reference.clone(),
             execution_arn: execution.arn.clone(),
