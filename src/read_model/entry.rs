@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::{Map, Value, json};
 use time::{Date, OffsetDateTime};
 
-use super::{figures, text};
+use super::{bucket::bucket, text};
 use crate::{
     applications::{self, Record},
     aws::AwsError,
@@ -169,7 +169,7 @@ impl Application {
                 lifespan.end.map(|end| day_number(uk_day(end.at))),
                 lifespan.end.is_some_and(|end| end.is_decision),
                 took,
-                took.map(figures::bucket),
+                took.map(bucket),
                 record.valuation.is_some(),
                 record.waiting().map(|item| item.id),
             ])?;

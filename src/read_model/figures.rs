@@ -13,14 +13,6 @@ use time::{Date, Duration, OffsetDateTime};
 use super::{counts, entry, item_column};
 use crate::applications::{self, Record};
 
-/// Buckets for each doubling of a duration: each is 4 % wide.
-const BUCKETS: f64 = 16.0;
-
-/// The bucket of a duration in milliseconds. Durations that are about the same share a bucket.
-pub fn bucket(took: i64) -> i64 {
-    if took < 1 { 0 } else { (((took as f64).log2() + 1.0) * BUCKETS) as i64 }
-}
-
 /// The figures of the last [`Figures::DAYS`] days, today included.
 pub fn read(connection: &Connection, now: OffsetDateTime) -> rusqlite::Result<Figures> {
     let today = uk_day(now);
@@ -192,13 +184,6 @@ mod tests {
             item.insert("decidedAt".to_owned(), time_text(end.at));
         }
         Application::read(&item).unwrap()
-    }
-
-    #[test]
-    fn durations_that_are_about_the_same_share_a_bucket() {
-        assert_eq!([-5, 0].map(bucket), [0, 0]);
-        assert_eq!(bucket(1_000), bucket(1_010));
-        assert!(bucket(1_000) < bucket(1_100) && bucket(1) < bucket(2));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! follows the tables (see [`follow`]) and decides nothing: a row that somebody acts on is always read from its table. The
 //! file can be deleted at any time; the next start fills a new one.
 
+mod bucket;
 mod counts;
 mod cursor;
 mod database;

@@ -37,7 +37,7 @@ CREATE TABLE applications (
     ended_day INTEGER,
     is_decided INTEGER NOT NULL,
     took INTEGER,
-    -- The same for all durations that are about as long: see `figures::bucket`.
+    -- The same for all durations that are about as long: see `bucket::bucket`.
     took_bucket INTEGER,
     -- The address in one spelling, so that it can be compared.
     address TEXT NOT NULL,
