@@ -164,7 +164,8 @@ mod tests {
     async fn a_request_that_takes_too_long_is_answered_with_a_problem() {
         assert_eq!(REQUEST_TIMEOUT, Duration::from_secs(30));
         let never = Router::new().route("/", get(|| async { std::future::pending::<()>().await }));
-        let router = protected(never, BODY_LIMIT, Duration::from_millis(1)).layer(map_response(refusals::refuse_as_problem));
+        let router =
+            protected(never, BODY_LIMIT, Duration::from_millis(1)).layer(map_response(refusals::refuse_as_problem));
         let answer = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
