@@ -5,7 +5,7 @@
 //! aws --endpoint-url http://127.0.0.1:4566 stepfunctions list-state-machines
 //! ```
 //!
-//! What Task states call besides Step Functions itself is where the `--…-endpoint`s say.
+//! Task states can call Step Functions itself, and the services at the addresses of the `--…-endpoint` options.
 
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -25,34 +25,34 @@ use tower::make::Shared;
 #[derive(Parser)]
 #[command(about = "A local AWS Step Functions")]
 pub struct Settings {
-    /// Where to listen. Whoever reaches this address may do everything: keep it on loopback
+    /// Address to listen on. Requests are not authenticated, so use a loopback address
     #[arg(long, env = "ASL_ENGINE_LISTEN", default_value = "127.0.0.1:4566")]
     listen: SocketAddr,
-    /// Where everything is kept
+    /// Folder for the database
     #[arg(long, env = "ASL_ENGINE_DATA_DIR", default_value = "./data")]
     data_dir: PathBuf,
-    /// As it stands in ARNs
+    /// Region in ARNs
     #[arg(long, env = "ASL_ENGINE_REGION", default_value = "eu-west-2")]
     region: String,
-    /// As it stands in ARNs, twelve digits
+    /// Account in ARNs, twelve digits
     #[arg(long, env = "ASL_ENGINE_ACCOUNT", default_value = "000000000000")]
     account: String,
-    /// Days after its end that an execution is kept, with its history. 0 keeps all of them for ever
+    /// Days that an execution is kept after it has ended. 0 keeps executions forever
     #[arg(long, env = "ASL_ENGINE_RETENTION_DAYS", value_name = "DAYS", default_value_t = 90)]
     retention_days: u32,
-    /// Where Lambda functions are invoked, say by `sam local start-lambda`
+    /// Endpoint of Lambda, for example that of `sam local start-lambda`
     #[arg(long, env = "ASL_ENGINE_LAMBDA_ENDPOINT", value_name = "URL")]
     lambda_endpoint: Option<Endpoint>,
-    /// Where SQS is
+    /// Endpoint of SQS
     #[arg(long, env = "ASL_ENGINE_SQS_ENDPOINT", value_name = "URL")]
     sqs_endpoint: Option<Endpoint>,
-    /// Where SNS is
+    /// Endpoint of SNS
     #[arg(long, env = "ASL_ENGINE_SNS_ENDPOINT", value_name = "URL")]
     sns_endpoint: Option<Endpoint>,
-    /// Where EventBridge is
+    /// Endpoint of EventBridge
     #[arg(long, env = "ASL_ENGINE_EVENTS_ENDPOINT", value_name = "URL")]
     events_endpoint: Option<Endpoint>,
-    /// Where S3 is
+    /// Endpoint of S3
     #[arg(long, env = "ASL_ENGINE_S3_ENDPOINT", value_name = "URL")]
     s3_endpoint: Option<Endpoint>,
 }
@@ -73,7 +73,7 @@ async fn main() -> Result<(), Failure> {
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Serves until it is asked to stop.
+/// Serves until a signal arrives.
 pub async fn serve(settings: Settings) -> Result<(), Failure> {
     let database = settings.data_dir.join("step-functions.sqlite");
     let retention = settings.retention();
@@ -97,20 +97,20 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::bind(settings.listen).await?;
     tracing::info!(address = %listener.local_addr()?, data = %settings.data_dir.display(), "listening");
     let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
-        // Answers are small: waiting to fill a packet only delays them.
+        // Answers are small, so waiting to fill a packet only delays them.
         let _ = connection.set_nodelay(true);
     });
     let stop = async move {
-        asked_to_stop().await;
-        // Ends the long polls too, so that their connections can close.
+        stop_signal().await;
+        // This also ends long polls, so that their connections can close.
         engine.shutdown().await;
     };
     axum::serve(listener, Shared::new(service)).with_graceful_shutdown(stop).await?;
     Ok(())
 }
 
-/// Returns at Ctrl-C or when the service manager asks. To be killed instead does no harm.
-async fn asked_to_stop() {
+/// Waits for Ctrl-C or SIGTERM. Killing the process is safe as well.
+async fn stop_signal() {
     #[cfg(unix)]
     if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         tokio::select! {
@@ -122,10 +122,10 @@ async fn asked_to_stop() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-/// The largest request that is allowed has a definition of 1 MB, which JSON may write at up to six times that.
+/// The largest valid request contains a definition of 1 MB, which JSON escapes can make up to six times as large.
 const BODY_LIMIT: usize = 8 << 20;
 
-/// There is one path and one method: no router stands between a request and the engine.
+/// Answers a request. There is only one path and one method, so this needs no router.
 async fn answer(engine: &StepFunctions, request: Request) -> Response {
     if request.method() != Method::POST {
         return "Step Functions\n".into_response();

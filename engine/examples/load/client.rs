@@ -1,4 +1,4 @@
-//! Who asks: over HTTP, or inside the process.
+//! Clients over HTTP or in-process.
 
 use std::{io, net::SocketAddr};
 
@@ -10,7 +10,7 @@ use super::{
     http::{Answer, Connection, read_answer},
 };
 
-/// What clients connect to.
+/// The server that clients connect to.
 #[derive(Clone)]
 pub enum Server {
     Http(SocketAddr),
@@ -41,7 +41,7 @@ impl Client {
         read_answer(answer.status, &answer.body)
     }
 
-    /// Asks for what must succeed.
+    /// Sends a request that must succeed.
     pub async fn must(&mut self, operation: &str, request: &Value) -> Result<Value, Failure> {
         self.ask(operation, request).await?.map_err(|fault| format!("{operation}: {fault}").into())
     }

@@ -1,23 +1,23 @@
-//! What the measurements share.
+//! Shared by the measurements.
 
 use std::time::Duration;
 
 use asl_engine::{FunctionError, Integrations, Invocation, Invoked, ServiceAnswer, ServiceCall, ServiceError};
 use tokio::task::JoinSet;
 
-/// What ends a measurement.
+/// An error that ends a measurement.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 pub fn on_all_processors(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-/// Of sorted times.
+/// The percentile of sorted times.
 pub fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// What all of them gave, sorted; the first failure ends it.
+/// Collects and sorts the results of all tasks. The first failure is returned.
 pub async fn gather<T: Ord + 'static>(mut running: JoinSet<Result<Vec<T>, Failure>>) -> Result<Vec<T>, Failure> {
     let mut all = Vec::new();
     while let Some(one) = running.join_next().await {

@@ -1,4 +1,5 @@
-//! Whole callback cycles, as many clients as asked for: start, get the task's token, answer it, ask until succeeded.
+//! Complete callback cycles by concurrent clients: start, receive the task's token, answer it, and poll until the
+//! execution has succeeded.
 
 use std::{
     sync::{
@@ -16,7 +17,7 @@ use super::{
     client::{Client, Server},
 };
 
-/// An activity, and a state machine that waits for one of its workers.
+/// An activity, and a state machine that waits for its workers.
 #[derive(Clone)]
 pub struct Machine {
     pub arn: String,
@@ -60,7 +61,7 @@ impl Machine {
         succeed(client, &task).await
     }
 
-    /// Answers the oldest task and waits until its execution has succeeded; how long that took.
+    /// Answers the oldest task and waits until its execution has succeeded. Returns how long that took.
     async fn answer_one(&self, client: &mut Client) -> Result<Duration, Failure> {
         let task = self.take_task(client).await?;
         let input: Value = serde_json::from_str(task["input"].as_str().unwrap_or_default())?;
@@ -85,12 +86,12 @@ async fn succeed(client: &mut Client, task: &Value) -> Result<(), Failure> {
 
 pub struct Cycles {
     pub per_second: f64,
-    /// From the answer to where the execution is seen to have succeeded, sorted.
+    /// The times from the answer until the execution is seen to have succeeded, sorted.
     pub answered: Vec<Duration>,
     pub took: Duration,
 }
 
-/// Runs `cycles` of them.
+/// Runs this many cycles.
 pub async fn run(server: &Server, clients: usize, cycles: u64, name: &str) -> Result<Cycles, Failure> {
     let machine = Machine::create(&mut server.client().await?, name).await?;
     let next = Arc::new(AtomicU64::new(0));

@@ -1,4 +1,4 @@
-//! A light HTTP/1.1 client of one connection: what is measured should be the server.
+//! A light HTTP/1.1 client with a single connection, so that mainly the server is measured.
 
 use std::{
     fmt,
@@ -12,22 +12,22 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A connection that is kept alive and carries one request after the other.
+/// A persistent connection for one request at a time.
 pub struct Connection {
     stream: TcpStream,
     request: Vec<u8>,
-    /// What has been read and belongs to the answer.
+    /// The part of the answer that has been read.
     answer: Vec<u8>,
 }
 
-/// What an operation answered.
+/// The answer of an operation.
 pub type Answer = Result<Value, Fault>;
 
-/// A refusal.
+/// An error in the AWS JSON protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub status: u16,
-    /// `__type`, say `TaskTimedOut`.
+    /// `__type`, for example `TaskTimedOut`.
     pub code: String,
     pub message: String,
 }
@@ -38,7 +38,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Tells a refusal from an answer.
+/// Distinguishes an error from a result.
 pub fn read_answer(status: u16, body: &[u8]) -> io::Result<Answer> {
     let body: Value = serde_json::from_slice(body)?;
     if status == 200 {
@@ -55,16 +55,16 @@ impl Connection {
         Ok(Self { stream, request: Vec::with_capacity(2048), answer: Vec::with_capacity(16 * 1024) })
     }
 
-    /// Carries out one operation.
+    /// Sends a request.
     ///
     /// # Errors
-    /// When the connection broke: whether the operation was carried out is not known.
+    /// When the connection breaks. It is unknown then whether the request was processed.
     pub async fn ask(&mut self, operation: &str, body: &Value) -> io::Result<Answer> {
         let (status, body) = self.exchange(operation, body.to_string().as_bytes()).await?;
         read_answer(status, body)
     }
 
-    /// One request and its answer, as they are.
+    /// Sends a request and returns the raw answer.
     pub async fn exchange(&mut self, operation: &str, body: &[u8]) -> io::Result<(u16, &[u8])> {
         self.request.clear();
         write!(
@@ -97,7 +97,7 @@ impl Connection {
     }
 }
 
-/// The status, and how long the body is.
+/// Parses the status and the length of the body.
 fn read_head(head: &[u8]) -> Option<(u16, usize)> {
     let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! What this machine can do at best: durable SQLite commits, and HTTP answers without anything behind them.
+//! The limits of this machine: durable SQLite commits, and HTTP answers without a database.
 
 use std::{
     net::SocketAddr,
@@ -12,15 +12,15 @@ use rusqlite::Connection as Database;
 
 use super::{Failure, http::Connection, process};
 
-/// How long each is measured.
+/// The duration of each measurement.
 const WHILE: Duration = Duration::from_secs(2);
 
 pub struct Limits {
-    /// Transactions a second of one row each, one after the other.
+    /// Sequential transactions of one row, per second.
     pub single_row_commits: f64,
-    /// Rows a second in transactions of 64.
+    /// Rows per second in transactions of 64.
     pub grouped_rows: f64,
-    /// Requests a second to a server that answers with what it got.
+    /// Requests per second to a server that returns the request body.
     pub echoes: f64,
 }
 
@@ -30,7 +30,7 @@ pub async fn measure(folder: &Path, clients: usize) -> Result<Limits, Failure> {
     Ok(Limits { single_row_commits, grouped_rows, echoes: echoes(clients).await? })
 }
 
-/// Rows a second, `rows` in a transaction, each transaction on disk before the next begins.
+/// Rows per second in sequential durable transactions of `rows` rows.
 pub fn commits(path: &Path, rows: usize) -> Result<f64, Failure> {
     let database = Database::open(path)?;
     database.pragma_update(None, "journal_mode", "wal")?;
@@ -50,12 +50,12 @@ pub fn commits(path: &Path, rows: usize) -> Result<f64, Failure> {
     Ok(written as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// Serves nothing but echoes; for a process of its own, as the engine's server has one.
+/// Serves echoes. Runs in a process of its own, like the engine's server.
 pub async fn serve_echoes(address: SocketAddr) -> Result<(), Failure> {
     let routes = Router::new().route("/", post(|body: Bytes| async { body }));
     let listener = tokio::net::TcpListener::bind(address).await?;
     let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
-        // As the engine's server does.
+        // Like the engine's server.
         let _ = connection.set_nodelay(true);
     });
     Ok(axum::serve(listener, routes).await?)
@@ -65,7 +65,7 @@ async fn echoes(clients: usize) -> Result<f64, Failure> {
     let address = process::free_address()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["echo", &address.to_string()]);
-    // It answers any request, the one that asks whether it is ready too.
+    // It answers any request, including the one that checks for readiness.
     let server = process::Server::start(command, address).await?;
     let begun = Instant::now();
     let mut running = tokio::task::JoinSet::new();

@@ -1,4 +1,4 @@
-//! Measures the engine, and the machine it runs on beside it.
+//! Measures the engine, and the limits of the machine that it runs on.
 //!
 //! ```sh
 //! cargo build --release -p asl-engine --example server --example load
@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use common::{Failure, Nothing, gather, on_all_processors, percentile};
 
 #[derive(Parser)]
-#[command(about = "Puts load on the engine")]
+#[command(about = "Measures the engine under load")]
 struct Arguments {
     #[command(subcommand)]
     command: Task,
@@ -37,79 +37,79 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Measures, and prints what it measured
+    /// Measures throughput and latency
     Bench(Bench),
-    /// Measures with many executions stored, paused and closed ones
+    /// Measures with many paused and closed executions
     Scale(Scale),
-    /// Kills a loaded server at random instants and checks that it has lost and doubled nothing
+    /// Kills a loaded server at random instants and checks that it has lost and repeated nothing
     Crash(Crash),
-    /// Prints how many durable SQLite commits of one row this disk does in a second
+    /// Prints the number of durable single-row SQLite commits per second on this disk
     Commits {
-        /// Where to write; a folder inside it is made and removed
+        /// Folder for the data, in which a temporary folder is created
         #[arg(long, default_value = "target")]
         folder: PathBuf,
     },
-    /// Answers every request with its body
+    /// Returns the body of every request
     #[command(hide = true)]
     Echo { address: SocketAddr },
 }
 
 #[derive(clap::Args)]
 struct Bench {
-    /// The example `server`, compiled
+    /// The compiled example `server`
     #[arg(long)]
     server: PathBuf,
-    /// Where the data goes; a folder inside it is made and removed. Durable writes are as fast as its disk
+    /// Folder for the data, in which a temporary folder is created. Its disk determines the speed of durable writes
     #[arg(long, default_value = "target")]
     folder: PathBuf,
-    /// How many ask at once
+    /// Number of concurrent clients
     #[arg(long, default_value_t = 32)]
     clients: usize,
-    /// Callback cycles over HTTP, and as many in-process
+    /// Number of callback cycles over HTTP, and in-process
     #[arg(long, default_value_t = 30_000)]
     cycles: u64,
-    /// How many executions are paused when reading is measured
+    /// Numbers of paused executions with which reads are measured
     #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000")]
     paused: Vec<u64>,
-    /// What to measure; everything when nothing is said
+    /// Measurements to run [default: all]
     #[arg(value_enum)]
     parts: Vec<Part>,
 }
 
 #[derive(clap::Args)]
 struct Scale {
-    /// The example `server`, compiled
+    /// The compiled example `server`
     #[arg(long)]
     server: PathBuf,
-    /// Where the data goes; a folder inside it is made and removed. A million of each take about 10 GB
+    /// Folder for the data, in which a temporary folder is created. A million executions of each kind take about 10 GB
     #[arg(long, default_value = "target")]
     folder: PathBuf,
-    /// How many executions are paused, and as many closed, at each level
+    /// Numbers of paused executions, and of closed ones, at each level
     #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
     levels: Vec<u64>,
-    /// Executions that are started and answered at each level, to measure how fast that is
+    /// Number of executions to start and answer at each level, to measure throughput
     #[arg(long, default_value_t = 8_000)]
     measured: u64,
-    /// How many ask at once
+    /// Number of concurrent clients
     #[arg(long, default_value_t = 32)]
     clients: usize,
 }
 
 #[derive(clap::Args)]
 struct Crash {
-    /// The example `server`, compiled
+    /// The compiled example `server`
     #[arg(long)]
     server: PathBuf,
-    /// Where the data goes; a folder inside it is made, and removed unless something is wrong
+    /// Folder for the data, in which a folder is created. It is removed if the test passes
     #[arg(long, default_value = "target")]
     folder: PathBuf,
-    /// How often it is killed
+    /// Number of kills
     #[arg(long, default_value_t = 50)]
     kills: u32,
-    /// Clients that start, and as many that answer
+    /// Number of clients that start executions, and of clients that answer tasks
     #[arg(long, default_value_t = 16)]
     clients: usize,
-    /// Draws what the clients do
+    /// Seed for the random actions of the clients
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -138,7 +138,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Clients share one thread: they should take as little as they can from what they measure.
+/// Clients share one thread, so that they take little processor time from the server.
 fn on_one_thread(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
@@ -153,27 +153,27 @@ async fn measure_scale(scale: &Scale) -> Result<(), Failure> {
     let Some(first) = levels.first() else { return Ok(()) };
     heading(&format!("compared with {} of each", first.stored));
     for level in &levels[1..] {
-        line("stored of each", level.stored as f64, "");
-        line("  starts", level.starts_per_second / first.starts_per_second, "of those a second");
-        line("  answers", level.answers_per_second / first.answers_per_second, "of those a second");
-        line("  single-row commits", level.single_row_commits / first.single_row_commits, "of those a second");
-        line("  memory", level.memory as f64 / first.memory as f64, "of that");
+        print_figure("stored executions of each kind", level.stored as f64, "");
+        print_figure("  starts", level.starts_per_second / first.starts_per_second, "times the rate");
+        print_figure("  answers", level.answers_per_second / first.answers_per_second, "times the rate");
+        print_figure("  single-row commits", level.single_row_commits / first.single_row_commits, "times the rate");
+        print_figure("  memory", level.memory as f64 / first.memory as f64, "times as much");
     }
     Ok(())
 }
 
 fn show_level(level: &scale::Level) {
     heading(&format!("with {0} paused and {0} closed", level.stored));
-    line("ready after", milliseconds(level.ready_after), "ms");
+    print_figure("ready after", milliseconds(level.ready_after), "ms");
     for (what, (median, worst)) in [("list 100 paused", level.list_running), ("list 100 closed", level.list_closed)] {
-        line(what, milliseconds(median), &format!("ms, 99 % within {:.2} ms", milliseconds(worst)));
+        print_figure(what, milliseconds(median), &format!("ms, 99 % within {:.2} ms", milliseconds(worst)));
     }
-    line("memory", level.memory as f64 / 1e6, "MB");
-    line("disk of each paused", level.disk_paused, "bytes");
-    line("disk of each closed", level.disk_closed, "bytes");
-    line("starts a second", level.starts_per_second, "");
-    line("answers a second", level.answers_per_second, "taken and answered");
-    line("SQLite commits a second", level.single_row_commits, "durable, one row each");
+    print_figure("memory", level.memory as f64 / 1e6, "MB");
+    print_figure("disk per paused execution", level.disk_paused, "bytes");
+    print_figure("disk per closed execution", level.disk_closed, "bytes");
+    print_figure("starts per second", level.starts_per_second, "");
+    print_figure("answers per second", level.answers_per_second, "taken and answered");
+    print_figure("SQLite commits per second", level.single_row_commits, "durable, one row each");
 }
 
 fn print_commits(folder: &Path) -> Result<(), Failure> {
@@ -202,14 +202,14 @@ async fn kill(crash: &Crash) -> Result<(), Failure> {
     Err(format!("the data is in {}", folder.display()).into())
 }
 
-/// A folder that nobody else uses.
+/// Creates a folder for this process.
 fn own_folder(within: &Path) -> std::io::Result<PathBuf> {
     let folder = within.join(format!("load-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
 }
 
-/// The example server on that data at that address.
+/// The command for the example server with this data and address.
 fn server(program: &Path, data: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new(program);
     command.args(["--listen", &address.to_string(), "--data-dir"]).arg(data).env("RUST_LOG", "warn");
@@ -230,16 +230,16 @@ async fn measure_in(bench: &Bench, folder: &Path) -> Result<(), Failure> {
     println!("{clients} clients, {processors} processors for them and the engine");
     let limits = limits::measure(folder, clients).await?;
     heading("this machine's limits");
-    line("SQLite commits a second", limits.single_row_commits, "durable, one row each");
-    line("SQLite rows a second", limits.grouped_rows, "durable, 64 rows in a commit");
-    line("HTTP echoes a second", limits.echoes, "axum, nothing behind it");
+    print_figure("SQLite commits per second", limits.single_row_commits, "durable, one row each");
+    print_figure("SQLite rows per second", limits.grouped_rows, "durable, 64 rows in a commit");
+    print_figure("HTTP echoes per second", limits.echoes, "axum without a database");
 
     if wanted(Part::Http) {
         heading("callback cycles over HTTP");
         let data = folder.join("http");
         let address = process::free_address()?;
         let running = process::Server::start(server(&bench.server, &data, address), address).await?;
-        // The first fills caches and is not counted.
+        // The first cycles fill caches and are not counted.
         let target = client::Server::Http(address);
         cycles::run(&target, clients, bench.cycles / 10, "warm-up").await?;
         let (own, its) = (usage::processor_time(std::process::id())?, usage::processor_time(running.id())?);
@@ -247,11 +247,11 @@ async fn measure_in(bench: &Bench, folder: &Path) -> Result<(), Failure> {
         let its = usage::processor_time(running.id())? - its;
         let own = usage::processor_time(std::process::id())? - own;
         show(&done, &limits);
-        // An echo is one request; a cycle is four.
-        line("  requests to echoes", 4.0 * done.per_second / limits.echoes, "");
+        // A cycle consists of four requests.
+        print_figure("  requests to echoes", 4.0 * done.per_second / limits.echoes, "");
         let each = |time: Duration| time.as_secs_f64() * 1e6 / bench.cycles as f64;
-        line("processor time, server", each(its), "µs a cycle");
-        line("processor time, client", each(own), "µs a cycle");
+        print_figure("processor time, server", each(its), "µs per cycle");
+        print_figure("processor time, client", each(own), "µs per cycle");
     }
     if wanted(Part::InProcess) {
         heading("callback cycles in-process");
@@ -280,36 +280,36 @@ async fn measure_in(bench: &Bench, folder: &Path) -> Result<(), Failure> {
         let paused = paused::measure(command, address, &data, clients, &bench.paused).await?;
         for level in &paused.levels {
             heading(&format!("with {} paused", level.paused));
-            line("starts a second", level.starts_per_second, "");
-            line("  to single-row commits", level.starts_per_second / limits.single_row_commits, "");
+            print_figure("starts per second", level.starts_per_second, "");
+            print_figure("  to single-row commits", level.starts_per_second / limits.single_row_commits, "");
             for (operation, median, worst) in &level.reads {
                 let text = format!("ms, 99 % within {:.2} ms", milliseconds(*worst));
-                line(operation, milliseconds(*median), &text);
+                print_figure(operation, milliseconds(*median), &text);
             }
         }
-        line("memory of each", paused.memory, "bytes");
-        line("disk of each", paused.disk, "bytes, the log included");
-        line("ready after kill -9 in", milliseconds(paused.ready_after), "ms");
+        print_figure("memory per execution", paused.memory, "bytes");
+        print_figure("disk per execution", paused.disk, "bytes, including the log");
+        print_figure("ready after kill -9 in", milliseconds(paused.ready_after), "ms");
     }
     Ok(())
 }
 
-/// Each measurement says how busy the machine was when it began.
+/// Prints a heading with the load of the machine at the start of the measurement.
 fn heading(text: &str) {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("\n{text} (load average {})", load.split(' ').next().unwrap_or("unknown"));
 }
 
-fn line(what: &str, number: f64, unit: &str) {
+fn print_figure(what: &str, number: f64, unit: &str) {
     let number = if number < 10.0 { format!("{number:.2}") } else { format!("{number:.0}") };
-    println!("  {what:<26}{number:>10}  {unit}");
+    println!("  {what:<30}{number:>10}  {unit}");
 }
 
 fn show(cycles: &cycles::Cycles, limits: &limits::Limits) {
-    line("cycles a second", cycles.per_second, &format!("in {:.1} s", cycles.took.as_secs_f64()));
-    line("  to single-row commits", cycles.per_second / limits.single_row_commits, "");
-    line("answered to succeeded, p50", milliseconds(percentile(&cycles.answered, 50)), "ms");
-    line("answered to succeeded, p99", milliseconds(percentile(&cycles.answered, 99)), "ms");
+    print_figure("cycles per second", cycles.per_second, &format!("in {:.1} s", cycles.took.as_secs_f64()));
+    print_figure("  to single-row commits", cycles.per_second / limits.single_row_commits, "");
+    print_figure("answered to succeeded, p50", milliseconds(percentile(&cycles.answered, 50)), "ms");
+    print_figure("answered to succeeded, p99", milliseconds(percentile(&cycles.answered, 99)), "ms");
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -1,5 +1,5 @@
-//! Executions that wait, many of them: how fast they start, what they take, what reading costs beside them, and how
-//! soon a server that was killed is ready again.
+//! Many waiting executions: the throughput of starts, their size, the cost of reads beside them, and how soon a killed
+//! server is ready again.
 
 use std::{
     path::Path,
@@ -21,28 +21,28 @@ use super::{
     percentile, process, usage,
 };
 
-/// Calls of each operation that reads.
+/// The number of calls of each read operation.
 const READS: usize = 300;
 
-/// What was seen with so many executions stored.
+/// The results with this many stored executions.
 pub struct Level {
     pub paused: u64,
     pub starts_per_second: f64,
-    /// Median and 99th percentile of ListExecutions of 100, of DescribeExecution and of GetExecutionHistory.
+    /// The median and the 99th percentile of ListExecutions with 100 items, DescribeExecution and GetExecutionHistory.
     pub reads: Vec<(&'static str, Duration, Duration)>,
 }
 
 pub struct Paused {
     pub levels: Vec<Level>,
-    /// Bytes of resident memory that an execution takes.
+    /// Resident memory per execution, in bytes.
     pub memory: f64,
-    /// Bytes of all files that an execution takes, with the log in the database.
+    /// The size of all files per execution in bytes, including the write-ahead log.
     pub disk: f64,
-    /// From starting the process to its first answer, after `kill -9`.
+    /// The time from starting the process to its first answer, after `kill -9`.
     pub ready_after: Duration,
 }
 
-/// `start` gives the command that serves this folder at an address.
+/// `start` returns the command that serves this folder at an address.
 pub async fn measure(
     server: impl Fn() -> Command,
     address: std::net::SocketAddr,
@@ -52,7 +52,7 @@ pub async fn measure(
 ) -> Result<Paused, Failure> {
     let mut running = process::Server::start(server(), address).await?;
     let target = Server::Http(address);
-    // Threads, caches and statements first, so that only executions are counted.
+    // Create threads, caches and statements first, so that only executions are counted.
     super::cycles::run(&target, clients, 2_000, "warm-up").await?;
     let machine = Machine::create(&mut target.client().await?, "paused").await?;
     let memory_before = usage::memory(running.id())?;
@@ -78,7 +78,7 @@ pub async fn measure(
     Ok(Paused { levels: seen, memory, disk, ready_after })
 }
 
-/// Starts executions number `from` to `to`; how many a second.
+/// Starts executions with these numbers. Returns the rate per second.
 async fn start(server: &Server, clients: usize, machine: &Machine, from: u64, to: u64) -> Result<f64, Failure> {
     let next = Arc::new(AtomicU64::new(from));
     let begun = Instant::now();
@@ -112,7 +112,7 @@ async fn read(
     for operation in ["ListExecutions", "DescribeExecution", "GetExecutionHistory"] {
         let mut times = Vec::with_capacity(READS);
         for call in 0..READS as u64 {
-            // Spread over all of them, in no order.
+            // Spread across all executions in no particular order.
             let execution = machine.execution(&name(call * 7919 % paused));
             let request = if operation == "ListExecutions" {
                 json!({"stateMachineArn": machine.arn, "maxResults": 100, "statusFilter": "RUNNING"})
@@ -129,7 +129,7 @@ async fn read(
     Ok(seen)
 }
 
-/// The names of all executions that run, in order.
+/// The names of all running executions, in order.
 async fn ids(client: &mut Client, machine: &Machine) -> Result<Vec<String>, Failure> {
     let mut names = Vec::new();
     let mut request = json!({"stateMachineArn": machine.arn, "maxResults": 1000, "statusFilter": "RUNNING"});

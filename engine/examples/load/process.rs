@@ -1,4 +1,4 @@
-//! A server in a process of its own: started, waited for, killed.
+//! A server in a process of its own.
 
 use std::{
     io,
@@ -14,15 +14,15 @@ use super::http::Connection;
 pub struct Server {
     process: Child,
     pub address: SocketAddr,
-    /// From when it was started to its first answer.
+    /// The time from the start to the first answer.
     pub ready_after: Duration,
 }
 
-/// How long a start may take.
+/// The timeout for a start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Server {
-    /// Starts it and waits until it answers.
+    /// Starts a server and waits until it answers.
     pub async fn start(mut command: Command, address: SocketAddr) -> io::Result<Self> {
         let begun = Instant::now();
         let mut server = Self { process: command.spawn()?, address, ready_after: Duration::ZERO };
@@ -48,13 +48,13 @@ impl Server {
         self.process.id()
     }
 
-    /// `kill -9`, and waits until it is gone.
+    /// Kills the server with `kill -9` and waits until it has exited.
     pub fn kill(mut self) {
         self.end();
     }
 
     fn end(&mut self) {
-        // Either fails only when it has ended already.
+        // Both fail only if the process has already exited.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -66,7 +66,7 @@ impl Drop for Server {
     }
 }
 
-/// An address of this machine that nobody listens on.
+/// An address of this machine that is not in use.
 pub fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

@@ -1,7 +1,7 @@
-//! What an engine costs that has stored many executions: each level has as many paused and as many closed ones.
+//! The cost of an engine with many stored executions. Each level has as many paused executions as closed ones.
 //!
-//! The executions are stored in-process, which is fast. Everything is measured on a server in a process of its own that
-//! has just been started on them, so a level differs from another only in what is stored.
+//! The executions are stored in-process, which is fast. All measurements use a freshly started server in a process of
+//! its own, so that levels differ only in what is stored.
 
 use std::{
     future::Future,
@@ -25,40 +25,40 @@ use super::{
     limits, percentile, process, usage,
 };
 
-/// Calls of ListExecutions, and starts of the server, that are timed.
+/// The number of timed calls of ListExecutions.
 const LISTS: usize = 300;
 const STARTS: usize = 3;
 
 pub struct Plan {
-    /// Paused executions, and as many closed ones, at each level. They grow.
+    /// The number of paused executions, and of closed ones, at each level, in ascending order.
     pub levels: Vec<u64>,
-    /// Executions that are started and then answered at each level, to measure how fast that is.
+    /// The number of executions to start and answer at each level, to measure throughput.
     pub measured: u64,
-    /// Clients over HTTP.
+    /// The number of clients over HTTP.
     pub clients: usize,
 }
 
-/// What was seen at a level.
+/// The results at a level.
 pub struct Level {
     pub stored: u64,
-    /// From starting the process to its first answer, the median.
+    /// The median time from starting the process to its first answer.
     pub ready_after: Duration,
-    /// Median and 99th percentile of listing 100 executions that run, and 100 that succeeded.
+    /// The median and the 99th percentile of listing 100 running executions, and 100 that have succeeded.
     pub list_running: (Duration, Duration),
     pub list_closed: (Duration, Duration),
-    /// Bytes of resident memory after all of that and the measured executions.
+    /// Resident memory in bytes after all of that and the measured executions.
     pub memory: u64,
-    /// Bytes of all files for each execution stored since the level before.
+    /// The size of all files per execution stored since the previous level, in bytes.
     pub disk_paused: f64,
     pub disk_closed: f64,
     pub starts_per_second: f64,
-    /// Of a task taken and answered: two requests.
+    /// Tasks taken and answered per second, which is two requests each.
     pub answers_per_second: f64,
-    /// Durable commits of one row a second, right before and right after, the mean.
+    /// Durable single-row commits per second: the mean of the rates immediately before and after.
     pub single_row_commits: f64,
 }
 
-/// `server` gives the command that serves this folder at an address.
+/// `server` returns the command that serves this folder at an address.
 pub async fn measure(
     server: impl Fn() -> Command,
     address: std::net::SocketAddr,
@@ -70,7 +70,7 @@ pub async fn measure(
     let mut stored = 0;
     for level in plan.levels.iter().copied() {
         let added = (level - stored) as f64;
-        // Moves what a killed server has left in the log into the database.
+        // Moves the write-ahead log of a killed server into the database.
         store(folder, Kind::Paused, stored, stored).await?;
         let before = usage::disk(folder)?;
         store(folder, Kind::Paused, stored, level).await?;
@@ -93,7 +93,7 @@ pub async fn measure(
         let mut client = target.client().await?;
         let list_running = list(&mut client, Kind::Paused, "RUNNING").await?;
         let list_closed = list(&mut client, Kind::Closed, "SUCCEEDED").await?;
-        // Threads, caches and statements first.
+        // Create threads, caches and statements first.
         super::cycles::run(&target, plan.clients, plan.measured / 4, &format!("warm-up-{level}")).await?;
         let commits_before = limits::commits(&scratch(folder, level, "before"), 1)?;
         let machine = Machine::create(&mut client, &format!("measured-{level}")).await?;
@@ -120,7 +120,7 @@ pub async fn measure(
     Ok(levels)
 }
 
-/// Beside the folder, so that it does not count as the engine's.
+/// Next to the data folder, so that it is not counted as the engine's.
 fn scratch(folder: &Path, level: u64, when: &str) -> PathBuf {
     folder.with_extension(format!("commits-{level}-{when}"))
 }
@@ -140,10 +140,10 @@ impl Kind {
     }
 }
 
-/// Requests under way at once while executions are stored.
+/// The number of concurrent requests while executions are stored.
 const AT_ONCE: usize = 256;
 
-/// Stores executions number `from` to `to`, in-process, and closes the database.
+/// Stores executions with these numbers in-process, and closes the database.
 async fn store(folder: &Path, kind: Kind, from: u64, to: u64) -> Result<(), Failure> {
     let database = folder.join("step-functions.sqlite");
     let work = move || {
@@ -187,7 +187,7 @@ async fn answer_any(machine: Machine, mut client: Client, _: u64) -> Result<Clie
     Ok(client)
 }
 
-/// Does something as often as planned, with all clients; how often a second.
+/// Repeats an action as often as planned with all clients. Returns the rate per second.
 async fn repeat<F>(
     server: &Server,
     plan: &Plan,

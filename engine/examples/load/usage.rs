@@ -1,8 +1,8 @@
-//! What a process and a folder take.
+//! The resources used by a process and a folder.
 
 use std::{fs, io, path::Path, time::Duration};
 
-/// Memory of a process that is resident, in bytes.
+/// The resident memory of a process, in bytes.
 pub fn memory(process: u32) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
@@ -10,16 +10,16 @@ pub fn memory(process: u32) -> io::Result<u64> {
     Ok(kilobytes * 1024)
 }
 
-/// Time that a process has had on any processor, its own and the kernel's for it.
+/// The processor time of a process in user and kernel mode.
 pub fn processor_time(process: u32) -> io::Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The program's name, in parentheses, may hold spaces: count from behind it.
+    // The program's name in parentheses can contain spaces, so fields are counted from behind it.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Ok(Duration::from_millis(ticks * 10))
 }
 
-/// Bytes of all files in a folder.
+/// The size of all files in a folder, in bytes.
 pub fn disk(folder: &Path) -> io::Result<u64> {
     fs::read_dir(folder)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
 }

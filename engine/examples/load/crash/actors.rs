@@ -1,5 +1,5 @@
-//! The clients. Each asks until it is answered, over as many connections as that takes, and writes down what it was
-//! told.
+//! The clients. Each repeats its requests until they are answered, over as many connections as necessary, and records
+//! the answers.
 
 use std::{
     sync::{
@@ -47,7 +47,8 @@ impl Client {
         Self { field: field.clone(), connection: None }
     }
 
-    /// Asks until there is an answer; and whether a request before it broke, which may have been carried out.
+    /// Repeats a request until it is answered. Also returns whether the connection broke during an earlier attempt,
+    /// which may have been processed.
     async fn settle(&mut self, operation: &str, request: &Value) -> (Answer, bool) {
         let mut in_doubt = false;
         loop {
@@ -82,7 +83,7 @@ async fn start_executions(mut client: Client, mut random: Random) {
         });
         match client.settle("StartExecution", &request).await {
             (Ok(_), _) => client.field.model().acknowledge_start(&key),
-            // It was started the time before, and is over already.
+            // The earlier attempt started it, and it has already ended.
             (Err(fault), true) if fault.code == "ExecutionAlreadyExists" => {
                 client.field.model().acknowledge_start(&key);
             }
@@ -92,7 +93,7 @@ async fn start_executions(mut client: Client, mut random: Random) {
     }
 }
 
-/// Takes tasks and answers them, in every way there is.
+/// Takes tasks and answers them in every possible way.
 async fn work(mut client: Client, mut random: Random) {
     let request = json!({"activityArn": client.field.machines.activity, "workerName": "worker"});
     loop {
@@ -120,7 +121,7 @@ type Task = (Key, String);
 
 async fn handle(client: &mut Client, random: &mut Random, task: &Task) {
     match random.below(12) {
-        // Forgotten: it times out.
+        // Not answered: it times out.
         0 => {}
         1 => {
             for _ in 0..3 {
@@ -131,7 +132,7 @@ async fn handle(client: &mut Client, random: &mut Random, task: &Task) {
         }
         2 => answer(client, task, false).await,
         3 => {
-            // Two at once: one of them is taken.
+            // Two answers at once, of which one is accepted.
             let mut other = Client::new(&client.field);
             tokio::join!(answer(client, task, true), answer(&mut other, task, random.one_in(2)));
         }
@@ -190,7 +191,7 @@ async fn stop_executions(mut client: Client, mut random: Random) {
     }
 }
 
-/// Looks at histories and ends: what was seen once must stay so.
+/// Reads histories and results. What has been seen once must not change.
 async fn read(mut client: Client, mut random: Random) {
     loop {
         tokio::time::sleep(random.duration(Duration::from_millis(20))).await;

@@ -1,4 +1,4 @@
-//! The state machines under load. Each ends by itself: every task has a timeout.
+//! The state machines under load. Their executions end without help, because every task has a timeout.
 
 use std::io;
 
@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::http::Connection;
 
-/// Seconds without a heartbeat after which a task fails.
+/// The heartbeat interval of tasks, in seconds.
 pub const HEARTBEAT: i64 = 2;
-/// Seconds without an answer after which a task fails.
+/// The timeout of tasks, in seconds.
 pub const TIMEOUT: i64 = 5;
 
 /// What an execution does.
@@ -16,11 +16,11 @@ pub const TIMEOUT: i64 = 5;
 pub enum Kind {
     /// Waits for a worker of the activity.
     Working,
-    /// Waits some seconds.
+    /// Waits for some seconds.
     Sleeping,
-    /// Starts one that is working, and waits for its own token, which the worker gets too.
+    /// Starts a `Working` execution and waits for its own token, which the worker also receives.
     Calling,
-    /// Starts one that is sleeping, and waits for its end.
+    /// Starts a `Sleeping` execution and waits for its end.
     Awaiting,
 }
 
@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    /// What it starts under its own name.
+    /// The kind of execution that this one starts under its own name.
     pub fn child(self) -> Option<Self> {
         match self {
             Self::Calling => Some(Self::Working),
@@ -46,7 +46,7 @@ impl Kind {
     }
 }
 
-/// Their ARNs.
+/// The ARNs of the state machines.
 pub struct Machines {
     pub activity: String,
     prefix: String,
@@ -57,7 +57,7 @@ impl Machines {
         let activity = must(connection, "CreateActivity", &json!({"name": "work"})).await?;
         let activity = text(&activity, "activityArn");
         let mut machines = Self { activity, prefix: String::new() };
-        // Those that are started by others come first.
+        // The machines that others start come first.
         for kind in Kind::ALL {
             let definition = machines.definition(kind).to_string();
             let role = "arn:aws:iam::000000000000:role/load";
@@ -117,7 +117,7 @@ impl Machines {
         let mut task = json!({
             "Type": "Task",
             "TimeoutSeconds": timeout,
-            // What was caught is the output: it tells how the task ended.
+            // The caught error becomes the output and shows how the task ended.
             "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
             "Next": "Done"
         });
@@ -129,7 +129,7 @@ impl Machines {
     }
 }
 
-/// What must succeed.
+/// Sends a request that must succeed.
 pub async fn must(connection: &mut Connection, operation: &str, request: &Value) -> io::Result<Value> {
     let answer = connection.ask(operation, request).await?;
     answer.map_err(|fault| io::Error::other(format!("{operation}: {fault}")))

@@ -1,5 +1,5 @@
-//! The crash test: clients put load on a server that is killed at random instants and started again, and write down
-//! what was acknowledged to them. In the end the server must know all of it, once.
+//! The crash test. Clients put load on a server that is killed at random instants and restarted, and record what was
+//! acknowledged to them. In the end the server must have all of it, exactly once.
 
 mod actors;
 mod machines;
@@ -20,20 +20,21 @@ use tokio::task::JoinSet;
 use self::{machines::Machines, model::Model, random::Random};
 use super::{http::Connection, process::Server};
 
-/// How to do it.
+/// The parameters of the test.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// How often the server is killed.
     pub kills: u32,
-    /// How long it lives between two kills at most.
+    /// The maximum time between two kills.
     pub longest_life: Duration,
-    /// Clients that start executions, and as many each that answer tasks; others stop executions and read.
+    /// The number of clients that start executions, and of those that answer tasks. Further clients stop executions and
+    /// read.
     pub clients: usize,
-    /// The same seed draws the same numbers, though not the same interleaving.
+    /// The same seed generates the same random numbers, though not the same interleaving.
     pub seed: u64,
 }
 
-/// How it went.
+/// The results of the test.
 #[derive(Debug)]
 pub struct Report {
     pub kills: u32,
@@ -43,14 +44,14 @@ pub struct Report {
     pub stopped: usize,
     pub events_seen: usize,
     pub timers: usize,
-    /// Of a timer: for how long after it was due the server was ready and had not fired it.
+    /// The maximum time that the server was ready without firing a timer that was due.
     pub latest_timer: Duration,
     pub slowest_start: Duration,
-    /// What the server has lost, doubled or forgotten. Empty when it is as it should be.
+    /// What the server has lost, repeated or forgotten. Empty if the test passed.
     pub violations: Vec<String>,
 }
 
-/// What the clients share.
+/// Shared by the clients.
 struct Field {
     server: SocketAddr,
     machines: Machines,
@@ -59,11 +60,11 @@ struct Field {
 
 impl Field {
     fn model(&self) -> MutexGuard<'_, Model> {
-        // Each change of the model is whole, even that of a client that was ended.
+        // Every change to the model is complete, even if its client was aborted.
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection, as soon as the server takes one.
+    /// Connects as soon as the server accepts connections.
     async fn connect(&self) -> Connection {
         loop {
             match Connection::open(self.server).await {
@@ -74,10 +75,10 @@ impl Field {
     }
 }
 
-/// Runs it. `command` gives what serves the same data at the address, every time.
+/// Runs the test. `command` returns a command that serves the same data at the address.
 ///
 /// # Errors
-/// When the server can't be started or asked at all. What it got wrong is in the report.
+/// When the server can't be started or contacted at all. What it did wrong is in the report.
 pub async fn run(command: impl Fn() -> Command, address: SocketAddr, plan: &Plan) -> io::Result<Report> {
     let mut random = Random::new(plan.seed);
     let mut server = Server::start(command(), address).await?;
@@ -92,7 +93,7 @@ pub async fn run(command: impl Fn() -> Command, address: SocketAddr, plan: &Plan
         tokio::time::sleep(random.duration(plan.longest_life)).await;
         server.kill();
         field.model().killed();
-        // Now and then it stays down long enough for timers to come due.
+        // Sometimes the server stays down long enough for timers to come due.
         if random.one_in(5) {
             tokio::time::sleep(random.duration(Duration::from_millis(1500))).await;
         }

@@ -9,41 +9,41 @@ use serde_json::Value;
 
 use super::{machines::Kind, random::Random};
 
-/// An execution's name, the same for one that was started and its child.
+/// The name of an execution. A child has the name of the execution that started it.
 pub type Key = (Kind, String);
 
 #[derive(Default)]
 pub struct Model {
     pub executions: HashMap<Key, Execution>,
-    /// Those whose start was acknowledged, to draw from.
+    /// The executions whose start was acknowledged, to choose from.
     known: Vec<Key>,
     /// When the server was ready and when it was killed, in seconds since 1970.
     lives: Vec<(f64, f64)>,
     pub heartbeats: usize,
-    /// What was wrong already while the clients ran.
+    /// The violations found while the clients ran.
     pub violations: Vec<String>,
 }
 
-/// What is known of an execution.
+/// What is known about an execution.
 #[derive(Default)]
 pub struct Execution {
-    /// StartExecution was acknowledged. Otherwise it may exist, or not.
+    /// Whether StartExecution was acknowledged. Otherwise the execution may or may not exist.
     pub started: bool,
-    /// Answers to its task, the worker's or the one to its own token.
+    /// The answers to its task, from the worker or to its own token.
     pub answers: Vec<Answer>,
-    /// Somebody tried to stop it.
+    /// Whether a client tried to stop it.
     pub stop_tried: bool,
-    /// What StopExecution answered.
+    /// The answer of StopExecution.
     pub stop_date: Option<f64>,
-    /// When the last heartbeat was sent that was acknowledged.
+    /// When the last acknowledged heartbeat was sent.
     pub heartbeat: Option<f64>,
-    /// The longest history that was seen.
+    /// The longest history seen.
     pub events: Vec<Value>,
-    /// DescribeExecution once it was over.
+    /// The answer of DescribeExecution after the end.
     pub ended: Option<Value>,
 }
 
-/// An answer to a task; no two have the same number.
+/// An answer to a task. Each has a different number.
 pub struct Answer {
     pub number: usize,
     pub fate: Fate,
@@ -51,7 +51,7 @@ pub struct Answer {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// The connection broke: it may have been taken.
+    /// The connection broke, so the answer may have been accepted.
     InDoubt,
     Acknowledged,
     Refused,
@@ -68,7 +68,8 @@ impl Model {
         }
     }
 
-    /// For how long of that time the server was ready, in seconds: a timer that it had no time to fire is not late.
+    /// How long the server was ready in this period, in seconds. A timer is only late if the server had time to fire
+    /// it.
     pub fn uptime(&self, from: f64, until: f64) -> f64 {
         self.lives.iter().map(|(ready, killed)| (until.min(*killed) - from.max(*ready)).max(0.0)).sum()
     }
@@ -82,13 +83,13 @@ impl Model {
         self.known.push(key.clone());
     }
 
-    /// One of the last that were started.
+    /// A random execution among the latest.
     pub fn draw(&self, random: &mut Random) -> Option<Key> {
         let back = random.below(self.known.len().min(500));
         self.known.len().checked_sub(back + 1).map(|at| self.known[at].clone())
     }
 
-    /// A new answer, whose fate is not known yet.
+    /// Adds an answer whose outcome is not known yet.
     pub fn begin_answer(&mut self, key: &Key, number: usize) {
         self.execution(key).answers.push(Answer { number, fate: Fate::InDoubt });
     }
@@ -99,7 +100,7 @@ impl Model {
         }
     }
 
-    /// What was seen of a history must be the beginning of what is seen now.
+    /// Checks that the history seen before is a prefix of the history seen now.
     pub fn see_history(&mut self, key: &Key, events: Vec<Value>) {
         let seen = &mut self.execution(key).events;
         let agree = seen.iter().zip(&events).all(|(before, now)| before == now);
@@ -107,7 +108,7 @@ impl Model {
             *seen = events;
             return;
         }
-        // Two readers may look at the same time, and the one that saw more may report first.
+        // Two readers can read at the same time, and the one that saw more can report first.
         if !agree {
             self.violations.push(format!("{key:?}: an event that was seen has changed or is gone"));
         }

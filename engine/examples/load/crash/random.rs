@@ -1,13 +1,13 @@
-//! Numbers drawn from a seed.
+//! Seeded random numbers.
 
 use std::time::Duration;
 
-/// Xorshift: good enough to choose what to do next.
+/// Xorshift, which is good enough to choose actions.
 pub struct Random(u64);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        // Zero would stay zero.
+        // Zero would remain zero.
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
@@ -30,7 +30,7 @@ impl Random {
         Duration::from_micros(self.next() % (longest.as_micros() as u64).max(1))
     }
 
-    /// Another source of numbers, that gives others.
+    /// Another generator with other numbers.
     pub fn split(&mut self) -> Self {
         Self::new(self.next())
     }

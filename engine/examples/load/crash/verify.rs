@@ -1,4 +1,4 @@
-//! In the end: what the server knows, held against what was acknowledged.
+//! The final comparison of the server's data with what was acknowledged.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,14 +15,14 @@ use super::{
 };
 use crate::http::Connection;
 
-/// By then every execution has ended: they all time out.
+/// The timeout for the last executions to end. Every task has a timeout, so they all do.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How late a timer may be on a busy machine, in seconds.
 const LATE: f64 = 10.0;
 
 #[derive(Default)]
 pub struct Findings {
-    /// Timers that fired.
+    /// The number of timers that fired.
     pub count: usize,
     pub latest: Duration,
     pub violations: Vec<String>,
@@ -95,7 +95,7 @@ async fn names(connection: &mut Connection, field: &Field, kind: Kind) -> io::Re
     }
 }
 
-/// An execution as the server has it.
+/// An execution in the server's data.
 struct Stored {
     described: Value,
     events: Vec<Value>,
@@ -126,7 +126,7 @@ impl Judge<'_> {
         self.model.executions.contains_key(key) || Kind::ALL.into_iter().any(parent)
     }
 
-    /// What is wrong with an execution that is there.
+    /// The violations of an execution that exists.
     fn wrong_with(&self, key: &Key, known: &Execution, is: &Stored) -> Vec<String> {
         let mut wrong = history_faults(&is.events);
         if !is.events.starts_with(&known.events) {
@@ -172,7 +172,7 @@ impl Judge<'_> {
         (!ok).then(|| format!("its child is {:?}, its output {output}", child.map(Stored::status)))
     }
 
-    /// A Wait ends when it is due, or when the server is up again.
+    /// Checks that a Wait ends when it is due, or when the server is up again.
     fn timers(&self, key: &Key, is: &Stored, found: &mut Findings) {
         let (Some(began), Some(ended)) = (is.time_of("WaitStateEntered"), is.time_of("WaitStateExited")) else {
             return;
@@ -180,7 +180,7 @@ impl Judge<'_> {
         let input: Value = serde_json::from_str(is.described["input"].as_str().unwrap_or_default()).unwrap_or_default();
         let due = began + input["seconds"].as_f64().unwrap_or_default();
         let late = self.model.uptime(due, ended);
-        // The event's times are cut to milliseconds.
+        // The times of events are truncated to milliseconds.
         if ended < due - 0.002 || late > LATE {
             found.violations.push(format!("{key:?}: its timer was due at {due:.3} and fired at {ended:.3}"));
         }
@@ -189,7 +189,7 @@ impl Judge<'_> {
     }
 }
 
-/// One beginning, one end, and everything in between once.
+/// Checks that the history has one start, one end, and each event exactly once.
 fn history_faults(events: &[Value]) -> Vec<String> {
     let mut faults = Vec::new();
     let mut once = HashSet::new();
@@ -211,7 +211,7 @@ fn history_faults(events: &[Value]) -> Vec<String> {
     faults
 }
 
-/// A task ends with the one answer that was taken, or with its timeout.
+/// Checks that a task ends with the accepted answer or a timeout.
 fn answered(known: &Execution, is: &Stored) -> Option<String> {
     let output = is.output();
     let number = output["answer"].as_u64().or_else(|| {
@@ -233,7 +233,7 @@ fn answered(known: &Execution, is: &Stored) -> Option<String> {
     }
 }
 
-/// Nobody answered in time: then the time must be over, or that without a heartbeat.
+/// Checks that the timeout or the heartbeat interval had elapsed if no answer was accepted.
 fn too_early(known: &Execution, is: &Stored, error: &str) -> Option<String> {
     if error != "States.Timeout" {
         return Some(format!("it failed with {error:?}"));
