@@ -73,7 +73,7 @@
 //! [`StepFunctions::check`] reads the whole database and reports damage.
 //!
 //! Opening a file that is damaged, that another process has open, or that something else has written fails with an
-//! [`OpenError`] and leaves the file unchanged. A file from any released version is migrated.
+//! [`OpenError`] and leaves the file unchanged. A file of an earlier version is migrated, from schema 2 on.
 //!
 //! # Security
 //! The database contains the key that signs task tokens, and the inputs and outputs of executions. The engine creates it

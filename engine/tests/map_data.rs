@@ -212,7 +212,7 @@ async fn items_that_cannot_be_read_fail_the_state_and_are_caught() {
             object("a.json", json!({"InputType": "JSON", "ItemsPointer": "/orders"})),
             "The object is not usable JSON: invalid type: integer `7`, expected an array of items at line 1 column 12",
         ),
-        ("bad-header", object("bad.csv", csv), "The header 'a' is there more than once: headers must be unique"),
+        ("bad-header", object("bad.csv", csv), "The header 'a' occurs more than once: headers must be unique"),
     ] {
         let more = json!({
             "ItemReader": reader,

@@ -14,7 +14,7 @@ pub(super) fn read(text: &str, delimiter: char, headers: Option<&[String]>, take
     let mut rows = Rows { rest: text.chars(), delimiter, number: 0 };
     let headers = match headers {
         Some(given) => given.to_vec(),
-        None => rows.next().transpose()?.ok_or("The object is empty: its first row must have the headers")?,
+        None => rows.next().transpose()?.ok_or("The object is empty: its first row must contain the headers")?,
     };
     check(&headers)?;
     for row in rows {
@@ -35,7 +35,7 @@ fn check(headers: &[String]) -> Result<(), String> {
     }
     for (at, header) in headers.iter().enumerate() {
         if headers[..at].contains(header) {
-            return Err(format!("The header '{header}' is there more than once: headers must be unique"));
+            return Err(format!("The header '{header}' occurs more than once: headers must be unique"));
         }
     }
     Ok(())
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn invalid_headers_and_quotation_marks_are_reported() {
-        assert_eq!(commas("").unwrap_err(), "The object is empty: its first row must have the headers");
+        assert_eq!(commas("").unwrap_err(), "The object is empty: its first row must contain the headers");
         assert!(commas("a,b,a\n1,2,3").unwrap_err().starts_with("The header 'a' is there more than once"));
         assert_eq!(commas(&"h".repeat(MAX_HEADERS + 1)).unwrap_err(), "The headers have more than 10240 bytes");
         assert_eq!(commas("a\n1\n\"2\n3").unwrap_err(), "The quotation mark of a field in row 3 is never closed");

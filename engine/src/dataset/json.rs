@@ -61,7 +61,7 @@ impl<'de> Visitor<'de> for Place<'_, '_> {
         f.write_str(if self.way.is_empty() {
             "an array of items"
         } else {
-            "an object or an array on the ItemsPointer's way"
+            "an object or an array on the path of ItemsPointer"
         })
     }
 
@@ -96,7 +96,7 @@ impl<'de> Visitor<'de> for Place<'_, '_> {
         let Self { way, take, found } = self;
         let Some((step, rest)) = way.split_first() else {
             return Err(A::Error::custom(
-                "there must be an array of items, not an object; ItemsPointer says where it is",
+                "expected an array of items, found an object; set ItemsPointer to its location",
             ));
         };
         while let Some(name) = fields.next_key::<String>()? {
@@ -139,7 +139,7 @@ mod tests {
         assert!(refused(r#"{"a": 1}"#, "").contains("an array of items, not an object"), "{}", refused("{}", ""));
         assert!(refused("7", "").contains("invalid type: integer `7`, expected an array of items"));
         assert_eq!(refused(r#"{"a": [1]}"#, "/b"), "The object has nothing at the ItemsPointer '/b'");
-        assert!(refused(r#"{"a": 1}"#, "/a/b").contains("expected an object or an array on the ItemsPointer's way"));
+        assert!(refused(r#"{"a": 1}"#, "/a/b").contains("expected an object or an array on the path of ItemsPointer"));
         assert!(refused("[1, 2", "").contains("EOF while parsing"));
         assert!(refused("[1] 2", "").contains("trailing characters"));
         assert!(refused(&("[".repeat(1_000) + &"]".repeat(1_000)), "").contains("recursion limit"));

@@ -125,7 +125,7 @@ fn read_csv(config: &mut Fields<'_>) -> Option<DataSet> {
     match (config.require_text("CSVHeaderLocation")?, given) {
         ("FIRST_ROW", None) => Some(DataSet::Csv { delimiter, headers: None }),
         ("FIRST_ROW", Some(_)) => {
-            config.wrong("CSVHeaders", "CSVHeaders can only be set where CSVHeaderLocation is GIVEN");
+            config.wrong("CSVHeaders", "CSVHeaders can only be set if CSVHeaderLocation is GIVEN");
             None
         }
         ("GIVEN", Some(headers)) => Some(DataSet::Csv { delimiter, headers: Some(headers) }),

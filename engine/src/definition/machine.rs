@@ -113,7 +113,7 @@ impl<'d> Parser<'d> {
         let mut fields = Fields::of(value, String::new(), self.problems)?;
         let version = fields.text("Version");
         if version.is_some_and(|version| version != "1.0") {
-            fields.wrong("Version", "The only Version there is is \"1.0\"");
+            fields.wrong("Version", "The only supported Version is \"1.0\"");
         }
         let timeout = fields.integer("TimeoutSeconds", 1, 99_999_999);
         let language = language(&mut fields).unwrap_or(QueryLanguage::JsonPath);

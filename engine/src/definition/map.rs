@@ -97,9 +97,7 @@ pub(super) fn read_map<'d>(parser: &mut Parser<'d>, state: &mut StateFields<'_, 
     let label = label.map(str::to_owned);
     for field in ["ItemReader", "ResultWriter"] {
         if state.fields.has(field) && mode == ProcessorMode::Inline {
-            state
-                .fields
-                .wrong(field, format!("{field} can only be set where the Mode of ProcessorConfig is DISTRIBUTED"));
+            state.fields.wrong(field, format!("{field} can only be set if the Mode of ProcessorConfig is DISTRIBUTED"));
         }
     }
     let items = read_item_reader(state).map_or(items, Items::Read);

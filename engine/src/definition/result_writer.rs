@@ -74,7 +74,7 @@ fn read_form(fields: &mut Fields<'_>, exports: bool) -> ResultForm {
     match config.text("OutputType") {
         None | Some("JSON") => {}
         Some("JSONL") if exports => form.lines = true,
-        Some("JSONL") => config.wrong("OutputType", "JSONL needs a Resource to write to: a state's output is JSON"),
+        Some("JSONL") => config.wrong("OutputType", "JSONL requires a Resource, because a state's output is JSON"),
         Some(_) => config.wrong("OutputType", "Value is not valid. Allowed values are JSON, JSONL"),
     }
     config.finish();

@@ -164,7 +164,7 @@ fn unsupported_features_are_refused_by_name() {
         "Type": "Map", "ItemReader": {}, "End": true,
         "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Succeed"}}},
     }});
-    assert!(problems_of(&map).contains("ItemReader can only be set where the Mode of ProcessorConfig is DISTRIBUTED"));
+    assert!(problems_of(&map).contains("ItemReader can only be set if the Mode of ProcessorConfig is DISTRIBUTED"));
 }
 
 /// The problems of a distributed Map with these additional fields.
@@ -208,7 +208,7 @@ fn items_can_be_read_from_s3_in_several_formats() {
         (json!({"InputType": "CSV", "CSVHeaderLocation": "GIVEN"}), "These fields are required: [CSVHeaders]"),
         (
             json!({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "CSVHeaders": ["a"]}),
-            "CSVHeaders can only be set where CSVHeaderLocation is GIVEN",
+            "CSVHeaders can only be set if CSVHeaderLocation is GIVEN",
         ),
         (json!({"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": [1]}), "values of type String"),
         (json!({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "CSVDelimiter": "X"}), "COMMA, PIPE, SEMICOLON"),

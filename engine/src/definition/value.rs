@@ -76,8 +76,8 @@ impl Template {
             };
             if !is_variable(name) {
                 let message = format!(
-                    "'{name}' is no name for a variable: up to {MAX_VARIABLE_NAME} letters, digits and underscores, the \
-                     first no digit, and not 'states', which is reserved"
+                    "'{name}' is not a valid variable name: use up to {MAX_VARIABLE_NAME} letters, digits and underscores, not \
+                     beginning with a digit, and not 'states', which is reserved"
                 );
                 fields.wrong(FIELD, message);
             }

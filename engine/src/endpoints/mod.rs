@@ -56,12 +56,12 @@ impl FromStr for Endpoint {
         let uri: Uri = text.parse().map_err(|_| wrong("not an address"))?;
         match (uri.scheme_str(), uri.authority()) {
             (Some("http"), Some(authority)) if authority.as_str().contains('@') => {
-                Err(wrong("a name and a password can't stand in it"))
+                Err(wrong("it can't contain a user name or a password"))
             }
             (Some("http"), Some(_)) if uri.query().is_some() => Err(wrong("it can't have a query")),
             (Some("http"), Some(_)) => Ok(Self { base: text.trim_end_matches('/').to_owned() }),
             (Some("https"), _) => Err(wrong("requests are not signed, so only local services answer them, over http")),
-            _ => Err(wrong("an address begins with http://")),
+            _ => Err(wrong("it must begin with http://")),
         }
     }
 }
@@ -118,13 +118,13 @@ impl Endpoints {
     #[must_use]
     pub fn unavailable(&self, service: &str, action: &str) -> Option<String> {
         let Some((kind, configured)) = self.find(service) else {
-            return Some(format!("there is no {service}, and no endpoint can be given for it"));
+            return Some(format!("{service} is not supported, and can't have an endpoint"));
         };
         if configured.is_none() {
             return Some(format!("{} needs {}", kind.name, kind.flag));
         }
         if !kind.actions.contains(&action) {
-            return Some(format!("of {} there are {}", kind.name, kind.actions.join(", ")));
+            return Some(format!("the supported actions of {} are {}", kind.name, kind.actions.join(", ")));
         }
         None
     }
@@ -200,7 +200,7 @@ mod tests {
         let endpoints = Endpoints::new(urls, "eu-west-2");
         let reason = |service, action| endpoints.unavailable(service, action).unwrap_or_default();
         assert_eq!(reason("events", "putEvents"), "EventBridge needs --events-endpoint");
-        assert_eq!(reason("dynamodb", "putItem"), "there is no dynamodb, and no endpoint can be given for it");
-        assert!(reason("sqs", "listMessageMoveTasks").starts_with("of SQS there are sendMessage, "));
+        assert_eq!(reason("dynamodb", "putItem"), "dynamodb is not supported, and can't have an endpoint");
+        assert!(reason("sqs", "listMessageMoveTasks").starts_with("the supported actions of SQS are sendMessage, "));
     }
 }

@@ -147,7 +147,7 @@ pub(super) async fn create(engine: &Engine, fields: &mut Fields) -> Result<Body,
                 .query_row([found.id], |row| row.get(0))?;
             if count >= MAX_ALIASES {
                 return Err(Fault::ServiceQuotaExceeded(format!(
-                    "A state machine can have {MAX_ALIASES} aliases at most"
+                    "A state machine can have at most {MAX_ALIASES} aliases"
                 ))
                 .into());
             }

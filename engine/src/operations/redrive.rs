@@ -39,7 +39,7 @@ pub(super) async fn redrive_execution(engine: &Engine, fields: &mut Fields) -> R
             let state = executions::state(connection, id)?;
             let state = state.and_then(|state| serde_json::from_slice::<ExecutionState>(&state).ok());
             if !state.is_some_and(|state| state.is_redrivable()) {
-                let reason = "Execution's history has no room for more events, or nothing in it can go on";
+                let reason = "Execution's history has no room for more events, or nothing in it can be resumed";
                 return Err(Fault::ExecutionNotRedrivable(reason.to_owned()).into());
             }
             executions::redrive(connection, id, now, client_token.as_deref())?;

@@ -112,7 +112,7 @@ pub(super) fn publish_current(
         .query_row([machine.id], |row| row.get(0))?;
     if count >= MAX_VERSIONS {
         return Err(
-            Fault::ServiceQuotaExceeded(format!("A state machine can have {MAX_VERSIONS} versions at most")).into()
+            Fault::ServiceQuotaExceeded(format!("A state machine can have at most {MAX_VERSIONS} versions")).into()
         );
     }
     let (number, created) = (machine.last_version + 1, millis(transaction.now));

@@ -212,7 +212,7 @@ impl<'b> Allowance<'b> {
 }
 
 fn too_much_work() -> QueryError {
-    QueryError::runtime("What is computed in one go takes too much work: spread it over several states or executions.")
+    QueryError::runtime("The step requires too much computation. Spread it over several states or executions.")
 }
 
 fn too_large() -> QueryError {

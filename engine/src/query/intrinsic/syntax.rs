@@ -120,7 +120,7 @@ impl<'t> Reader<'t> {
                 let word = self.until(|c| c == ',' || c == ')').trim_end();
                 match serde_json::from_str(word) {
                     Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => Ok(Argument::Literal(value)),
-                    _ => Err(format!("'{word}' is no argument: text stands in single quotes")),
+                    _ => Err(format!("'{word}' is not an argument: enclose strings in single quotes")),
                 }
             }
         }
@@ -133,7 +133,7 @@ impl<'t> Reader<'t> {
         loop {
             let rest = self.rest();
             match rest.chars().next() {
-                None => return Err("the text in single quotes does not end".into()),
+                None => return Err("a string in single quotes is not closed".into()),
                 Some('\'') => {
                     let text = self.text[start..self.at].to_owned();
                     self.take('\'');
@@ -141,7 +141,7 @@ impl<'t> Reader<'t> {
                 }
                 Some('\\') => match rest.chars().nth(1) {
                     Some('\'' | '{' | '}' | '\\') => self.at += 2,
-                    _ => return Err("a backslash may only stand before ', {, } and \\".into()),
+                    _ => return Err("a backslash can only precede ', {, } and \\".into()),
                 },
                 Some(c) => self.at += c.len_utf8(),
             }

@@ -95,7 +95,7 @@ impl Expression {
     /// When the text is not an expression, does not parse, or refers to something that AWS does not offer.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         if !Self::is_expression(text) {
-            let reason = "An expression must stand between {% and %}".to_owned();
+            let reason = "An expression must be enclosed in {% and %}".to_owned();
             return Err(ExpressionError { kind: Refusal::Invalid, place: String::new(), reason });
         }
         let source = text[2..text.len() - 2].trim();

@@ -55,10 +55,11 @@ impl Path {
             match reader.take_while(|c| c.is_alphanumeric() || c == '_') {
                 "" => Root::Input,
                 name if name.chars().count() > MAX_VARIABLE_NAME => {
-                    return Err(reader.error(format_args!("the variable's name is over {MAX_VARIABLE_NAME} long")));
+                    return Err(reader
+                        .error(format_args!("the name of the variable has more than {MAX_VARIABLE_NAME} characters")));
                 }
                 name if name.starts_with(|c: char| c.is_numeric()) => {
-                    return Err(reader.error("a variable's name does not start with a digit"));
+                    return Err(reader.error("the name of a variable can't begin with a digit"));
                 }
                 name => Root::Variable(name.to_owned()),
             }

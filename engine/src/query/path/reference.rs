@@ -24,10 +24,10 @@ impl ReferencePath {
             _ => false,
         };
         if !path.steps.functions.is_empty() || !path.steps.steps.iter().all(one) {
-            return Err(error("a Reference Path must name a single place: only names and indexes may stand in it"));
+            return Err(error("a Reference Path must name a single place: it can only contain names and indexes"));
         }
         if path.steps.steps.len() > MAX_DEPTH {
-            return Err(error("it leads deeper than values may nest"));
+            return Err(error("it is deeper than values can be nested"));
         }
         Ok(Self(path))
     }

@@ -367,7 +367,7 @@ impl<'t> Reader<'t> {
                 }
                 Ok(Step::Indexes(indexes))
             }
-            _ => Err(self.error("could not parse what stands in the brackets")),
+            _ => Err(self.error("the content of the brackets is not valid")),
         }
     }
 }
