@@ -552,7 +552,8 @@ async fn an_action_that_cannot_be_called_is_refused_by_name() {
     let request = json!({"name": "machine", "definition": definition.to_string(), "roleArn": ROLE});
     let (_, message) = stage.desk.refusal("CreateStateMachine", request).await;
     assert!(
-        message.contains("aws-sdk:sqs:startMessageMoveTask is not available here: of SQS there are send"),
+        message
+            .contains("aws-sdk:sqs:startMessageMoveTask is not available here: the supported actions of SQS are send"),
         "{message}"
     );
     assert!(stage.services.was_asked_nothing());

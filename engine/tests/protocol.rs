@@ -420,7 +420,8 @@ async fn a_test_shows_the_data_flow_through_a_state() {
         tested["inspectionData"],
         json!({
             "input": r#"{"a":{"b":1}}"#, "afterInputPath": r#"{"b":1}"#, "afterParameters": r#"{"b":1}"#,
-            "result": r#"{"b":1}"#, "afterResultPath": r#"{"a":{"b":1},"r":{"b":1}}"#, "variables": r#"{"y":2,"x":1}"#,
+            "afterResultSelector": r#"{"b":1}"#, "afterResultPath": r#"{"a":{"b":1},"r":{"b":1}}"#,
+            "variables": r#"{"y":2,"x":1}"#,
         })
     );
 
@@ -444,7 +445,16 @@ async fn a_test_shows_the_data_flow_through_a_state() {
     let details = json!({"retryIndex": 0, "retryBackoffIntervalSeconds": 4});
     assert_eq!(tested["inspectionData"]["errorDetails"], details);
     let busy = json!({"mock": {"errorOutput": {"error": "Busy"}}, "stateConfiguration": {"retrierRetryCount": 2}});
-    assert_eq!(test(map, r#"{"list":["a"]}"#, busy).await["status"], "FAILED");
+    let tested = test(map.clone(), r#"{"list":["a"]}"#, busy).await;
+    assert_eq!(tested["status"], "FAILED");
+    assert_eq!(tested["inspectionData"]["errorDetails"], json!({"retryIndex": 0}));
+
+    let mut tolerant = map;
+    tolerant["ToleratedFailurePercentage"] = json!(50);
+    for (failed, error) in [(1, Value::Null), (2, json!("States.ExceedToleratedFailureThreshold"))] {
+        let failures = json!({"mock": {"result": "[1,2]"}, "stateConfiguration": {"mapIterationFailureCount": failed}});
+        assert_eq!(test(tolerant.clone(), r#"{"list":["a","b"]}"#, failures).await["error"], error, "{failed}");
+    }
 
     let parallel = json!({
         "Type": "Parallel", "Branches": [config], "ResultSelector": {"first.$": "$[0]"}, "Next": "After",
@@ -456,6 +466,101 @@ async fn a_test_shows_the_data_flow_through_a_state() {
     assert_eq!((&tested["status"], &tested["error"]), (&json!("CAUGHT_ERROR"), &json!("E")));
     assert_eq!(tested["output"], r#"{"error":{"Error":"E","Cause":"C"}}"#);
     assert_eq!(tested["inspectionData"]["errorDetails"], json!({"catchIndex": 0}));
+}
+
+/// The types follow the API recordings of TestState.
+#[tokio::test]
+async fn a_test_shows_the_stages_that_the_type_of_its_state_has() {
+    let (_folder, desk) = open().await;
+    let stages = async |state: Value, mock: Value| {
+        let mut request =
+            json!({"definition": state.to_string(), "input": "{\"list\":[]}", "inspectionLevel": "TRACE"});
+        request.as_object_mut().unwrap().extend(mock.as_object().unwrap().clone());
+        let tested = desk.ask("TestState", request).await;
+        let mut stages: Vec<String> = tested["inspectionData"].as_object().unwrap().keys().cloned().collect();
+        stages.sort();
+        stages.join(" ")
+    };
+    let machine = json!({"StartAt": "One", "States": {"One": {"Type": "Pass", "End": true}}});
+    let mock = json!({"mock": {"result": "[]"}});
+    let cases = [
+        (json!({"Type": "Fail", "Error": "E"}), json!({}), "afterInputPath input"),
+        (json!({"Type": "Fail", "QueryLanguage": "JSONata", "Error": "E"}), json!({}), "input"),
+        (
+            json!({"Type": "Pass", "Result": 1, "End": true}),
+            json!({}),
+            "afterResultPath afterResultSelector input result",
+        ),
+        (
+            json!({"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": machine, "End": true}),
+            mock.clone(),
+            "afterInputPath afterItemsPath afterResultPath afterResultSelector input maxConcurrency",
+        ),
+        (
+            json!({"Type": "Map", "QueryLanguage": "JSONata", "Items": [], "ItemProcessor": machine, "End": true}),
+            mock,
+            "input maxConcurrency",
+        ),
+        (
+            json!({"Type": "Parallel", "Branches": [machine], "End": true}),
+            json!({"mock": {"result": "[1]"}}),
+            "afterResultPath afterResultSelector input",
+        ),
+    ];
+    for (state, mock, expected) in cases {
+        assert_eq!(stages(state.clone(), mock).await, expected, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn the_context_of_a_test_replaces_the_context_object_and_is_checked() {
+    let (_folder, desk) = open().await;
+    let task = json!({
+        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"},
+        "ResultSelector": {"seen.$": "$$"}, "End": true,
+    });
+    let request = |context: &str| json!({"definition": task.to_string(), "context": context, "mock": {"result": "{}"}, "inspectionLevel": "INFO"});
+    for context in ["{}", r#"{"Execution":{"Input":[1]},"Task":{"Token":"t"}}"#] {
+        assert_eq!(desk.ask("TestState", request(context)).await["output"], format!(r#"{{"seen":{context}}}"#));
+    }
+    for (context, reason) in [
+        (r#"{"Pokedex": {}}"#, "Field 'Pokedex' is not allowed"),
+        (r#"{"Execution": {"Pokedex": 1}}"#, "Field 'Pokedex' is not allowed"),
+        (r#"{"Execution": {"Id": 1}}"#, "Execution.Id must be a string"),
+        (r#"{"Map": {"Item": {"Index": "1"}}}"#, "Map.Item.Index must be a number"),
+        (r#"{"State": []}"#, "State must be an object"),
+    ] {
+        let (code, message) = desk.refusal("TestState", request(context)).await;
+        assert_eq!(code, "ValidationException");
+        assert_eq!(message, format!("Invalid Context object provided: {reason}"));
+    }
+}
+
+#[tokio::test]
+async fn a_mock_that_does_not_fit_its_state_is_refused() {
+    let (_folder, desk) = open().await;
+    let machine = json!({"StartAt": "One", "States": {"One": {"Type": "Pass", "End": true}}});
+    let writer = json!({"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b"}});
+    let map = json!({"Type": "Map", "ItemProcessor": machine, "End": true});
+    let mut written = map.clone();
+    written["ResultWriter"] = writer;
+    let parallel = json!({"Type": "Parallel", "Branches": [machine, machine], "End": true});
+    let count = "Mocked result must contain the same number of items as number of Parallel branches.";
+    let cases = [
+        (json!({"Type": "Succeed"}), "{}", "State type 'Succeed' is not supported when a mock is specified"),
+        (map.clone(), "not JSON", "Mocked result must be valid JSON"),
+        (map, "{}", "Mocked result must be an array."),
+        (written, "[]", "Mocked result must be a JSON object."),
+        (parallel.clone(), "{}", "Mocked result must be an array."),
+        (parallel, "[1]", count),
+    ];
+    for (state, result, expected) in cases {
+        let request = json!({"definition": state.to_string(), "mock": {"result": result}});
+        let refusal = desk.refusal("TestState", request).await;
+        assert_eq!(refusal, ("ValidationException".to_owned(), expected.to_owned()), "{state}");
+    }
+    let request = json!({"definition": machine.to_string(), "stateName": "Other"});
+    assert_eq!(desk.refusal("TestState", request).await.1, "State not found in definition");
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn invalid_headers_and_quotation_marks_are_reported() {
         assert_eq!(commas("").unwrap_err(), "The object is empty: its first row must contain the headers");
-        assert!(commas("a,b,a\n1,2,3").unwrap_err().starts_with("The header 'a' is there more than once"));
+        assert!(commas("a,b,a\n1,2,3").unwrap_err().starts_with("The header 'a' occurs more than once"));
         assert_eq!(commas(&"h".repeat(MAX_HEADERS + 1)).unwrap_err(), "The headers have more than 10240 bytes");
         assert_eq!(commas("a\n1\n\"2\n3").unwrap_err(), "The quotation mark of a field in row 3 is never closed");
     }

@@ -136,7 +136,11 @@ mod tests {
     #[test]
     fn a_value_that_is_not_an_array_is_refused_and_described() {
         let refused = |text: &str, pointer: &str| items(text, &json_at(pointer)).unwrap_err();
-        assert!(refused(r#"{"a": 1}"#, "").contains("an array of items, not an object"), "{}", refused("{}", ""));
+        assert!(
+            refused(r#"{"a": 1}"#, "").contains("expected an array of items, found an object"),
+            "{}",
+            refused("{}", "")
+        );
         assert!(refused("7", "").contains("invalid type: integer `7`, expected an array of items"));
         assert_eq!(refused(r#"{"a": [1]}"#, "/b"), "The object has nothing at the ItemsPointer '/b'");
         assert!(refused(r#"{"a": 1}"#, "/a/b").contains("expected an object or an array on the path of ItemsPointer"));

@@ -247,7 +247,7 @@ fn results_can_be_written_to_s3_in_several_formats() {
         (json!({"Parameters": {"Bucket": "b"}}), "These fields are required: [Resource]"),
         (json!({"Resource": "arn:aws:states:::s3:getObject", "Parameters": {}}), "arn:aws:states:::s3:putObject"),
         (json!({"WriterConfig": {"Transformation": "X"}}), "Allowed values are NONE, COMPACT, FLATTEN"),
-        (json!({"WriterConfig": config}), "JSONL needs a Resource to write to"),
+        (json!({"WriterConfig": config}), "JSONL requires a Resource"),
     ] {
         assert!(of(bad.clone()).contains(why), "{bad}: {}", of(bad.clone()));
     }
@@ -389,7 +389,7 @@ fn the_names_of_variables_are_checked() {
     let assign = |assign: Value| problems_of(&json!({"A": {"Type": "Pass", "Assign": assign, "End": true}}));
     assert_eq!(assign(json!({"x": 1, "_y.$": "$", "zähler2": {}})), "");
     for name in ["2x", "a-b", "states", "", &"x".repeat(81)] {
-        assert!(assign(json!({ name: 1 })).contains("is no name for a variable"), "{name}");
+        assert!(assign(json!({ name: 1 })).contains("is not a valid variable name"), "{name}");
     }
     assert!(assign(json!([1])).contains("Expected value of type Object"));
 }

@@ -59,6 +59,9 @@ impl Interpreter<'_> {
 
     fn context(&self, id: BranchId, state: &State, task: Option<TaskId>) -> Value {
         let (facts, branch) = (self.facts, self.branch(id));
+        if let Some(given) = facts.probe.and_then(|probe| probe.context) {
+            return Value::Object(given.clone());
+        }
         let has_input = state.reads_execution_input && self.budget.copy(facts.input.value());
         let mut execution = json!({
             "Id": facts.execution_arn,
@@ -66,8 +69,11 @@ impl Interpreter<'_> {
             "StartTime": timestamp(facts.started),
             "Name": facts.execution_name,
             "RoleArn": facts.role_arn,
-            "RedriveCount": facts.redrive_count,
         });
+        // The context object of TestState has no such member.
+        if facts.probe.is_none() {
+            execution["RedriveCount"] = json!(facts.redrive_count);
+        }
         if let Some(redriven) = facts.redriven {
             execution["RedriveTime"] = Value::String(timestamp(redriven));
         }
@@ -85,9 +91,6 @@ impl Interpreter<'_> {
         }
         if let Some((index, value)) = self.item(id) {
             context["Map"] = item(index, value);
-        }
-        if let (Some(probe), Value::Object(context)) = (facts.probe, &mut context) {
-            context.extend(probe.context.clone());
         }
         context
     }

@@ -43,6 +43,26 @@ pub struct MapRunPlan {
     pub writing: Option<ResultWriting>,
 }
 
+impl MapRunPlan {
+    /// Whether more items have failed than are tolerated.
+    #[must_use]
+    pub fn has_failed(&self, failed: usize) -> bool {
+        exceeds_tolerance(failed, self.children.items(), self.tolerated_count, self.tolerated_percentage)
+    }
+}
+
+/// Whether more items have failed than are tolerated. Both limits apply if both are set. Without limits, no item may
+/// fail.
+#[must_use]
+pub fn exceeds_tolerance(failed: usize, items: usize, count: Option<usize>, percentage: Option<f64>) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "counts of items are far below 2^52")]
+    let share = |percentage: f64| failed as f64 * 100.0 > percentage * items as f64;
+    match (count, percentage) {
+        (None, None) => failed > 0,
+        (count, percentage) => count.is_some_and(|count| failed > count) || percentage.is_some_and(share),
+    }
+}
+
 /// The inputs of the children.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Children {
@@ -58,6 +78,15 @@ impl Children {
     #[must_use]
     pub fn are_batches(&self) -> bool {
         matches!(self, Self::Batches(_))
+    }
+
+    /// The number of items, as far as it is known.
+    fn items(&self) -> usize {
+        match self {
+            Self::Items(items) => items.value().as_array().map_or(0, Vec::len),
+            Self::Batches(batches) => batches.iter().map(|(_, items)| items).sum(),
+            Self::ToRead(_) => 0,
+        }
     }
 
     /// The list of the inputs of all children. `input` computes the input for one item.

@@ -38,7 +38,7 @@ use crate::{
 pub(crate) use context::timestamp;
 pub use items::{Destination, ItemReading, Portions, ResultWriting};
 pub use kept::{Kept, KeptChanges, NothingKept, Part};
-pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input, more_children};
+pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input, exceeds_tolerance, more_children};
 pub use state::ExecutionState;
 
 /// Takes one event to an execution and lets it go as far as it can: a whole run of Pass and Choice states is one step,
@@ -103,8 +103,8 @@ pub struct ExecutionFacts<'a> {
 pub struct Probe<'a> {
     /// Receives the data at each stage of a state, by the stage's name in InspectionData.
     pub inspect: &'a dyn Fn(&State, &'static str, &Payload),
-    /// Members of the context object that replace those of the execution.
-    pub context: &'a Map<String, Value>,
+    /// Replaces the context object of the execution, if set.
+    pub context: Option<&'a Map<String, Value>>,
 }
 
 impl ExecutionFacts<'_> {

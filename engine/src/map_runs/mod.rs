@@ -15,7 +15,7 @@ pub(crate) use self::{
 };
 use crate::{
     execution,
-    interpreter::{ResultWriting, TaskId, Work},
+    interpreter::{ResultWriting, TaskId, Work, exceeds_tolerance},
     query::QueryError,
     store::{Call, CallContext, ExecutionId, Result, Transaction, executions, map_runs::MapRun, state_machines},
 };
@@ -56,14 +56,10 @@ impl MapRun {
         if self.max_concurrency == 0 { MAX_CONCURRENCY } else { self.max_concurrency.min(MAX_CONCURRENCY) }
     }
 
-    /// Whether more items have failed than are tolerated. Both limits apply if both are set; without limits no item may fail.
+    /// Whether more items have failed than are tolerated.
     fn has_failed(&self, failed: i64) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "counts of items are far below 2^52")]
-        let share = |percentage: f64| failed as f64 * 100.0 > percentage * self.items as f64;
-        match (self.tolerated_count, self.tolerated_percentage) {
-            (None, None) => failed > 0,
-            (count, percentage) => count.is_some_and(|count| failed > count) || percentage.is_some_and(share),
-        }
+        let count = |count: i64| usize::try_from(count).unwrap_or(0);
+        exceeds_tolerance(count(failed), count(self.items), self.tolerated_count.map(count), self.tolerated_percentage)
     }
 }
 

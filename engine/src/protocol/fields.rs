@@ -64,10 +64,6 @@ impl Fields {
         self.members.get_mut(name).map(Value::take).filter(|value| !value.is_null())
     }
 
-    pub fn has(&self, name: &str) -> bool {
-        self.members.get(name).is_some_and(|value| !value.is_null())
-    }
-
     fn violated(&mut self, value: Option<&dyn Display>, name: &str, constraint: impl Display) {
         let value = value.map_or_else(|| "Value".to_owned(), |value| format!("Value '{value}'"));
         self.violations.push(format!("{value} at '{name}' failed to satisfy constraint: {constraint}"));

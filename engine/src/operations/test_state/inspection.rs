@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    definition::{Body, QueryLanguage, State, matches_error},
-    history::{EventKind, StateExited},
+    definition::{Body, Definition, QueryLanguage, State, matches_error},
+    history::{EventKind, StateExited, StateKind},
     interpreter::{MapRunPlan, Payload},
 };
 
@@ -39,38 +39,46 @@ impl Failure {
 pub(super) struct Inspection {
     /// The name of the state under test.
     of: String,
+    /// The type of the state under test.
+    kind: Option<StateKind>,
     seen: Map<String, Value>,
     variables: Map<String, Value>,
 }
 
 impl Inspection {
     /// `variables` are the given variables.
-    pub fn new(of: String, input: &Payload, variables: Option<&str>) -> Self {
+    pub fn new(of: String, kind: Option<StateKind>, input: &Payload, variables: Option<&str>) -> Self {
         let seen = Map::from_iter([("input".to_owned(), input.text().into())]);
         let variables = variables.and_then(|variables| serde_json::from_str(variables).ok());
-        Self { of, seen, variables: variables.unwrap_or_default() }
+        Self { of, kind, seen, variables: variables.unwrap_or_default() }
     }
 
     /// Records a stage of the data flow, unless InspectionData has no such stage for the state.
     pub fn note(&mut self, state: &State, stage: &'static str, value: &Payload) {
-        let has_fields = matches!(state.body, Body::Task(_) | Body::Parallel(_) | Body::Map(_));
-        let there = match stage {
-            "afterInputPath" | "afterItemsPath" => {
-                state.language == QueryLanguage::JsonPath && !matches!(state.body, Body::Fail(_))
-            }
-            "afterArguments" => has_fields,
-            "afterResultSelector" => has_fields,
+        // The input of a Pass with a Result, and that of a mocked Parallel, is not used.
+        let has_result = matches!(&state.body, Body::Pass(pass) if pass.result.is_some());
+        let uses_input = !has_result && self.kind != Some(StateKind::Parallel);
+        let is_shown = match stage {
+            "afterInputPath" => state.language == QueryLanguage::JsonPath && uses_input,
+            "afterItemsPath" => state.language == QueryLanguage::JsonPath,
+            "afterParameters" => uses_input,
+            "afterArguments" => self.kind == Some(StateKind::Task),
+            "result" => self.kind == Some(StateKind::Task) || has_result,
             _ => true,
         };
-        if there && state.name == self.of {
+        if is_shown && state.name == self.of {
             self.seen.insert(stage.to_owned(), value.text().into());
         }
     }
 
     /// Records what a Map was about to run. `inputs` are the inputs of its iterations, if ItemSelector succeeded.
-    pub fn map(&mut self, plan: &MapRunPlan, inputs: Option<Payload>) {
-        let stage = if plan.children.are_batches() { "afterItemBatcher" } else { "afterItemSelector" };
-        if let Some(inputs) = inputs {
+    pub fn map(&mut self, definition: &Definition, plan: &MapRunPlan, inputs: Option<Payload>) {
+        let batches = plan.children.are_batches();
+        let stage = if batches { "afterItemBatcher" } else { "afterItemSelector" };
+        let has_selector = definition
+            .state_named(&self.of)
+            .is_some_and(|state| matches!(&state.body, Body::Map(map) if map.item_selector.is_some()));
+        if let Some(inputs) = inputs.filter(|_| batches || has_selector) {
             self.seen.insert(stage.to_owned(), inputs.text().into());
         }
         self.seen.insert("maxConcurrency".into(), plan.max_concurrency.into());
@@ -87,12 +95,15 @@ impl Inspection {
         let (retriers, catchers) = state.body.handlers();
         let matches = |errors: &[String]| matches_error(errors, failure.error.as_deref(), false);
         let mut details = Map::new();
-        if status == "RETRIABLE"
+        // A state fails despite a matching Retrier if its attempts are used up.
+        if matches!(status, "RETRIABLE" | "FAILED")
             && let Some((at, retrier)) = retriers.iter().enumerate().find(|(_, retrier)| matches(&retrier.errors))
         {
             details.insert("retryIndex".into(), at.into());
-            let delay = retrier.delay_milliseconds(retried, 1.0);
-            details.insert("retryBackoffIntervalSeconds".into(), (delay / 1000).into());
+            if status == "RETRIABLE" {
+                let delay = retrier.delay_milliseconds(retried, 1.0);
+                details.insert("retryBackoffIntervalSeconds".into(), (delay / 1000).into());
+            }
         }
         if status == "CAUGHT_ERROR"
             && let Some(at) = catchers.iter().position(|catcher| matches(&catcher.errors))

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    interpreter::{Event, MapRunOutcome, Payload, TaskId},
+    interpreter::{Event, MapRunOutcome, MapRunPlan, Payload, TaskId},
     protocol::Fault,
 };
 
@@ -19,12 +19,40 @@ impl Mock {
         match (given.remove("result"), given.remove("errorOutput")) {
             (Some(Value::String(result)), None | Some(Value::Null)) => Payload::parse(result)
                 .map(Mock::Result)
-                .map_err(|error| Fault::Validation(format!("The mock's result is not JSON: {error}"))),
+                .map_err(|_| Fault::Validation("Mocked result must be valid JSON".into())),
             (None | Some(Value::Null), Some(Value::Object(failure))) => {
                 Ok(Mock::Failure { error: text(failure.get("error")), cause: text(failure.get("cause")) })
             }
             _ => Err(Fault::Validation("A mock must have either a result or an errorOutput".into())),
         }
+    }
+
+    /// Checks the result against the type of the state.
+    pub fn check(&self, state: &Value) -> Result<(), Fault> {
+        let refuse = |message: &str| Err(Fault::Validation(message.into()));
+        let kind = state["Type"].as_str().unwrap_or_default();
+        if !matches!(kind, "Task" | "Map" | "Parallel") {
+            return refuse(&format!("State type '{kind}' is not supported when a mock is specified"));
+        }
+        let Self::Result(result) = self else { return Ok(()) };
+        let result = result.value();
+        match kind {
+            "Map" if writes_results(state) && !result.is_object() => {
+                return refuse("Mocked result must be a JSON object.");
+            }
+            "Map" if writes_results(state) => {}
+            "Map" | "Parallel" if !result.is_array() => return refuse("Mocked result must be an array."),
+            "Parallel" => {
+                let count = |list: &Value| list.as_array().map(Vec::len);
+                if count(result) != count(&state["Branches"]) {
+                    return refuse(
+                        "Mocked result must contain the same number of items as number of Parallel branches.",
+                    );
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     pub fn answer(&self, task: TaskId) -> Event {
@@ -34,19 +62,18 @@ impl Mock {
         }
     }
 
-    /// The answer as the end of a Map. `exported` is `true` if a ResultWriter writes the results elsewhere.
-    pub fn map_answer(&self, run: TaskId, exported: bool) -> Result<Event, Fault> {
+    /// The answer as the end of a map run in which `failed` items have failed.
+    pub fn map_answer(&self, run: TaskId, plan: &MapRunPlan, failed: usize) -> Event {
         let outcome = match self.clone() {
-            Self::Result(output) if output.value().is_array() && !exported => MapRunOutcome::Succeeded { output },
-            Self::Result(output) if output.value().is_object() && exported => MapRunOutcome::Succeeded { output },
-            Self::Result(_) if exported => {
-                let message =
-                    "The mocked result of a Map with a ResultWriter must be an object: its ResultWriterDetails";
-                return Err(Fault::Validation(message.into()));
-            }
-            Self::Result(_) => return Err(Fault::Validation("The mocked result of a Map must be an array".into())),
+            Self::Result(_) if plan.has_failed(failed) => MapRunOutcome::too_many_failed(),
+            Self::Result(output) => MapRunOutcome::Succeeded { output },
             Self::Failure { error, cause } => MapRunOutcome::Failed { error, cause },
         };
-        Ok(Event::MapRunEnded { run, outcome })
+        Event::MapRunEnded { run, outcome }
     }
+}
+
+/// Whether a Map state writes its results with a ResultWriter.
+fn writes_results(state: &Value) -> bool {
+    state.get("ResultWriter").is_some_and(|writer| writer.get("Resource").is_some())
 }

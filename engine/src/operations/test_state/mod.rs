@@ -3,6 +3,7 @@
 //! The state is placed into a definition of its own, in which a placeholder replaces every state that may follow. The
 //! test ends when a placeholder is entered.
 
+mod context;
 mod inspection;
 mod items;
 mod mock;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use self::{
     inspection::{Failure, Inspection},
     mock::Mock,
-    stage::{Target, Via, follower},
+    stage::{Staged, Target, Via, follower},
 };
 use super::start::MAX_DATA;
 use crate::{
@@ -52,26 +53,22 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
         return Err(Fault::InvalidExecutionInput(format!("the input is longer than {MAX_DATA} bytes")));
     }
     let input = Payload::parse(input).map_err(|error| Fault::InvalidExecutionInput(error.to_string()))?;
-    let context = match context {
-        None => Map::new(),
-        Some(context) => serde_json::from_str(&context)
-            .map_err(|error| Fault::Validation(format!("The context is not a JSON object: {error}")))?,
-    };
+    let context = context.as_deref().map(context::read).transpose()?;
     let target = Target {
         definition: &definition,
         state_name: state_name.as_deref(),
         variables: variables.as_deref(),
-        mocked: mock.is_some(),
+        mock: mock.as_ref(),
     };
-    let (name, definition) = stage::set(engine, &target).await?;
+    let Staged { name, kind, definition } = stage::set(engine, &target).await?;
     let now = engine.clock.now();
     let facts = Facts::new(&engine.options, role_arn, input, context, now);
-    let Configuration { retried, item_data } = configuration.unwrap_or_default();
+    let Configuration { retried, failed_items, item_data } = configuration.unwrap_or_default();
     if item_data.is_some() && !definition.states().any(|state| state.name == name && items::are_read(state)) {
         let message = "stateConfiguration.mapItemReaderData can only be given for a Map state with an ItemReader";
         return Err(Fault::Validation(message.into()));
     }
-    let inspection = RefCell::new(Inspection::new(name.clone(), &facts.input, variables.as_deref()));
+    let inspection = RefCell::new(Inspection::new(name.clone(), kind, &facts.input, variables.as_deref()));
     let test = Test {
         name,
         definition,
@@ -80,6 +77,7 @@ pub(super) async fn test_state(engine: &Engine, fields: &mut Fields) -> Result<B
         seen: Step::default(),
         retried,
         retries_left: retried,
+        failed_items,
         item_data,
         unreadable: None,
         inspection,
@@ -115,6 +113,8 @@ const MAX_RETRIES: i64 = 1_000;
 struct Configuration {
     /// How many times a Retrier has already retried the state.
     retried: u32,
+    /// The number of items of a Map that have failed.
+    failed_items: usize,
     /// The content that replaces the object that an ItemReader reads.
     item_data: Option<String>,
 }
@@ -126,12 +126,13 @@ impl Configuration {
         // A Map or Parallel handles an error in the same way, whichever inner state it comes from.
         fields.optional_text("errorCausedByState", NAME)?;
         let item_data = fields.optional_text("mapItemReaderData", DATA)?;
-        if fields.has("mapIterationFailureCount") {
-            let message = "stateConfiguration.mapIterationFailureCount is not supported here";
-            return Err(Fault::Validation(message.into()));
-        }
+        let failed_items = fields.optional_int("mapIterationFailureCount", 0..=i64::from(i32::MAX))?.unwrap_or(0);
         fields.check()?;
-        Ok(Self { retried: u32::try_from(retried).unwrap_or(0), item_data })
+        Ok(Self {
+            retried: u32::try_from(retried).unwrap_or(0),
+            failed_items: usize::try_from(failed_items).unwrap_or(0),
+            item_data,
+        })
     }
 }
 
@@ -141,10 +142,11 @@ struct Facts {
     name: String,
     role_arn: String,
     input: Payload,
-    context: Map<String, Value>,
+    /// Replaces the context object, if given.
+    context: Option<Map<String, Value>>,
     started: OffsetDateTime,
     seed: u64,
-    /// For all that the test computes.
+    /// Limits what the whole test may compute.
     budget: Arc<Budget>,
 }
 
@@ -153,13 +155,14 @@ impl Facts {
         options: &Options,
         role_arn: Option<String>,
         input: Payload,
-        context: Map<String, Value>,
+        context: Option<Map<String, Value>>,
         started: OffsetDateTime,
     ) -> Self {
         let id = Uuid::new_v4();
         let name = id.to_string();
         let role_arn = role_arn.unwrap_or_else(|| format!("arn:aws:iam::{}:role/TestState", options.account_id));
-        let (machine_arn, arn) = (options.state_machine_arn("TestState"), options.execution_arn("TestState", &name));
+        let (machine_arn, arn) =
+            (options.state_machine_arn("TestState"), options.express_arn("TestState", &name, &id.simple().to_string()));
         let (seed, budget) = (id.as_u64_pair().0, Arc::default());
         Self { machine_arn, arn, name, role_arn, input, context, started, seed, budget }
     }
@@ -204,6 +207,8 @@ struct Test {
     retried: u32,
     /// How many of these retries have yet to be simulated.
     retries_left: u32,
+    /// The number of items of a Map that have failed.
+    failed_items: usize,
     item_data: Option<String>,
     /// Why `item_data` can't be read.
     unreadable: Option<String>,
@@ -215,13 +220,12 @@ impl Test {
         let Self { definition, facts, state, inspection, item_data, unreadable, .. } = self;
         let inspect =
             |state: &State, stage: &'static str, value: &Payload| inspection.borrow_mut().note(state, stage, value);
-        let probe = Probe { inspect: &inspect, context: &facts.context };
+        let probe = Probe { inspect: &inspect, context: facts.context.as_ref() };
         // Every event answers an earlier command, so none of them is late.
         let step = facts.with(definition, &probe, |facts| advance(definition, facts, state, event, now));
-        let step = step.unwrap_or_default();
-        for command in &step.commands {
+        let mut step = step.unwrap_or_default();
+        for command in &mut step.commands {
             if let Command::StartMapRun { run, plan } = command {
-                let mut plan = plan.clone();
                 if let (Children::ToRead(reading), Some(data)) = (&plan.children, item_data.as_deref()) {
                     let children = items::read(data, reading).and_then(|items| {
                         facts.with(definition, &probe, |facts| {
@@ -236,7 +240,7 @@ impl Test {
                 let inputs = plan.children.inputs(|item| {
                     facts.with(definition, &probe, |facts| child_input(definition, facts, state, *run, item, now))
                 });
-                inspection.borrow_mut().map(&plan, inputs.ok());
+                inspection.borrow_mut().map(definition, plan, inputs.ok());
             }
         }
         self.seen.events.extend(step.events);
@@ -263,8 +267,7 @@ impl Test {
                         let outcome = MapRunOutcome::NotRead { cause };
                         return Ok(Some(Event::MapRunEnded { run: *run, outcome }));
                     }
-                    let exported = plan.writing.as_ref().is_some_and(|writing| writing.destination.is_some());
-                    return mock.map_answer(*run, exported).map(Some);
+                    return Ok(Some(mock.map_answer(*run, plan, self.failed_items)));
                 }
                 (Command::Finish(_), _) => return Ok(None),
                 _ => {}

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{definition::Definition, engine::Engine, protocol::Fault};
+use super::mock::Mock;
+use crate::{definition::Definition, engine::Engine, history::StateKind, protocol::Fault};
 
 /// Prefixes of the names of placeholders. No state's name begins with a control character.
 const NEXT: &str = "\u{1}next ";
@@ -23,25 +24,37 @@ pub(super) struct Target<'a> {
     pub definition: &'a str,
     pub state_name: Option<&'a str>,
     pub variables: Option<&'a str>,
-    pub mocked: bool,
+    pub mock: Option<&'a Mock>,
 }
 
-/// Builds the definition around the state to test. Returns the state's name and the definition.
-pub(super) async fn set(engine: &Engine, target: &Target<'_>) -> Result<(String, Definition), Fault> {
+/// The default name of the state under test, as AWS shows it in the context object.
+const DEFAULT_NAME: &str = "StateName";
+
+/// The state under test in a definition of its own.
+pub(super) struct Staged {
+    pub name: String,
+    /// The type of the state, which can differ in the definition if the state is mocked.
+    pub kind: Option<StateKind>,
+    pub definition: Definition,
+}
+
+/// Builds the definition around the state to test.
+pub(super) async fn set(engine: &Engine, target: &Target<'_>) -> Result<Staged, Fault> {
     let mut given: Map<String, Value> = serde_json::from_str(target.definition)
         .map_err(|error| Fault::InvalidDefinition(format!("INVALID_JSON_DESCRIPTION: {error}")))?;
     let mut whole = Map::new();
-    let name = target.state_name.unwrap_or("TestState").to_owned();
+    let name = target.state_name.unwrap_or(DEFAULT_NAME).to_owned();
     let mut state = if given.contains_key("States") {
         if let Some(language) = given.remove("QueryLanguage") {
             whole.insert("QueryLanguage".into(), language);
         }
         let state = target.state_name.and_then(|name| find(given.get_mut("States")?, name));
-        state.ok_or_else(|| Fault::Validation("stateName must name one of the definition's states".into()))?
+        state.ok_or_else(|| Fault::Validation("State not found in definition".into()))?
     } else {
         Value::Object(given)
     };
-    check(&state, target.mocked)?;
+    check(&state, target.mock)?;
+    let kind = state["Type"].as_str().and_then(StateKind::of_word);
     make_mockable(&mut state);
     let mut states = Map::new();
     for standing_in in followers(&mut state) {
@@ -62,13 +75,13 @@ pub(super) async fn set(engine: &Engine, target: &Target<'_>) -> Result<(String,
     whole.insert("States".into(), states.into());
     let whole = Value::Object(whole).to_string();
     // A mocked resource need not be available.
-    let definition = if target.mocked {
+    let definition = if target.mock.is_some() {
         engine.compute(move || Definition::parse(&whole)).await?
     } else {
         engine.read_definition(whole).await?
     };
     let definition = definition.map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
-    Ok((name, definition))
+    Ok(Staged { name, kind, definition })
 }
 
 /// Finds a state by name, including in Parallel and Map states.
@@ -92,9 +105,9 @@ fn find(states: &mut Value, name: &str) -> Option<Value> {
 }
 
 /// Requires a mock for states that call or wait for others.
-fn check(state: &Value, mocked: bool) -> Result<(), Fault> {
-    if mocked {
-        return Ok(());
+fn check(state: &Value, mock: Option<&Mock>) -> Result<(), Fault> {
+    if let Some(mock) = mock {
+        return mock.check(state);
     }
     let kind = state["Type"].as_str().unwrap_or_default();
     if matches!(kind, "Map" | "Parallel") {

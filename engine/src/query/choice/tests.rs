@@ -110,5 +110,5 @@ fn a_pattern_is_matched_within_a_budget() {
     let world = OwnedScope::of(json!("a".repeat(100_000)));
     world.budget.set(std::time::Duration::from_millis(5));
     let error = rule.matches(&world.scope()).unwrap_err();
-    assert!(error.cause.contains("too much work"), "{}", error.cause);
+    assert!(error.cause.contains("too much computation"), "{}", error.cause);
 }
