@@ -28,16 +28,16 @@ use crate::{
 /// How long one step may take while other executions wait for the writer. The rest of a longer step runs later.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
 
-/// What may be computed in the transaction for one step, in time. What takes longer is computed outside of it: see
+/// The time limit for computing a step within the transaction. Longer steps are computed outside of it: see
 /// [`Computation`](crate::store::Computation).
 const IN_TRANSACTION: Duration = Duration::from_millis(10);
 
-/// The budget of what is computed in the transaction. When it is spent, what was computed is void.
+/// The budget for computing within the transaction. If it is exhausted, the results are void.
 pub(crate) fn budget_in_transaction() -> Arc<Budget> {
     Arc::new(Budget::part(IN_TRANSACTION))
 }
 
-/// Whether a step has taken its time, for one that begins now. Its first move is always made.
+/// Returns whether a step that begins now is out of time. Its first state always runs.
 pub(crate) fn out_of_time() -> impl Fn() -> bool {
     let (begun, has_moved) = (Instant::now(), Cell::new(false));
     move || has_moved.replace(true) && begun.elapsed() > PATIENCE
@@ -57,7 +57,7 @@ pub(crate) struct Loaded {
     stored_state: Option<Vec<u8>>,
 }
 
-/// Where an execution was. Every event moves it on, except heartbeats.
+/// The version of an execution's state. Every event except heartbeats changes it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     execution: ExecutionId,
@@ -69,7 +69,8 @@ pub(crate) struct Version {
 const EXPRESS_TIMEOUT: i64 = 300;
 
 impl Loaded {
-    /// Calls `look` with the facts that the interpreter needs about the execution. `out_of_time` is asked before each move.
+    /// Calls `look` with the facts that the interpreter needs about the execution. `out_of_time` is checked before each
+    /// state.
     pub fn with_facts<T, R: Rows>(
         &self,
         rows: &R,
@@ -115,7 +116,7 @@ impl Loaded {
         Ok(seen)
     }
 
-    /// The state as it is stored.
+    /// The stored state.
     pub fn state(&self) -> Result<ExecutionState> {
         match &self.stored_state {
             None => Ok(ExecutionState::default()),
@@ -123,7 +124,7 @@ impl Loaded {
         }
     }
 
-    /// Whether the execution is where the other one was: what was computed from that holds for this one.
+    /// Whether the execution still has this version, so that what was computed from it is valid.
     pub fn is_at(&self, version: &Version) -> bool {
         self.execution.id == version.execution
             && self.execution.redrive_count == version.redrive_count

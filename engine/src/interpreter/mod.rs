@@ -41,12 +41,12 @@ pub use kept::{Kept, KeptChanges, NothingKept, Part};
 pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input, exceeds_tolerance, more_children};
 pub use state::ExecutionState;
 
-/// Takes one event to an execution and lets it go as far as it can: a whole run of Pass and Choice states is one step,
-/// bounded so that an endless one leaves room for others and continues with its next timer.
+/// Delivers one event to an execution and runs it until it has to wait. Consecutive Pass and Choice states are one
+/// step, which is limited so that an endless loop leaves time for others and continues with its next timer.
 ///
 /// # Errors
-/// [`NotPending`], and nothing has changed, when nothing waits for the event: a late answer, a timer that was cleared
-/// meanwhile.
+/// [`NotPending`] if the execution does not wait for the event: a late answer, or a timer that has been cleared.
+/// Nothing has changed then.
 pub fn advance(
     definition: &Definition,
     facts: &ExecutionFacts<'_>,
@@ -92,8 +92,8 @@ pub struct ExecutionFacts<'a> {
     pub out_of_time: &'a dyn Fn() -> bool,
     /// Reads what earlier steps have stored. See [`ExecutionState::take_kept`].
     pub kept: &'a dyn Kept,
-    /// Limits what the step may compute. When [a part of a budget](Budget::part) is spent after the step, the step is void:
-    /// it has to be taken again, from the same state and with a whole budget.
+    /// Limits what the step may compute. If [a part of a budget](Budget::part) is exhausted after the step, the step is
+    /// void and must be repeated from the same state with a whole budget.
     pub budget: Arc<Budget>,
     /// Set only when a single state is tested.
     pub probe: Option<&'a Probe<'a>>,
@@ -226,7 +226,7 @@ pub enum Command {
         timer: TimerId,
         due: OffsetDateTime,
     },
-    /// Let a timer that is set fire at another time.
+    /// Postpone a timer.
     PutOffTimer {
         timer: TimerId,
         due: OffsetDateTime,

@@ -210,8 +210,8 @@ impl Interpreter<'_> {
         Ok(())
     }
 
-    /// Puts the timer of the heartbeat off. The state stays as it is, so a heartbeat makes nothing void that is computed
-    /// from it meanwhile.
+    /// Postpones the timer of the heartbeat. The state does not change, so a heartbeat does not invalidate a concurrent
+    /// computation.
     pub fn task_heartbeat(&mut self, task: TaskId) -> Result<(), NotPending> {
         let (_, pending) = self.pending(task)?;
         if let Some(Heartbeat { seconds, timer }) = pending.heartbeat {

@@ -1,4 +1,4 @@
-//! What a ResultWriter tells of a map run's children, in its forms: see "ResultWriter (Map)" in the developer guide.
+//! The results of a map run's children in the formats of ResultWriter: see "ResultWriter (Map)" in the developer guide.
 
 use rusqlite::{Connection, Result};
 use serde_json::{Map, Value, json};

@@ -24,9 +24,9 @@ fn awaiting_items(transaction: &Transaction<'_>, execution: ExecutionId, task: T
     Ok(run.filter(|run| run.status == RunStatus::Running))
 }
 
-/// Makes children of some more items, and starts the run with the last of them. `portions` is how far the items
-/// before have come: the first of all take the place of what an earlier run of the engine has read. None when
-/// nobody waits for more.
+/// Turns further items into children, and starts the run after the last. `portions` is the progress before these items:
+/// the first items replace those that an earlier run of the engine has read. Returns `None` if no branch waits for
+/// more.
 pub(crate) fn add_items(
     transaction: &mut Transaction<'_>,
     (execution, task): (ExecutionId, TaskId),
@@ -62,13 +62,13 @@ pub(crate) fn add_items(
     Ok(None)
 }
 
-/// What became of some items, and how far the portions are then. None where no branch waits for the run.
+/// The children, and the progress after them. `None` if no branch waits for the run.
 type MoreChildren = (Portions, Result<Option<Vec<(Payload, usize)>>, QueryError>);
 
-/// Makes children of some items.
+/// Turns items into children.
 ///
 /// # Errors
-/// [`Stop::TooLong`] when that has to be done outside of the transaction.
+/// [`Stop::TooLong`] if that must be computed outside of the transaction.
 fn more_children(
     transaction: &Transaction<'_>,
     parent: &Loaded,
@@ -98,12 +98,12 @@ fn more_children(
     })))
 }
 
-/// Children that were made outside of the transaction.
+/// Children that were computed outside of the transaction.
 struct ComputedChildren {
     run: TaskId,
-    /// The place of the first item.
+    /// The index of the first item.
     from: usize,
-    /// Where the parent was.
+    /// The version of the parent's state.
     version: Version,
     children: MoreChildren,
 }

@@ -38,7 +38,7 @@ pub(crate) fn start(
     }
 }
 
-/// The children that still run, of a run that is about to be redriven. Their stops that are still to come are forgotten.
+/// The running children of a run that is about to be redriven. Their pending stops are removed.
 pub(crate) fn take_unstopped(
     transaction: &Transaction<'_>,
     execution: ExecutionId,
@@ -77,11 +77,11 @@ pub(crate) fn abort(
     }
 }
 
-/// Starts or redrives the next child of a run. Returns `false`, without a change, if the run has ended, has no room or has
-/// no child left to start.
+/// Starts or redrives the next child of a run. Returns `false`, without a change, if the run has ended, has no room or
+/// has no child left to start.
 ///
 /// # Errors
-/// [`Stop::TooLong`], and nothing has been written, when the child's input has to be computed outside of the transaction.
+/// [`Stop::TooLong`] if the child's input must be computed outside of the transaction. Nothing has been written then.
 pub(crate) fn start_next(
     transaction: &mut Transaction<'_>,
     id: i64,
@@ -144,7 +144,7 @@ fn start_child(
 /// The input of a run's next child.
 ///
 /// # Errors
-/// [`Stop::TooLong`] when it has to be computed outside of the transaction.
+/// [`Stop::TooLong`] if it must be computed outside of the transaction.
 fn child_input(
     transaction: &Transaction<'_>,
     run: &MapRun,
@@ -175,7 +175,7 @@ fn child_input(
 struct ChildInput {
     run: i64,
     place: i64,
-    /// Where the parent was.
+    /// The version of the parent's state.
     version: Version,
     input: Result<Payload, QueryError>,
 }

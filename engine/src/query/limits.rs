@@ -78,8 +78,8 @@ impl Budget {
         Self { left: AtomicU64::new(MAX_WORK), is_part: false }
     }
 
-    /// A part of a budget, to find out whether it is enough. When it is spent, nothing is known of what was computed: a
-    /// failure may come from that alone.
+    /// A part of a budget, to find out whether it is sufficient. If it is exhausted, the results are void: failures may
+    /// only be due to that.
     #[must_use]
     pub fn part(time: Duration) -> Self {
         Self { left: AtomicU64::new(u64::try_from(time.as_nanos()).unwrap_or(MAX_WORK)), is_part: true }
@@ -95,7 +95,7 @@ impl Budget {
         self.left.load(Ordering::Relaxed) == 0
     }
 
-    /// Leaves nothing: more is needed than there is.
+    /// Exhausts the budget, because more is needed than is left.
     pub(super) fn exhaust(&self) {
         self.left.store(0, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Activities and the tasks they offer to workers.
+//! Activities and the tasks that they offer to workers.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 
@@ -31,14 +31,14 @@ pub(crate) fn insert(connection: &Connection, name: &str, encryption: &str, crea
         .map(drop)
 }
 
-/// Removes it. Tasks that wait for its workers wait for their timeout; [`sweep`] removes what it offered.
+/// Removes an activity. Tasks that wait for its workers time out; [`sweep`] removes its offers.
 pub(crate) fn remove(connection: &Connection, name: &str) -> Result<()> {
     let Some(activity) = by_name(connection, name)? else { return Ok(()) };
     connection.execute("INSERT INTO deleted_activity (id) VALUES (?)", [activity.id])?;
     connection.execute("DELETE FROM activity WHERE id = ?", [activity.id]).map(drop)
 }
 
-/// Removes some of what deleted activities have offered; whether there may be more.
+/// Removes some of the offers of deleted activities. Returns whether there may be more.
 pub(crate) fn sweep(connection: &Connection, most: i64) -> Result<bool> {
     let deleted: Option<i64> = connection
         .prepare_cached("SELECT id FROM deleted_activity LIMIT 1")?
@@ -57,7 +57,7 @@ pub(crate) fn sweep(connection: &Connection, most: i64) -> Result<bool> {
     Ok(true)
 }
 
-/// A page after the one with this rowid.
+/// A page of activities after the one with this rowid.
 pub(crate) fn list(connection: &Connection, after: i64, most: i64) -> Result<Vec<Activity>> {
     connection
         .prepare_cached("SELECT id, name, encryption, created FROM activity WHERE id > ? ORDER BY id LIMIT ?")?
@@ -81,7 +81,7 @@ pub(crate) fn offer(connection: &Connection, activity: i64, offer: &Offer) -> Re
         .map(drop)
 }
 
-/// Takes an offer back, if no worker has taken it.
+/// Withdraws an offer if no worker has taken it.
 pub(crate) fn withdraw(connection: &Connection, activity: i64, execution: ExecutionId, task: TaskId) -> Result<()> {
     connection
         .prepare_cached("DELETE FROM offer WHERE activity = ? AND execution = ? AND task = ? AND nonce = ?")?
@@ -89,7 +89,7 @@ pub(crate) fn withdraw(connection: &Connection, activity: i64, execution: Execut
         .map(drop)
 }
 
-/// The oldest offer, taken out.
+/// Takes the oldest offer.
 pub(crate) fn take_offer(connection: &Connection, activity: i64) -> Result<Option<Offer>> {
     let first = connection
         .prepare_cached(

@@ -1,4 +1,4 @@
-//! Copies of the database while it is in use, and the check that a database is whole.
+//! Backups of a database in use, and integrity checks.
 
 use std::{
     fs::File,
@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::open;
 
-/// Why there is no backup. Nothing is left at the path.
+/// Why a backup failed. No file is left at the path.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
@@ -17,18 +17,18 @@ pub enum BackupError {
     Exists { path: String },
     #[error("cannot back up to {path}: {source}")]
     Storage { path: String, source: Box<dyn std::error::Error + Send + Sync> },
-    /// The copy was made and is not whole, so the database is not either.
+    /// The copy is damaged, and so is the database.
     #[error("cannot back up to {path}: the copy is damaged ({what}); check the database and its disk")]
     Damaged { path: String, what: String },
     #[error("cannot back up to {path}: the engine is shut down")]
     Closed { path: String },
 }
 
-/// Why a check did not find the database whole.
+/// Why a check failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
-    /// What is wrong, as SQLite says it: the first problems, one a line.
+    /// The first problems that SQLite reports, one per line.
     #[error("the database is damaged ({what}); stop the engine and restore a backup")]
     Damaged { what: String },
     #[error("the database could not be read: {source}")]
@@ -37,15 +37,15 @@ pub enum CheckError {
     Closed,
 }
 
-/// Writes a copy of the database at `from`, as it is at one moment, to `to`, and checks that the copy is whole. The
-/// copy has no free pages. Writers go on meanwhile; the write-ahead log grows by what they write.
+/// Writes a consistent copy of the database at `from` to `to`, and checks it. The copy has no free pages. Writers
+/// continue meanwhile, and the write-ahead log grows by what they write.
 pub(super) fn back_up(from: &Path, to: &Path) -> Result<(), BackupError> {
     let path = || to.display().to_string();
     let storage = |source: Box<dyn std::error::Error + Send + Sync>| BackupError::Storage { path: path(), source };
     if to.exists() {
         return Err(BackupError::Exists { path: path() });
     }
-    // Only a whole and checked copy gets the name that was asked for.
+    // Only a complete and checked copy is renamed to the requested name.
     let mut partial = to.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
@@ -56,7 +56,7 @@ pub(super) fn back_up(from: &Path, to: &Path) -> Result<(), BackupError> {
     });
     let copied = copied.and_then(|()| {
         File::open(&partial)?.sync_all()?;
-        // Unlike a rename, a link never replaces a file that has appeared meanwhile.
+        // Unlike a rename, a link does not replace a file that has appeared in the meantime.
         std::fs::hard_link(&partial, to)?;
         open::sync_folder(to)?;
         Ok(())
@@ -71,7 +71,7 @@ pub(super) fn back_up(from: &Path, to: &Path) -> Result<(), BackupError> {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
-    // SQLite takes an empty file as a missing one, and keeps its permissions.
+    // SQLite treats an empty file like a missing one, and keeps its permissions.
     open::create_private(to)?;
     let name = to.to_str().ok_or("the path is not UTF-8")?;
     let connection =
@@ -82,7 +82,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is wrong with the database at a path; `None` when it is whole.
+/// The problems of the database at a path, or `None` if it is intact.
 fn problems(path: &Path) -> Result<Option<String>, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -92,10 +92,10 @@ fn problems(path: &Path) -> Result<Option<String>, Failure> {
     Ok(check(&connection)?)
 }
 
-/// Problems that a check reports at most.
+/// The maximum number of problems to report.
 const PROBLEMS: i64 = 10;
 
-/// Reads every page; what is wrong with the database, `None` when it is whole.
+/// Reads every page. Returns the problems of the database, or `None` if it is intact.
 pub(super) fn check(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let mut check = connection.prepare(&format!("PRAGMA integrity_check({PROBLEMS})"))?;
     let found: Vec<String> = check.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;

@@ -17,7 +17,7 @@ pub(crate) fn insert(connection: &Connection, run: i64, call: &Call) -> Result<(
         .map(drop)
 }
 
-/// Whether it was still there.
+/// Returns whether the call existed.
 pub(crate) fn remove(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<bool> {
     let removed = connection
         .prepare_cached("DELETE FROM call WHERE execution = ? AND task = ? AND nonce = ?")?
@@ -25,7 +25,7 @@ pub(crate) fn remove(connection: &Connection, execution: ExecutionId, task: Task
     Ok(removed > 0)
 }
 
-/// Whether there were any.
+/// Returns whether there were any calls.
 pub(crate) fn remove_all(connection: &Connection, execution: ExecutionId) -> Result<bool> {
     let removed = connection.prepare_cached("DELETE FROM call WHERE execution = ?")?.execute([execution])?;
     Ok(removed > 0)
@@ -35,11 +35,11 @@ pub(crate) fn remove_all(connection: &Connection, execution: ExecutionId) -> Res
 pub(crate) struct Stored {
     pub execution: ExecutionId,
     pub task: TaskId,
-    /// None for a call that can't be read.
+    /// `None` if the call can't be read.
     pub call: Option<Call>,
 }
 
-/// A page of the calls that runs before this one left unanswered, after the given one.
+/// A page of the calls that earlier runs have left unanswered, after the given one.
 pub(crate) fn left(connection: &Connection, run: i64, after: (ExecutionId, TaskId), most: i64) -> Result<Vec<Stored>> {
     connection
         .prepare_cached(
@@ -50,7 +50,7 @@ pub(crate) fn left(connection: &Connection, run: i64, after: (ExecutionId, TaskI
         .collect()
 }
 
-/// None when it has been answered, or is not wanted any more.
+/// Returns `None` if the call has been answered or cancelled.
 pub(crate) fn find(connection: &Connection, execution: ExecutionId, task: TaskId) -> Result<Option<Stored>> {
     connection
         .prepare_cached(
@@ -76,7 +76,7 @@ fn call(execution: ExecutionId, task: TaskId, work: &[u8], context: Option<&str>
     let work = serde_json::from_slice(work)?;
     let context = match context {
         Some(context) => serde_json::from_str(context)?,
-        // Asked for by a release up to schema 3.
+        // The call was requested by a release up to schema 3.
         None => CallContext { key: format!("{}/{}", execution.0, task.event), ..CallContext::of(None) },
     };
     Ok(Call { execution, task, work, context })
@@ -86,7 +86,7 @@ fn call(execution: ExecutionId, task: TaskId, work: &[u8], context: Option<&str>
 pub(crate) struct Waiting {
     pub parent: ExecutionId,
     pub task: TaskId,
-    /// `.sync:2` rather than `.sync`.
+    /// Whether the task uses `.sync:2` rather than `.sync`.
     pub second_form: bool,
 }
 
@@ -98,9 +98,9 @@ pub(crate) fn wait_for(connection: &Connection, child: ExecutionId, waiting: &Wa
         .map(drop)
 }
 
-/// Whoever waits for the child's end, taken out.
+/// Removes and returns the tasks that wait for the child's end.
 pub(crate) fn take_waiting(connection: &Connection, child: ExecutionId) -> Result<Vec<Waiting>> {
-    // Most executions are waited for by nobody: looking first is cheaper than a DELETE with RETURNING.
+    // Nothing waits for most executions, and a SELECT is cheaper than a DELETE with RETURNING.
     let waiting: Vec<Waiting> = connection
         .prepare_cached("SELECT parent, task, nonce, form FROM sync_wait WHERE child = ?")?
         .query_map([child], |row| {
@@ -117,7 +117,7 @@ pub(crate) fn take_waiting(connection: &Connection, child: ExecutionId) -> Resul
     Ok(waiting)
 }
 
-/// The child that a task waits for, taken out: nobody waits any more.
+/// Removes and returns the child that a task waits for, because the task no longer waits.
 pub(crate) fn stop_waiting(connection: &Connection, parent: ExecutionId, task: TaskId) -> Result<Option<ExecutionId>> {
     connection
         .prepare_cached("DELETE FROM sync_wait WHERE parent = ? AND task = ? AND nonce = ? RETURNING child")?
@@ -125,7 +125,7 @@ pub(crate) fn stop_waiting(connection: &Connection, parent: ExecutionId, task: T
         .optional()
 }
 
-/// All children that an execution waits for, taken out.
+/// Removes and returns all children that an execution waits for.
 pub(crate) fn stop_all_waiting(connection: &Connection, parent: ExecutionId) -> Result<Vec<ExecutionId>> {
     let children: Vec<ExecutionId> = connection
         .prepare_cached("SELECT child FROM sync_wait WHERE parent = ?")?

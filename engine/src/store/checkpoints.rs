@@ -1,8 +1,8 @@
-//! Moves the write-ahead log into the database, outside of commits.
+//! Copies the write-ahead log into the database (a checkpoint) outside of commits.
 //!
-//! SQLite by itself does this inside the commit that makes the log long, which then takes as long as moving 16 MB does.
-//! Here a thread with a connection of its own moves the log while the writer goes on. The writer itself only moves what
-//! was committed meanwhile, between two batches, so that its next commit starts the log from the beginning.
+//! By default, SQLite does this within the commit that makes the log too long, which then takes as long as copying 16
+//! MB. Here a thread with its own connection copies the log while the writer continues. The writer only copies what was
+//! committed in the meantime, between two batches, so that its next commit restarts the log.
 
 use std::{
     cell::Cell,
@@ -15,32 +15,33 @@ use rusqlite::Connection;
 
 use super::open;
 
-/// Pages of 4 kB in the log at which it is moved: 16 MB. Many commits change the same pages; moved seldom, each is
-/// moved once.
+/// The number of pages of 4 kB in the log that triggers a checkpoint: 16 MB. Many commits change the same pages, so
+/// infrequent checkpoints copy each page once.
 const LOG_PAGES: i64 = 4096;
-/// Pages in the log at which the writer waits for the thread: 64 MB. Until then a slow disk delays no commit.
+/// The number of pages in the log at which the writer waits for the thread: 64 MB. Below that, a slow disk does not
+/// delay commits.
 const LONGEST_LOG: i64 = 4 * LOG_PAGES;
-/// Pages that the writer may move itself, between two batches: 1 MB.
+/// The maximum number of pages that the writer copies itself, between two batches: 1 MB.
 const LEFT_TO_WRITER: i64 = 256;
-/// How often the thread goes over the log before it leaves the rest to the writer, however much that is.
+/// The number of passes after which the thread leaves the rest to the writer, however much that is.
 const ROUNDS: usize = 4;
 
 thread_local! {
-    /// Pages in the log after the last commit on this thread.
+    /// The number of pages in the log after the last commit on this thread.
     static PAGES: Cell<i64> = const { Cell::new(0) };
 }
 
-/// How far the move of a log is.
+/// The progress of a checkpoint.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     #[default]
     Idle,
     UnderWay,
-    /// The thread has done its part. The writer does the rest after its next commit.
+    /// The thread has finished. The writer copies the rest after its next commit.
     ToFinish,
 }
 
-/// What the thread and the writer share.
+/// Shared by the thread and the writer.
 #[derive(Default)]
 struct Progress {
     stage: Mutex<Stage>,
@@ -63,7 +64,7 @@ impl Progress {
     }
 }
 
-/// The thread that moves the log.
+/// The thread that runs checkpoints.
 pub(super) struct Checkpoints {
     signal: Mutex<Option<mpsc::SyncSender<()>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -85,12 +86,12 @@ impl Checkpoints {
             }
         };
         let thread = std::thread::Builder::new().name("step-functions-checkpoints".into()).spawn(work);
-        // The engine cannot run without this thread; the operating system has none left.
+        // Fails only if the operating system has no threads left. The engine can't run without this one.
         let thread = thread.expect("the system must be able to start a thread");
         Ok(Self { signal: Mutex::new(Some(signal)), thread: Mutex::new(Some(thread)), progress })
     }
 
-    /// Waits for a move that is under way and closes the connection.
+    /// Waits for the current checkpoint and closes the connection.
     pub fn close(&self) {
         drop(self.signal.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -101,7 +102,7 @@ impl Checkpoints {
         }
     }
 
-    /// Has the log moved, unless the engine is closing.
+    /// Starts a checkpoint, unless the engine is closing.
     fn begin(&self) {
         if let Some(signal) = &*self.signal.lock().unwrap_or_else(PoisonError::into_inner) {
             self.progress.set(Stage::UnderWay);
@@ -125,7 +126,7 @@ fn move_log(connection: &Connection) {
     }
 }
 
-/// Moves what no reader still needs, without waiting for anyone; the number of pages that are left.
+/// Copies all pages that no reader needs, without waiting for readers. Returns the number of remaining pages.
 fn checkpoint(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
         let (log, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
@@ -133,15 +134,15 @@ fn checkpoint(connection: &Connection) -> rusqlite::Result<i64> {
     })
 }
 
-/// What the writer knows of the log.
+/// The writer's view of the log.
 pub(super) struct Log {
     checkpoints: Arc<Checkpoints>,
-    /// Pages at which the log is moved the next time.
+    /// The number of pages that triggers the next checkpoint.
     due: i64,
 }
 
 impl Log {
-    /// For the connection on whose thread this is called.
+    /// For the connection of the calling thread.
     pub fn watch(connection: &Connection, checkpoints: Arc<Checkpoints>) -> Self {
         connection.wal_hook(Some(|_, pages| {
             PAGES.set(pages.into());
@@ -150,7 +151,7 @@ impl Log {
         Self { checkpoints, due: LOG_PAGES }
     }
 
-    /// To be called after each commit: has the log moved when it is long, and finishes a move.
+    /// Must be called after each commit. Starts a checkpoint if the log is long, and finishes one.
     pub fn committed(&mut self, connection: &Connection) {
         let (progress, pages) = (&self.checkpoints.progress, PAGES.get());
         let stage = *progress.stage();
@@ -161,8 +162,8 @@ impl Log {
             Stage::UnderWay | Stage::ToFinish => {
                 progress.wait_until_moved();
                 progress.set(Stage::Idle);
-                // While a reader holds an old page, say a backup, the log cannot start over: it is tried again after
-                // as many pages.
+                // While a reader uses an old page, for example a backup, the log can't be restarted. Try again after
+                // the same number of pages.
                 self.due = match checkpoint(connection) {
                     Ok(0) => LOG_PAGES,
                     Ok(_) | Err(_) => pages + LOG_PAGES,
@@ -217,7 +218,7 @@ mod tests {
         write(&connection, &mut log, 100);
         assert!(log_megabytes(&path) >= 100, "{} MB", log_megabytes(&path));
         reader.execute_batch("COMMIT").unwrap();
-        // The next moves put all of it into the database, and the log shrinks to its limit.
+        // The next checkpoints copy everything, and the log shrinks to its limit.
         write(&connection, &mut log, 100);
         assert!(log_megabytes(&path) <= 68, "{} MB", log_megabytes(&path));
         checkpoints.close();

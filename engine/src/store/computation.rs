@@ -1,9 +1,9 @@
-//! What takes too long for the open transaction and is computed outside of it.
+//! Computations that take too long for the open transaction and run outside of it.
 //!
-//! Every other change waits while one runs. A change that finds that it has something long to compute stops with a
-//! [`Computation`] instead. It is undone, the computation runs on a thread of its own, and then the change runs again with
-//! the result at hand. What a result was computed from may have changed meanwhile, so a change uses a result only if it
-//! finds the rows as they were then, and asks for another one otherwise.
+//! While a change runs, every other change waits. A change that needs a long computation stops with a [`Computation`]
+//! instead. It is undone, the computation runs on another thread, and then the change runs again with the result. The
+//! inputs of the computation may have changed in the meantime, so a change only uses a result if the rows are the same
+//! as then, and otherwise requests another computation.
 
 use std::{any::Any, fmt, sync::Arc};
 
@@ -13,21 +13,21 @@ use time::OffsetDateTime;
 use super::{ExecutionId, Stop, definitions::Definitions, readers::Pool, state_machines};
 use crate::{Options, clock::Clock, definition::Definition, store::state_machines::Runnable, token::Signer};
 
-/// The result of a computation. Its type is a matter between whoever asks for it and whoever uses it.
+/// The result of a computation. The code that requests it and the code that uses it agree on its type.
 pub(crate) type Computed = Arc<dyn Any + Send + Sync>;
 
 type Compute = Box<dyn FnOnce(&mut Outside) -> Result<Computed, Stop> + Send>;
 
-/// Something long that a change must know before it can go on.
+/// A long computation that a change requires before it can continue.
 pub(crate) struct Computation {
-    /// The execution that it is about: for one execution one thing is computed at a time, because the next one would be
-    /// outdated by the change that uses the first.
+    /// The execution that it belongs to. Only one computation runs per execution, because the change that uses its
+    /// result would make the next one outdated.
     pub(super) execution: Option<ExecutionId>,
     pub(super) compute: Compute,
 }
 
 impl Computation {
-    /// A step of an execution, or what belongs to it.
+    /// Computes a step of an execution, or a part of one.
     pub fn of(
         execution: ExecutionId,
         compute: impl FnOnce(&mut Outside) -> Result<Computed, Stop> + Send + 'static,
@@ -35,7 +35,7 @@ impl Computation {
         Self { execution: Some(execution), compute: Box::new(compute) }
     }
 
-    /// Parsing a stored definition. The result is a [`Parsed`].
+    /// Parses a stored definition. The result is a [`Parsed`].
     pub(super) fn parse(revision: state_machines::Revision) -> Self {
         let compute = move |outside: &mut Outside| -> Result<Computed, Stop> {
             let definition = outside.definition(&revision)?;
@@ -51,16 +51,16 @@ impl fmt::Debug for Computation {
     }
 }
 
-/// A definition that was parsed for a change. The change keeps it until it is done, so that it cannot be forgotten in
+/// A definition that was parsed for a change. The change keeps it until it is done, so that it can't be evicted in
 /// between.
 pub(super) struct Parsed {
     pub hash: super::definitions::Hash,
     pub definition: Arc<Definition>,
 }
 
-/// Reads rows: those of the open transaction, or outside of it those that are committed.
+/// Reads rows: in the open transaction, or committed rows outside of it.
 pub(crate) trait Rows {
-    /// All that one query reads was true at the same time.
+    /// Runs a query that sees a single state of the database.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T>;
     /// A revision that is ready to run.
     fn runnable(&mut self, revision: i64) -> Result<Arc<Runnable>, Stop>;
@@ -68,8 +68,8 @@ pub(crate) trait Rows {
     fn signer(&self) -> &Signer;
 }
 
-/// What a computation sees. Each of its queries reads what is committed at that time, and none lasts long: a long one
-/// would keep the write-ahead log from being moved into the database.
+/// What a computation can access. Each of its queries reads the data committed at that time, and is short: a long one
+/// would block checkpoints of the write-ahead log.
 #[derive(Clone)]
 pub(crate) struct Outside {
     pub(super) pool: Arc<Pool>,
@@ -86,7 +86,7 @@ impl Outside {
 
     fn definition(&self, revision: &state_machines::Revision) -> Result<Arc<Definition>, Stop> {
         let parsed = self.definitions.parse(revision.definition_hash, &revision.definition);
-        // It was checked when it was created. That it cannot be read at all now means that the file is damaged.
+        // The definition was checked when it was created, so the file is damaged if it can't be read at all.
         Ok(parsed.map_err(|error| {
             rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Text, Box::new(error))
         })?)

@@ -1,7 +1,7 @@
-//! Parsed definitions, found by the hash of their text.
+//! Parsed definitions by the hash of their text.
 //!
-//! Parsing takes long for a large definition, so the writer never does it. Whoever parses a definition for the writer
-//! puts it here. What a text means never changes, so nothing here is ever outdated.
+//! Parsing a large definition takes long, so the writer never does it. Other threads parse definitions for the writer
+//! and put them here. The meaning of a text never changes, so no entry is ever outdated.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use crate::definition::{Definition, Diagnostics};
 /// The SHA-256 of a definition's text.
 pub(crate) type Hash = [u8; 32];
 
-/// Parsed definitions in memory at most. The least recently used one goes.
+/// The maximum number of parsed definitions in memory. The least recently used one is evicted.
 const MOST: usize = 128;
 
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Definitions {
 
 #[derive(Default)]
 struct Known {
-    /// Each with the turn in which it was last used.
+    /// The definitions with the time of their last use.
     by_hash: HashMap<Hash, (u64, Arc<Definition>)>,
     turn: u64,
 }
@@ -38,7 +38,7 @@ impl Definitions {
         Some(definition.clone())
     }
 
-    /// The definition, parsed now unless it is known.
+    /// Returns a definition, and parses it if it is not known.
     ///
     /// # Errors
     /// When the text is not a definition. It was checked before it was stored, so the file is damaged then.
@@ -63,7 +63,7 @@ impl Definitions {
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        // The map is whole whatever happened to whoever held it.
+        // The map is consistent even if a thread panicked while holding it.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

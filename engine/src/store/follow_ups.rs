@@ -1,5 +1,5 @@
-//! The rows of follow-ups: events that follow from a change, and reach their executions in changes of their own since
-//! the first one's transaction had no room for them.
+//! The rows of follow-ups: events that follow from a change and are delivered in changes of their own, because the
+//! first transaction had no room for them.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ pub(crate) fn insert(connection: &Connection, execution: ExecutionId, event: &Ev
         .map(drop)
 }
 
-/// Those that can be delivered now, oldest first, other than those that are under way.
+/// The follow-ups that can be delivered now, oldest first, except for those being processed.
 pub(crate) fn due(connection: &Connection, now: i64, under_way: &HashSet<i64>, most: usize) -> Result<Vec<i64>> {
     let due: Vec<i64> = connection
         .prepare_cached("SELECT id FROM follow_up WHERE not_before <= ? ORDER BY not_before, id LIMIT ?")?
@@ -25,7 +25,7 @@ pub(crate) fn due(connection: &Connection, now: i64, under_way: &HashSet<i64>, m
     Ok(due.into_iter().filter(|id| !under_way.contains(id)).take(most).collect())
 }
 
-/// The earliest time, in milliseconds, at which one can be delivered that is not under way.
+/// The earliest time in milliseconds at which a follow-up that is not being processed can be delivered.
 pub(crate) fn next(connection: &Connection, under_way: &HashSet<i64>) -> Result<Option<i64>> {
     let mut earliest =
         connection.prepare_cached("SELECT id, not_before FROM follow_up ORDER BY not_before, id LIMIT ?")?;
@@ -38,7 +38,7 @@ pub(crate) fn next(connection: &Connection, under_way: &HashSet<i64>) -> Result<
     Ok(None)
 }
 
-/// Takes one out; `None` when it has been delivered or forgotten.
+/// Removes and returns a follow-up. Returns `None` if it has been delivered or removed.
 pub(crate) fn take(connection: &Connection, id: i64) -> Result<Option<(ExecutionId, Event)>> {
     let taken: Option<(ExecutionId, String)> = connection
         .prepare_cached("DELETE FROM follow_up WHERE id = ? RETURNING execution, event")?
@@ -50,12 +50,12 @@ pub(crate) fn take(connection: &Connection, id: i64) -> Result<Option<(Execution
     Ok(Some((execution, event)))
 }
 
-/// Puts one off until a time in milliseconds.
+/// Postpones a follow-up to a time in milliseconds.
 pub(crate) fn put_off(connection: &Connection, id: i64, until: i64) -> Result<()> {
     connection.prepare_cached("UPDATE follow_up SET not_before = ? WHERE id = ?")?.execute((until, id)).map(drop)
 }
 
-/// Forgets those to an execution.
+/// Removes the follow-ups for an execution.
 pub(crate) fn forget(connection: &Connection, execution: ExecutionId) -> Result<()> {
     connection.prepare_cached("DELETE FROM follow_up WHERE execution = ?")?.execute([execution]).map(drop)
 }

@@ -1,4 +1,4 @@
-//! The rows of what inline Map and Parallel states keep apart from the execution's state.
+//! The rows of data that inline Map and Parallel states store apart from the execution state.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Result};
 use super::{ExecutionId, computation::Rows};
 use crate::interpreter::{Kept, KeptChanges, Part, Payload};
 
-/// In the place of an index, for the items of a Map.
+/// Used instead of an index for the items of a Map.
 const ITEMS: i64 = -1;
 
 fn number(part: Part) -> i64 {
@@ -35,7 +35,8 @@ pub(crate) fn remove_all(connection: &Connection, execution: ExecutionId) -> Res
     connection.prepare_cached("DELETE FROM kept WHERE execution = ?")?.execute([execution]).map(drop)
 }
 
-/// Reads for the interpreter, which knows nothing of databases that fail: [`Reader::finish`] tells whether one did.
+/// Reads for the interpreter, which can't handle database errors. [`Reader::finish`] returns the error, if there was
+/// one.
 pub(crate) struct Reader<'r, R> {
     rows: &'r R,
     execution: ExecutionId,
@@ -48,7 +49,7 @@ impl<'r, R: Rows> Reader<'r, R> {
     }
 
     /// # Errors
-    /// What the database failed with while it was read.
+    /// The database error that occurred while reading.
     pub fn finish(self) -> Result<()> {
         self.failed.into_inner().map_or(Ok(()), Err)
     }

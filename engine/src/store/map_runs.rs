@@ -1,4 +1,4 @@
-//! The rows of map runs, of what their children work on, and of how those stand.
+//! The rows of map runs, of the inputs of their children, and of the counts of these.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, types::FromSql};
 
@@ -8,17 +8,17 @@ use crate::{
     interpreter::{Children, MapRunPlan, Payload, TaskId},
 };
 
-/// What makes an execution the child of a map run.
+/// Identifies an execution as the child of a map run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ChildOf {
     pub map_run: i64,
-    /// Its place among the run's children, from 0.
+    /// The index among the children of the run.
     pub place: i64,
-    /// How many items it works on.
+    /// The number of items that the child processes.
     pub items: i64,
 }
 
-/// Where a map run stands.
+/// The status of a map run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunStatus {
     Running = 0,
@@ -52,7 +52,7 @@ impl FromSql for RunStatus {
 #[derive(Debug, Clone)]
 pub(crate) struct MapRun {
     pub id: i64,
-    /// The execution whose Map state it is, and what that knows it by.
+    /// The execution whose Map state started the run, and the task that identifies the run in it.
     pub execution: ExecutionId,
     pub task: TaskId,
     pub label: String,
@@ -60,16 +60,16 @@ pub(crate) struct MapRun {
     pub status: RunStatus,
     pub started: i64,
     pub stopped: Option<i64>,
-    /// The name of the Map state, whose processor the children run.
+    /// The name of the Map state whose processor the children run.
     pub processor: String,
     pub express: bool,
-    /// 0 for no limit.
+    /// 0 means no limit.
     pub max_concurrency: i64,
     pub tolerated_count: Option<i64>,
     pub tolerated_percentage: Option<f64>,
     pub items: i64,
     pub children: i64,
-    /// The place of the child to be started next.
+    /// The index of the next child to start.
     pub next: i64,
     pub redrive_count: u32,
     pub redriven: Option<i64>,
@@ -112,7 +112,7 @@ impl Options {
     }
 }
 
-/// Writes a run that has not started any child. One whose items are still to be read has none yet.
+/// Inserts a run without started children. A run whose items have yet to be read has no children.
 pub(crate) fn insert(
     connection: &Connection,
     execution: ExecutionId,
@@ -164,7 +164,7 @@ fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Writes what children will work on, each with how many items that is, from a place on.
+/// Inserts the inputs of children and their numbers of items, starting at an index.
 pub(crate) fn add_children(
     connection: &Connection,
     id: i64,
@@ -179,7 +179,7 @@ pub(crate) fn add_children(
     Ok(())
 }
 
-/// How many items and children there are.
+/// Sets the number of items and of children.
 pub(crate) fn set_size(connection: &Connection, id: i64, items: usize, children: usize) -> Result<()> {
     connection
         .prepare_cached("UPDATE map_run SET items = ?, children = ? WHERE id = ?")?
@@ -187,7 +187,7 @@ pub(crate) fn set_size(connection: &Connection, id: i64, items: usize, children:
         .map(drop)
 }
 
-/// Forgets what children that have not been started would work on.
+/// Removes the inputs of children that have not been started.
 pub(crate) fn drop_items(connection: &Connection, id: i64) -> Result<()> {
     connection.prepare_cached("DELETE FROM map_run_item WHERE map_run = ?")?.execute([id]).map(drop)
 }
@@ -210,7 +210,7 @@ pub(crate) fn by_uuid(connection: &Connection, uuid: &str) -> Result<Option<MapR
         .optional()
 }
 
-/// Those of an execution, newest first, older than `before`.
+/// The runs of an execution that are older than `before`, newest first.
 pub(crate) fn list(connection: &Connection, execution: ExecutionId, before: i64, most: i64) -> Result<Vec<MapRun>> {
     connection
         .prepare_cached(&format!(
@@ -220,7 +220,7 @@ pub(crate) fn list(connection: &Connection, execution: ExecutionId, before: i64,
         .collect()
 }
 
-/// One that can start a child, or whose children must be reconciled: the one after `after`, or the first.
+/// The next run after `after` that can start a child, or whose children must be reconciled.
 pub(crate) fn startable(connection: &Connection, after: i64) -> Result<Option<i64>> {
     let mut next =
         connection.prepare_cached("SELECT id FROM map_run WHERE startable AND id > ? ORDER BY id LIMIT 1")?;
@@ -231,7 +231,7 @@ pub(crate) fn startable(connection: &Connection, after: i64) -> Result<Option<i6
     }
 }
 
-/// Whether it can start a child, or children are to be brought in line.
+/// Whether the run can start a child, or its children must be reconciled.
 pub(crate) fn is_startable(connection: &Connection, id: i64) -> Result<bool> {
     connection.prepare_cached("SELECT 1 FROM map_run WHERE id = ? AND startable <> 0")?.exists([id])
 }
@@ -243,7 +243,7 @@ pub(crate) fn set_startable(connection: &Connection, id: i64, startable: bool) -
         .map(drop)
 }
 
-/// In the place of `startable`: its children must be reconciled with it before any is started.
+/// The value of `startable` for a run whose children must be reconciled with it before any is started.
 const NEEDS_RECONCILING: i64 = 2;
 
 pub(crate) fn needs_reconciling(connection: &Connection, id: i64) -> Result<bool> {
@@ -252,7 +252,8 @@ pub(crate) fn needs_reconciling(connection: &Connection, id: i64) -> Result<bool
         .query_row((NEEDS_RECONCILING, id), |row| row.get(0))
 }
 
-/// Says whether all children that do not run are reconciled with the run. Whether it can start any is checked afterwards.
+/// Records whether all children that are not running are reconciled with the run. The caller then checks whether the
+/// run can start any.
 pub(crate) fn set_reconciled(connection: &Connection, id: i64, reconciled: bool) -> Result<()> {
     let startable = if reconciled { 0 } else { NEEDS_RECONCILING };
     connection
@@ -268,7 +269,7 @@ pub(crate) fn end(connection: &Connection, id: i64, status: RunStatus, at: i64) 
         .map(drop)
 }
 
-/// It runs again.
+/// Marks a run as running again.
 pub(crate) fn redrive(connection: &Connection, id: i64, at: i64) -> Result<()> {
     connection
         .prepare_cached(
@@ -278,7 +279,7 @@ pub(crate) fn redrive(connection: &Connection, id: i64, at: i64) -> Result<()> {
         .map(drop)
 }
 
-/// Changes the limits that are given.
+/// Changes the given limits.
 pub(crate) fn update(
     connection: &Connection,
     id: i64,
@@ -296,7 +297,7 @@ pub(crate) fn update(
         .map(drop)
 }
 
-/// What the next child works on.
+/// The input of the next child.
 pub(crate) fn next_item(connection: &Connection, run: &MapRun) -> Result<Option<Payload>> {
     connection
         .prepare_cached("SELECT input FROM map_run_item WHERE map_run = ? AND place = ?")?
@@ -304,7 +305,7 @@ pub(crate) fn next_item(connection: &Connection, run: &MapRun) -> Result<Option<
         .optional()
 }
 
-/// Takes out what the next child works on, which there must be.
+/// Removes the input of the next child, which must exist.
 pub(crate) fn take_next(connection: &Connection, run: &MapRun) -> Result<ChildOf> {
     let items = connection
         .prepare_cached("DELETE FROM map_run_item WHERE map_run = ? AND place = ? RETURNING items")?
@@ -313,7 +314,7 @@ pub(crate) fn take_next(connection: &Connection, run: &MapRun) -> Result<ChildOf
     Ok(ChildOf { map_run: run.id, place: run.next, items })
 }
 
-/// How many children, and items they work on, are in which status.
+/// The numbers of children and of items by status.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub children: [i64; 6],
@@ -325,7 +326,7 @@ impl Counts {
         self.children[status as usize]
     }
 
-    /// Of children that ended without success.
+    /// The number of items whose children ended without success.
     pub fn failed_items(&self) -> i64 {
         [Status::Failed, Status::TimedOut, Status::Aborted].into_iter().map(|status| self.items[status as usize]).sum()
     }
@@ -343,7 +344,7 @@ pub(crate) fn counts(connection: &Connection, id: i64) -> Result<Counts> {
     Ok(counts)
 }
 
-/// A child is in another status now; `from` is none for one that has just been made.
+/// Counts a child in another status. `from` is `None` for a new child.
 pub(crate) fn count(connection: &Connection, child: ChildOf, from: Option<Status>, to: Status) -> Result<()> {
     let mut change = connection.prepare_cached(
         "INSERT INTO map_run_count (map_run, status, children, items) VALUES (?, ?, ?, ?)
@@ -355,7 +356,7 @@ pub(crate) fn count(connection: &Connection, child: ChildOf, from: Option<Status
     change.execute((child.map_run, to, 1, child.items)).map(drop)
 }
 
-/// Puts some children that are in one of these statuses into another; how many.
+/// Moves some children from one of these statuses to another. Returns their number.
 pub(crate) fn move_children(
     connection: &Connection,
     id: i64,
@@ -382,7 +383,7 @@ pub(crate) fn move_children(
     Ok(moved)
 }
 
-/// How many bytes the outputs of a run's children have, as the elements of a list.
+/// The total size of the outputs of a run's children as elements of an array, in bytes.
 pub(crate) fn output_size(connection: &Connection, id: i64) -> Result<i64> {
     connection
         .prepare_cached(
@@ -391,9 +392,9 @@ pub(crate) fn output_size(connection: &Connection, id: i64) -> Result<i64> {
         .query_row((id, Status::Succeeded), |row| row.get(0))
 }
 
-/// The children's outputs in order of their places, as a list; None when that is longer than `most` bytes.
+/// The array of the children's outputs in order, or `None` if it is longer than `most` bytes.
 pub(crate) fn output(connection: &Connection, id: i64, most: usize) -> Result<Option<Payload>> {
-    // Before anything is sorted or read: all of them may be far more than fits into memory.
+    // Check the size before reading, because the outputs can exceed the available memory.
     if usize::try_from(output_size(connection, id)?).is_ok_and(|bytes| bytes > most) {
         return Ok(None);
     }
@@ -411,7 +412,7 @@ pub(crate) fn output(connection: &Connection, id: i64, most: usize) -> Result<Op
     Ok(Some(Payload::from_text(list)))
 }
 
-/// Inputs of children that have not been started, from a place on.
+/// The inputs of children that have not been started, starting at an index.
 pub(crate) fn pending(connection: &Connection, id: i64, from: i64, most: i64) -> Result<Vec<(i64, String)>> {
     connection
         .prepare_cached(
@@ -421,7 +422,7 @@ pub(crate) fn pending(connection: &Connection, id: i64, from: i64, most: i64) ->
         .collect()
 }
 
-/// Forgets some of a run's children; how many.
+/// Removes some children of a run. Returns their number.
 pub(crate) fn remove_children(connection: &Connection, id: i64, most: usize) -> Result<usize> {
     connection
         .prepare_cached(
@@ -430,7 +431,7 @@ pub(crate) fn remove_children(connection: &Connection, id: i64, most: usize) -> 
         .execute((id, most))
 }
 
-/// Forgets the runs of an execution. Their children are rows of their own.
+/// Removes the runs of an execution. Their children are separate rows.
 pub(crate) fn remove_of(connection: &Connection, execution: ExecutionId) -> Result<()> {
     let runs: Vec<i64> = connection
         .prepare_cached("DELETE FROM map_run WHERE execution = ? RETURNING id")?

@@ -151,10 +151,10 @@ impl Store {
             clock: clock.clone(),
             definitions: definitions.clone(),
         };
-        let world =
-            transaction::OwnedScope { options, signer, opened: clock.now(), clock, run: opened.run, definitions };
+        let environment =
+            transaction::Environment { options, signer, opened: clock.now(), clock, run: opened.run, definitions };
         let (connection, lock) = (opened.connection, opened.lock);
-        let writer = writer::Writer::start(connection, lock, world, after_commit, checkpoints.clone());
+        let writer = writer::Writer::start(connection, lock, environment, after_commit, checkpoints.clone());
         Ok(Self {
             writer,
             readers,

@@ -1,4 +1,4 @@
-//! Opening the file: what it must be, and making it when there is none.
+//! Opening the database file: checking it, or creating it.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{Options, token::Signer};
 
-/// "ASLE": tells our files from other SQLite databases.
+/// "ASLE", which distinguishes the engine's files from other SQLite databases.
 pub(super) const APPLICATION: i32 = 0x4153_4c45;
 
-/// Why the database could not be opened. The file is as it was.
+/// Why the database could not be opened. The file is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -53,7 +53,7 @@ pub(super) struct Opened {
     pub connection: Connection,
     pub signing_key: [u8; Signer::KEY],
     pub run: i64,
-    /// Held while the database is open: two engines on one file would fire each timer twice.
+    /// Held while the database is open, since two engines on one file would fire each timer twice.
     pub lock: File,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> 
         _ => OpenError::Storage { path: shown.clone(), source: error.into() },
     };
 
-    // Everything that can be refused is refused before anything is written.
+    // Check everything that can be refused before writing anything.
     let mut connection = Connection::open(path).map_err(wrong)?;
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(wrong)? {
         return Err(OpenError::ReadOnly { path: shown });
@@ -130,11 +130,11 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> 
     Ok(Opened { connection, signing_key, run, lock })
 }
 
-/// The first schema that holds the account and the region.
+/// The first schema with the account and the region.
 const WITH_OWNER: i32 = 3;
 
-/// The account and the region in the ARNs that were given out. With others, nothing that is stored would be found.
-/// `None` when the database has never been opened with any.
+/// The account and the region in the ARNs that were issued. With others, no stored resource would be found. `None` if
+/// the database has never been opened with any.
 fn owner(connection: &Connection) -> rusqlite::Result<Option<(String, String)>> {
     let owner = connection.query_row("SELECT account_id, region FROM engine", [], |row| {
         Ok(row.get::<_, Option<String>>(0)?.zip(row.get::<_, Option<String>>(1)?))
@@ -143,15 +143,15 @@ fn owner(connection: &Connection) -> rusqlite::Result<Option<(String, String)>> 
     Ok(owner.optional()?.flatten())
 }
 
-/// Whether the database has the mark of this engine.
+/// Whether the database has the application id of this engine.
 pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
     connection
         .pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0))
         .map(|application| application == APPLICATION)
 }
 
-/// Creates an empty file that only its owner may read, unless there is one: the database holds the key that signs
-/// task tokens. SQLite gives its other files the same permissions.
+/// Creates an empty file that only its owner can read, unless it exists. The database contains the key that signs task
+/// tokens. SQLite gives its other files the same permissions.
 pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
     match private_file().create_new(true).open(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -167,7 +167,7 @@ fn private_file() -> OpenOptions {
     options
 }
 
-/// Creates the folder, and those that hold it, for its owner only, unless it exists.
+/// Creates the folder and its missing parents for its owner only.
 fn create_private_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -176,7 +176,8 @@ fn create_private_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-/// Earlier versions created the file with the permissions of the process. They may be intended, so they stay.
+/// Warns that others can read the file. Earlier versions created it with the default permissions of the process. They
+/// may be intended, so they are not changed.
 fn warn_of_readers(path: &Path) {
     #[cfg(unix)]
     if let Ok(metadata) = std::fs::metadata(path) {
@@ -192,7 +193,7 @@ fn warn_of_readers(path: &Path) {
     let _ = path;
 }
 
-/// Writes to disk which names the folder of `path` holds.
+/// Syncs the folder that contains `path`.
 pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
@@ -204,7 +205,7 @@ pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// How long to wait for one that is just closing.
+/// How long to wait for another engine that is closing.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 fn lock(path: &Path) -> Result<File, OpenError> {
@@ -232,9 +233,9 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     durable(connection)?;
-    // The log is moved into the database outside of commits: see `checkpoints`.
+    // Checkpoints run outside of commits: see `checkpoints`.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    // After a burst the log shrinks again, to 32 MB at most.
+    // After a burst, the log shrinks to at most 32 MB.
     connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
@@ -242,15 +243,15 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// A commit returns when it is on disk, not when the kernel or the drive has it.
+/// Makes commits return only when they are on disk, rather than in a cache of the kernel or the drive.
 fn durable(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "full")?;
-    // On macOS, fsync leaves data in the cache of the drive. Elsewhere these do nothing.
+    // On macOS, fsync leaves data in the drive's cache. Elsewhere these pragmas have no effect.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)
 }
 
-/// The connection that moves the write-ahead log into the database.
+/// Opens the connection for checkpoints.
 pub(super) fn checkpointer(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -270,12 +271,12 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// A connection that only reads.
+/// Opens a read-only connection.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.pragma_update(None, "query_only", true)?;
-    // SQLite empties a reader's cache after every commit of the writer: a large one would only take longer to empty.
+    // SQLite clears a reader's cache after every commit of the writer, and clearing a large one takes longer.
     connection.pragma_update(None, "cache_size", 64)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -1,4 +1,4 @@
-//! Connections that read, as many as read at once.
+//! Connections for reading, one per concurrent query.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use tokio::{sync::Semaphore, task::JoinError};
 use super::{Stop, StorageError, open};
 use crate::protocol::Fault;
 
-/// Reading at once by more threads than this gains nothing: they would wait for the same disk.
+/// More concurrent readers gain nothing, because they would wait for the same disk.
 const MOST: usize = 8;
 
 pub(super) struct Readers {
@@ -21,7 +21,7 @@ pub(super) struct Readers {
 
 pub(super) struct Pool {
     path: PathBuf,
-    /// `None` once the store is closed: connections that are in use then are closed after their query.
+    /// `None` once the store is closed. Connections in use at that time are closed after their query.
     idle: Mutex<Option<Vec<Connection>>>,
 }
 
@@ -46,7 +46,7 @@ impl Readers {
         self::answer(answer)
     }
 
-    /// Closes the connections: those in use, when their queries are done.
+    /// Closes the connections, those in use after their queries.
     pub fn close(&self) {
         self.pool.idle().take();
     }
@@ -60,11 +60,11 @@ impl Readers {
     }
 }
 
-/// What a query gave that ran on a thread of its own.
+/// The result of a query that ran on its own thread.
 pub(super) fn answer<T>(done: Result<Result<T, Stop>, JoinError>) -> Result<T, Fault> {
     match done {
         Ok(answer) => told(answer),
-        // The process ends.
+        // The process is ending.
         Err(error) if error.is_cancelled() => Err(StorageError::Closed.into()),
         Err(error) => {
             tracing::error!(%error, "a query panicked");
@@ -77,18 +77,18 @@ fn told<T>(answer: Result<T, Stop>) -> Result<T, Fault> {
     answer.map_err(|stop| match stop {
         Stop::Refused(fault) => fault,
         Stop::Broken(error) => StorageError::report(&error).into(),
-        // A query computes nothing long.
+        // Queries have no long computations.
         Stop::TooLong(_) => StorageError::Internal.into(),
     })
 }
 
 impl Pool {
     fn idle(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
-        // The list is whole whatever happened to whoever held it.
+        // The list is consistent even if a thread panicked while holding it.
         self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// All that a query reads was true at the same time: what commits meanwhile, it does not see.
+    /// Runs a query in a transaction, so that it sees a single state of the database.
     pub fn run<T, E: From<rusqlite::Error>>(&self, query: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
         let idle = self.idle().as_mut().and_then(Vec::pop);
         let connection = idle.map_or_else(|| open::reader(&self.path), Ok)?;

@@ -1,24 +1,24 @@
-//! Deleting executions that are over, however large, in small steps.
+//! Deletes ended executions of any size in small steps.
 //!
-//! Deleting an execution takes its row, so that its name is free at once, and leaves a row here. Its history, its map
-//! runs and their children follow in steps of a bounded number of rows, so that other changes get in between.
+//! Deleting an execution removes its row, which frees its name immediately, and inserts a row here. Its history, map
+//! runs and children are removed in steps of a limited number of rows, so that other changes can run in between.
 
 use rusqlite::{Connection, OptionalExtension, Result};
 
 use super::{ExecutionId, history};
 
-/// Deletes the row of an execution that is over. What else there is of it follows in [`step`].
+/// Deletes the row of an ended execution. [`step`] deletes the rest.
 pub(crate) fn begin(connection: &Connection, id: ExecutionId) -> Result<()> {
     connection.prepare_cached("DELETE FROM execution WHERE id = ?")?.execute([id])?;
     super::executions::drop_state(connection, id)?;
-    // Only a child that was not stopped with its parent has any.
+    // Only children that were not stopped with their parent have timers.
     super::timers::clear_all(connection, id)?;
     super::calls::remove_all(connection, id)?;
     connection.prepare_cached("DELETE FROM redrive WHERE execution = ?")?.execute([id])?;
     connection.prepare_cached("INSERT OR IGNORE INTO removal (execution) VALUES (?)")?.execute([id]).map(drop)
 }
 
-/// The executions, other than children of map runs, that ended before a time, longest ago first.
+/// The executions that ended before a time, oldest first, without children of map runs.
 pub(crate) fn ended_before(connection: &Connection, time: i64, most: usize) -> Result<Vec<ExecutionId>> {
     connection
         .prepare_cached("SELECT id FROM execution WHERE stopped < ? AND map_run IS NULL ORDER BY stopped LIMIT ?")?
@@ -26,7 +26,7 @@ pub(crate) fn ended_before(connection: &Connection, time: i64, most: usize) -> R
         .collect()
 }
 
-/// When the execution that ended longest ago did, children of map runs aside.
+/// The earliest end of any execution that is not the child of a map run.
 pub(crate) fn earliest_end(connection: &Connection) -> Result<Option<i64>> {
     connection
         .prepare_cached(
@@ -36,7 +36,7 @@ pub(crate) fn earliest_end(connection: &Connection) -> Result<Option<i64>> {
         .optional()
 }
 
-/// Whether executions whose rows are gone have left anything.
+/// Whether deleted executions have left data behind.
 pub(crate) fn is_pending(connection: &Connection) -> Result<bool> {
     Ok(next(connection)?.is_some())
 }
@@ -48,7 +48,7 @@ fn next(connection: &Connection) -> Result<Option<ExecutionId>> {
         .optional()
 }
 
-/// Deletes some of what is left of one execution whose row is gone, `most` rows at most; whether anything was left.
+/// Deletes up to `most` rows of one deleted execution. Returns whether there were any.
 pub(crate) fn step(connection: &Connection, most: usize) -> Result<bool> {
     let Some(execution) = next(connection)? else { return Ok(false) };
     if history::remove_some(connection, execution, most)? == most {

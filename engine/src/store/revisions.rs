@@ -1,4 +1,4 @@
-//! The revisions that ran last, ready to run, in the writer's memory.
+//! The revisions that were used most recently, ready to run, in the writer's memory.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,24 +11,24 @@ use super::{
     state_machines::{Runnable, revision},
 };
 
-/// Bounded: the least recently used one goes.
+/// When it is full, the least recently used revision is evicted.
 #[derive(Default)]
 pub(crate) struct Revisions {
-    /// With the turn when it was last used.
+    /// The revisions with the time of their last use.
     known: HashMap<i64, (u64, Arc<Runnable>)>,
     turn: u64,
-    /// Those that the change which runs now has read. If it is undone, its revisions may never have been.
+    /// The revisions that the current change has read. If it is undone, they may never have existed.
     read_by_change: Vec<i64>,
 }
 
-/// Revisions in memory at most.
+/// The maximum number of revisions in memory.
 const MOST: usize = 128;
 
 impl Revisions {
-    /// A revision. `computed` is what was computed for the change that asks.
+    /// Returns a revision. `computed` contains what was computed for the change that asks.
     ///
     /// # Errors
-    /// [`Stop::TooLong`] when its definition has to be parsed first.
+    /// [`Stop::TooLong`] if its definition must be parsed first.
     pub(super) fn get(
         &mut self,
         connection: &Connection,
@@ -59,19 +59,19 @@ impl Revisions {
         Ok(runnable)
     }
 
-    /// A change begins.
+    /// Must be called when a change begins.
     pub(super) fn begin(&mut self) {
         self.read_by_change.clear();
     }
 
-    /// The change was undone. A revision that it has created is gone, and the next one gets its number.
+    /// Must be called when a change was undone. A revision that it has created is gone, and its number is reused.
     pub(super) fn roll_back(&mut self) {
         for id in self.read_by_change.drain(..) {
             self.known.remove(&id);
         }
     }
 
-    /// A state machine is gone; the numbers of its revisions may come again.
+    /// Must be called when a state machine has been deleted, because the numbers of its revisions may be reused.
     pub fn clear(&mut self) {
         self.known.clear();
     }

@@ -1,16 +1,16 @@
--- Secrets and counters of the whole database, one row.
+-- Secrets and counters of the whole database, in one row.
 CREATE TABLE engine (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     -- Signs task tokens and page tokens.
     signing_key BLOB NOT NULL,
-    -- Counts how often the database was opened: calls that an earlier run left unanswered are made again.
+    -- The number of times that the database has been opened. Calls that an earlier run left unanswered are repeated.
     run INTEGER NOT NULL,
-    -- Whose the ARNs are that were given out.
+    -- The account and region in the ARNs that were issued.
     account_id TEXT,
     region TEXT
 ) STRICT;
 
--- The text of definitions, once each, however many revisions share it.
+-- The texts of definitions. Revisions with the same definition share a row.
 CREATE TABLE definition (
     id INTEGER PRIMARY KEY,
     sha256 BLOB NOT NULL UNIQUE,
@@ -21,21 +21,21 @@ CREATE TABLE state_machine (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     express INTEGER NOT NULL,
-    -- DeleteStateMachine was called; the row goes when its executions have.
+    -- DeleteStateMachine was called. The row is deleted after its executions.
     deleting INTEGER NOT NULL DEFAULT 0,
     created INTEGER NOT NULL,
-    -- What StartExecution takes: the current revision.
+    -- The current revision, which StartExecution uses.
     revision INTEGER NOT NULL,
-    -- The number of the latest published version; never used twice.
+    -- The number of the latest published version. Numbers are not reused.
     last_version INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX state_machine_deleting ON state_machine (deleting) WHERE deleting;
 
--- What a state machine was at one time. Executions and versions refer to it, so an update changes neither.
+-- A state machine at one point in time. Executions and versions refer to it, so an update does not affect them.
 CREATE TABLE revision (
     id INTEGER PRIMARY KEY,
     state_machine INTEGER NOT NULL,
-    -- AWS's revisionId; the first revision has none.
+    -- AWS's revisionId. The first revision has none.
     revision_id TEXT,
     definition INTEGER NOT NULL,
     role_arn TEXT NOT NULL,
@@ -60,7 +60,7 @@ CREATE TABLE alias (
     state_machine INTEGER NOT NULL,
     name TEXT NOT NULL,
     description TEXT,
-    -- One or two versions; weights add up to 100.
+    -- One or two versions, whose weights add up to 100.
     first_version INTEGER NOT NULL,
     first_weight INTEGER NOT NULL,
     second_version INTEGER,
@@ -69,7 +69,7 @@ CREATE TABLE alias (
     UNIQUE (state_machine, name)
 ) STRICT;
 
--- AUTOINCREMENT: a task token names an execution by this number, which must never come to mean another.
+-- AUTOINCREMENT, because task tokens contain this number, so it must not be reused.
 CREATE TABLE execution (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     state_machine INTEGER NOT NULL,
@@ -79,16 +79,16 @@ CREATE TABLE execution (
     status INTEGER NOT NULL,
     started INTEGER NOT NULL,
     stopped INTEGER,
-    -- The version and alias it was started by, where it was.
+    -- The version and alias that the execution was started with, if any.
     version INTEGER,
     alias TEXT,
     redrive_count INTEGER NOT NULL DEFAULT 0,
     redriven INTEGER,
-    -- Of the child of a map run: its place among the children, and how many items it works on.
+    -- For a child of a map run: its index among the children, and the number of items that it processes.
     map_run INTEGER,
     place INTEGER,
     items INTEGER,
-    -- What may be long stands last: the rest is read without it.
+    -- Large columns are last, so that the others can be read without them.
     trace_header TEXT,
     input TEXT NOT NULL,
     output TEXT,
@@ -96,11 +96,11 @@ CREATE TABLE execution (
     cause TEXT,
     UNIQUE (state_machine, name)
 ) STRICT;
--- One for each way of listing: what a list does not want it does not look at either. All end with the id: newest first
--- is a scan backwards.
+-- One index for each filter of a list, so that a list only examines matching rows. All end with the id, so newest first
+-- is a backward scan.
 CREATE INDEX execution_of ON execution (state_machine) WHERE map_run IS NULL;
 CREATE INDEX execution_with_status ON execution (state_machine, status) WHERE map_run IS NULL;
--- Few executions are in these, so they cost the others nothing.
+-- Few executions are in these indexes, so they cost the others nothing.
 CREATE INDEX execution_of_version ON execution (state_machine, version) WHERE version IS NOT NULL;
 CREATE INDEX execution_of_version_with_status ON execution (state_machine, version, status) WHERE version IS NOT NULL;
 CREATE INDEX execution_of_alias ON execution (state_machine, alias) WHERE alias IS NOT NULL;
@@ -111,71 +111,71 @@ CREATE INDEX execution_redriven_with_status ON execution (state_machine, status)
 CREATE INDEX execution_of_map_run ON execution (map_run) WHERE map_run IS NOT NULL;
 CREATE INDEX execution_of_map_run_with_status ON execution (map_run, status) WHERE map_run IS NOT NULL;
 
--- For retention: the executions that closed first. Children of map runs go with their parents.
+-- For retention: the executions that ended first. Children of map runs are deleted with their parents.
 CREATE INDEX execution_stopped ON execution (stopped) WHERE stopped IS NOT NULL AND map_run IS NULL;
 
--- Where an execution that is not over stands; kept for those that can be redriven.
+-- The state of running executions, and of ended ones that can be redriven.
 CREATE TABLE execution_state (
     execution INTEGER PRIMARY KEY,
     -- JSON, compressed where that is shorter.
     state BLOB NOT NULL
 ) STRICT;
 
--- What inline Map and Parallel states of such executions keep: written once, unlike the state.
+-- Data that inline Map and Parallel states of these executions store. Unlike the state, it is written once.
 CREATE TABLE kept (
     execution INTEGER NOT NULL,
     -- The branch that is in the Map or Parallel state.
     branch INTEGER NOT NULL,
-    -- The index of the iteration or branch that this is the output of; -1 for the items of a Map.
+    -- The index of the iteration or branch whose output this is, or -1 for the items of a Map.
     part INTEGER NOT NULL,
     text TEXT NOT NULL,
     PRIMARY KEY (execution, branch, part)
 ) STRICT, WITHOUT ROWID;
 
--- The clientToken of an execution's last redrive: the same request again is the same redrive.
+-- The clientToken of an execution's last redrive, which makes repeated requests idempotent.
 CREATE TABLE redrive (
     execution INTEGER PRIMARY KEY,
     client_token TEXT NOT NULL
 ) STRICT;
 
--- What a distributed Map's items run in, as executions of their own.
+-- The runs of distributed Maps, whose items are processed by executions of their own.
 CREATE TABLE map_run (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    -- Whose state it is, and what that execution knows it by.
+    -- The execution whose state started the run, and the task that identifies the run in it.
     execution INTEGER NOT NULL,
     task INTEGER NOT NULL,
     nonce INTEGER NOT NULL,
-    -- Both stand in its ARN.
+    -- Both are part of the ARN.
     label TEXT NOT NULL,
     uuid TEXT NOT NULL UNIQUE,
     -- 0 running, 1 succeeded, 2 failed, 3 aborted
     status INTEGER NOT NULL DEFAULT 0,
     started INTEGER NOT NULL,
     stopped INTEGER,
-    -- The name of the Map state whose processor its children run, and whether they are EXPRESS.
+    -- The name of the Map state whose processor the children run, and whether they are EXPRESS.
     processor TEXT NOT NULL,
     express INTEGER NOT NULL,
-    -- 0 for as many as there may be.
+    -- 0 means no limit.
     max_concurrency INTEGER NOT NULL,
     tolerated_count INTEGER,
     tolerated_percentage REAL,
-    -- How many there are of both in all.
+    -- The total numbers of items and children.
     items INTEGER NOT NULL,
     children INTEGER NOT NULL,
-    -- The place of the child to be started next.
+    -- The index of the next child to start.
     next INTEGER NOT NULL DEFAULT 0,
     redrive_count INTEGER NOT NULL DEFAULT 0,
     redriven INTEGER,
-    -- 1 when a child can be started now; 2 when children are to be brought in line with the run first, which has ended
-    -- or been redriven; 0 when there is nothing to do.
+    -- 1 if a child can be started now, 2 if children must first be reconciled with the run, which has ended or been
+    -- redriven, and 0 otherwise.
     startable INTEGER NOT NULL DEFAULT 0,
-    -- Where its results are written to and how, as JSON.
+    -- Where and how its results are written, as JSON.
     result_writing TEXT,
     UNIQUE (execution, task, nonce)
 ) STRICT;
 CREATE INDEX map_run_startable ON map_run (startable) WHERE startable;
 
--- What children that have not been started will work on.
+-- The inputs of children that have not been started.
 CREATE TABLE map_run_item (
     map_run INTEGER NOT NULL,
     place INTEGER NOT NULL,
@@ -184,7 +184,7 @@ CREATE TABLE map_run_item (
     PRIMARY KEY (map_run, place)
 ) STRICT, WITHOUT ROWID;
 
--- How many of a map run's children, and of the items they work on, are in which status.
+-- The numbers of a map run's children, and of their items, by status.
 CREATE TABLE map_run_count (
     map_run INTEGER NOT NULL,
     status INTEGER NOT NULL,
@@ -193,9 +193,8 @@ CREATE TABLE map_run_count (
     PRIMARY KEY (map_run, status)
 ) STRICT, WITHOUT ROWID;
 
--- One row an activation: its events as JSON, one a line, compressed where that is shorter. The id is
--- execution * 32768 + id of the first event, so an execution's events lie side by side and a page finds its place
--- without another index.
+-- One row per activation, with its events as one JSON document per line, compressed if that is shorter. The id is
+-- execution * 32768 + id of the first event, so the events of an execution are adjacent and a page needs no other index.
 CREATE TABLE history (
     id INTEGER PRIMARY KEY,
     events BLOB NOT NULL
@@ -216,7 +215,7 @@ CREATE TABLE call (
     nonce INTEGER NOT NULL,
     run INTEGER NOT NULL,
     work BLOB NOT NULL,
-    -- The attempt that the call is made for, as JSON; none where a release up to schema 3 asked for the call.
+    -- The attempt that the call is made for, as JSON. NULL if a release up to schema 3 requested the call.
     context TEXT,
     PRIMARY KEY (execution, task)
 ) STRICT, WITHOUT ROWID;
@@ -227,13 +226,13 @@ CREATE TABLE sync_wait (
     parent INTEGER NOT NULL,
     task INTEGER NOT NULL,
     nonce INTEGER NOT NULL,
-    -- Which form the answer takes: 1 `.sync`, 2 `.sync:2`
+    -- The format of the answer: 1 `.sync`, 2 `.sync:2`
     form INTEGER NOT NULL,
     PRIMARY KEY (parent, task)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sync_wait_child ON sync_wait (child);
 
--- AUTOINCREMENT: what a deleted activity has left must not become another's.
+-- AUTOINCREMENT, because what a deleted activity leaves behind must not belong to a new one.
 CREATE TABLE activity (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
@@ -241,12 +240,12 @@ CREATE TABLE activity (
     created INTEGER NOT NULL
 ) STRICT;
 
--- Activities that were deleted, until what they offered is gone too.
+-- Deleted activities whose offers have not been deleted yet.
 CREATE TABLE deleted_activity (
     id INTEGER PRIMARY KEY
 ) STRICT;
 
--- Tasks that wait for a worker, oldest execution first.
+-- Tasks that wait for a worker, those of the oldest execution first.
 CREATE TABLE offer (
     activity INTEGER NOT NULL,
     execution INTEGER NOT NULL,
@@ -263,17 +262,17 @@ CREATE TABLE tag (
     PRIMARY KEY (resource, key)
 ) STRICT, WITHOUT ROWID;
 
--- Executions whose rows are deleted, until their histories and map runs are too.
+-- Deleted executions whose histories and map runs have not been deleted yet.
 CREATE TABLE removal (
     execution INTEGER PRIMARY KEY
 ) STRICT;
 
--- Events that follow from a change, beyond those that its own transaction has room for.
+-- Events that follow from a change and did not fit into its transaction.
 CREATE TABLE follow_up (
     id INTEGER PRIMARY KEY,
     execution INTEGER NOT NULL,
     event TEXT NOT NULL,
-    -- Not before then, since delivering it has failed.
+    -- The earliest time of delivery, because delivering it has failed.
     not_before INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX follow_up_due ON follow_up (not_before);

@@ -14,12 +14,12 @@ pub(crate) struct StateMachine {
     pub express: bool,
     pub deleting: bool,
     pub created: i64,
-    /// The current one.
+    /// The current revision.
     pub revision: i64,
     pub last_version: i64,
 }
 
-/// The columns that [`state_machine`] reads, for statements put together when they are compiled.
+/// The columns that [`state_machine`] reads, for statements that are concatenated at compile time.
 macro_rules! columns {
     () => {
         "id, name, express, deleting, created, revision, last_version"
@@ -45,7 +45,7 @@ pub(crate) fn by_name(connection: &Connection, name: &str) -> Result<Option<Stat
         .optional()
 }
 
-/// A page of those that are not being deleted, by name, after the one with this rowid.
+/// A page of state machines by name, after the one with this rowid, without those that are being deleted.
 pub(crate) fn name(connection: &Connection, id: i64) -> Result<String> {
     connection.prepare_cached("SELECT name FROM state_machine WHERE id = ?")?.query_row([id], |row| row.get(0))
 }
@@ -61,7 +61,7 @@ pub(crate) fn list(connection: &Connection, after: i64, most: i64) -> Result<Vec
         .collect()
 }
 
-/// A revision to be written.
+/// A revision to insert.
 pub(crate) struct NewRevision<'a> {
     pub state_machine: i64,
     pub revision_id: Option<&'a str>,
@@ -71,7 +71,7 @@ pub(crate) struct NewRevision<'a> {
     pub created: i64,
 }
 
-/// Writes a state machine with its first revision.
+/// Inserts a state machine with its first revision.
 pub(crate) fn insert(connection: &Connection, name: &str, express: bool, first: &NewRevision<'_>) -> Result<i64> {
     connection
         .prepare_cached("INSERT INTO state_machine (name, express, created, revision) VALUES (?, ?, ?, 0)")?
@@ -81,7 +81,7 @@ pub(crate) fn insert(connection: &Connection, name: &str, express: bool, first: 
     Ok(id)
 }
 
-/// Writes a revision and makes it the current one.
+/// Inserts a revision and makes it the current one.
 pub(crate) fn revise(connection: &Connection, revision: &NewRevision<'_>) -> Result<i64> {
     let definition = definition_id(connection, revision.definition)?;
     connection
@@ -104,12 +104,12 @@ pub(crate) fn revise(connection: &Connection, revision: &NewRevision<'_>) -> Res
     Ok(id)
 }
 
-/// What a definition is found by.
+/// The key of a definition.
 pub(super) fn hash(text: &str) -> Hash {
     Sha256::digest(text).into()
 }
 
-/// Where the text is stored; stores it when it is new.
+/// The id of a stored definition, which is inserted if it is new.
 fn definition_id(connection: &Connection, text: &str) -> Result<i64> {
     let hash = hash(text);
     let known = connection
@@ -123,7 +123,7 @@ fn definition_id(connection: &Connection, text: &str) -> Result<i64> {
     Ok(connection.last_insert_rowid())
 }
 
-/// A revision as it was stored.
+/// A stored revision.
 #[derive(Debug, Clone)]
 pub(crate) struct Revision {
     pub state_machine_name: String,
@@ -157,7 +157,7 @@ pub(crate) fn revision(connection: &Connection, id: i64) -> Result<Revision> {
         })
 }
 
-/// A revision ready to run.
+/// A revision with its parsed definition.
 pub(crate) struct Runnable {
     pub state_machine_name: String,
     pub express: bool,
@@ -172,12 +172,12 @@ impl Runnable {
     }
 }
 
-/// Marks it: no new executions, no updates.
+/// Marks a state machine: it accepts no new executions and no updates.
 pub(crate) fn begin_deletion(connection: &Connection, id: i64) -> Result<()> {
     connection.execute("UPDATE state_machine SET deleting = 1 WHERE id = ?", [id]).map(drop)
 }
 
-/// Those whose deletion has begun.
+/// The state machines whose deletion has begun.
 pub(crate) fn deleting(connection: &Connection) -> Result<Vec<StateMachine>> {
     connection
         .prepare_cached(concat!("SELECT ", columns!(), " FROM state_machine WHERE deleting ORDER BY id LIMIT 10"))?
@@ -185,7 +185,7 @@ pub(crate) fn deleting(connection: &Connection) -> Result<Vec<StateMachine>> {
         .collect()
 }
 
-/// Removes the rows of a state machine that has no executions any more.
+/// Removes the rows of a state machine without executions.
 pub(crate) fn remove(connection: &Connection, id: i64) -> Result<()> {
     connection.execute("DELETE FROM alias WHERE state_machine = ?", [id])?;
     connection.execute("DELETE FROM version WHERE state_machine = ?", [id])?;

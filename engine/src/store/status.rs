@@ -1,8 +1,8 @@
-//! Where an execution stands.
+//! The status of an execution.
 
 use rusqlite::{Result, ToSql, types::FromSql};
 
-/// Where an execution stands.
+/// The status of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Running = 0,
@@ -10,7 +10,7 @@ pub enum Status {
     Failed = 2,
     TimedOut = 3,
     Aborted = 4,
-    /// A child of a map run that is redriven, and whose turn has not come.
+    /// A child of a map run that waits for its redrive.
     PendingRedrive = 5,
 }
 
@@ -28,7 +28,7 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.word() == word)
     }
 
-    /// It ended, and not well.
+    /// Whether the execution ended without success.
     pub fn is_redrivable(self) -> bool {
         matches!(self, Self::Failed | Self::TimedOut | Self::Aborted)
     }

@@ -1,4 +1,5 @@
-//! Counts the steps of SQLite's virtual machine, for tests of what a statement costs: unlike time, always the same.
+//! Counts the steps of SQLite's virtual machine, which measure the cost of a statement in tests. Unlike time, the
+//! number is always the same.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,7 @@ pub(crate) fn counter(path: &Path) -> Arc<AtomicU64> {
     COUNTERS.lock().unwrap_or_else(PoisonError::into_inner).entry(path.to_owned()).or_default().clone()
 }
 
-/// Where somebody wants to know, lets the connection count.
+/// Counts the steps of a connection if a test has asked for it.
 pub(super) fn count(connection: &Connection, path: &Path) {
     let counter = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
     if let Some(counter) = counter {

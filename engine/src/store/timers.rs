@@ -1,4 +1,4 @@
-//! Timers, by when they are due.
+//! Timers by due time.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ pub(crate) fn set(connection: &Connection, execution: ExecutionId, timer: TimerI
         .map(drop)
 }
 
-/// Takes a timer out that is due. `false` when it is not, because it was cleared or put off.
+/// Removes a timer that is due. Returns `false` if it is not due, because it was cleared or postponed.
 pub(crate) fn take_due(connection: &Connection, execution: ExecutionId, timer: TimerId, now: i64) -> Result<bool> {
     let taken = connection
         .prepare_cached("DELETE FROM timer WHERE execution = ? AND timer = ? AND due <= ?")?
@@ -33,7 +33,7 @@ pub(crate) fn clear_all(connection: &Connection, execution: ExecutionId) -> Resu
     connection.prepare_cached("DELETE FROM timer WHERE execution = ?")?.execute([execution]).map(drop)
 }
 
-/// When the next one is due, in milliseconds, other than those that are under way.
+/// The due time of the next timer in milliseconds, except for those being processed.
 pub(crate) fn next(connection: &Connection, under_way: &HashSet<(ExecutionId, TimerId)>) -> Result<Option<i64>> {
     let mut earliest = connection.prepare_cached("SELECT execution, timer, due FROM timer ORDER BY due LIMIT ?")?;
     let mut rows = earliest.query([under_way.len() + 1])?;
@@ -45,7 +45,7 @@ pub(crate) fn next(connection: &Connection, under_way: &HashSet<(ExecutionId, Ti
     Ok(None)
 }
 
-/// The longest overdue ones, other than those that are under way.
+/// The timers that are overdue the longest, except for those being processed.
 pub(crate) fn due(
     connection: &Connection,
     now: i64,

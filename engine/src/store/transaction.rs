@@ -1,4 +1,4 @@
-//! What a change sees: the open transaction, the time, and where to say what must follow its commit.
+//! What a change can access: the open transaction, the time, and the effects of its commit.
 
 use std::{any::Any, sync::Arc};
 
@@ -21,8 +21,8 @@ use crate::{
     token::Signer,
 };
 
-/// What stays the same from transaction to transaction.
-pub(super) struct OwnedScope {
+/// What stays the same across transactions.
+pub(super) struct Environment {
     pub options: Options,
     pub signer: Signer,
     pub clock: Arc<dyn Clock>,
@@ -32,14 +32,14 @@ pub(super) struct OwnedScope {
     pub definitions: Arc<Definitions>,
 }
 
-/// What the writer remembers between transactions, all of it also in the database.
+/// Caches of the writer, whose contents are also in the database.
 #[derive(Default)]
 pub(super) struct Memory {
     pub revisions: Revisions,
 }
 
 impl Memory {
-    /// After a roll-back: what was read may never have been.
+    /// Must be called after a rollback, because what was read may never have existed.
     pub fn forget(&mut self) {
         *self = Self::default();
     }
@@ -67,27 +67,27 @@ pub(crate) struct Transaction<'a> {
 impl<'a> Transaction<'a> {
     pub(super) fn new(
         connection: &'a Connection,
-        world: &'a OwnedScope,
+        environment: &'a Environment,
         memory: &'a mut Memory,
         computed: &'a [Computed],
     ) -> Self {
         Self {
             connection,
-            options: &world.options,
-            signer: &world.signer,
-            now: world.clock.now(),
-            clock: &*world.clock,
-            opened: world.opened,
-            run: world.run,
+            options: &environment.options,
+            signer: &environment.signer,
+            now: environment.clock.now(),
+            clock: &*environment.clock,
+            opened: environment.opened,
+            run: environment.run,
             revisions: &mut memory.revisions,
-            definitions: &world.definitions,
+            definitions: &environment.definitions,
             computed,
             has_stepped: false,
             effects: Effects::default(),
         }
     }
 
-    /// The latest result of this type that was computed for this change and is wanted.
+    /// The latest result of this type that was computed for this change and satisfies `is_wanted`.
     pub fn computed<T: Any + Send + Sync>(&self, is_wanted: impl Fn(&T) -> bool) -> Option<&'a T> {
         let results = self.computed.iter().rev().filter_map(|computed| computed.downcast_ref());
         results.into_iter().find(|result| is_wanted(result))
@@ -116,27 +116,27 @@ impl Rows for Transaction<'_> {
     }
 }
 
-/// What must be done once the transaction is on disk.
+/// What must happen once the transaction is on disk.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    /// In the order in which they were asked for.
+    /// In the order of the requests.
     pub calls: Vec<CallEffect>,
-    /// When the earliest of the timers that were set is due, in milliseconds.
+    /// The earliest due time of the timers that were set, in milliseconds.
     pub earliest_timer: Option<i64>,
-    /// The names of the activities that were offered a task, once a task.
+    /// The names of the activities that were offered a task, once per task.
     pub offers: Vec<String>,
     /// EXPRESS executions that ended.
     pub ended: Vec<Ended>,
-    /// Whether the deletion of a state machine or an activity began.
+    /// Whether the deletion of a state machine or an activity has begun.
     pub deleting: bool,
-    /// Map runs that can start children.
+    /// Whether map runs can start children.
     pub map_runs: bool,
-    /// Whether events follow that the transaction had no room for.
+    /// Whether follow-ups were stored.
     pub follow_ups: bool,
 }
 
 impl Effects {
-    /// Adds what another change of the same transaction leads to.
+    /// Adds the effects of another change in the same transaction.
     pub(super) fn add(&mut self, other: Self) {
         let Self { calls, earliest_timer, offers, ended, deleting, map_runs, follow_ups } = other;
         self.calls.extend(calls);
@@ -149,10 +149,10 @@ impl Effects {
     }
 }
 
-/// How an EXPRESS execution ended: its rows are gone.
+/// The end of an EXPRESS execution, whose rows have been deleted.
 #[derive(Debug, Clone)]
 pub(crate) struct Ended {
-    /// The row's name.
+    /// The row name.
     pub name: String,
     pub status: Status,
     pub stopped: i64,
@@ -183,18 +183,18 @@ pub(crate) struct Call {
     pub context: CallContext,
 }
 
-/// The attempt that a call is made for.
+/// The attempt that a call belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CallContext {
-    /// None where an older release has asked for the call.
+    /// `None` if an older release requested the call.
     #[serde(rename = "arn")]
     pub execution_arn: Option<String>,
-    /// 1 for the state's first attempt, and one more for each Retry.
+    /// 1 for the first attempt at the state, and one more for each retry.
     #[serde(rename = "n")]
     pub attempt: u32,
     /// When the task times out, in milliseconds since 1970.
     pub due: Option<i64>,
-    /// The same whenever the call is made, and drawn at random: no other call has it.
+    /// A random key that is the same whenever the call is made, and that no other call has.
     pub key: String,
 }
 
@@ -205,18 +205,18 @@ impl CallContext {
     }
 }
 
-/// What happens to a call.
+/// An effect on a call.
 #[derive(Debug, Clone)]
 pub(crate) enum CallEffect {
     Make(Call),
-    /// Nobody waits any more for the call of a task or, without one, for any call of the execution.
+    /// Cancels the call of a task or, without a task, all calls of the execution.
     Cancel {
         execution: ExecutionId,
         task: Option<TaskId>,
     },
 }
 
-/// Does what must follow a commit. Called on the writer's thread: it only hands on.
+/// Reacts to a commit. It is called on the writer's thread, so it only notifies others.
 pub(crate) trait AfterCommit: Send + Sync + 'static {
     fn perform(&self, effects: Effects);
 }

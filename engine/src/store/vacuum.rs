@@ -1,20 +1,20 @@
-//! Gives free pages back to the file system, some at a time.
+//! Returns free pages to the file system in small steps.
 //!
-//! A database that this version creates has `auto_vacuum=INCREMENTAL`, so its free pages can be given back in small
-//! steps. One that an earlier version has created gets it by one VACUUM when it is opened, which rewrites the file, so
-//! only files up to [`REWRITTEN`] bytes are. A larger one stays as it is: its free pages are used again, but the file does not
-//! become smaller. A backup of it has `auto_vacuum=INCREMENTAL` and can take its place.
+//! A database that this version creates has `auto_vacuum=INCREMENTAL`, so its free pages can be returned in small
+//! steps. A database of an earlier version is converted with a VACUUM when it is opened. That rewrites the file, so it
+//! is only done for files up to [`REWRITTEN`] bytes. A larger file reuses its free pages, but does not shrink. A backup
+//! of it has `auto_vacuum=INCREMENTAL` and can replace it.
 
 use std::path::Path;
 
 use rusqlite::{Connection, Result};
 
-/// The size up to which a file of an earlier version is rewritten when it is opened: that takes a second or two.
+/// The maximum size of a file that is rewritten when it is opened, which takes a second or two.
 const REWRITTEN: u64 = 256 << 20;
 /// The value of `PRAGMA auto_vacuum` for INCREMENTAL.
 const INCREMENTAL: i64 = 2;
 
-/// Lets the database give back free pages from now on, if it is small. A failure changes nothing, so it is only logged.
+/// Enables returning free pages if the database is small. A failure changes nothing, so it is only logged.
 pub(super) fn prepare(connection: &Connection, path: &Path) {
     let done = is_incremental(connection).and_then(|is_incremental| {
         if is_incremental {
@@ -42,11 +42,11 @@ fn is_incremental(connection: &Connection) -> Result<bool> {
     Ok(connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? == INCREMENTAL)
 }
 
-/// Free pages that are kept for what is written next: 4 MB, and a sixteenth of the file.
+/// The number of free pages that are kept for new data: 4 MB, and a sixteenth of the file.
 const KEPT: i64 = 1024;
 const KEPT_SHARE: i64 = 16;
 
-/// Gives back `most` free pages at most; whether there are more to give back.
+/// Returns up to `most` free pages to the file system. Returns whether there are more.
 pub(crate) fn give_back(connection: &Connection, most: i64) -> Result<bool> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let spare = |free: i64, pages: i64| free - KEPT.max(pages / KEPT_SHARE);
@@ -56,7 +56,7 @@ pub(crate) fn give_back(connection: &Connection, most: i64) -> Result<bool> {
     }
     let mut give_back = connection.prepare(&format!("PRAGMA incremental_vacuum({})", most.min(spare_now)))?;
     let mut given_back = give_back.query([])?;
-    // Each step gives back one page.
+    // Each step returns one page.
     while given_back.next()?.is_some() {}
     Ok(spare_now > most)
 }

@@ -1,8 +1,8 @@
-//! The one writer: runs the changes that wait, commits them together, then answers them.
+//! The writer, which runs queued changes, commits them together and then answers them.
 //!
-//! A commit costs one wait for the disk however much it carries, so the next batch gathers while one is under way.
+//! A commit waits for the disk once, however much it contains, so the next batch is collected while one is committed.
 //! Nothing is answered before it is on disk. Each change runs in a savepoint of its own: a change that is refused,
-//! fails or panics leaves nothing behind and does not affect the others of its batch.
+//! fails or panics leaves nothing behind and does not affect the others in its batch.
 
 use std::{
     fs::File,
@@ -19,16 +19,16 @@ use super::{
     AfterCommit, Effects, Stop, StorageError, Transaction,
     checkpoints::{Checkpoints, Log},
     computation::{Computation, Computed},
-    transaction::{Memory, OwnedScope},
+    transaction::{Environment, Memory},
 };
 use crate::protocol::Fault;
 
-/// Changes in one commit at most.
+/// The maximum number of changes in one commit.
 const BATCH: usize = 256;
-/// A batch takes no further change once this much time has passed since its first one began, so no change waits much
-/// longer than this for its commit.
+/// The time after the start of a batch from which it accepts no further change, so that no change waits much longer
+/// than this for its commit.
 const BATCH_TIME: Duration = Duration::from_millis(20);
-/// Changes that may wait in the queue; further callers wait until there is room.
+/// The maximum number of queued changes. Further callers wait until there is room.
 const QUEUE: usize = 4096;
 
 pub(super) struct Writer {
@@ -36,29 +36,29 @@ pub(super) struct Writer {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A change and the caller who waits for its answer.
+/// A change and the caller that waits for its answer.
 trait Job: Send {
-    /// Whether there is any use in running it.
+    /// Whether anyone waits for its answer.
     fn is_wanted(&self) -> bool;
     /// What was computed for the change when it ran before.
     fn computed(&self) -> &[Computed];
     /// Runs the change in the open transaction.
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran;
-    /// Answers: with the result of the change, or with the reason why it is not on disk.
+    /// Answers with the result of the change, or with the reason why it was not committed.
     fn settle(self: Box<Self>, committed: Result<(), StorageError>);
 }
 
 /// How a change ended.
 enum Ran {
-    /// What it wrote is to be committed.
+    /// Its writes are to be committed.
     Done,
-    /// It refused, or has something long to compute first. What it wrote is to be undone.
+    /// The request was refused, or requires a long computation first. Its writes are to be undone.
     Undone,
-    /// The database failed. What it wrote is to be undone.
+    /// The database failed. Its writes are to be undone.
     Failed(rusqlite::Error),
 }
 
-/// A change that waits for its turn.
+/// A queued change.
 pub(super) struct Request<F> {
     pub change: F,
     /// What was computed for it when it ran before.
@@ -66,10 +66,10 @@ pub(super) struct Request<F> {
     pub only_if_awaited: bool,
 }
 
-/// What became of a change.
+/// The outcome of a change.
 pub(super) enum Answer<T, F> {
     Settled(Result<T, Fault>),
-    /// It has something long to compute before it can run again.
+    /// It requires a long computation before it can run again.
     TooLong(Request<F>, Computation),
 }
 
@@ -109,12 +109,12 @@ impl<T: Send, F: Fn(&mut Transaction<'_>) -> Result<T, Stop> + Send> Job for Cha
         let answer = match (committed, self.result) {
             (Ok(()), Some(Ok(result))) => Answer::Settled(Ok(result)),
             (Ok(()), Some(Err(Unsettled::Refused(fault)))) => Answer::Settled(Err(fault)),
-            // Now, after the commit: what is computed outside can see what earlier changes of the batch have written.
+            // After the commit, so that the computation sees what earlier changes of the batch have written.
             (Ok(()), Some(Err(Unsettled::TooLong(computation)))) => Answer::TooLong(self.request, computation),
             (Ok(()), None) => Answer::Settled(Err(StorageError::Internal.into())),
             (Err(error), _) => Answer::Settled(Err(error.into())),
         };
-        // The caller may have gone; the change stays done.
+        // The caller may no longer wait. The change is committed nevertheless.
         let _ = self.answer.send(answer);
     }
 }
@@ -123,18 +123,18 @@ impl Writer {
     pub fn start(
         connection: Connection,
         lock: File,
-        world: OwnedScope,
+        environment: Environment,
         after_commit: Arc<dyn AfterCommit>,
         checkpoints: Arc<Checkpoints>,
     ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let work = move || {
             let log = Log::watch(&connection, checkpoints);
-            WriterLoop { connection, world, memory: Memory::default(), after_commit, log }.work(jobs);
+            WriterLoop { connection, environment, memory: Memory::default(), after_commit, log }.work(jobs);
             drop(lock);
         };
         let thread = std::thread::Builder::new().name("step-functions-writer".into()).spawn(work);
-        // The engine cannot run without this thread; the operating system has none left.
+        // Fails only if the operating system has no threads left. The engine can't run without this one.
         let thread = thread.expect("the system must be able to start a thread");
         Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) }
     }
@@ -158,7 +158,7 @@ impl Writer {
         answered.await.map_err(|_| StorageError::Closed)
     }
 
-    /// Lets the waiting changes commit and closes the database. This takes at most a few commits' time.
+    /// Commits the queued changes and closes the database, which takes at most a few commits.
     pub fn close(&self) {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -176,35 +176,35 @@ impl Drop for Writer {
     }
 }
 
-/// What lives on the writer's thread.
+/// The state of the writer's thread.
 struct WriterLoop {
     connection: Connection,
-    world: OwnedScope,
+    environment: Environment,
     memory: Memory,
     after_commit: Arc<dyn AfterCommit>,
     log: Log,
 }
 
-/// Changes that have run in the open transaction.
+/// The changes that have run in the open transaction.
 #[derive(Default)]
 struct Batch {
     jobs: Vec<Box<dyn Job>>,
     effects: Effects,
 }
 
-/// Why the open transaction was undone as a whole, and the changes that it had carried.
+/// Why the open transaction was undone as a whole, and the changes that it contained.
 struct Lost {
     jobs: Vec<Box<dyn Job>>,
     why: StorageError,
-    /// SQLite undid the transaction because one change failed. The others may succeed without it.
+    /// Whether SQLite undid the transaction because of a single change. The others may succeed without it.
     by_one_change: bool,
 }
 
 impl WriterLoop {
     fn work(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         while let Some(first) = jobs.blocking_recv() {
-            let begun = self.world.clock.monotonic();
-            let clock = self.world.clock.clone();
+            let begun = self.environment.clock.monotonic();
+            let clock = self.environment.clock.clone();
             let mut taken = 1;
             let waiting = std::iter::from_fn(|| {
                 let is_open = taken < BATCH && clock.monotonic().saturating_sub(begun) < BATCH_TIME;
@@ -218,7 +218,7 @@ impl WriterLoop {
             if let Some(Lost { jobs, why, .. }) = lost {
                 jobs.into_iter().for_each(|job| job.settle(Err(why.clone())));
             }
-            // After the answers: nobody waits for this.
+            // After the answers, because no caller waits for this.
             self.log.committed(&self.connection);
         }
         if let Err((_, error)) = self.connection.close() {
@@ -229,7 +229,7 @@ impl WriterLoop {
     /// Runs the changes in one transaction, commits it and answers them.
     fn commit(&mut self, jobs: impl Iterator<Item = Box<dyn Job>>) -> Result<(), Lost> {
         let mut batch = Batch::default();
-        // The first statement that writes takes the lock: a batch of refusals costs no commit.
+        // The first statement that writes takes the lock, so a batch of refusals costs no commit.
         if let Err(error) = self.execute("BEGIN") {
             let why = StorageError::report(&error);
             return Err(Lost { jobs: jobs.collect(), why, by_one_change: false });
@@ -257,15 +257,15 @@ impl WriterLoop {
         Ok(())
     }
 
-    /// Runs one change in a savepoint and adds its effects to those of the batch. A change that is not done leaves
-    /// neither rows nor effects.
+    /// Runs a change in a savepoint and adds its effects to those of the batch. A change that is refused or fails
+    /// leaves neither rows nor effects.
     fn run(&mut self, job: &mut dyn Job, effects: &mut Effects) -> Result<(), StorageError> {
         self.execute("SAVEPOINT change").map_err(|error| StorageError::report(&error))?;
         self.memory.revisions.begin();
         let change = AssertUnwindSafe(|| {
-            // Cloned because the job itself is borrowed mutably. Most changes have none.
+            // Cloned because the job is borrowed mutably. Most changes have no results.
             let computed = job.computed().to_vec();
-            let mut transaction = Transaction::new(&self.connection, &self.world, &mut self.memory, &computed);
+            let mut transaction = Transaction::new(&self.connection, &self.environment, &mut self.memory, &computed);
             (job.run(&mut transaction), transaction.into_effects())
         });
         let failure = match catch_unwind(change) {
@@ -280,7 +280,7 @@ impl WriterLoop {
             Err(_) => Some(StorageError::Internal),
         };
         self.memory.revisions.roll_back();
-        // After some errors SQLite has already undone the whole transaction.
+        // After some errors, SQLite has already undone the whole transaction.
         if !self.connection.is_autocommit() {
             let undone = self.execute("ROLLBACK TO change").and_then(|()| self.execute("RELEASE change"));
             undone.map_err(|error| self.roll_back(StorageError::report(&error)))?;
@@ -294,7 +294,7 @@ impl WriterLoop {
 
     fn roll_back(&mut self, why: StorageError) -> StorageError {
         self.memory.forget();
-        // After some errors SQLite has already undone the whole transaction.
+        // After some errors, SQLite has already undone the whole transaction.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {

@@ -1,14 +1,14 @@
-//! Where executions are, as schema 3 stored it and as schema 4 does.
+//! The states of executions in schemas 3 and 4.
 //!
-//! Schema 3 stored the state that a branch is in, and the processor that the children of a map run go through, by their
-//! places in the definition as it was read then. Schema 4 stores the names of states.
+//! Schema 3 stored the current state of a branch and the processor of a map run's children as indexes, which depend on
+//! how the definition is read. Schema 4 stores the names of states.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, Error, Result, types::Type};
 use serde_json::{Value, json};
 
-/// Rows rewritten at once: enough to be fast, few enough for memory.
+/// The number of rows per batch: enough to be fast, few enough to fit into memory.
 const PAGE: i64 = 256;
 
 /// Rewrites the states of all executions.
@@ -32,7 +32,7 @@ pub(super) fn name_states(connection: &Connection) -> Result<()> {
             let mut state: Value = match serde_json::from_slice(&state) {
                 Ok(state) => state,
                 Err(error) => {
-                    // Nor could schema 3 read it. It must not keep the others from being opened.
+                    // Schema 3 could not read it either. It must not prevent the others from being migrated.
                     tracing::warn!(execution, %error, "the state of an execution can't be read; it is left as it is");
                     continue;
                 }
@@ -74,7 +74,7 @@ pub(super) fn name_processors(connection: &Connection) -> Result<()> {
     }
 }
 
-/// A task or map run that a branch waits for, `5`, becomes `[5, 0]`: the event and no nonce.
+/// Converts a task or map run that a branch waits for from `5` to `[5, 0]`: the event, without a nonce.
 fn add_nonce(branch: &mut Value) {
     for phase in ["t", "d"] {
         if let Some(task) = branch.pointer_mut(&format!("/ph/{phase}/k")) {
@@ -83,8 +83,8 @@ fn add_nonce(branch: &mut Value) {
     }
 }
 
-/// Takes out what is kept apart from the state: the outputs of a Map or Parallel by their index, and as -1 the items of
-/// a Map. The state says instead whether there are items.
+/// Removes the data that schema 4 stores apart from the state: the outputs of a Map or Parallel by index, and the items
+/// of a Map as -1. The state only records whether there are items.
 fn take_kept(branch: &mut Value) -> Vec<(i64, String)> {
     let mut kept = Vec::new();
     for (phase, outputs) in [("m", "o"), ("p", "outputs")] {
@@ -101,7 +101,7 @@ fn take_kept(branch: &mut Value) -> Vec<(i64, String)> {
     kept
 }
 
-/// The definitions that were looked at.
+/// A cache of definitions.
 struct Definitions<'c> {
     connection: &'c Connection,
     known: HashMap<i64, Places>,
@@ -127,17 +127,17 @@ impl<'c> Definitions<'c> {
     }
 }
 
-/// What schema 3 meant by its numbers: the order in which its releases read a definition.
+/// The meaning of schema 3's indexes: the order in which its releases read a definition.
 #[derive(Debug, Default, PartialEq)]
 struct Places {
     /// The names of states.
     states: Vec<String>,
-    /// By machine, the name of the state that it is in.
+    /// The name of the state that contains each machine.
     containers: Vec<Option<String>>,
 }
 
 impl Places {
-    /// A machine's states get their places together, and only then come those of the machines within them.
+    /// The states of a machine are numbered before those of the machines within it.
     fn read(&mut self, container: Option<&str>, machine: &Value) {
         self.containers.push(container.map(str::to_owned));
         let states = || machine["States"].as_object().into_iter().flatten();

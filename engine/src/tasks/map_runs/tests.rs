@@ -1,4 +1,4 @@
-//! Runs of more children than one change brings in line.
+//! Runs of more children than one change reconciles.
 
 use std::{path::Path, sync::Arc};
 
