@@ -18,6 +18,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod value;
+mod variable_references;
 
 pub use diagnostics::{Code, Diagnostic, Diagnostics};
 pub use flow::{Catcher, Jitter, Retrier, Transition, matches_error};
@@ -27,6 +28,7 @@ pub use resource::{Pattern, Resource};
 pub use result_writer::{ResultForm, ResultWriter, Transformation};
 pub use state::{Body, ChoiceBranch, Fail, Parallel, Pass, State, Task, Wait};
 pub use value::{Number, QueryLanguage, ResultPlace, Selection, Template, Text};
+pub use variable_references::variable_references;
 
 use std::collections::HashMap;
 

@@ -13,7 +13,7 @@ use crate::{
     Options,
     arn::Arn,
     clock::{epoch_seconds, millis},
-    definition::{Body as StateBody, ProcessorMode},
+    definition::{Body as StateBody, ProcessorMode, variable_references},
     deletion::{Deleted, delete_some_of},
     engine::Engine,
     protocol::{ARN, Body, DEFINITION, DESCRIPTION, Fault, Fields, Page, Text},
@@ -319,6 +319,10 @@ pub(super) async fn describe_state_machine(engine: &Engine, fields: &mut Fields)
 
 fn add_revision(all: &mut Value, revision: Revision, included: bool) {
     if included {
+        let references = variable_references(&revision.definition);
+        if !references.is_empty() {
+            all["variableReferences"] = references.into();
+        }
         all["definition"] = revision.definition.into();
     }
     all["roleArn"] = revision.role_arn.into();

@@ -6,7 +6,7 @@ mod guard;
 mod messages;
 mod syntax;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jsonata_core::ast::AstNode;
 use serde_json::{Map, Value};
@@ -107,6 +107,11 @@ impl Expression {
     /// Whether the expression reads `$states.errorOutput`, which only Catchers can.
     pub fn reads_error_output(&self) -> bool {
         self.source.contains("errorOutput") && syntax::reads_of_states(&self.ast, "errorOutput")
+    }
+
+    /// The variables that the expression refers to, without those that it binds itself.
+    pub fn variables(&self) -> BTreeSet<String> {
+        syntax::variables(&self.ast)
     }
 
     /// The text between `{%` and `%}`.

@@ -1,6 +1,8 @@
 //! Parsing, and the checks that AWS performs before evaluation.
 
-use jsonata_core::ast::{AstNode, PathStep, Stage};
+use std::collections::BTreeSet;
+
+use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 use jsonata_core::parser::{self, ParserError};
 
 use super::messages;
@@ -66,6 +68,30 @@ pub(super) fn reads_of_states(node: &AstNode, field: &str) -> bool {
         return true;
     }
     parts(node).into_iter().any(|(part, _)| reads_of_states(part, field))
+}
+
+/// The variables that a node refers to, without those that are bound anywhere in it.
+pub(super) fn variables(node: &AstNode) -> BTreeSet<String> {
+    let (mut used, mut bound) = (BTreeSet::new(), BTreeSet::new());
+    let mut pending = vec![node];
+    while let Some(node) = pending.pop() {
+        match node {
+            AstNode::Variable(name) => {
+                used.insert(name.clone());
+            }
+            AstNode::Lambda { params, .. } => bound.extend(params.iter().cloned()),
+            AstNode::Binary { op: BinaryOp::ColonEqual, lhs: name, .. }
+            | AstNode::Binary { op: BinaryOp::FocusBind | BinaryOp::IndexBind, rhs: name, .. } => {
+                if let AstNode::Variable(name) = &**name {
+                    bound.insert(name.clone());
+                }
+            }
+            _ => {}
+        }
+        pending.extend(parts(node).into_iter().map(|(part, _)| part));
+    }
+    used.retain(|name| !bound.contains(name));
+    used
 }
 
 /// The children of a node, and whether the node gives each of them a context item.
