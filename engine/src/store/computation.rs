@@ -112,3 +112,87 @@ impl Rows for Outside {
         &self.signer
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    };
+
+    use super::*;
+    use crate::{
+        SystemClock,
+        store::{Begun, Store, Transaction, tags},
+        test_support::Nothing,
+    };
+
+    fn open(folder: &tempfile::TempDir) -> Arc<Store> {
+        let options = Options::new("000000000000", "eu-west-2");
+        Arc::new(Store::open(&folder.path().join("db"), options, Arc::new(SystemClock), Arc::new(Nothing)).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_definition_is_parsed_outside_of_the_transaction_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let create = |transaction: &mut Transaction<'_>| {
+            let definition = r#"{"StartAt": "One", "States": {"One": {"Type": "Succeed"}}}"#;
+            let first = state_machines::NewRevision {
+                state_machine: 0,
+                revision_id: None,
+                definition,
+                role_arn: "",
+                settings: "{}",
+                created: 0,
+            };
+            Ok(state_machines::insert(transaction.connection, "m", false, &first)?)
+        };
+        store.write(create).await.unwrap();
+        let load = |transaction: &mut Transaction<'_>| Ok(transaction.runnable(1)?.state_machine_name.clone());
+        let Begun::TooLong(unfinished) = store.begin(load).await else { panic!("parsed in the transaction") };
+        assert_eq!(store.finish(unfinished).await.unwrap(), "m");
+        let Begun::Settled(loaded) = store.begin(load).await else { panic!("parsed once more") };
+        assert_eq!(loaded.unwrap(), "m");
+    }
+
+    fn tags_of(connection: &Connection) -> rusqlite::Result<usize> {
+        Ok(tags::list(connection, "r")?.len())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_result_of_rows_that_have_changed_is_computed_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let (read, has_read) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel();
+        let (runs, may_go_on) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(may_go_on)));
+        let counted = runs.clone();
+        let change = move |transaction: &mut Transaction<'_>| {
+            let now = tags_of(transaction.connection)?;
+            if let Some(computed) = transaction.computed(|computed: &usize| *computed == now) {
+                return Ok(*computed);
+            }
+            let (counted, read, may_go_on) = (counted.clone(), read.clone(), may_go_on.clone());
+            Err(Stop::TooLong(Computation::of(ExecutionId(1), move |outside| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let tags = outside.read(tags_of)?;
+                read.send(()).unwrap();
+                may_go_on.lock().unwrap().recv().unwrap();
+                Ok(Arc::new(tags))
+            })))
+        };
+        let changing = tokio::spawn({
+            let store = store.clone();
+            async move { store.write(change).await }
+        });
+        tokio::task::block_in_place(|| has_read.recv().unwrap());
+        // The writer is free while the computation waits.
+        store.write(|transaction| Ok(tags::put(transaction.connection, "r", "key", "")?)).await.unwrap();
+        go_on.send(()).unwrap();
+        go_on.send(()).unwrap();
+        assert_eq!(changing.await.unwrap().unwrap(), 1);
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
+    }
+}

@@ -36,44 +36,70 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// Starts children whenever a run has room for them, beginning with runs left by the previous process. A run
 /// whose step fails is put off, for longer each time, and does not hold up the others.
 pub(crate) async fn start_children(engine: Arc<Engine>) {
-    // The run that was served last; the next one is served first.
-    let mut served = 0;
-    let mut failing = Failing::default();
-    let mut long = LongChanges::default();
-    let (report, mut reports) = mpsc::unbounded_channel();
+    let mut starter = ChildStarter::new(engine);
     loop {
-        while let Ok((run, started)) = reports.try_recv() {
-            failing.note(run, &started, engine.clock.now());
+        match starter.serve_next().await {
+            Ok(Some(_)) => {}
+            Ok(None) => starter.wait().await,
+            Err(Fault::Storage(StorageError::Closed)) => return,
+            Err(_) => tokio::time::sleep(AGAIN).await,
+        }
+    }
+}
+
+/// What happened to the run of a step that was finished aside.
+type Report = (i64, Result<(), Fault>);
+
+/// Gives each run its turn.
+struct ChildStarter {
+    engine: Arc<Engine>,
+    /// The run that was served last; the one after it is served next.
+    served: i64,
+    failing: Failing,
+    long: LongChanges<i64>,
+    report: mpsc::UnboundedSender<Report>,
+    reports: mpsc::UnboundedReceiver<Report>,
+}
+
+impl ChildStarter {
+    fn new(engine: Arc<Engine>) -> Self {
+        let (report, reports) = mpsc::unbounded_channel();
+        Self { engine, served: 0, failing: Failing::default(), long: LongChanges::default(), report, reports }
+    }
+
+    /// Takes a step of the next run, and returns that run. None when no run can take a step now.
+    async fn serve_next(&mut self) -> Result<Option<i64>, Fault> {
+        let Self { engine, served, failing, long, report, reports } = self;
+        while let Ok((run, step)) = reports.try_recv() {
+            failing.note(run, &step, engine.clock.now());
         }
         let mut put_off = failing.put_off(engine.clock.now());
         put_off.extend(long.keys());
-        let next = match engine.store.read(move |connection| Ok(next(connection, served, &put_off)?)).await {
-            Ok(next) => next,
-            Err(Fault::Storage(StorageError::Closed)) => return,
-            Err(_) => {
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            }
-        };
-        let Some(run) = next else {
-            tokio::select! {
-                () = wait(&engine, &failing) => {}
-                () = long.one_done() => {}
-            }
-            continue;
-        };
-        served = run;
+        let after = *served;
+        let next = engine.store.read(move |connection| Ok(next(connection, after, &put_off)?)).await?;
+        let Some(run) = next else { return Ok(None) };
+        *served = run;
         match engine.store.begin(move |transaction| start_some_children(transaction, run)).await {
-            Begun::Settled(Err(Fault::Storage(StorageError::Closed))) => return,
-            Begun::Settled(Err(Fault::Storage(StorageError::Full))) => tokio::time::sleep(AGAIN).await,
-            Begun::Settled(started) => failing.note(run, &started, engine.clock.now()),
+            Begun::Settled(Err(fault @ Fault::Storage(StorageError::Closed | StorageError::Full))) => {
+                return Err(fault);
+            }
+            Begun::Settled(step) => failing.note(run, &step, engine.clock.now()),
             Begun::TooLong(unfinished) => {
                 let (engine, report) = (engine.clone(), report.clone());
                 long.spawn(run, async move {
-                    // The receiver lives as long as this task.
+                    // The receiver lives as long as the sender.
                     let _ = report.send((run, engine.store.finish(unfinished).await));
                 });
             }
+        }
+        Ok(Some(run))
+    }
+
+    /// Waits until a run may be able to take a step.
+    async fn wait(&mut self) {
+        tokio::select! {
+            () = wait(&self.engine, &self.failing) => {}
+            () = self.long.one_done() => {}
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Runs of more children than one change reconciles.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{Transaction, rows as map_runs, start_some_children};
+use super::{AGAIN, ChildStarter, Engine, Transaction, rows as map_runs, start_some_children};
 use crate::{
     Options, StepFunctions, SystemClock,
     activation::MOST_FOLLOWED,
@@ -15,7 +15,7 @@ use crate::{
         ExecutionId, Store,
         executions::{self, Status},
     },
-    test_support::Nothing,
+    test_support::{ManualClock, Nothing},
 };
 
 const MORE: usize = MAX_RECONCILED + 100;
@@ -183,7 +183,12 @@ async fn a_stop_that_is_still_to_come_does_not_reach_a_child_after_its_redrive()
     let database = folder.path().join("db");
     let store = running_run(&database).await;
     stop_parent(&store).await;
+    let waiting = "SELECT count(*) FROM follow_up";
+    let follow_ups =
+        || Connection::open(&database).unwrap().query_row(waiting, [], |row| row.get::<_, usize>(0)).unwrap();
+    assert!(follow_ups() > 0, "some stops are still to come");
     redrive(&store).await;
+    assert_eq!(follow_ups(), 0, "and are forgotten");
     assert_eq!(count(&store, Status::PendingRedrive).await, CHILDREN);
     store.close();
 
@@ -193,4 +198,32 @@ async fn a_stop_that_is_still_to_come_does_not_reach_a_child_after_its_redrive()
     let connection = Connection::open(&database).unwrap();
     let left: i64 = connection.query_row("SELECT count(*) FROM follow_up", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn a_run_whose_step_fails_is_put_off_for_twice_as_long_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("db");
+    let store = failed_run(&database).await;
+    redrive(&store).await;
+    store.close();
+    let run = |statement: &str| Connection::open(&database).unwrap().execute_batch(statement).unwrap();
+    run("ALTER TABLE map_run_count RENAME TO hidden");
+    let clock = Arc::new(ManualClock::new());
+    let (engine, _calls) =
+        Engine::open(&database, options(), Arc::new(Nothing), clock.clone(), crate::tasks::call_once).await.unwrap();
+    let mut starter = ChildStarter::new(engine.clone());
+    let (mut pause, instant) = (AGAIN, Duration::from_millis(1));
+    for _ in 0..4 {
+        assert_eq!(starter.serve_next().await, Ok(Some(RUN)));
+        assert_eq!(starter.serve_next().await, Ok(None));
+        clock.advance(pause - instant);
+        assert_eq!(starter.serve_next().await, Ok(None), "{pause:?} have not passed");
+        clock.advance(instant);
+        pause *= 2;
+    }
+    run("ALTER TABLE hidden RENAME TO map_run_count");
+    assert_eq!(starter.serve_next().await, Ok(Some(RUN)));
+    assert_eq!(starter.serve_next().await, Ok(Some(RUN)), "it has not failed again");
+    engine.close();
 }
