@@ -18,6 +18,7 @@ use crate::{
     aws::{Aws, AwsError},
     invocation::{PausedTaskId, TaskToken},
     item::{Item, Read, json, number, read_all, text, time},
+    timestamp,
     writes::{NotWritten, Write, write_all, write_one},
 };
 
@@ -212,7 +213,18 @@ impl PausedTasks {
 
     /// Nobody will answer this task any more. One that is being answered, or is over, stays as it is.
     pub async fn close(&self, id: &PausedTaskId, state: State) -> Result<(), AwsError> {
-        self.settle(id, state.key(), &[State::REQUESTING, State::OPEN]).await
+        let closed = self.settle(id, state.key(), &[State::REQUESTING, State::OPEN]).await?;
+        if let (State::Lapsed, Changed::Yes(item)) = (&state, closed) {
+            let task = read(&item)?;
+            tracing::warn!(
+                application = %task.application_reference,
+                task = %task.id,
+                kind = %task.kind,
+                deadline = timestamp::write(task.deadline),
+                "nobody answered before the deadline"
+            );
+        }
+        Ok(())
     }
 
     /// Reserves the task for this answer, together with `along` unless the condition of that is not met.
@@ -264,7 +276,7 @@ impl PausedTasks {
     pub(super) async fn answered(&self, id: &PausedTaskId, along: Option<UpdateBuilder>) -> Result<(), AwsError> {
         // Another desk that sent the same answer may have read a history that did not have it yet.
         let from = [State::ANSWERING, State::TOO_LATE];
-        let Some(along) = along else { return self.settle(id, State::ANSWERED, &from).await };
+        let Some(along) = along else { return self.settle(id, State::ANSWERED, &from).await.map(drop) };
         if !self.settle_along(id, State::ANSWERED, &from, along.clone()).await? {
             // Another desk has noted the answer, but perhaps not what belongs to it.
             self.settle(id, State::ANSWERED, &from).await?;
@@ -276,7 +288,7 @@ impl PausedTasks {
     /// Notes that Step Functions has refused the answer because the task was over, together with `along`.
     pub(super) async fn too_late(&self, id: &PausedTaskId, along: Option<UpdateBuilder>) -> Result<(), AwsError> {
         match along {
-            None => self.settle(id, State::TOO_LATE, &[State::ANSWERING]).await,
+            None => self.settle(id, State::TOO_LATE, &[State::ANSWERING]).await.map(drop),
             // If it is not being answered any more, another desk has noted how that ended.
             Some(along) => self.settle_along(id, State::TOO_LATE, &[State::ANSWERING], along).await.map(drop),
         }
@@ -312,14 +324,13 @@ impl PausedTasks {
     }
 
     /// A task that is in one of the states `from` is over; any other stays as it is.
-    async fn settle(&self, id: &PausedTaskId, state: &str, from: &[&str]) -> Result<(), AwsError> {
+    async fn settle(&self, id: &PausedTaskId, state: &str, from: &[&str]) -> Result<Changed, AwsError> {
         self.change(id, from, |update| {
             update
                 .update_expression("SET #state = :state, updatedAt = :now REMOVE queue")
                 .expression_attribute_values(":state", text(state))
         })
-        .await?;
-        Ok(())
+        .await
     }
 
     /// An update whose expression sets `updatedAt = :now`, so that read models find the change.

@@ -39,6 +39,12 @@ async fn no_callback_ends_with_valuation_service_timed_out() {
     let events = desk.history(&ended.execution_arn).await;
     assert_eq!(kinds(&events).iter().filter(|kind| **kind == "TaskTimedOut").count(), 2);
     assert!(desk.kept_callbacks().await.is_empty());
+    // One line in the log for each of the two deadlines.
+    let missed = async || {
+        let missed = desk.log().matches("nobody answered before the deadline").count();
+        (missed == 2).then_some(())
+    };
+    eventually("both deadlines are logged", missed).await;
 }
 
 #[tokio::test]
