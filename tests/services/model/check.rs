@@ -103,10 +103,11 @@ impl Model {
                 continue;
             }
             assert!(callback["request"].is_string(), "an unsigned callback was accepted: {callback}");
-            let answered = rows.tasks.iter().find(|task| {
-                task["state"] == "answered" && answer(task).is_some_and(|answer| answer["callback"] == callback["id"])
-            });
-            let task = answered.unwrap_or_else(|| panic!("no task was answered with {callback}"));
+            // It is accepted in the transaction that reserves its task for it. If Step Functions then refuses it, it becomes
+            // late in the transaction that says so of the task.
+            let task = rows.task_of(callback).unwrap_or_else(|| panic!("no task is answered with {callback}"));
+            let may_be = ["answering", "answered"].iter().any(|state| task["state"] == *state);
+            assert!(may_be, "accepted for a task that was not answered: {callback} {task}");
             *accepted.entry(task["id"].as_str().expect("an id")).or_default() += 1;
         }
         assert!(accepted.values().all(|count| *count == 1), "a task accepted two callbacks: {accepted:?}");
@@ -170,6 +171,10 @@ impl Model {
         for callback in &rows.callbacks {
             let outcome = callback["outcome"].as_str().expect("an outcome");
             assert!(!["received", "parked"].contains(&outcome), "a callback is left unsettled: {callback}");
+            if outcome == "accepted" {
+                let task = rows.task_of(callback);
+                assert!(task.is_some_and(|task| task["state"] == "answered"), "no task was answered with {callback}");
+            }
         }
         if !self.is_answered_past_the_desk {
             for row in &rows.applications {
@@ -193,6 +198,14 @@ impl Model {
         let status = self.world.execution_status(reference).await?;
         let history = self.world.history(&self.world.execution_arn(reference), false).await;
         Some(Execution { status, tasks: tasks(&history) })
+    }
+}
+
+impl Rows {
+    /// The task whose answer is this callback.
+    fn task_of(&self, callback: &Value) -> Option<&Value> {
+        let is_answer = |task: &&Value| answer(task).is_some_and(|answer| answer["callback"] == callback["id"]);
+        self.tasks.iter().find(is_answer)
     }
 }
 
