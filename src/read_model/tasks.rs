@@ -59,7 +59,7 @@ pub fn overtaken(
     };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT t.id FROM {from} WHERE a.waiting_id IS NOT NULL AND a.waiting_id = t.id AND NOT t.is_open \
-         AND t.version >= ?1 AND t.version < ?2"
+         AND t.version >= ?1 AND t.version < ?2 ORDER BY t.version"
     ))?;
     let since = since.map(timestamp::write).unwrap_or_default();
     let ids = statement.query_map([since, timestamp::write(until)], |row| row.get::<_, String>(0))?;

@@ -8,10 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent, HistoryEventType};
 
-use super::{
-    Answer, PausedTask, PausedTasks, Says, State, TABLE,
-    store::{self, Changed},
-};
+use super::{Answer, PausedTask, PausedTasks, Says, State, TABLE, row, store::Changed};
 use crate::{
     aws::AwsError,
     invocation::{PausedTaskId, TaskToken},
@@ -19,19 +16,19 @@ use crate::{
     writes::Write,
 };
 
-/// What became of an answer.
+/// The result of answering a task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answered {
-    /// The execution goes on with it.
+    /// The execution continues with this answer.
     Resumed(PausedTask),
-    /// The execution went on with this answer before.
+    /// The execution had already continued with the answer that is given here.
     Before(PausedTask, Answer),
-    /// The execution has gone on without any.
+    /// The execution has continued without an answer.
     TooLate(PausedTask),
-    /// The valuation service has not said its reference yet.
+    /// The valuation service has not given the request a reference yet.
     NotYet(PausedTask),
-    /// The call that gave out the token has failed, and its workflow is about to ask again. The answer is kept and sent
-    /// when it does.
+    /// The function that stored the token has failed, and its workflow is about to call it again. The answer is kept, and
+    /// is sent when that happens.
     Pending(PausedTask),
     NotFound,
 }
@@ -54,10 +51,10 @@ impl PausedTasks {
             Changed::Yes(item) | Changed::No(item) => item,
             Changed::NotFound => return Ok(Answered::NotFound),
         };
-        let task = store::read(&item)?;
+        let task = row::read(&item)?;
         match task.state.clone() {
             State::Answering(claimed) => {
-                self.send(task, store::read_token(&item)?, &claimed, &answer, along.answered, along.refused).await
+                self.send(task, row::read_token(&item)?, &claimed, &answer, along.answered, along.refused).await
             }
             State::Answered(before) => Ok(Answered::Before(task, before)),
             State::Lapsed | State::TooLate(_) | State::Abandoned | State::Failed => Ok(Answered::TooLate(task)),
@@ -65,7 +62,7 @@ impl PausedTasks {
         }
     }
 
-    /// Tells Step Functions the answer that the row holds, which need not be `mine`.
+    /// Sends the answer in the row to Step Functions. It may differ from `mine`.
     async fn send(
         &self,
         mut task: PausedTask,
@@ -88,12 +85,12 @@ impl PausedTasks {
         Ok(if claimed == mine { Answered::Resumed(task) } else { Answered::Before(task, claimed.clone()) })
     }
 
-    /// Whether Step Functions has taken the answer, now or before.
+    /// Sends the answer, and returns whether Step Functions has accepted it, now or earlier.
     async fn is_taken(&self, task: &PausedTask, token: &TaskToken, answer: &Answer) -> Result<bool, AwsError> {
         match self.tell(token, &answer.says).await {
             Ok(()) => Ok(true),
-            // It was answered, timed out, or its execution is closed. If it was answered, then by us: with a reply that
-            // was lost on its way here.
+            // The task was answered or timed out, or its execution is closed. If it was answered, it was by this desk, and the
+            // response was lost.
             Err(error) if error.is("TaskTimedOut") || error.is("TaskDoesNotExist") || error.is("InvalidToken") => {
                 self.was_told(&task.execution_arn, token, &answer.says).await
             }
@@ -101,9 +98,9 @@ impl PausedTasks {
         }
     }
 
-    /// Whether a task whose token is dead may be asked for again: its time has not passed, its execution runs, and that
-    /// has asked for nothing else since. A function that failed after it had kept its token leaves a task like this until
-    /// Step Functions calls it again.
+    /// Whether the workflow may ask again for a task whose token is no longer valid: its deadline has not passed, and its
+    /// execution is running and has not asked for a later task. A function that fails after it has stored its token leaves
+    /// such a task until Step Functions calls it again.
     async fn may_be_asked_again(&self, task: &PausedTask) -> Result<bool, AwsError> {
         if task.deadline <= self.aws.clock.now() {
             return Ok(false);
@@ -132,7 +129,7 @@ impl PausedTasks {
         Ok(())
     }
 
-    /// Whether the execution's history says that this token's task got this answer.
+    /// Whether the history of the execution contains this answer to the task with this token.
     async fn was_told(&self, execution_arn: &str, token: &TaskToken, says: &Says) -> Result<bool, AwsError> {
         let events = self.history(execution_arn).await?;
         Ok(events.is_some_and(|events| history_has_answer(&events, token, says)))
@@ -145,10 +142,10 @@ impl PausedTasks {
         let (Some(item), Some(events)) = (item, self.history(&task.execution_arn).await?) else {
             return Ok(Some(Ending::Otherwise));
         };
-        Ok(history_ends(&events, &store::read_token(&item)?))
+        Ok(history_ends(&events, &row::read_token(&item)?))
     }
 
-    /// All events of an execution; `None` when Step Functions does not have it any more.
+    /// All events of an execution, or `None` if Step Functions no longer has it.
     async fn history(&self, execution_arn: &str) -> Result<Option<Vec<HistoryEvent>>, AwsError> {
         let mut pages = self
             .aws
@@ -171,11 +168,11 @@ impl PausedTasks {
     }
 }
 
-/// How Step Functions ended a task that the desk has no answer to.
+/// How a task ended that the desk has no answer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     TimedOut,
-    /// It was answered past the desk, its function failed, or its execution ended.
+    /// It was answered without the desk, its function failed, or its execution ended.
     Otherwise,
 }
 

@@ -9,6 +9,7 @@ mod answer;
 mod manual_valuation;
 mod open;
 mod references;
+mod row;
 mod staff;
 mod store;
 mod valuation;
@@ -32,8 +33,9 @@ use crate::{
 pub use answer::{Along, Answered, Ending};
 pub use manual_valuation::{ManualValuations, reason as manual_valuation_reason};
 pub use references::{ReferenceError, TABLE as REFERENCES};
+pub use row::read;
 pub use staff::{StaffAnswer, StaffTasks, state};
-pub use store::{PausedTasks, UnansweredPage, read};
+pub use store::{PausedTasks, UnansweredPage};
 pub use valuation::{Requested, ValuationRequests};
 
 /// One row for each task. Only the table itself holds the task token; the indexes do not.
@@ -62,7 +64,7 @@ const RETIRED: &[&str] = &["queue", "by-application"];
 /// The attributes that indexes show and read models copy: all but the token.
 pub const PUBLIC: &[&str] = &[
     "kind",
-    store::LEGACY_KIND,
+    row::LEGACY_KIND,
     "applicationReference",
     "executionArn",
     "application",

@@ -1,10 +1,10 @@
-//! Opening a task: from then on it can be found, and answered.
+//! Opening a task, after which it can be found and answered.
 
 use aws_sdk_dynamodb::types::{Put, Update, builders::UpdateBuilder};
 
 use super::{
     PausedTask, PausedTasks, State, TABLE,
-    store::{self, Queue},
+    row::{self, Queue},
 };
 use crate::{
     aws::AwsError,
@@ -13,18 +13,18 @@ use crate::{
     writes::{NotWritten, Write, write_all, write_one},
 };
 
-/// How often a task is looked at that changes while it is being opened.
+/// The number of attempts to open a task that other calls change at the same time.
 const LOOKS: usize = 4;
 
 impl PausedTasks {
-    /// Keeps a token together with what the application's row says of it: both or neither. Returns the task as it is kept
-    /// now, or `None` when the workflow has gone on since it called, so that nobody waits for an answer.
+    /// Stores a task with its token, and makes the application wait for it, in one transaction. Returns the task as it is
+    /// stored now, or `None` if the workflow has continued since the call, so that nothing waits for an answer.
     ///
-    /// A call that is repeated with the same token changes nothing. A retry, which brings another token, gets the row of
-    /// the call before, so that nobody is asked the same twice; unless that is over, which takes a row of its own.
+    /// Repeating a call with the same token changes nothing. A retry, which has another token, updates the row of the
+    /// earlier call, so that nobody is asked twice. If that task is over, the retry gets a row of its own.
     ///
-    /// `application` is the write that makes the application wait for the task. It may be refused because the application
-    /// belongs to another execution by now; then only the task is kept.
+    /// `application` is the write that makes the application wait for the task. If its condition fails because the
+    /// application belongs to another execution now, only the task is stored.
     pub async fn open(
         &self,
         mut task: PausedTask,
@@ -48,8 +48,8 @@ impl PausedTasks {
                     Err(NotWritten::Aws(error)) => return Err(error),
                 },
             };
-            let mut before = store::read(&known)?;
-            if store::read_token(&known)? == *token {
+            let mut before = row::read(&known)?;
+            if row::read_token(&known)? == *token {
                 return Ok(Some(before));
             }
             let Some(step) = step else { return Ok(Some(before)) };
@@ -69,7 +69,7 @@ impl PausedTasks {
             match self.ask_again(&before, &was, token, application(&before)).await {
                 Ok(()) => return Ok(Some(before)),
                 Err(NotWritten::Refused(refused)) => match both(refused) {
-                    // It has changed meanwhile, and is looked at again.
+                    // It changed in the meantime. Look again.
                     (Some(_), _) => {}
                     (None, Some(now)) if now.text("executionArn") == Some(&task.execution_arn) => return Ok(None),
                     (None, _) => {
@@ -83,7 +83,7 @@ impl PausedTasks {
         Err(AwsError::missing("a task that stays as it is while it is opened"))
     }
 
-    /// Whether the answer to a task, or what it is being answered with, serves a retry as well.
+    /// Whether a retry can share the row of the task: it is open, or its answer is being sent.
     fn is_still_asked(&self, task: &PausedTask) -> bool {
         match task.state {
             State::Requesting | State::Open | State::Failed => self.aws.clock.now() < task.deadline,
@@ -99,7 +99,7 @@ impl PausedTasks {
         step: Option<&Step>,
         application: Option<UpdateBuilder>,
     ) -> Result<(), NotWritten> {
-        let mut item = store::write(task, token, Queue::of(&task.state), self.aws.clock.now());
+        let mut item = row::write(task, token, Queue::of(&task.state), self.aws.clock.now());
         if let Some(step) = step {
             item.insert("retries".to_owned(), number(step.retries));
         }
@@ -108,7 +108,7 @@ impl PausedTasks {
         write_all(&self.aws, [put].into_iter().chain(application.map(Write::Update))).await
     }
 
-    /// Gives a task that is asked again its new token.
+    /// Stores the new token of a task that is asked for again.
     async fn ask_again(
         &self,
         task: &PausedTask,
@@ -128,7 +128,7 @@ impl PausedTasks {
                 "SET #token = :token, #state = :state, queue = :queue, deadline = :deadline, retries = :retries, \
                  updatedAt = :now",
             )
-            // A call that comes behind a later one must not put its own token in that one's place.
+            // An earlier call that arrives late must not replace the token of a later call.
             .condition_expression("#state = :was AND (attribute_not_exists(retries) OR retries < :retries)")
             .expression_attribute_names("#token", "token")
             .expression_attribute_names("#state", "state")
@@ -142,7 +142,7 @@ impl PausedTasks {
     }
 }
 
-/// What stood in the way of the first write, and of the second.
+/// The items for which the conditions of the first and the second write failed.
 fn both(refused: Vec<Option<Item>>) -> (Option<Item>, Option<Item>) {
     let mut refused = refused.into_iter();
     (refused.next().flatten(), refused.next().flatten())
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(second.id, first.id);
         assert_eq!(desk.tasks().await.len(), 1);
         assert_eq!(desk.token(&first.id).await, "token-2");
-        // The first call was slow, and comes only now.
+        // The first call was slow and arrives now.
         assert_eq!(desk.open(TaskKind::ManualValuation, "token-1", &step(ENTERED, 0)).await, None);
         assert_eq!(desk.token(&first.id).await, "token-2");
     }
@@ -284,7 +284,7 @@ mod tests {
         let desk = desk().await;
         desk.open(TaskKind::Valuation, "token-1", &step(ENTERED, 0)).await.unwrap();
         desk.decide("2026-11-22T10:00:06.000Z").await;
-        // The same call again, as by a desk that was stopped over it; and one that was slow.
+        // The same call again, as after a restart of the desk, and a slow one.
         desk.open(TaskKind::Valuation, "token-1", &step(ENTERED, 0)).await;
         let slow = step(ENTERED + time::Duration::seconds(1), 0);
         assert_eq!(desk.open(TaskKind::ManualValuation, "token-2", &slow).await, None);

@@ -1,8 +1,5 @@
-//! The table of paused tasks.
+//! Queries and conditional writes on the table of paused tasks.
 
-use std::time::Duration;
-
-use app::domain::TaskKind;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{
@@ -13,16 +10,19 @@ use aws_sdk_dynamodb::{
 };
 use time::OffsetDateTime;
 
-use super::{Answer, BY_APPLICATION, FEED, PausedTask, QUEUE, State, TABLE};
+use super::{
+    Answer, BY_APPLICATION, PausedTask, QUEUE, State, TABLE,
+    row::{Queue, read},
+};
 use crate::{
     aws::{Aws, AwsError},
-    invocation::{PausedTaskId, TaskToken},
-    item::{Item, Read, json, number, read_all, text, time},
+    invocation::PausedTaskId,
+    item::{Item, json, number, read_all, text, time},
     timestamp,
     writes::{NotWritten, Write, write_all, write_one},
 };
 
-/// Callbacks at the signed address of one request that may wait for its reference.
+/// The maximum number of callbacks at the signed address of one request that wait for its reference.
 const PARKED: usize = 100;
 
 /// The number of unanswered tasks read at a time.
@@ -47,40 +47,12 @@ pub struct PausedTasks {
     pub(super) aws: Aws,
 }
 
-/// What a write that asks for a state first came to.
+/// The result of a write on the condition that the task is in a certain state.
 pub(super) enum Changed {
     Yes(Item),
-    /// The task is in another state; this is it.
+    /// The row of the task, which is in another state.
     No(Item),
     NotFound,
-}
-
-/// Partitions of the `queue` index: which tasks are not over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Queue {
-    Requesting,
-    Open,
-    Answering,
-}
-
-impl Queue {
-    /// `None` for a task that is over.
-    pub(super) fn of(state: &State) -> Option<Self> {
-        match state {
-            State::Requesting => Some(Self::Requesting),
-            State::Open => Some(Self::Open),
-            State::Answering(_) => Some(Self::Answering),
-            _ => None,
-        }
-    }
-
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Self::Requesting => "requesting",
-            Self::Open => "open",
-            Self::Answering => "answering",
-        }
-    }
 }
 
 impl PausedTasks {
@@ -97,7 +69,7 @@ impl PausedTasks {
         Ok(answer.consistent_read(true).send().await?.item)
     }
 
-    /// All of one application, oldest first.
+    /// All tasks of an application, oldest first.
     pub async fn of_application(&self, reference: &str) -> Result<Vec<PausedTask>, AwsError> {
         let query = self.aws.dynamodb.query().table_name(TABLE.name).index_name(BY_APPLICATION.name);
         let query = query
@@ -131,19 +103,19 @@ impl PausedTasks {
         Ok((tasks, next))
     }
 
-    /// What has an answer that Step Functions may not have got.
+    /// The tasks whose answer may not have been sent to Step Functions.
     pub async fn unsent(&self) -> Result<Vec<PausedTask>, AwsError> {
         self.queued(Queue::Answering, None).await
     }
 
-    /// Whether the valuation service is being asked for something just now, so that its callback may come before its
-    /// reference.
+    /// Whether any request to the valuation service is in progress, so that its callback may arrive before its reference is
+    /// known.
     pub async fn any_being_requested(&self) -> Result<bool, AwsError> {
         let answer = self.query_queue(Queue::Requesting, None).limit(1).send().await?;
         Ok(answer.count > 0)
     }
 
-    /// The write by which a request that is being made waits for its callback: its reference is known now.
+    /// The write by which a request waits for its callback, because its reference is known now.
     pub fn has_reference(&self, id: &PausedTaskId, valuation_reference: &str) -> UpdateBuilder {
         Update::builder()
             .table_name(TABLE.name)
@@ -158,7 +130,7 @@ impl PausedTasks {
             .expression_attribute_values(":now", time(self.aws.clock.now()))
     }
 
-    /// The valuation service has taken the request and told its reference: from now on the task waits for its callback.
+    /// Records that the valuation service has accepted the request, which now waits for its callback.
     pub async fn requested(&self, id: &PausedTaskId, valuation_reference: &str) -> Result<(), AwsError> {
         let changed = self
             .change(id, &[State::REQUESTING], |update| {
@@ -172,7 +144,7 @@ impl PausedTasks {
             })
             .await?;
         if matches!(changed, Changed::No(_)) {
-            // It lapsed while the service was being asked. Its callback will be late, and must find it.
+            // The task lapsed during the request. Its callback will be late, and must find it.
             self.update(id)
                 .update_expression("SET valuationReference = :reference, updatedAt = :now")
                 .expression_attribute_values(":reference", text(valuation_reference))
@@ -182,8 +154,8 @@ impl PausedTasks {
         Ok(())
     }
 
-    /// Lets a callback wait until the reference of this request is known. Returns false when it does not wait: because too
-    /// many do already, or because the request is not being made any more.
+    /// Parks a callback until the reference of this request is known. Returns false if too many are parked already, or if the
+    /// request is no longer in progress.
     pub async fn park(&self, id: &PausedTaskId, callback: &str) -> Result<bool, AwsError> {
         let parked = self
             .update(id)
@@ -203,7 +175,7 @@ impl PausedTasks {
         }
     }
 
-    /// The callbacks that waited for the reference of this request.
+    /// The callbacks that are parked with this request.
     pub async fn parked(&self, id: &PausedTaskId) -> Result<Vec<String>, AwsError> {
         let answer = self.aws.dynamodb.get_item().table_name(TABLE.name).key("id", text(id.as_str()));
         let item = answer.projection_expression("parked").consistent_read(true).send().await?.item;
@@ -211,7 +183,7 @@ impl PausedTasks {
         Ok(parked.cloned().unwrap_or_default())
     }
 
-    /// Nobody will answer this task any more. One that is being answered, or is over, stays as it is.
+    /// Closes a task. A task that is being answered or is over does not change.
     pub async fn close(&self, id: &PausedTaskId, state: State) -> Result<(), AwsError> {
         let closed = self.settle(id, state.key(), &[State::REQUESTING, State::OPEN]).await?;
         if let (State::Lapsed, Changed::Yes(item)) = (&state, closed) {
@@ -274,7 +246,7 @@ impl PausedTasks {
 
     /// Notes that Step Functions has taken the answer, together with `along`.
     pub(super) async fn answered(&self, id: &PausedTaskId, along: Option<UpdateBuilder>) -> Result<(), AwsError> {
-        // Another desk that sent the same answer may have read a history that did not have it yet.
+        // Another desk that sent the same answer may have read a history without it.
         let from = [State::ANSWERING, State::TOO_LATE];
         let Some(along) = along else { return self.settle(id, State::ANSWERED, &from).await.map(drop) };
         if !self.settle_along(id, State::ANSWERED, &from, along.clone()).await? {
@@ -323,7 +295,7 @@ impl PausedTasks {
         }
     }
 
-    /// A task that is in one of the states `from` is over; any other stays as it is.
+    /// Closes a task that is in one of the states `from`. Any other does not change.
     async fn settle(&self, id: &PausedTaskId, state: &str, from: &[&str]) -> Result<Changed, AwsError> {
         self.change(id, from, |update| {
             update
@@ -386,166 +358,5 @@ impl PausedTasks {
                 .key_condition_expression("queue = :queue AND deadline <= :until")
                 .expression_attribute_values(":until", time(until)),
         }
-    }
-}
-
-/// The names that states are kept under.
-impl State {
-    const REQUESTING: &'static str = "requesting";
-    const OPEN: &'static str = "open";
-    const ANSWERING: &'static str = "answering";
-    const ANSWERED: &'static str = "answered";
-    const LAPSED: &'static str = "lapsed";
-    const TOO_LATE: &'static str = "too_late";
-    const ABANDONED: &'static str = "abandoned";
-    const FAILED: &'static str = "failed";
-
-    pub(super) fn key(&self) -> &'static str {
-        match self {
-            Self::Requesting => Self::REQUESTING,
-            Self::Open => Self::OPEN,
-            Self::Answering(_) => Self::ANSWERING,
-            Self::Answered(_) => Self::ANSWERED,
-            Self::Lapsed => Self::LAPSED,
-            Self::TooLate(_) => Self::TOO_LATE,
-            Self::Abandoned => Self::ABANDONED,
-            Self::Failed => Self::FAILED,
-        }
-    }
-}
-
-pub(super) fn write(task: &PausedTask, token: &TaskToken, queue: Option<Queue>, now: OffsetDateTime) -> Item {
-    let mut item = Item::from([
-        ("id".into(), text(task.id.as_str())),
-        ("token".into(), text(token.reveal())),
-        ("feed".into(), text(FEED)),
-        ("updatedAt".into(), time(now)),
-        ("state".into(), text(task.state.key())),
-        ("kind".into(), text(task.kind.key())),
-        ("applicationReference".into(), text(task.application_reference.as_str())),
-        ("executionArn".into(), text(&task.execution_arn)),
-        ("application".into(), json(&task.application)),
-        ("since".into(), time(task.since)),
-        ("deadline".into(), time(task.deadline)),
-        ("timeoutSeconds".into(), number(task.timeout.as_secs())),
-    ]);
-    if let Some(queue) = queue {
-        item.insert("queue".into(), text(queue.key()));
-    }
-    if let Some(reference) = &task.valuation_reference {
-        item.insert("valuationReference".into(), text(reference));
-    }
-    if let Some(failure) = &task.failure {
-        item.insert("failure".into(), json(failure));
-    }
-    item
-}
-
-pub fn read(item: &Item) -> Result<PausedTask, AwsError> {
-    let state = match item.require("state")? {
-        State::REQUESTING => State::Requesting,
-        State::OPEN => State::Open,
-        State::ANSWERING => State::Answering(item.require_json("answer")?),
-        State::ANSWERED => State::Answered(item.require_json("answer")?),
-        State::LAPSED => State::Lapsed,
-        State::TOO_LATE => State::TooLate(item.require_json("answer")?),
-        State::ABANDONED => State::Abandoned,
-        State::FAILED => State::Failed,
-        _ => return Err(AwsError::corrupt("attribute state")),
-    };
-    Ok(PausedTask {
-        id: PausedTaskId::from_key(item.require("id")?),
-        kind: read_kind(item)?,
-        application_reference: item.parse("applicationReference")?,
-        execution_arn: item.require("executionArn")?.to_owned(),
-        application: item.require_json("application")?,
-        since: item.time("since")?,
-        deadline: item.time("deadline")?,
-        timeout: match item.number("timeoutSeconds") {
-            Some(seconds) => Duration::from_secs(seconds as u64),
-            None => (item.time("deadline")? - item.time("since")?).unsigned_abs(),
-        },
-        retries: item.number("retries").unwrap_or_default() as u32,
-        valuation_reference: item.text("valuationReference").map(str::to_owned),
-        failure: item.json("failure")?,
-        state,
-    })
-}
-
-/// The attribute from which the kind follows in rows of earlier versions, which knew one kind for each party.
-pub(super) const LEGACY_KIND: &str = "waitingOn";
-
-fn read_kind(item: &Item) -> Result<TaskKind, AwsError> {
-    let kind = match (item.text("kind"), item.text(LEGACY_KIND)) {
-        (Some(key), _) => TaskKind::from_key(key),
-        (None, Some("valuation_service")) => Some(TaskKind::Valuation),
-        (None, Some("staff")) => Some(TaskKind::ManualValuation),
-        (None, _) => None,
-    };
-    kind.ok_or_else(|| AwsError::corrupt("attribute kind"))
-}
-
-pub(super) fn read_token(item: &Item) -> Result<TaskToken, AwsError> {
-    match item.get("token") {
-        Some(AttributeValue::S(token)) => Ok(TaskToken::new(token)),
-        _ => Err(AwsError::corrupt("attribute token")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::{aws::Embedded, clock::Clock, deploy};
-
-    /// A row of an earlier version, which stored whom a task waits on and not its kind.
-    fn earlier(id: &str, waiting_on: &str) -> Item {
-        let application =
-            json!({ "applicationReference": "LN-1", "property": { "nameOrNumber": "999", "postcode": "PO1 1CE" } });
-        let texts = [
-            ("id", id),
-            ("token", "token-1"),
-            ("queue", "open"),
-            ("state", "open"),
-            (LEGACY_KIND, waiting_on),
-            ("applicationReference", "LN-1"),
-            ("executionArn", "arn"),
-            ("application", &application.to_string()),
-            ("since", "2026-11-22T10:00:00.000Z"),
-            ("deadline", "2026-11-27T10:00:00.000Z"),
-        ];
-        texts.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
-    }
-
-    #[tokio::test]
-    async fn a_row_of_an_earlier_version_is_read_by_its_key_and_through_the_indexes() {
-        let folder = tempfile::tempdir().unwrap();
-        let embedded = Embedded::open(folder.path(), Clock::system()).unwrap();
-        let aws = Aws::inside(&embedded, "eu-west-2");
-        deploy::create_tables(&aws).await.unwrap();
-        let tasks = PausedTasks::new(aws.clone());
-        for (id, waiting_on, kind) in
-            [("a", "valuation_service", TaskKind::Valuation), ("b", "staff", TaskKind::ManualValuation)]
-        {
-            let put = aws.dynamodb.put_item().table_name(TABLE.name).set_item(Some(earlier(id, waiting_on)));
-            put.send().await.unwrap();
-            let task = tasks.get(&PausedTaskId::from_key(id)).await.unwrap().unwrap();
-            assert_eq!((task.kind, task.state), (kind, State::Open));
-        }
-        let kinds = |tasks: Vec<PausedTask>| tasks.iter().map(|task| task.kind.key()).collect::<Vec<_>>();
-        let both = ["valuation", "manual_valuation"];
-        assert_eq!(kinds(tasks.of_application("LN-1").await.unwrap()), both);
-        assert_eq!(kinds(tasks.unanswered(UnansweredPage::default()).await.unwrap().0), both);
-    }
-
-    #[test]
-    fn a_row_of_an_unknown_kind_is_refused() {
-        let mut item = earlier("a", "somebody");
-        assert!(read(&item).is_err());
-        item.insert("kind".into(), text("underwriting"));
-        assert!(read(&item).is_err());
-        item.insert("kind".into(), text(TaskKind::Valuation.key()));
-        assert_eq!(read(&item).unwrap().kind, TaskKind::Valuation);
     }
 }
