@@ -406,6 +406,8 @@ async fn the_log_says_at_the_start_what_was_opened_and_what_waits() {
     let desk = Setup::new().start().await;
     desk.submit(&seed("app-ref", "No callback")).await;
     desk.until("app-ref", "Waiting for valuation").await;
+    // A task that the valuation service has not taken yet is not waiting for an answer.
+    eventually("the valuation is requested", async || desk.log().contains("valuation requested").then_some(())).await;
     let desk = desk.kill_and_start_again().await;
     let log = desk.log();
     let opened = log.lines().find(|line| line.contains("the desk is open")).expect("a line");

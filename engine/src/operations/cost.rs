@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     Options, StepFunctions,
     store::{
+        activities,
         executions::{self, Filter, Of},
         steps,
     },
@@ -147,7 +148,6 @@ async fn cost(stored: usize) -> BTreeMap<String, u64> {
             .await;
         counted.count("", "ListStateMachineVersions", json!({"stateMachineArn": machine})).await;
     }
-    counted.count("", "DeleteActivity", json!({"activityArn": activity})).await;
     counted.engine.shutdown().await;
     counted.seen
 }
@@ -187,6 +187,34 @@ fn a_page_without_an_index_examines_a_bounded_number_of_rows_and_the_next_page_c
         before = next;
     }
     assert_eq!((found, pages), (vec![3, 2, 1], 4));
+}
+
+/// Measured on a connection of its own, because an engine starts to remove the offers in the background at once.
+#[test]
+fn the_cost_of_deleting_an_activity_does_not_depend_on_its_offers() {
+    let folder = tempfile::tempdir().unwrap();
+    let cost = |offers: u32| {
+        let path = folder.path().join(offers.to_string());
+        let counter = steps::counter(&path);
+        let database = Connection::open(&path).unwrap();
+        database.execute_batch(include_str!("../store/schema.sql")).unwrap();
+        database
+            .execute("INSERT INTO activity (id, name, encryption, created) VALUES (1, 'work', '{}', 0)", [])
+            .unwrap();
+        for execution in 0..offers {
+            database
+                .prepare_cached("INSERT INTO offer (activity, execution, task, nonce, input) VALUES (1, ?, 1, 1, '{}')")
+                .unwrap()
+                .execute([execution])
+                .unwrap();
+        }
+        steps::count(&database, &path);
+        activities::remove(&database, "work").unwrap();
+        counter.load(Ordering::Relaxed)
+    };
+    let (few, many) = (cost(10), cost(1_000));
+    assert!(few > 0);
+    assert_eq!(few, many);
 }
 
 #[tokio::test]

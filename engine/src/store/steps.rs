@@ -20,7 +20,7 @@ pub(crate) fn counter(path: &Path) -> Arc<AtomicU64> {
 }
 
 /// Counts the steps of a connection if a test has asked for it.
-pub(super) fn count(connection: &Connection, path: &Path) {
+pub(crate) fn count(connection: &Connection, path: &Path) {
     let counter = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
     if let Some(counter) = counter {
         connection.progress_handler(
