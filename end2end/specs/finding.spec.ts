@@ -100,10 +100,11 @@ test('the list shows applications submitted elsewhere without a reload', { tag: 
 }) => {
   await page.goto('/applications')
   await eventually(async (patience) => {
-    const reference = await submit(request, 'elsewhere', '999')
+    // It waits for the whole valuation timeout, long enough for a slow page to show it.
+    const reference = await submit(request, 'elsewhere', 'No callback')
     const row = page.getByRole('row').filter({ hasText: reference })
     await expect(row).toContainText('Waiting for valuation', patience)
-    await expect(row).toContainText('Valued', patience)
+    await expect(row).toContainText('Waiting for manual valuation', patience)
   })
 })
 

@@ -1,8 +1,8 @@
 //! Random interleavings of everything that can happen to a few applications. After each step, whatever came before it,
 //! what the desk says must be true; and once everything has come to rest, the desk must agree with Step Functions.
 //!
-//! By default a few cases are run. `MODEL_CASES=500` runs more. A case that fails is shrunk, and its seed is kept in
-//! `tests/services/model/regressions`, to be run first from then on.
+//! By default a few cases are run, always the same ones. `MODEL_CASES=500` runs that many random ones. A case that fails
+//! is shrunk, and its seed is kept in `tests/services/model/regressions`, to be run first from then on.
 
 mod check;
 mod step;
@@ -17,7 +17,7 @@ use std::{
 use app::domain::{ManualValuationAnswer, Money, ValuationBasis};
 use proptest::{
     collection::vec,
-    test_runner::{Config, FileFailurePersistence, TestRunner},
+    test_runner::{Config, FileFailurePersistence, RngSeed, TestRunner},
 };
 use serde_json::{Value, json};
 
@@ -33,6 +33,9 @@ const STEPS: usize = 30;
 /// How many cases are run by default.
 const CASES: u32 = 12;
 
+/// Which cases are run by default.
+const SEED: u64 = 20_261_124;
+
 /// Values that must never be used are at least this many pounds.
 const NEVER: u64 = 9_000_000;
 
@@ -44,10 +47,13 @@ fn whatever_happens_in_whatever_order_one_answer_wins_and_the_desk_tells_the_tru
     on_a_deep_stack(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let template = runtime.block_on(Template::new());
-        let cases = std::env::var("MODEL_CASES").map_or(CASES, |cases| cases.parse().expect("a number of cases"));
+        // By default the cases are the same in every run, so that an unrelated change is not held up by a new one.
+        let asked = std::env::var("MODEL_CASES").ok().map(|cases| cases.parse().expect("a number of cases"));
+        let rng_seed = if asked.is_some() { RngSeed::Random } else { RngSeed::Fixed(SEED) };
         let regressions = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/model/regressions");
         let mut runner = TestRunner::new(Config {
-            cases,
+            cases: asked.unwrap_or(CASES),
+            rng_seed,
             max_shrink_iters: 200,
             failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
             ..Config::default()
