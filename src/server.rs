@@ -66,8 +66,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         );
     }
     let router = routes::router(&desk.services, &config, &addresses);
-    report_open(&desk.services, &config, addr, &addresses.public_url).await;
     servers.spawn(connections::serve(listener, router, HEAD_TIMEOUT, closed(closing)));
+    report_open(&desk.services, &config, addr, &addresses.public_url).await;
     let served = async {
         while let Some(server) = servers.join_next().await {
             server.map_err(io::Error::other)??;
@@ -98,11 +98,14 @@ async fn report_open(services: &Services, config: &Config, addr: SocketAddr, pub
         Backend::Aws => "aws".to_owned(),
     };
     let model = &services.read_model;
-    // A desk that cannot read the numbers opens all the same. While the read model is being built they would be too low.
-    let is_complete = model.incomplete().is_none();
-    let counts = model.counts().await.ok().filter(|_| is_complete);
-    let next = model.waiting(None, None, 1).await.ok().filter(|_| is_complete);
-    let next = next.and_then(|page| page.items.first().map(|item| timestamp::write(item.deadline)));
+    // A desk that cannot read the numbers opens all the same. While the read model is being built they would be too low,
+    // and reading them would wait for it.
+    let (mut counts, mut next_deadline) = (None, None);
+    if model.incomplete().is_none() {
+        counts = model.counts().await.ok();
+        let next = model.waiting(None, None, 1).await.ok();
+        next_deadline = next.and_then(|page| page.items.first().map(|item| timestamp::write(item.deadline)));
+    }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         backend,
@@ -110,7 +113,7 @@ async fn report_open(services: &Services, config: &Config, addr: SocketAddr, pub
         %public_url,
         open_applications = counts.as_ref().map(Counts::open),
         waiting = counts.as_ref().map(|counts| counts.waiting.all()),
-        next_deadline = next,
+        next_deadline,
         "the desk is open"
     );
 }
