@@ -36,7 +36,13 @@ pub(super) struct Interpreter<'a> {
     pub items: RefCell<BTreeMap<BranchId, Payload>>,
 }
 
-pub(super) fn advance(
+/// Delivers one event to an execution and runs it until it has to wait. Consecutive Pass and Choice states are one
+/// step, which is limited so that an endless loop leaves time for others and continues with its next timer.
+///
+/// # Errors
+/// [`NotPending`] if the execution does not wait for the event: a late answer, or a timer that has been cleared.
+/// Nothing has changed then.
+pub fn advance(
     definition: &Definition,
     facts: &ExecutionFacts<'_>,
     state: &mut ExecutionState,

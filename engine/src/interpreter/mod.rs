@@ -31,31 +31,16 @@ use time::OffsetDateTime;
 
 pub use crate::{definition::Pattern, payload::Payload};
 use crate::{
-    definition::{Definition, MachineId, State},
+    definition::{MachineId, State},
     history::HistoryEvent,
     query::Budget,
 };
+pub use advance::advance;
 pub(crate) use context::timestamp;
 pub use items::{Destination, ItemReading, Portions, ResultWriting};
 pub use kept::{Kept, KeptChanges, NothingKept, Part};
 pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input, exceeds_tolerance, more_children};
 pub use state::ExecutionState;
-
-/// Delivers one event to an execution and runs it until it has to wait. Consecutive Pass and Choice states are one
-/// step, which is limited so that an endless loop leaves time for others and continues with its next timer.
-///
-/// # Errors
-/// [`NotPending`] if the execution does not wait for the event: a late answer, or a timer that has been cleared.
-/// Nothing has changed then.
-pub fn advance(
-    definition: &Definition,
-    facts: &ExecutionFacts<'_>,
-    state: &mut ExecutionState,
-    event: Event,
-    now: OffsetDateTime,
-) -> Result<Step, NotPending> {
-    advance::advance(definition, facts, state, event, now)
-}
 
 /// The facts about an execution that don't change during a step.
 ///

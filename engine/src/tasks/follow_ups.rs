@@ -62,7 +62,7 @@ async fn deliver_due(engine: &Arc<Engine>, long: &mut LongChanges<i64>) -> Resul
                 let engine = engine.clone();
                 long.spawn(id, async move {
                     let delivered = engine.store.finish(unfinished).await;
-                    // What fails is found again as due.
+                    // If this fails, it is still due and is found again.
                     let _ = put_off_if_failed(&engine, id, delivered).await;
                 });
             }
@@ -75,7 +75,7 @@ async fn deliver_due(engine: &Arc<Engine>, long: &mut LongChanges<i64>) -> Resul
 fn deliver(id: i64) -> impl Fn(&mut Transaction<'_>) -> Result<()> + Send + 'static {
     move |transaction| {
         if let Some((execution, event)) = follow_ups::take(transaction.connection, id)? {
-            // One that waits no more is no fault of the event.
+            // The execution may no longer wait for the event, which is not an error.
             let _ = transaction.deliver(execution, event)?;
         }
         Ok(())

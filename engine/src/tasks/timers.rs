@@ -68,7 +68,7 @@ async fn fire_due(engine: &Arc<Engine>, long: &mut LongChanges<Timer>) -> Result
                 let engine = engine.clone();
                 long.spawn(timer, async move {
                     let fired = engine.store.finish(unfinished).await;
-                    // What fails is found again as due.
+                    // If this fails, it is still due and is found again.
                     let _ = put_off_if_failed(&engine, timer, fired).await;
                 });
             }
