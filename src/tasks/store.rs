@@ -191,7 +191,7 @@ impl PausedTasks {
             tracing::warn!(
                 application = %task.application_reference,
                 task = %task.id,
-                kind = %task.kind,
+                kind = task.kind.key(),
                 deadline = timestamp::write(task.deadline),
                 "nobody answered before the deadline"
             );
