@@ -78,7 +78,7 @@ impl ManualValuations {
         };
         let request_ended_as = if has_timed_out { State::Lapsed } else { State::Abandoned };
         let id = self.staff.ask(task, &payload.task_token, &execution, &before, request_ended_as).await?;
-        Ok(json!({ "workItem": id.as_str() }))
+        Ok(json!({ "task": id.as_str() }))
     }
 }
 

@@ -1,17 +1,19 @@
 //! Paused tasks: each is a task token that somebody outside must answer, who can answer it, and until when. The desk keeps
 //! this itself, because Step Functions cannot be asked what it waits for.
 //!
-//! The lifecycle of a task is the same for all kinds ([`State`], `store`, `open`, `answer`), as is what staff do with one
+//! The lifecycle of a task is the same for all kinds ([`State`], `open`, `transitions`, `answer`), as is what staff do with one
 //! (`staff`). Each kind has a file of its own: the function that asks for it, its typed answer, and its story.
 //! `ARCHITECTURE.md` says how to add a kind.
 
 mod answer;
+mod history;
 mod manual_valuation;
 mod open;
 mod references;
 mod row;
 mod staff;
 mod store;
+mod transitions;
 mod valuation;
 
 use std::time::Duration;
@@ -30,7 +32,8 @@ use crate::{
     tables::{Index, Shows, Table},
 };
 
-pub use answer::{Along, Answered, Ending};
+pub use answer::{Along, Answered};
+pub use history::Ending;
 pub use manual_valuation::{ManualValuations, reason as manual_valuation_reason};
 pub use references::{ReferenceError, TABLE as REFERENCES};
 pub use row::read;
