@@ -60,7 +60,7 @@ pub fn router(desk: Arc<dyn Desk>, clock: Clock) -> Router {
     Router::new().route("/applications.csv", get(export)).with_state((desk, clock))
 }
 
-/// Streams the file, newest first. Spreadsheets can sort it differently.
+/// Streams the file, newest first, or in the order of a search. Spreadsheets can sort it differently.
 async fn export(
     State((desk, clock)): State<(Arc<dyn Desk>, Clock)>,
     Query(filter): Query<Filter>,

@@ -133,6 +133,7 @@ mod tests {
             valuation: None,
             decided_at: None,
             policy: None,
+            other_references: Vec::new(),
         }
     }
 

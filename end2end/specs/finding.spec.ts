@@ -1,17 +1,41 @@
 import { readFile } from 'node:fs/promises'
-import { newReference, submit } from '../support/applications.ts'
+import type { Page } from '@playwright/test'
+import { newReference, status, story, submit } from '../support/applications.ts'
 import { expect, test } from '../support/test.ts'
 
-test('the search in the top bar finds an application by any of its parts', async ({ page, request }) => {
-  const name = newReference('Searched')
-  const reference = await submit(request, 'searched', 'Primrose Hill 4', { applicant: `Dorothy ${name}` })
-  for (const text of [reference, name.toLowerCase(), `dorothy ${name}`]) {
-    await page.goto('/')
-    const search = page.getByRole('search').getByRole('searchbox')
-    await search.fill(text)
-    await search.press('Enter')
-    await expect(page, 'a single hit opens').toHaveURL(`/applications/${reference}`)
+/** Searches in the top bar. */
+async function search(page: Page, text: string) {
+  await page.goto('/')
+  const box = page.getByRole('search').getByRole('searchbox')
+  await box.fill(text)
+  await box.press('Enter')
+}
+
+test('the search in the top bar opens the page of a reference, in any case', async ({ page, request, eventually }) => {
+  const reference = await submit(request, 'Searched', 'Failed response')
+  for (const text of [reference, reference.toLowerCase(), ` ${reference.toUpperCase()} `]) {
+    await search(page, text)
+    await expect(page).toHaveURL(`/applications/${reference}`)
   }
+  await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
+  const valuation = /reference (\S+), answer due/.exec(await story(page).nth(1).innerText())![1]
+  await search(page, valuation)
+  await expect(page).toHaveURL(`/applications/${reference}`)
+})
+
+test('the search in the top bar lists what contains the words, whole words first', async ({ page, request }) => {
+  const word = newReference('Bob')
+  const whole = await submit(request, 'searched', '14', { applicant: `Dorothy ${word}` })
+  const part = await submit(request, 'searched', '114', { applicant: `Dorothy x${word}` })
+  const rows = page.getByRole('table', { name: 'Applications, whole words first' }).getByRole('rowheader')
+  await search(page, word.toLowerCase())
+  await expect(rows).toHaveText([whole, part])
+  // As the page of an application prints it.
+  await search(page, `Dorothy ${word} · 14, PO1 1CE`)
+  await expect(rows).toHaveText([whole, part])
+  await search(page, `x${word}`)
+  await expect(rows, 'a single hit that is no reference').toHaveText([part])
+  await expect(page).toHaveURL((url) => url.pathname === '/applications')
 })
 
 test('a search without results says so and offers a way back', async ({ page }) => {
@@ -25,7 +49,7 @@ test('applications can be filtered by status, and the address keeps the filter',
   const topic = newReference('filtered')
   const waiting = await submit(request, topic, 'No callback')
   await page.goto(`/applications?q=${topic}`)
-  const rows = page.getByRole('table', { name: 'Applications, newest first' }).getByRole('rowheader')
+  const rows = page.getByRole('table', { name: 'Applications, whole words first' }).getByRole('rowheader')
   await expect(rows).toHaveText([waiting])
   await page.getByRole('navigation', { name: 'Status' }).getByRole('link', { name: 'Approved' }).click()
   await expect(page).toHaveURL((url) => url.searchParams.get('q') === topic && url.searchParams.get('status') === 'approved')
@@ -40,12 +64,12 @@ test('a long list has pages of fifty, newest first, without gaps or duplicates',
   for (let i = 0; i < 53; i++) submitted.unshift(await submit(request, topic, '9'))
 
   await page.goto(`/applications?q=${topic}`)
-  const rows = page.getByRole('table', { name: 'Applications, newest first' }).getByRole('rowheader')
+  const rows = page.getByRole('table', { name: 'Applications, whole words first' }).getByRole('rowheader')
   await expect(rows).toHaveText(submitted.slice(0, 50))
-  await page.getByRole('link', { name: 'Older applications' }).click()
+  await page.getByRole('link', { name: 'More applications' }).click()
   await expect(rows).toHaveText(submitted.slice(50))
-  await expect(page.getByRole('link', { name: 'Older applications' })).toHaveCount(0)
-  await page.getByRole('link', { name: 'Back to the newest' }).click()
+  await expect(page.getByRole('link', { name: 'More applications' })).toHaveCount(0)
+  await page.getByRole('link', { name: 'Back to the first' }).click()
   await expect(rows).toHaveCount(50)
 })
 
@@ -89,7 +113,7 @@ test('typing into the filter updates the list at once', { tag: '@with-script' },
   const reference = await submit(request, topic, '9')
   await page.goto('/applications')
   await page.getByLabel('Filter these applications').pressSequentially(topic)
-  const rows = page.getByRole('table', { name: 'Applications, newest first' }).getByRole('rowheader')
+  const rows = page.getByRole('table', { name: 'Applications, whole words first' }).getByRole('rowheader')
   await expect(rows).toHaveText([reference])
 })
 

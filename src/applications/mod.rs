@@ -10,7 +10,7 @@ mod submit;
 use std::collections::{BTreeSet, HashMap};
 
 use app::domain::{ApplicationReference, ApplicationStatus, LoanApplication, TaskKind};
-use aws_sdk_dynamodb::types::{KeysAndAttributes, Update, builders::UpdateBuilder};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Update, builders::UpdateBuilder};
 use time::OffsetDateTime;
 
 use crate::{
@@ -27,6 +27,8 @@ pub use record::{End, Lifespan};
 pub use record::{Record, read};
 pub use submit::{SubmitError, Submitted};
 
+use record::OTHER_REFERENCES;
+
 pub const TABLE: Table = Table {
     name: "loan-desk-applications",
     key: "applicationReference",
@@ -40,6 +42,10 @@ pub const CHANGED: Index = Index { name: "changed", partition: "kind", sort: "up
 
 /// The only value of `kind`, so that all applications are in one partition of the index.
 pub const KIND: &str = "application";
+
+/// The most valuation references of callbacks that are kept with an application. Anybody who has a callback address can
+/// send any number.
+const MOST_OTHER_REFERENCES: usize = 20;
 
 #[derive(Debug, Clone)]
 pub struct Applications {
@@ -162,10 +168,26 @@ impl Applications {
         self.changes.nudge();
     }
 
-    /// Marks the application as changed, because something happened to a task that its page shows.
-    pub async fn touch(&self, task: Awaited<'_>) -> Result<(), AwsError> {
-        let update = self.update(&task.application.application_reference).update_expression("SET updatedAt = :now");
-        self.touch_if_mine(update, task.execution_arn).await
+    /// Marks the application as changed, because a callback for one of its tasks came that its page shows. The page can be
+    /// searched for by the callback's valuation reference, if that is not the task's.
+    pub async fn touch(&self, task: Awaited<'_>, other_reference: Option<&str>) -> Result<(), AwsError> {
+        let mut set = "SET updatedAt = :now".to_owned();
+        let mut condition = "executionArn = :arn".to_owned();
+        let mut update = self.update(&task.application.application_reference);
+        if let Some(reference) = other_reference {
+            set.push_str(&format!(" ADD {OTHER_REFERENCES} :reference"));
+            let size = format!("(attribute_not_exists({OTHER_REFERENCES}) OR size({OTHER_REFERENCES}) < :most)");
+            condition.push_str(&format!(" AND {size}"));
+            update = update
+                .expression_attribute_values(":reference", AttributeValue::Ss(vec![reference.to_owned()]))
+                .expression_attribute_values(":most", number(MOST_OTHER_REFERENCES));
+        }
+        let update = update
+            .update_expression(set)
+            .condition_expression(condition)
+            .expression_attribute_values(":now", time(self.aws.clock.now()))
+            .expression_attribute_values(":arn", text(task.execution_arn));
+        self.write_if(update).await
     }
 
     /// Corrects the status of an application whose execution ended without writing one.
@@ -189,14 +211,6 @@ impl Applications {
             .expression_attribute_values(":arn", text(&record.execution_arn))
             .expression_attribute_values(":now", time(self.aws.clock.now()))
             .condition_expression("executionArn = :arn AND #status = :before");
-        self.write_if(update).await
-    }
-
-    async fn touch_if_mine(&self, update: UpdateBuilder, execution_arn: &str) -> Result<(), AwsError> {
-        let update = update
-            .expression_attribute_values(":now", time(self.aws.clock.now()))
-            .expression_attribute_values(":arn", text(execution_arn))
-            .condition_expression("executionArn = :arn");
         self.write_if(update).await
     }
 

@@ -13,6 +13,9 @@ use crate::{
     valuation,
 };
 
+/// The attribute of [`Record::other_references`], a set of strings.
+pub(super) const OTHER_REFERENCES: &str = "otherReferences";
+
 #[derive(Debug, Clone)]
 pub struct Record {
     pub application: LoanApplication,
@@ -31,6 +34,8 @@ pub struct Record {
     pub decided_at: Option<OffsetDateTime>,
     /// The limits by which its workflow decided.
     pub policy: Option<Policy>,
+    /// Valuation references of callbacks for its requests that are not those of the requests.
+    pub other_references: Vec<String>,
 }
 
 /// The last task that the application waited for.
@@ -128,6 +133,7 @@ pub fn read(item: &Item) -> Result<Record, AwsError> {
             (Some(approve_up_to), Some(refer_up_to)) => Some(Policy { approve_up_to, refer_up_to }),
             _ => None,
         },
+        other_references: item.get(OTHER_REFERENCES).and_then(|set| set.as_ss().ok()).cloned().unwrap_or_default(),
     })
 }
 

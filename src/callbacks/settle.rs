@@ -39,7 +39,10 @@ impl Callbacks {
             // The task has changed, and pages learn of that.
             Some(_) if callback.outcome == Outcome::Accepted => self.applications.nudge(),
             Some(task) => {
-                if let Err(error) = self.applications.touch(task.awaited()).await {
+                let response = ValuationResponse::parse(&callback.body).ok();
+                let reference = response.map(|response| response.valuation_reference);
+                let other = reference.as_deref().filter(|_| reference != task.valuation_reference);
+                if let Err(error) = self.applications.touch(task.awaited(), other).await {
                     // The outcome is stored, so open pages will show it later.
                     tracing::warn!(callback = callback.id, %error, "cannot notify open pages of a callback");
                 }

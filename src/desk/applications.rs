@@ -38,6 +38,16 @@ impl ApplicationOperations for LoanDesk {
         Ok(ApplicationPage { rows: page.rows, next: page.next.map(|cursor| cursor.encode()) })
     }
 
+    async fn with_reference(&self, _by: &Actor, reference: &str) -> Result<Option<ApplicationReference>, DeskError> {
+        // The read model, unlike the table, ignores case. So of two references that differ in case only, the table decides.
+        if let Ok(own) = reference.parse::<ApplicationReference>()
+            && let Some(record) = self.applications.get(&own).await.map_err(unavailable)?
+        {
+            return Ok(Some(record.application.application_reference));
+        }
+        self.read_model.with_reference(reference).await.map_err(unavailable)
+    }
+
     async fn newest(
         &self,
         _by: &Actor,

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::{Map, Value, json};
 use time::{Date, OffsetDateTime};
 
-use super::{bucket::bucket, text};
+use super::{bucket::bucket, searchable, text};
 use crate::{
     applications::{self, Record},
     aws::AwsError,
@@ -47,7 +47,7 @@ pub fn address(property: &Property) -> String {
     format!("{}/{}", property.postcode, name.join(" ").to_lowercase())
 }
 
-/// An item as JSON. Equal items give equal JSON. Attributes that are neither strings nor numbers are left out.
+/// An item as JSON. Equal items give equal JSON. Attributes other than strings, numbers and sets of strings are left out.
 fn write(item: &Item) -> String {
     let mut attributes: Vec<(&String, &AttributeValue)> = item.iter().collect();
     attributes.sort_unstable_by_key(|(name, _)| *name);
@@ -55,6 +55,12 @@ fn write(item: &Item) -> String {
         AttributeValue::S(text) => Some((name.clone(), Value::String(text.clone()))),
         // As a string in an array, a number keeps its digits.
         AttributeValue::N(digits) => Some((name.clone(), json!([digits]))),
+        AttributeValue::Ss(texts) => {
+            // DynamoDB returns the members of a set in no particular order.
+            let mut texts = texts.clone();
+            texts.sort_unstable();
+            Some((name.clone(), json!({ "set": texts })))
+        }
         _ => None,
     });
     Value::Object(attributes.collect()).to_string()
@@ -65,6 +71,10 @@ pub fn item(text: &str) -> Result<Item, AwsError> {
     let attributes: Map<String, Value> = serde_json::from_str(text).map_err(AwsError::corrupt)?;
     let attributes = attributes.into_iter().map(|(name, value)| match value {
         Value::String(text) => (name, AttributeValue::S(text)),
+        Value::Object(set) => {
+            let texts = set["set"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            (name, AttributeValue::Ss(texts.map(str::to_owned).collect()))
+        }
         digits => (name, AttributeValue::N(digits[0].as_str().unwrap_or_default().to_owned())),
     });
     Ok(attributes.collect())
@@ -104,7 +114,10 @@ impl Application {
         match known {
             Some((_, item, _)) if item == self.item => return Ok(false),
             // The columns that follow from the submission stay as they are.
-            Some((id, _, submission)) if submission == self.submission => self.update(transaction, id)?,
+            Some((id, _, submission)) if submission == self.submission => {
+                self.update(transaction, id)?;
+                searchable::enter(transaction, id, &self.record)?;
+            }
             Some(_) => {
                 delete_application(transaction, self.reference())?;
                 self.insert(transaction)?;
@@ -141,7 +154,7 @@ impl Application {
                 application.loan_amount.and_then(|amount| i64::try_from(amount.pence()).ok()),
             ])?;
         self.update(transaction, id)?;
-        self.refresh_search(transaction, id)
+        searchable::enter(transaction, id, record)
     }
 
     /// Writes the columns that change after the submission.
@@ -175,44 +188,13 @@ impl Application {
             ])?;
         Ok(())
     }
-
-    /// Enters the texts that searches look at: those that were submitted, and the valuation references.
-    fn refresh_search(&self, transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
-        let application = &self.record.application;
-        let postcode = application.property.postcode.as_str();
-        let mut lines = vec![
-            self.reference().to_owned(),
-            application.applicant.as_ref().map(ToString::to_string).unwrap_or_default(),
-            application.property.name_or_number.to_string(),
-            postcode.to_owned(),
-            postcode.replace(' ', ""),
-        ];
-        let mut references = transaction.prepare_cached(
-            "SELECT DISTINCT valuation_reference FROM tasks WHERE reference = ?1 AND valuation_reference IS NOT NULL",
-        )?;
-        for reference in references.query_map([self.reference()], |row| row.get(0))? {
-            lines.push(reference?);
-        }
-        // A text may contain line breaks.
-        let lines = lines.iter().map(|line| line.replace(['\n', '\r'], " "));
-        set_search_text(transaction, id, &text::fold(&lines.collect::<Vec<_>>().join("\n")))
-    }
-}
-
-fn set_search_text(transaction: &Transaction<'_>, id: i64, text: &str) -> rusqlite::Result<()> {
-    transaction.prepare_cached("UPDATE applications SET search_text = ?2 WHERE id = ?1")?.execute(params![id, text])?;
-    transaction.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([id])?;
-    transaction
-        .prepare_cached("INSERT INTO search (rowid, tokens) VALUES (?1, ?2)")?
-        .execute(params![id, text::tokens(text)])?;
-    Ok(())
 }
 
 /// Deletes an application and returns whether there was one. Its tasks stay until they are deleted from the tasks table.
 pub fn delete_application(transaction: &Transaction<'_>, reference: &str) -> rusqlite::Result<bool> {
     let mut delete = transaction.prepare_cached("DELETE FROM applications WHERE reference = ?1 RETURNING id")?;
     let Some(id) = delete.query_row([reference], |row| row.get::<_, i64>(0)).optional()? else { return Ok(false) };
-    transaction.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([id])?;
+    searchable::forget(transaction, id)?;
     Ok(true)
 }
 
@@ -261,24 +243,10 @@ impl Task {
                 milliseconds(task.deadline),
                 task.valuation_reference,
             ])?;
-        self.enter_reference(transaction)?;
-        Ok(true)
-    }
-
-    /// Lets the application be found by the task's valuation reference.
-    fn enter_reference(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        let Some(reference) = &self.task.valuation_reference else { return Ok(()) };
-        let application: Option<(i64, String)> = transaction
-            .prepare_cached("SELECT id, search_text FROM applications WHERE reference = ?1")?
-            .query_row([self.application_reference()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        // If the application is entered later, it looks for its references itself.
-        let Some((id, text)) = application else { return Ok(()) };
-        let reference = text::fold(&reference.replace(['\n', '\r'], " "));
-        if text.lines().any(|line| line == reference) {
-            return Ok(());
+        if let Some(reference) = &task.valuation_reference {
+            searchable::enter_reference(transaction, self.application_reference(), reference)?;
         }
-        set_search_text(transaction, id, &format!("{text}\n{reference}"))
+        Ok(true)
     }
 }
 
@@ -306,8 +274,10 @@ mod tests {
     #[test]
     fn an_item_reads_back() {
         let number = AttributeValue::N("75.10".into());
-        let written = Item::from([("b".into(), AttributeValue::S("[1]".into())), ("a".into(), number)]);
-        assert_eq!(write(&written), r#"{"a":["75.10"],"b":"[1]"}"#);
+        let set = AttributeValue::Ss(vec!["x".into(), "y".into()]);
+        let written =
+            Item::from([("b".into(), AttributeValue::S("[1]".into())), ("a".into(), number), ("c".into(), set)]);
+        assert_eq!(write(&written), r#"{"a":["75.10"],"b":"[1]","c":{"set":["x","y"]}}"#);
         assert_eq!(item(&write(&written)).unwrap(), written);
     }
 

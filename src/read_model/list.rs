@@ -1,5 +1,8 @@
 //! Pages of applications: sorted by age or by a column, filtered by status and by a search.
 //!
+//! A search finds parts of words. If the list is sorted by age, applications that contain all words of the search as whole
+//! words come before the others.
+//!
 //! The cost of a page does not depend on the number of applications. A list is read along the index of its order, skipping
 //! rows that the filter excludes. That is quick unless the filter matches few of many rows. If it matches few, they are
 //! found first and sorted afterwards.
@@ -44,11 +47,12 @@ pub struct Page {
 /// Reads one page.
 pub fn page(connection: &Connection, query: &Query) -> rusqlite::Result<Page> {
     let words = text::words(&query.search);
-    let filter = Filter { tokens: text::query(&words), words, status: query.status };
+    let filter =
+        Filter { tokens: text::query(&words), whole: text::whole_words_query(&words), words, status: query.status };
     let after = query.after.as_ref().filter(|after| after.is_of(query.sort));
     let way = filter.way(connection, query.sort)?;
     let mut rows: Vec<(Option<Key>, i64, ApplicationRow)> = Vec::new();
-    for segment in segments(query.sort, query.status, after) {
+    for segment in segments(query.sort, &filter, after) {
         let missing = query.at_most + 1 - rows.len();
         rows.extend(read(connection, &way, &filter, &segment, missing)?);
         if rows.len() > query.at_most {
@@ -85,8 +89,10 @@ pub fn at(
 
 struct Filter {
     words: Vec<String>,
-    /// The full-text query for the words.
+    /// The full-text query for the words, as parts of words.
     tokens: Option<String>,
+    /// The full-text query for the words as whole words.
+    whole: String,
     status: Option<ApplicationStatus>,
 }
 
@@ -127,6 +133,18 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// The full-text query for applications that match in this way.
+    fn full_text(&self, matched: Match) -> Option<String> {
+        let tokens = self.tokens.as_ref()?;
+        Some(match matched {
+            Match::Any => tokens.clone(),
+            Match::Whole => self.whole.clone(),
+            Match::Part => format!("({tokens}) NOT ({})", self.whole),
+        })
+    }
+}
+
 fn finds_few(connection: &Connection, tokens: &str) -> rusqlite::Result<bool> {
     let mut found = connection.prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 LIMIT ?2")?;
     let mut rows = found.query((tokens, FEW + 1))?;
@@ -137,8 +155,19 @@ fn finds_few(connection: &Connection, tokens: &str) -> rusqlite::Result<bool> {
     Ok(count <= FEW)
 }
 
+/// Whether the words of a search are whole words of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Match {
+    /// All of them are, or not: it does not matter.
+    Any,
+    Whole,
+    /// At least one is only a part of a word.
+    Part,
+}
+
 /// A part of a list that is read along one index.
 struct Segment {
+    matched: Match,
     /// The column that the list is sorted by; `NULL` if it is sorted by age alone.
     key: &'static str,
     index: Option<&'static str>,
@@ -148,21 +177,32 @@ struct Segment {
 }
 
 /// The parts of a list after `after`, in their order.
-fn segments(sort: Sort, status: Option<ApplicationStatus>, after: Option<&Cursor>) -> Vec<Segment> {
+fn segments(sort: Sort, filter: &Filter, after: Option<&Cursor>) -> Vec<Segment> {
     match sort {
-        Sort::Newest => vec![by_age(after.map(|after| after.id), status)],
-        Sort::By(Column::Status, direction) => by_status(direction, status, after),
+        Sort::Newest if filter.words.is_empty() => vec![by_age(after, filter.status)],
+        Sort::Newest => by_match(after, filter.status),
+        Sort::By(Column::Status, direction) => by_status(direction, filter.status, after),
         Sort::By(column, direction) => by_column(column, direction, after),
     }
 }
 
-fn by_age(before: Option<i64>, status: Option<ApplicationStatus>) -> Segment {
-    let (condition, parameters) = match before {
+fn by_age(after: Option<&Cursor>, status: Option<ApplicationStatus>) -> Segment {
+    let (condition, parameters) = match after {
         None => ("TRUE".to_owned(), vec![]),
-        Some(id) => ("id < ?".to_owned(), vec![Key::Number(id)]),
+        Some(after) => ("id < ?".to_owned(), vec![Key::Number(after.id)]),
     };
     let index = status.map(|_| "applications_status");
-    Segment { key: "NULL", index, order: "id DESC".to_owned(), condition, parameters }
+    Segment { matched: Match::Any, key: "NULL", index, order: "id DESC".to_owned(), condition, parameters }
+}
+
+/// Whole words first. The key of a row in a cursor says which part of the list it is in.
+fn by_match(after: Option<&Cursor>, status: Option<ApplicationStatus>) -> Vec<Segment> {
+    let whole = |after| Segment { matched: Match::Whole, key: "0", ..by_age(after, status) };
+    let part = |after| Segment { matched: Match::Part, key: "1", ..by_age(after, status) };
+    match after {
+        Some(Cursor { key: Some(Key::Number(1)), .. }) => vec![part(after)],
+        _ => vec![whole(after), part(None)],
+    }
 }
 
 /// Status by status, in the order of an application's life.
@@ -188,7 +228,14 @@ fn by_status(direction: Direction, status: Option<ApplicationStatus>, after: Opt
             parameters.push(Key::Number(id));
         }
         let index = Some("applications_status");
-        segments.push(Segment { key: "status", index, order: "id DESC".to_owned(), condition, parameters });
+        segments.push(Segment {
+            matched: Match::Any,
+            key: "status",
+            index,
+            order: "id DESC".to_owned(),
+            condition,
+            parameters,
+        });
     }
     segments
 }
@@ -214,6 +261,7 @@ fn by_column(column: Column, direction: Direction, after: Option<&Cursor>) -> Ve
         Direction::Descending => (down, "DESC", "<"),
     };
     let segment = |condition: String, parameters: Vec<Key>| Segment {
+        matched: Match::Any,
         key,
         index: Some(index),
         order: format!("{key} {way}, id DESC"),
@@ -254,9 +302,10 @@ fn read(
         (Way::Search, _) => (SEARCHED.to_owned(), "search.rowid DESC".to_owned()),
         (Way::FewFound, _) => (SEARCHED.to_owned(), unindexed(&segment.order)),
     };
+    let full_text = filter.full_text(segment.matched);
     let mut condition = match way {
         Way::Search | Way::FewFound => {
-            parameters.push(&filter.tokens);
+            parameters.push(&full_text);
             // The full-text index can only seek by its own name for the id.
             format!("search MATCH ? AND {}", segment.condition.replace("id <", "search.rowid <"))
         }
@@ -269,10 +318,21 @@ fn read(
         condition.push_str(" AND status = ?");
         parameters.push(status);
     }
+    // The last line of the search text has the whole words between spaces.
+    let whole: Vec<String> = filter.words.iter().map(|word| format!(" {word} ")).collect();
     if by_words {
         for word in &filter.words {
             condition.push_str(" AND instr(search_text, ?) > 0");
             parameters.push(word);
+        }
+        let all_whole = vec!["instr(search_text, ?) > 0"; whole.len()].join(" AND ");
+        match segment.matched {
+            Match::Any => {}
+            Match::Whole => condition.push_str(&format!(" AND {all_whole}")),
+            Match::Part => condition.push_str(&format!(" AND NOT ({all_whole})")),
+        }
+        if segment.matched != Match::Any {
+            parameters.extend(whole.iter().map(|word| word as &dyn ToSql));
         }
     }
     parameters.push(&at_most);

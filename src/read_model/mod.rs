@@ -14,6 +14,7 @@ mod figures;
 mod follow;
 mod list;
 mod place;
+mod searchable;
 mod tasks;
 mod text;
 
@@ -170,6 +171,18 @@ impl ReadModel {
     /// A page of applications.
     pub async fn list(&self, query: Query) -> Result<Page, ReadError> {
         self.look(move |connection| list::page(connection, &query)).await
+    }
+
+    /// The reference of the one application that has exactly this reference, in any case: as its own, as the name of its
+    /// execution, or as that of a valuation.
+    pub async fn with_reference(&self, reference: &str) -> Result<Option<ApplicationReference>, ReadError> {
+        let reference = reference.to_owned();
+        let found = self.look(move |connection| searchable::with_reference(connection, &reference)).await?;
+        // The column contains only references.
+        Ok(match found.as_slice() {
+            [only] => only.parse().ok(),
+            _ => None,
+        })
     }
 
     /// A page of tasks that wait for an answer, soonest deadline first.

@@ -47,7 +47,7 @@ CREATE TABLE applications (
     applicant_key TEXT,
     property_key TEXT NOT NULL,
     amount INTEGER,
-    -- All texts that searches look at, folded, one a line.
+    -- All texts that searches look at, folded, one a line, and then a line of their whole words, each between spaces.
     search_text TEXT NOT NULL
 );
 
@@ -73,7 +73,8 @@ CREATE INDEX applications_deadline_down ON applications (deadline, id);
 CREATE INDEX applications_updated_up ON applications (updated_at, id DESC);
 CREATE INDEX applications_updated_down ON applications (updated_at, id);
 
--- Finds applications by any part of their search text; its rowid is the application's id.
+-- Finds applications by any part of their search text, by its whole words, and by their references: see `text`. Its rowid
+-- is the application's id.
 CREATE VIRTUAL TABLE search USING fts5 (
     tokens, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '2 4'
 );

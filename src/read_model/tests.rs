@@ -6,7 +6,7 @@ use app::{
     desk::{Column, Direction, Incomplete, Sort},
     domain::{ApplicationStatus, Property, WaitingOn},
 };
-use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::task::JoinHandle;
@@ -108,6 +108,7 @@ struct Stored {
     status: ApplicationStatus,
     submitted_at: OffsetDateTime,
     updated_at: OffsetDateTime,
+    execution: String,
     extra: Value,
 }
 
@@ -122,6 +123,7 @@ impl Stored {
             status: ApplicationStatus::Valued,
             submitted_at: at,
             updated_at: at,
+            execution: "arn".into(),
             extra: Value::Null,
         }
     }
@@ -141,7 +143,7 @@ impl Stored {
             ("status".to_owned(), text(self.status.key())),
             ("submittedAt".to_owned(), time(self.submitted_at)),
             ("updatedAt".to_owned(), time(self.updated_at)),
-            ("executionArn".to_owned(), text("arn")),
+            ("executionArn".to_owned(), text(&self.execution)),
         ]);
         for (name, value) in self.extra.as_object().into_iter().flatten() {
             item.insert(name.clone(), text(value.as_str().unwrap()));
@@ -389,6 +391,82 @@ async fn a_search_finds_any_part_of_anything_that_is_written_on_an_application()
     assert_eq!(found(&model, "later-1").await, ["LN-0002"]);
 }
 
+#[tokio::test]
+async fn every_reference_that_a_page_prints_leads_to_its_application() {
+    let world = World::new().await;
+    let mut one = Stored::new(1);
+    let used = json!({ "valuationReference": "USED-1", "propertyValue": 666_000 });
+    one.extra = json!({ "valuation": used.to_string() });
+    one.execution = "arn:aws:states:eu-west-2:000000000000:execution:loan-processing:Started-by-hand".into();
+    let mut item = one.item();
+    item.insert("otherReferences".into(), AttributeValue::Ss(vec!["STRANGE-1".into(), "STRANGE-2".into()]));
+    world.put(&applications::TABLE, item).await;
+    // Answered too late, not answered, and replaced by another after a redrive.
+    for (id, state, reference) in
+        [("a", "lapsed", "LATE-1"), ("b", "open", "UNANSWERED-1"), ("c", "abandoned", "OLD-1")]
+    {
+        world.put(&tasks::TABLE, task(id, &one, state, Some(reference), FIRST)).await;
+    }
+    // The name of the applicant contains all of them.
+    let mut other = Stored::new(2);
+    other.name = "late-1 unanswered-1 old-1 used-1 strange-1 strange-2 started-by-hand ln-0001".into();
+    world.store(&other).await;
+    let model = world.read_model().await;
+    let references = [
+        "LN-0001",
+        "ln-0001",
+        "late-1",
+        "Unanswered-1",
+        "OLD-1",
+        "USED-1",
+        "strange-1",
+        "STRANGE-2",
+        "started-by-hand",
+    ];
+    for reference in references {
+        assert_eq!(found(&model, reference).await, ["LN-0002", "LN-0001"], "{reference}");
+        let leads_to = model.with_reference(reference).await.unwrap();
+        assert_eq!(leads_to.map(|one| one.to_string()).as_deref(), Some("LN-0001"), "{reference}");
+    }
+    for no_reference in ["", "LATE", "ATE-1", "LN-0001 late-1", "Ada", "999", "LN-0003"] {
+        assert_eq!(model.with_reference(no_reference).await.unwrap(), None, "{no_reference}");
+    }
+    // A reference that an application and a valuation share leads to neither.
+    world.put(&tasks::TABLE, task("d", &other, "open", Some("late-1"), FIRST)).await;
+    let mut changed = task("e", &other, "open", Some("Ln-0001"), FIRST);
+    changed.insert("updatedAt".into(), time(OffsetDateTime::now_utc()));
+    world.put(&tasks::TABLE, changed).await;
+    assert_eq!(model.with_reference("LN-0001").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn whole_words_are_found_before_parts_of_words() {
+    let world = World::new().await;
+    // Random references contain all kinds of words.
+    let names = ["Bob Hope", "Ada Byron", "Bobby Moore", "Åke Bob-Smith", "Ada Byron", "Kabob Grill"];
+    for (number, name) in names.into_iter().enumerate() {
+        let mut one = Stored::new(number as i64);
+        one.name = name.into();
+        if number == 1 {
+            one.reference = "a8bobX".into();
+        }
+        one.property = if number == 4 { "14" } else { "114" }.into();
+        world.store(&one).await;
+    }
+    let model = world.read_model().await;
+    assert_eq!(found(&model, "bob").await, ["LN-0003", "LN-0000", "LN-0005", "LN-0002", "a8bobX"]);
+    assert_eq!(found(&model, "14, PO1 1CE").await[0], "LN-0004");
+    assert_eq!(found(&model, "14, PO1 1CE").await.len(), 6);
+    assert_eq!(found(&model, "Bob-Smith · 114, PO1 1CE").await, ["LN-0003"]);
+    assert_eq!(found(&model, "ake 114,PO11CE").await, ["LN-0003"]);
+    // Page by page it is the same.
+    for status in [None, Some(ApplicationStatus::Valued)] {
+        let mut query = query("bob", status, Sort::Newest);
+        query.at_most = 1;
+        assert_eq!(all(&model, query).await, ["LN-0003", "LN-0000", "LN-0005", "LN-0002", "a8bobX"]);
+    }
+}
+
 /// How a list has to look, by the plainest means.
 fn plain(stored: &[Stored], search: &str, status: Option<ApplicationStatus>, sort: Sort) -> Vec<String> {
     let mut listed: Vec<&Stored> = stored
@@ -400,6 +478,13 @@ fn plain(stored: &[Stored], search: &str, status: Option<ApplicationStatus>, sor
         })
         .collect();
     listed.sort_by_key(|one| std::cmp::Reverse(one.submitted_at));
+    if sort == Sort::Newest {
+        let is_whole = |one: &Stored| {
+            let text = format!("{} {} {}", one.reference, one.name, one.property).to_lowercase();
+            search.to_lowercase().split_whitespace().all(|word| text.split_whitespace().any(|whole| whole == word))
+        };
+        listed.sort_by_key(|one| !is_whole(one));
+    }
     let place =
         |status: ApplicationStatus| ApplicationStatus::ALL.iter().position(|one| *one == status).unwrap() as i64;
     let key = |one: &Stored, column| -> Option<(i64, String)> {
@@ -450,7 +535,7 @@ async fn every_list_is_in_order_and_complete_whatever_is_asked_for() {
     }
     for sort in sorts {
         for status in [None, Some(ApplicationStatus::Declined), Some(ApplicationStatus::Approved)] {
-            for search in ["", "mill", "turing", "hopper 39", "LN-00", "a", "nobody"] {
+            for search in ["", "mill", "turing", "hopper 39", "LN-00", "LN-0039", "3", "a", "nobody"] {
                 let mut query = query(search, status, sort);
                 query.at_most = 700;
                 let listed = all(&model, query).await;

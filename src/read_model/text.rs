@@ -2,7 +2,7 @@
 //!
 //! The index contains every sequence of three characters as a token of hexadecimal digits, so that no character has a
 //! special meaning to SQLite. A word of three or more characters is searched as a phrase of tokens, a shorter one as the
-//! beginning of a token.
+//! beginning of a token. Whole words and references have further tokens, which begin with a letter that is no such digit.
 
 use std::fmt::Write;
 
@@ -12,7 +12,14 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 const GRAM: usize = 3;
 
 /// The number of words of a search that are used. The others are ignored.
-const WORDS: usize = 8;
+const WORDS: usize = 12;
+
+/// Characters that separate words like a space does. Pages print them between the parts of an address and after a name.
+const SEPARATORS: [char; 3] = [',', ';', '\u{b7}'];
+
+/// The first letters of the tokens of whole words and of references.
+const WORD: char = 'w';
+const REFERENCE: char = 'r';
 
 /// Fills up the last tokens of a line. A search has no line breaks, so its words never match this.
 const PADDING: char = '\n';
@@ -38,9 +45,36 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
+/// A text as one folded line.
+pub fn line(text: &str) -> String {
+    fold(&text.replace(['\n', '\r'], " "))
+}
+
+/// The parts of a text between spaces, commas and other separators.
+pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || SEPARATORS.contains(&c)).filter(|piece| !piece.is_empty())
+}
+
 /// The words of a search, folded.
 pub fn words(search: &str) -> Vec<String> {
-    search.split_whitespace().take(WORDS).map(fold).filter(|word| !word.is_empty()).collect()
+    pieces(search).take(WORDS).map(fold).filter(|word| !word.is_empty()).collect()
+}
+
+/// The token of a whole word of folded text.
+pub fn word_token(word: &str) -> String {
+    token(WORD, word)
+}
+
+/// The token of a folded reference.
+pub fn reference_token(reference: &str) -> String {
+    token(REFERENCE, reference)
+}
+
+fn token(kind: char, text: &str) -> String {
+    let mut token = String::with_capacity(1 + 2 * text.len());
+    token.push(kind);
+    push_token(&mut token, &text.chars().collect::<Vec<_>>());
+    token
 }
 
 /// The tokens of folded text, separated by spaces.
@@ -77,6 +111,12 @@ pub fn query(words: &[String]) -> Option<String> {
         }
     }
     (!query.is_empty()).then_some(query)
+}
+
+/// The full-text query for all of these folded words as whole words.
+pub fn whole_words_query(words: &[String]) -> String {
+    let tokens = words.iter().map(|word| format!("\"{}\"", word_token(word)));
+    tokens.collect::<Vec<_>>().join(" AND ")
 }
 
 fn push_token(to: &mut String, characters: &[char]) {
@@ -122,5 +162,11 @@ mod tests {
         assert_eq!(words(" "), None);
         // A combining accent alone.
         assert_eq!(words("\u{301}"), None);
+    }
+
+    #[test]
+    fn an_address_can_be_searched_as_pages_print_it() {
+        assert_eq!(words("Ada · 14, SW1A 1AA"), ["ada", "14", "sw1a", "1aa"]);
+        assert_eq!(words("14,SW1A"), ["14", "sw1a"]);
     }
 }

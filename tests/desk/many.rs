@@ -123,7 +123,7 @@ async fn all_applications_are_found_and_sorted_across_pages() {
     for (path, next, sizes) in [
         ("/applications", "Older applications", vec![50, 50, 50, 50, 30]),
         ("/applications?sort=-amount", "More applications", vec![50, 50, 50, 50, 30]),
-        ("/applications?q=turing", "Older applications", vec![50, 50, 15]),
+        ("/applications?q=turing", "More applications", vec![50, 50, 15]),
         ("/applications?q=Ada+LN-&status=valued&sort=reference", "More applications", vec![50, 50]),
     ] {
         let pages = all_pages(&desk, path, next).await;

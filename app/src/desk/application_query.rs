@@ -7,7 +7,8 @@ use crate::domain::ApplicationStatus;
 /// A query for a page of applications. It is also the query string of the applications page.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplicationQuery {
-    /// Part of a reference, applicant, property, postcode or valuation reference, in any case.
+    /// Words, each of them a part of a reference, applicant, address or valuation reference, in any case and with or
+    /// without accents.
     pub search: String,
     pub status: Option<ApplicationStatus>,
     pub sort: Sort,
@@ -18,7 +19,7 @@ pub struct ApplicationQuery {
 /// The order of a list of applications.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sort {
-    /// By submission time, newest first.
+    /// By submission time, newest first. Of what a search finds, applications with whole words come first.
     #[default]
     Newest,
     By(Column, Direction),

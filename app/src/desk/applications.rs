@@ -13,6 +13,10 @@ pub trait ApplicationOperations {
     /// One page of a list. Fails with [`DeskError::NotAPage`] if [`ApplicationQuery::after`] is not the end of a page.
     async fn applications(&self, by: &Actor, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError>;
 
+    /// The application to which this reference leads: its own, or that of one of its valuations, or the name of its
+    /// execution, in any case. `None` if there is no such application, or more than one.
+    async fn with_reference(&self, by: &Actor, reference: &str) -> Result<Option<ApplicationReference>, DeskError>;
+
     /// The newest applications, optionally only those with `status`.
     async fn newest(
         &self,

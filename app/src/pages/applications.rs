@@ -12,7 +12,7 @@ use crate::{
     address,
     components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, SortLinks, count_of, shown_rows},
     desk::{Actor, ApplicationPage, ApplicationQuery, Counts, Desk, DeskError, Incomplete, Sort},
-    domain::{ApplicationReference, ApplicationStatus},
+    domain::ApplicationStatus,
     request,
 };
 
@@ -25,7 +25,7 @@ pub fn ApplicationsPage() -> impl IntoView {
         sort: params.get("sort").as_deref().map(Sort::from_key).unwrap_or_default(),
         after: params.get("after").filter(|after| !after.is_empty()),
     };
-    // The search in the top bar sends `go` to open a single hit directly. The filter of this page does not.
+    // The search in the top bar sends `go` to open the page of a reference directly. The filter of this page does not.
     let go = params.get("go").is_some();
     let asked = request::desk_and_actor();
     Suspend::new(async move {
@@ -59,21 +59,11 @@ async fn find(
     }
 }
 
-/// Redirects to the application with the exact reference or, if the search finds only one, to that. Otherwise redirects
-/// to the list.
+/// Redirects to the application that has exactly this reference, or one of whose valuations has it. Otherwise redirects to
+/// the list, even if it has one row only: a random reference may contain what somebody typed.
 async fn straight_to(desk: &dyn Desk, by: &Actor, query: &ApplicationQuery) -> Result<AnyView, DeskError> {
-    let exact = match query.search.parse::<ApplicationReference>() {
-        Ok(reference) => desk.application(by, &reference).await?,
-        Err(_) => None,
-    };
-    let only = match exact {
-        Some(row) => Some(row),
-        None => Some(desk.applications(by, query).await?.rows)
-            .filter(|rows| rows.len() == 1)
-            .and_then(|mut rows| rows.pop()),
-    };
-    let path = match only {
-        Some(row) => format!("/applications/{}", row.application.application_reference),
+    let path = match desk.with_reference(by, &query.search).await? {
+        Some(reference) => format!("/applications/{reference}"),
         None => address(query),
     };
     request::see_other(&path);
@@ -97,9 +87,13 @@ fn Found(
     let next = page.next.clone().map(|after| with(query.sort, Some(after)));
     let first = query.after.as_ref().map(|_| with(query.sort, None));
     let (caption, back, on) = match query.sort {
-        Sort::Newest => ("Applications, newest first", "Back to the newest", "Older applications"),
+        Sort::Newest if query.search.is_empty() => {
+            ("Applications, newest first", "Back to the newest", "Older applications")
+        }
+        Sort::Newest => ("Applications, whole words first", "Back to the first", "More applications"),
         Sort::By(..) => ("Applications, sorted by a column", "Back to the first", "More applications"),
     };
+    let order = if query.search.is_empty() { ", newest first" } else { ", whole words first" };
     let csv = address_at("/applications.csv", &ApplicationQuery { sort: Sort::Newest, after: None, ..query.clone() });
     let sort = SortLinks { current: query.sort, address: Arc::new(move |sort| with(sort, None)) };
     view! {
@@ -117,7 +111,7 @@ fn Found(
             } else {
                 view! {
                     <ApplicationTable caption rows=page.rows sort/>
-                    <p class="under"><a class="download" href=csv download>"Download as CSV"</a>", newest first"</p>
+                    <p class="under"><a class="download" href=csv download>"Download as CSV"</a>{order}</p>
                 }
                 .into_any()
             }}
