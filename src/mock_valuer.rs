@@ -7,12 +7,15 @@ use app::domain::Property;
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::Sha256;
 use url::Url;
 
 use crate::{
@@ -31,6 +34,12 @@ pub const PATH: &str = "/mock-valuer/valuation-requests";
 
 /// The value that it gives every property, in pounds.
 const VALUE: u32 = 666_000;
+
+/// The header by which a request is recognized when it is sent again.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The setting with the secret from which references are derived.
+const SECRET: &str = "mock-valuer-secret";
 
 #[derive(Clone)]
 pub struct MockValuer {
@@ -63,23 +72,32 @@ pub fn router(valuer: MockValuer) -> Router {
     Router::new().route(PATH, post(take)).layer(DefaultBodyLimit::max(16 * 1024)).with_state(valuer)
 }
 
-async fn take(State(valuer): State<MockValuer>, JsonBody(request): JsonBody<ValuationRequest>) -> Response {
-    valuer.take(request).await.unwrap_or_else(IntoResponse::into_response)
+async fn take(
+    State(valuer): State<MockValuer>,
+    headers: HeaderMap,
+    JsonBody(request): JsonBody<ValuationRequest>,
+) -> Response {
+    valuer
+        .take(headers.get(IDEMPOTENCY_KEY).map(HeaderValue::as_bytes), request)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
 }
 
 impl MockValuer {
-    /// Accepts a request with 201 and a new reference. The callback follows later.
-    async fn take(&self, request: ValuationRequest) -> Result<Response, Problem> {
+    /// Accepts a request with 201 and a reference. The callback follows later.
+    ///
+    /// A request that is sent again with the same `Idempotency-Key` gets the same reference and no second callback.
+    async fn take(&self, key: Option<&[u8]>, request: ValuationRequest) -> Result<Response, Problem> {
         let callback_url = self.allowed(&request.callback_url)?;
         if request.property.name_or_number.as_str() == "Service error" && self.is_to_fail(&request.property).await? {
             return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
         }
-        let valuation_reference = random::id();
+        let valuation_reference = match key {
+            Some(key) => self.reference_of(key).await.map_err(|error| unavailable(&error))?,
+            None => random::id(),
+        };
         if request.property.name_or_number.as_str() == "Early callback" {
-            let response = json!({ "valuationReference": valuation_reference, "propertyValue": VALUE });
-            if let Err(failure) = self.call_back(callback_url, &response).await {
-                tracing::warn!(%failure, "the mock valuer's early callback did not arrive");
-            }
+            self.call_back_early(callback_url, &valuation_reference).await.map_err(|error| unavailable(&error))?;
         } else {
             let input = json!({
                 "valuationReference": valuation_reference,
@@ -88,27 +106,47 @@ impl MockValuer {
                 "delaySeconds": self.delay.as_secs(),
                 "lateDelaySeconds": self.late_delay.as_secs(),
             });
-            self.start(input).await.map_err(|error| {
-                tracing::error!(%error, "the mock valuer's workflow cannot be started");
-                Problem::unavailable()
-            })?;
+            self.start(&valuation_reference, input).await.map_err(|error| unavailable(&error))?;
         }
         Ok((StatusCode::CREATED, Json(json!({ "valuationReference": valuation_reference }))).into_response())
     }
 
-    async fn start(&self, input: Value) -> Result<(), AwsError> {
+    /// The reference for requests with this key. It is derived from the key, so nothing has to be stored, and from a
+    /// secret, because a callback with `--callback-auth reference` must not be guessable.
+    async fn reference_of(&self, key: &[u8]) -> Result<String, AwsError> {
+        let secret = self.settings.get_or_keep(SECRET, random::id()).await?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_err(AwsError::corrupt)?;
+        mac.update(key);
+        Ok(URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..16]))
+    }
+
+    /// Starts the workflow that calls back. Its execution has the name of the reference, so it starts once.
+    async fn start(&self, valuation_reference: &str, input: Value) -> Result<(), AwsError> {
         let arn = self.state_machine_arn.as_deref().ok_or_else(|| AwsError::missing("state machine mock-valuation"))?;
-        self.aws.step_functions.start_execution().state_machine_arn(arn).input(input.to_string()).send().await?;
+        let start = self.aws.step_functions.start_execution().state_machine_arn(arn).name(valuation_reference);
+        match start.input(input.to_string()).send().await.map_err(AwsError::from) {
+            // The signature in the callback address differs after a rotation of keys.
+            Err(error) if error.is("ExecutionAlreadyExists") => Ok(()),
+            started => started.map(drop),
+        }
+    }
+
+    /// Calls back before the request is answered, unless an earlier request with this reference did so.
+    async fn call_back_early(&self, url: Url, valuation_reference: &str) -> Result<(), AwsError> {
+        if self.settings.count(&format!("mock-valuer-early-callbacks {valuation_reference}")).await? > 1 {
+            return Ok(());
+        }
+        let response = json!({ "valuationReference": valuation_reference, "propertyValue": VALUE });
+        if let Err(failure) = self.call_back(url, &response).await {
+            tracing::warn!(%failure, "the mock valuer's early callback did not arrive");
+        }
         Ok(())
     }
 
     /// Fails two of three requests for a property.
     async fn is_to_fail(&self, property: &Property) -> Result<bool, Problem> {
         let requests = self.settings.count(&format!("mock-valuer-requests {}", property.postcode)).await;
-        requests.map(|n| !n.is_multiple_of(3)).map_err(|error| {
-            tracing::error!(%error, "the mock valuer cannot count");
-            Problem::unavailable()
-        })
+        requests.map(|n| !n.is_multiple_of(3)).map_err(|error| unavailable(&error))
     }
 
     fn allowed(&self, callback_url: &str) -> Result<Url, Problem> {
@@ -147,6 +185,11 @@ impl MockValuer {
             Err(error) => Err(FunctionFailure::CallbackNotDelivered(format!("the callback's receiver {error}"))),
         }
     }
+}
+
+fn unavailable(error: &AwsError) -> Problem {
+    tracing::error!(%error, "the mock valuer cannot take a request");
+    Problem::unavailable()
 }
 
 /// Whether the URL is the desk's callback endpoint.

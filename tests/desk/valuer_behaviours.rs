@@ -1,8 +1,12 @@
 //! The outcome of each behaviour of the valuation service, with short timeouts and nobody at the desk.
 
-use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
+use std::collections::BTreeSet;
 
-use crate::support::{Browser, Desk, Setup, eventually, kinds, seed};
+use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Browser, Desk, Setup, eventually, kinds, seed, state_machine};
 
 /// Long enough that the valuer is not late by accident on a slow machine.
 const LONG: &str = "1h";
@@ -108,4 +112,36 @@ async fn a_service_that_fails_twice_is_called_again_and_succeeds() {
     let failed: Vec<_> = events.iter().filter_map(|event| event.task_failed_event_details.as_ref()).collect();
     assert_eq!(failed.len(), 2);
     assert!(failed.iter().all(|failure| failure.error.as_deref() == Some("ValuationServiceUnavailable")));
+}
+
+#[tokio::test]
+async fn the_mock_valuer_takes_a_request_that_is_sent_again_for_the_same_one() {
+    let desk = Setup::new().start().await;
+    let ask = async |key: Option<&str>, name_or_number: &str| {
+        let body = json!({
+            "property": { "nameOrNumber": name_or_number, "postcode": "PO1 1CE" },
+            "callbackUrl": format!("{}/api/valuations", desk.url),
+        });
+        let mut request = desk.request(Method::POST, "/mock-valuer/valuation-requests").json(&body);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let answer = desk.send(request).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["valuationReference"].as_str().expect("a reference").to_owned()
+    };
+    let first = ask(Some("key-1"), "999").await;
+    assert_eq!(ask(Some("key-1"), "999").await, first);
+    let others = [ask(Some("key-2"), "999").await, ask(None, "999").await, ask(None, "999").await];
+    assert_eq!(others.iter().chain([&first]).collect::<BTreeSet<_>>().len(), 4);
+    // Each execution calls back once.
+    let executions = desk.step_functions().list_executions().state_machine_arn(state_machine("mock-valuation"));
+    let executions = executions.send().await;
+    let names: BTreeSet<String> = executions.unwrap().executions.into_iter().map(|one| one.name).collect();
+    assert_eq!(names, others.into_iter().chain([first]).collect());
+
+    let early = ask(Some("key-3"), "Early callback").await;
+    assert_eq!(ask(Some("key-3"), "Early callback").await, early);
+    let callbacks = desk.kept_callbacks().await;
+    assert_eq!(callbacks.iter().filter(|(_, body)| body.contains(&early)).count(), 1);
 }

@@ -16,7 +16,7 @@ impl Desk {
 
     /// Starts an execution of the workflow directly in Step Functions. Returns its ARN.
     pub async fn start_execution(&self, name: &str, input: &Value) -> String {
-        let machine = format!("arn:aws:states:{REGION}:000000000000:stateMachine:loan-processing");
+        let machine = state_machine("loan-processing");
         let start = self.step_functions().start_execution().state_machine_arn(machine).name(name);
         start.input(input.to_string()).send().await.expect("it is started").execution_arn
     }
@@ -49,6 +49,11 @@ impl Desk {
         let events = self.history(execution).await.into_iter();
         events.filter_map(scheduled).filter_map(|details| token(&details.parameters)).collect()
     }
+}
+
+/// The ARN of one of the embedded state machines.
+pub fn state_machine(name: &str) -> String {
+    format!("arn:aws:states:{REGION}:000000000000:stateMachine:{name}")
 }
 
 /// The types of the events, such as `TaskSubmitted`.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 pub use browser::{Browser, Page};
 pub use desk::{Answer, Desk, Setup, seed};
-pub use executions::kinds;
+pub use executions::{kinds, state_machine};
 pub use process::Process;
 pub use valuer::{BUSY, HELD, SAME_REFERENCE, SILENT, Valuer};
 
