@@ -1,6 +1,7 @@
 //! Deleting a state machine: its executions are stopped and removed in batches, then the state machine itself.
 
 use crate::{
+    activation,
     interpreter::Event,
     store::{
         Result, Transaction,
@@ -25,7 +26,7 @@ pub(crate) fn delete_some_of(transaction: &mut Transaction<'_>, machine: i64, na
     let running = executions::some_of(connection, machine, Some(Status::Running), SOME)?;
     if !running.is_empty() {
         for execution in running {
-            let _ = transaction.deliver(execution, Event::Stop { error: None, cause: None })?;
+            let _ = activation::deliver(transaction, execution, Event::Stop { error: None, cause: None })?;
         }
         return Ok(Deleted::InPart);
     }

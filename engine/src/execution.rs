@@ -17,9 +17,9 @@ use crate::{
     store::{
         Call, CallEffect, ExecutionId, Result, Rows, Transaction,
         activities::{self, Activity},
-        calls,
+        branches, calls,
         executions::{self, Execution, Status},
-        kept, map_runs,
+        map_runs,
         state_machines::Runnable,
     },
     token::Signer,
@@ -88,7 +88,7 @@ impl Loaded {
         let token = |task: TaskId| signer.task_token(id, task).as_str().to_owned();
         // If the activity can't be read now, offering the task reports the error.
         let has_activity = |arn: &str| activity(rows, arn).map_or(true, |activity| activity.is_some());
-        let kept = kept::Reader::new(rows, id);
+        let stored = branches::Reader::new(rows, id, &runnable.definition);
         let seen = look(&ExecutionFacts {
             execution_arn: &options.arn_of(execution, state_machine),
             execution_name: execution.shown_name(),
@@ -108,11 +108,11 @@ impl Loaded {
             token: &token,
             has_activity: &has_activity,
             out_of_time,
-            kept: &kept,
+            stored: &stored,
             budget: budget.clone(),
             probe: None,
         });
-        kept.finish()?;
+        stored.finish()?;
         Ok(seen)
     }
 
@@ -177,7 +177,7 @@ fn damaged(error: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {
 
 /// Stores a call. It is made after the commit, and again after a crash until it is answered.
 pub(crate) fn request_call(transaction: &mut Transaction<'_>, call: Call) -> Result<()> {
-    calls::insert(transaction.connection, transaction.run, &call)?;
+    calls::insert(transaction.connection, transaction.opening, &call)?;
     transaction.effects.calls.push(CallEffect::Make(call));
     Ok(())
 }

@@ -59,6 +59,16 @@ impl Payload {
         })
     }
 
+    /// The document as a tree, without a copy if this is its only owner.
+    #[must_use]
+    pub fn into_value(self) -> Value {
+        let _ = self.value();
+        match Arc::try_unwrap(self.0) {
+            Ok(mut document) => document.value.take().unwrap_or_default(),
+            Err(shared) => shared.value.get().cloned().unwrap_or_default(),
+        }
+    }
+
     /// Whether the document is nested deeper than [`MAX_DEPTH`] levels. It could not be read back after it was stored
     /// within another document.
     #[must_use]

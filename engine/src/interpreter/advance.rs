@@ -8,6 +8,7 @@ use super::{
     Event, ExecutionFacts, NotPending, Outcome, Payload, Step, TimerId,
     failure::Failure,
     state::{Branch, BranchId, ExecutionState, Phase},
+    stored::Awaited,
 };
 use crate::{
     definition::{Body, Definition, State},
@@ -107,7 +108,7 @@ impl<'a> Interpreter<'a> {
     }
 
     /// Finds the branch that an answer is for, if its state can't be read. The answer can't be processed then.
-    fn unreadable_state_awaiting(&self, event: &Event) -> Option<(BranchId, &'a str)> {
+    fn unreadable_state_awaiting(&mut self, event: &Event) -> Option<(BranchId, &'a str)> {
         let answered = match event {
             Event::ActivityStarted { task, .. }
             | Event::TaskSubmitted { task, .. }
@@ -116,13 +117,9 @@ impl<'a> Interpreter<'a> {
             | Event::MapRunEnded { run: task, .. } => *task,
             _ => return None,
         };
-        let (id, _) = self.state.branches.iter().find(|(_, branch)| match &branch.phase {
-            Phase::Task(pending) => pending.task == answered,
-            Phase::MapRun { run, .. } => *run == answered,
-            _ => false,
-        })?;
-        match &self.current(*id).body {
-            Body::Unreadable { reason, .. } => Some((*id, reason)),
+        let id = self.branch_awaiting(Awaited::Task(answered))?;
+        match &self.current(id).body {
+            Body::Unreadable { reason, .. } => Some((id, reason)),
             _ => None,
         }
     }
@@ -164,17 +161,13 @@ impl<'a> Interpreter<'a> {
             self.state.resumption = None;
             return Ok(());
         }
-        let waiting = self.state.branches.iter().find_map(|(id, branch)| match &branch.phase {
-            Phase::Waiting { timer: own } | Phase::BackingOff { timer: own } => (*own == timer).then_some((*id, None)),
-            Phase::Task(pending) => pending.is_due(timer).map(|by_heartbeat| (*id, Some(by_heartbeat))),
-            Phase::Ready | Phase::Settled | Phase::Parallel { .. } | Phase::Map(_) | Phase::MapRun { .. } => None,
-        });
-        match waiting.ok_or(NotPending)? {
-            (id, Some(by_heartbeat)) => self.task_timed_out(id, timer, by_heartbeat),
-            (id, None) => {
-                self.change(id, |branch| branch.phase = Phase::Settled);
-                self.state.ready.push_back(id);
-            }
+        let id = self.branch_awaiting(Awaited::Timer(timer)).ok_or(NotPending)?;
+        if let Phase::Task(pending) = &self.branch(id).phase {
+            let by_heartbeat = pending.timeout != Some(timer);
+            self.task_timed_out(id, timer, by_heartbeat);
+        } else {
+            self.change(id, |branch| branch.phase = Phase::Settled);
+            self.state.ready.push_back(id);
         }
         Ok(())
     }
@@ -198,7 +191,7 @@ impl<'a> Interpreter<'a> {
                 return;
             }
             let Some(id) = self.state.ready.pop_front() else { return };
-            if self.state.branches.contains_key(&id) {
+            if self.load_branch(id) {
                 self.run_state(id);
                 transitions += 1;
             }
@@ -229,21 +222,9 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    pub fn branch(&self, id: BranchId) -> &Branch {
-        // Ids are only handed out with a branch and are not kept after the branch is removed.
-        &self.state.branches[&id]
-    }
-
-    /// Changes a branch. Does nothing if the branch has ended.
-    pub fn change(&mut self, id: BranchId, change: impl FnOnce(&mut Branch)) {
-        if let Some(branch) = self.state.branches.get_mut(&id) {
-            change(branch);
-        }
-    }
-
     pub fn current(&self, id: BranchId) -> &'a State {
         let name = &self.branch(id).state;
-        // `ExecutionState::fits` has checked that the definition has all of them.
+        // Checked when the branch was loaded: see `ExecutionState::fits`.
         self.definition.state_named(name).unwrap_or_else(|| panic!("the definition has no state {name}"))
     }
 }

@@ -7,19 +7,27 @@ use time::{Duration, OffsetDateTime};
 use super::{
     Command, Outcome, TaskId, TimerId,
     advance::Interpreter,
+    redrive::redrivable,
     state::{BranchId, Pending, Phase},
 };
 
 impl Interpreter<'_> {
     /// Ends the execution and everything in it that is still running.
     pub fn finish(&mut self, outcome: Outcome) {
-        for id in self.state.branches.keys().copied().collect::<Vec<_>>() {
+        // When it has succeeded, no branch is left within the outermost one.
+        let has_succeeded = matches!(outcome, Outcome::Succeeded { .. });
+        if !has_succeeded {
+            self.load_all_branches();
+        }
+        for id in self.state.branches.iter().map(|(id, _)| id).collect::<Vec<_>>() {
             self.release(id);
         }
-        let mut branches = std::mem::take(&mut self.state.branches);
-        if !matches!(outcome, Outcome::Succeeded { .. }) {
+        let mut branches = self.state.branches.remove_all();
+        if !has_succeeded {
             branches.extend(std::mem::take(&mut self.aborted));
-            self.state.branches = self.redrivable(branches);
+            for (id, branch) in redrivable(branches) {
+                self.state.branches.insert(id, branch);
+            }
         }
         self.state.ready.clear();
         let timers = [self.state.deadline.take(), self.state.resumption.take()];

@@ -50,23 +50,23 @@ pub(super) enum Source {
 
 /// Progress in turning the items of a map run into children, in order.
 #[derive(Debug, Clone)]
-pub struct Portions {
+pub struct ItemProgress {
     pub items: usize,
     pub children: usize,
     batcher: Option<Batcher>,
     most_batched: usize,
 }
 
-impl Portions {
+impl ItemProgress {
     /// For items in the state's input.
-    pub(super) fn of_given() -> Self {
+    pub(super) fn for_given_items() -> Self {
         Self { items: 0, children: 0, batcher: None, most_batched: MAX_BATCH_BYTES }
     }
 
     /// For items that are read.
     #[must_use]
-    pub fn of_read() -> Self {
-        Self { most_batched: MAX_READ_BATCH_BYTES, ..Self::of_given() }
+    pub fn for_read_items() -> Self {
+        Self { most_batched: MAX_READ_BATCH_BYTES, ..Self::for_given_items() }
     }
 
     /// Whether each child processes a batch of items.
@@ -76,7 +76,7 @@ impl Portions {
     }
 
     /// The last batch, if it is not empty.
-    pub fn last(&mut self) -> Option<(Payload, usize)> {
+    pub fn last_batch(&mut self) -> Option<(Payload, usize)> {
         let last = self.batcher.as_mut().filter(|batcher| !batcher.batch.is_empty()).map(Batcher::take);
         self.children += usize::from(last.is_some());
         last
@@ -245,23 +245,23 @@ impl Interpreter<'_> {
     }
 
     /// Turns further items into children: one child for each item or, with an ItemBatcher, one for each full batch.
-    pub fn portion(
+    pub fn next_children(
         &self,
         id: BranchId,
         state: &State,
         map: &Map,
-        portions: &mut Portions,
+        progress: &mut ItemProgress,
         items: impl IntoIterator<Item = Payload>,
     ) -> Result<Vec<(Payload, usize)>, QueryError> {
         let Some(batching) = &map.batching else {
             let children: Vec<_> = items.into_iter().map(|item| (item, 1)).collect();
-            portions.items += children.len();
-            portions.children += children.len();
+            progress.items += children.len();
+            progress.children += children.len();
             return Ok(children);
         };
-        let batcher = match &mut portions.batcher {
+        let batcher = match &mut progress.batcher {
             Some(batcher) => batcher,
-            none => none.insert(self.batcher(id, state, batching, portions.most_batched)?),
+            none => none.insert(self.batcher(id, state, batching, progress.most_batched)?),
         };
         // Computed once for all items, because it may be large.
         let input = self.effective_input(id, state)?;
@@ -270,13 +270,13 @@ impl Interpreter<'_> {
             let item = match &map.item_selector {
                 None => item,
                 Some(selector) => {
-                    self.apply_item_selector(id, state, selector, &input, (portions.items, item.value().clone()))?
+                    self.apply_item_selector(id, state, selector, &input, (progress.items, item.value().clone()))?
                 }
             };
-            portions.items += 1;
+            progress.items += 1;
             full.extend(batcher.add(&item)?);
         }
-        portions.children += full.len();
+        progress.children += full.len();
         Ok(full)
     }
 

@@ -46,7 +46,7 @@ impl Interpreter<'_> {
         let total = items.value().as_array().map_or(0, Vec::len);
         let own = (items != self.input(id)).then_some(items);
         let mapping = Mapping {
-            keeps_items: own.is_some(),
+            stores_items: own.is_some(),
             total,
             started: 0,
             running: 0,
@@ -56,9 +56,9 @@ impl Interpreter<'_> {
                 concurrency.min(MAX_INLINE_CONCURRENCY)
             },
         };
-        self.drop_kept(id);
+        self.discard_parts(id);
         if let Some(items) = own {
-            self.keep(id, Part::Items, items);
+            self.store_part(id, Part::Items, items);
         }
         self.change(id, |branch| branch.phase = Phase::Map(Box::new(mapping)));
         self.start_iterations(id, state, map)
@@ -117,7 +117,7 @@ impl Interpreter<'_> {
         output: Payload,
     ) -> Result<(), Failure> {
         let mut last = false;
-        self.keep(id, Part::Output(index), output);
+        self.store_part(id, Part::Output(index), output);
         self.change(id, |branch| {
             if let Phase::Map(mapping) = &mut branch.phase {
                 mapping.running -= 1;

@@ -11,9 +11,10 @@ use super::{
     Command, ExecutionFacts, ExecutionState, NotPending, Payload, TaskId,
     advance::Interpreter,
     failure::Failure,
-    items::{ItemReading, Portions, ResultWriting, Source},
+    items::{ItemProgress, ItemReading, ResultWriting, Source},
     parallel::joined,
     state::{BranchId, Phase},
+    stored::Awaited,
 };
 use crate::{
     definition::{Body, Definition, Map, ProcessorMode, State},
@@ -161,7 +162,7 @@ pub fn child_input(
     (index, item): (usize, Payload),
     now: OffsetDateTime,
 ) -> Result<Payload, QueryError> {
-    let parent = Interpreter::new(definition, facts, state, now);
+    let mut parent = Interpreter::new(definition, facts, state, now);
     let Ok(id) = parent.waiting_for(run) else { return Ok(item) };
     let state = parent.current(id);
     let Body::Map(map) = &state.body else { return Ok(item) };
@@ -184,17 +185,17 @@ pub fn more_children(
     facts: &ExecutionFacts<'_>,
     state: &mut ExecutionState,
     run: TaskId,
-    portions: &mut Portions,
+    progress: &mut ItemProgress,
     (items, last): (&[Payload], bool),
     now: OffsetDateTime,
 ) -> Result<Option<Vec<(Payload, usize)>>, QueryError> {
-    let parent = Interpreter::new(definition, facts, state, now);
+    let mut parent = Interpreter::new(definition, facts, state, now);
     let Ok(id) = parent.waiting_for(run) else { return Ok(None) };
     let state = parent.current(id);
     let Body::Map(map) = &state.body else { return Ok(None) };
-    let mut children = parent.portion(id, state, map, portions, items.iter().cloned())?;
+    let mut children = parent.next_children(id, state, map, progress, items.iter().cloned())?;
     if last {
-        children.extend(portions.last());
+        children.extend(progress.last_batch());
     }
     Ok(Some(children))
 }
@@ -218,9 +219,9 @@ impl Interpreter<'_> {
                 Source::Given(items) if map.batching.is_none() => Children::Items(items),
                 Source::Given(items) => {
                     let items = items.value().as_array().into_iter().flatten().cloned().map(Payload::from);
-                    let mut portions = Portions::of_given();
-                    let mut batches = self.portion(id, state, map, &mut portions, items)?;
-                    batches.extend(portions.last());
+                    let mut progress = ItemProgress::for_given_items();
+                    let mut batches = self.next_children(id, state, map, &mut progress, items)?;
+                    batches.extend(progress.last_batch());
                     Children::Batches(batches)
                 }
             };
@@ -250,12 +251,9 @@ impl Interpreter<'_> {
     }
 
     /// The branch that waits for a map run.
-    fn waiting_for(&self, wanted: TaskId) -> Result<BranchId, NotPending> {
-        let found = self.state.branches.iter().find_map(|(id, branch)| match branch.phase {
-            Phase::MapRun { run, .. } if run == wanted => Some(*id),
-            _ => None,
-        });
-        found.ok_or(NotPending)
+    fn waiting_for(&mut self, run: TaskId) -> Result<BranchId, NotPending> {
+        let id = self.branch_awaiting(Awaited::Task(run)).ok_or(NotPending)?;
+        if matches!(self.branch(id).phase, Phase::MapRun { .. }) { Ok(id) } else { Err(NotPending) }
     }
 
     pub fn map_run_ended(&mut self, run: TaskId, outcome: MapRunOutcome) -> Result<(), NotPending> {

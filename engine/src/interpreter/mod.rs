@@ -5,12 +5,12 @@
 //! the clock by definition, such as `States.UUID` and `$now` (see [`query`](crate::query)), and JSONata's time limit.
 
 mod advance;
+mod branches;
 mod commands;
 mod context;
 mod data_flow;
 mod failure;
 mod items;
-mod kept;
 mod map;
 mod map_run;
 mod parallel;
@@ -18,6 +18,7 @@ mod recorder;
 mod redrive;
 mod simple;
 mod state;
+mod stored;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -37,10 +38,10 @@ use crate::{
 };
 pub use advance::advance;
 pub(crate) use context::timestamp;
-pub use items::{Destination, ItemReading, Portions, ResultWriting};
-pub use kept::{Kept, KeptChanges, NothingKept, Part};
+pub use items::{Destination, ItemProgress, ItemReading, ResultWriting};
 pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input, exceeds_tolerance, more_children};
-pub use state::ExecutionState;
+pub use state::{Branch, ExecutionState};
+pub use stored::{Awaited, NothingStored, Part, StateChanges, StoredState};
 
 /// The facts about an execution that don't change during a step.
 ///
@@ -75,8 +76,8 @@ pub struct ExecutionFacts<'a> {
     pub has_activity: &'a dyn Fn(&str) -> bool,
     /// Whether the step has used up its time. The step then ends, and a later one continues. Checked before each state.
     pub out_of_time: &'a dyn Fn() -> bool,
-    /// Reads what earlier steps have stored. See [`ExecutionState::take_kept`].
-    pub kept: &'a dyn Kept,
+    /// Reads what earlier steps have stored apart from the state. See [`ExecutionState::take_changes`].
+    pub stored: &'a dyn StoredState,
     /// Limits what the step may compute. If [a part of a budget](Budget::part) is exhausted after the step, the step is
     /// void and must be repeated from the same state with a whole budget.
     pub budget: Arc<Budget>,
@@ -243,11 +244,11 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Work {
     /// A Lambda ARN as the Resource. The payload is sent, and the answer is that of the function.
-    Function { function: String, payload: Value },
+    Function { function: String, payload: Payload },
     /// An action of an integrated service, for example `dynamodb` and `putItem`.
-    Service { service: String, action: String, pattern: Pattern, parameters: Value },
+    Service { service: String, action: String, pattern: Pattern, parameters: Payload },
     /// Offer the task to the workers that poll this activity.
-    Activity { activity_arn: String, input: Value },
+    Activity { activity_arn: String, input: Payload },
     /// Read the items of a map run.
     ReadItems(ItemReading),
     /// Write the results of a map run that has ended. `failed` is `true` if too many items have failed.

@@ -25,7 +25,7 @@ impl Interpreter<'_> {
         let started = self.record(id, EventKind::ParallelStateStarted);
         let count = parallel.branches.len();
         self.change(id, |branch| branch.phase = Phase::Parallel { running: count });
-        self.drop_kept(id);
+        self.discard_parts(id);
         for (index, machine) in parallel.branches.iter().enumerate() {
             self.start_branch(Some(id), index, *machine, Some(input.clone()), started);
         }
@@ -42,7 +42,7 @@ impl Interpreter<'_> {
         output: Payload,
     ) -> Result<(), Failure> {
         let mut done = false;
-        self.keep(id, Part::Output(index), output);
+        self.store_part(id, Part::Output(index), output);
         self.change(id, |branch| {
             if let Phase::Parallel { running } = &mut branch.phase {
                 *running -= 1;
@@ -76,10 +76,11 @@ impl Interpreter<'_> {
 
     /// Aborts everything within a branch's current state except `failed`, which has already recorded its end.
     pub fn abort_children(&mut self, id: BranchId, failed: Option<BranchId>) {
+        self.load_branches_within(id);
         let mut children: HashMap<BranchId, Vec<BranchId>> = HashMap::new();
-        for (child, branch) in &self.state.branches {
+        for (child, branch) in self.state.branches.iter() {
             if let Some(parent) = branch.parent {
-                children.entry(parent).or_default().push(*child);
+                children.entry(parent).or_default().push(child);
             }
         }
         // Abort the innermost branches first, so that the history lists a child before its parent.
@@ -91,7 +92,7 @@ impl Interpreter<'_> {
             if Some(child) != failed {
                 self.abort(id, child);
             }
-            if let Some(branch) = self.state.branches.remove(&child) {
+            if let Some(branch) = self.state.branches.remove(child) {
                 self.aborted.push((child, branch));
             }
         }

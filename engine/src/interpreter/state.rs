@@ -1,11 +1,15 @@
 //! The state of an execution between two events: where each of its branches is.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Part, Payload, TaskId, TimerId};
+use super::{
+    Payload, TaskId, TimerId,
+    branches::Branches,
+    stored::{Awaited, PartChanges, StoredState},
+};
 use crate::{definition::Definition, history::MAX_EVENTS};
 
 /// A sequence of states: the execution itself, a branch of a Parallel or an iteration of a Map.
@@ -13,9 +17,11 @@ use crate::{definition::Definition, history::MAX_EVENTS};
 #[serde(transparent)]
 pub(super) struct BranchId(pub u32);
 
-/// The state of an execution. It is small, since it contains neither the definition nor the execution's input.
+/// The state of an execution. It is small: it contains neither the definition, nor the execution's input, nor the
+/// branches within Parallel and inline Map states.
 ///
-/// Store it in serialized form, and use it only with the same definition and facts.
+/// Store it in serialized form together with [its changes](ExecutionState::take_changes), and use it only with the same
+/// definition and facts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExecutionState {
     #[serde(rename = "e")]
@@ -27,8 +33,8 @@ pub struct ExecutionState {
     /// The timer for TimeoutSeconds of the state machine.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub(super) deadline: Option<TimerId>,
-    #[serde(rename = "b", default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) branches: BTreeMap<BranchId, Branch>,
+    #[serde(rename = "b", default, skip_serializing_if = "Branches::is_empty")]
+    pub(super) branches: Branches,
     /// Branches that can run immediately, if a step ended before it had run them.
     #[serde(rename = "r", default, skip_serializing_if = "VecDeque::is_empty")]
     pub(super) ready: VecDeque<BranchId>,
@@ -37,11 +43,9 @@ pub struct ExecutionState {
     pub(super) resumption: Option<TimerId>,
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) over: bool,
-    /// The values stored since the last call of `take_kept`, and the branches whose values were all deleted.
+    /// What has changed since the last call of [`take_changes`](Self::take_changes).
     #[serde(skip)]
-    pub(super) kept: BTreeMap<(BranchId, Part), Payload>,
-    #[serde(skip)]
-    pub(super) dropped: BTreeSet<BranchId>,
+    pub(super) parts: PartChanges,
 }
 
 impl ExecutionState {
@@ -53,30 +57,30 @@ impl ExecutionState {
             next_timer: 1,
             next_branch: 0,
             deadline: None,
-            branches: BTreeMap::new(),
+            branches: Branches::default(),
             ready: VecDeque::new(),
             resumption: None,
             over: false,
-            kept: BTreeMap::new(),
-            dropped: BTreeSet::new(),
+            parts: PartChanges::default(),
         }
     }
 
-    /// Whether the definition has all states that the execution is in. [`advance`](super::advance) panics otherwise.
+    /// Whether the definition has the state that the execution is in. [`advance`](super::advance) panics otherwise.
     #[must_use]
     pub fn fits(&self, definition: &Definition) -> bool {
-        self.branches.values().all(|branch| definition.state_named(&branch.state).is_some())
+        self.branches.iter().all(|(_, branch)| branch.fits(definition))
     }
 
     /// The interval in seconds of the heartbeat that the timer belongs to. Returns `None` if it is not a heartbeat
     /// timer.
-    pub(crate) fn heartbeat_interval(&self, timer: TimerId) -> Option<i64> {
-        self.branches.values().find_map(|branch| match &branch.phase {
+    pub(crate) fn heartbeat_interval(&mut self, timer: TimerId, stored: &dyn StoredState) -> Option<i64> {
+        let id = self.branches.awaiting(Awaited::Timer(timer), stored)?;
+        match &self.branches.get(id)?.phase {
             Phase::Task(pending) => {
                 pending.heartbeat.as_ref().filter(|beat| beat.timer == timer).map(|beat| beat.seconds)
             }
             _ => None,
-        })
+        }
     }
 
     /// Whether [`Event::Redrive`](super::Event::Redrive) can resume the execution: it has ended without success, and
@@ -93,39 +97,88 @@ impl Default for ExecutionState {
     }
 }
 
+/// Where a branch is. It is opaque outside of the interpreter, except for what rows of branches are looked up by.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Branch {
+pub struct Branch {
+    /// The branch that encloses this one. `None` for the execution itself.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<BranchId>,
+    pub(super) parent: Option<BranchId>,
     /// The index of the branch of a Parallel, or of the item of a Map.
     #[serde(rename = "i", default, skip_serializing_if = "is_zero")]
-    pub index: usize,
+    pub(super) index: usize,
     /// The name of its current state.
     #[serde(rename = "s")]
-    pub state: String,
+    pub(super) state: String,
     /// The raw input of the state, or `None` if it is the input of the execution.
     #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
-    pub input: Option<Payload>,
+    pub(super) input: Option<Payload>,
     /// The id of the StateEntered event.
     #[serde(rename = "e")]
-    pub entered: i64,
+    pub(super) entered: i64,
     /// When the state was entered, in milliseconds since 1970.
     #[serde(rename = "at")]
-    pub entered_at: i64,
+    pub(super) entered_at: i64,
     /// The last event of this branch, which its next event names as the previous one.
     #[serde(rename = "l")]
-    pub previous: i64,
+    pub(super) previous: i64,
     /// The event before StateEntered.
     #[serde(rename = "c")]
-    pub before_entry: i64,
+    pub(super) before_entry: i64,
     /// The variables assigned within this branch. It can also read those of the branches that enclose it.
     #[serde(rename = "v", default, skip_serializing_if = "Map::is_empty")]
-    pub variables: Map<String, Value>,
+    pub(super) variables: Map<String, Value>,
     /// How often each Retrier of the state has been used.
     #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
-    pub attempts: Vec<u32>,
+    pub(super) attempts: Vec<u32>,
     #[serde(rename = "ph", default, skip_serializing_if = "Phase::is_ready")]
-    pub phase: Phase,
+    pub(super) phase: Phase,
+}
+
+impl Branch {
+    /// The branch that encloses this one. `None` for the execution itself.
+    pub fn parent(&self) -> Option<u32> {
+        self.parent.map(|parent| parent.0)
+    }
+
+    /// The task or map run that the branch waits for.
+    pub fn awaited_task(&self) -> Option<TaskId> {
+        match &self.phase {
+            Phase::Task(pending) => Some(pending.task),
+            Phase::MapRun { run, .. } => Some(*run),
+            Phase::Ready
+            | Phase::Settled
+            | Phase::Waiting { .. }
+            | Phase::BackingOff { .. }
+            | Phase::Parallel { .. }
+            | Phase::Map(_) => None,
+        }
+    }
+
+    /// The timer that the branch waits for, and the heartbeat timer of its task.
+    pub fn awaited_timers(&self) -> (Option<TimerId>, Option<TimerId>) {
+        match &self.phase {
+            Phase::Waiting { timer } | Phase::BackingOff { timer } => (Some(*timer), None),
+            Phase::Task(pending) => (pending.timeout, pending.heartbeat.as_ref().map(|heartbeat| heartbeat.timer)),
+            Phase::Ready | Phase::Settled | Phase::Parallel { .. } | Phase::Map(_) | Phase::MapRun { .. } => {
+                (None, None)
+            }
+        }
+    }
+
+    pub(super) fn awaits(&self, awaited: Awaited) -> bool {
+        match awaited {
+            Awaited::Task(task) => self.awaited_task() == Some(task),
+            Awaited::Timer(timer) => {
+                let (first, second) = self.awaited_timers();
+                first == Some(timer) || second == Some(timer)
+            }
+        }
+    }
+
+    /// Whether the definition has the state that the branch is in.
+    pub(crate) fn fits(&self, definition: &Definition) -> bool {
+        definition.state_named(&self.state).is_some()
+    }
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -204,7 +257,7 @@ pub(super) struct Heartbeat {
 pub(super) struct Mapping {
     /// Whether the items are stored, because they are not the state's input.
     #[serde(rename = "v", default, skip_serializing_if = "std::ops::Not::not")]
-    pub keeps_items: bool,
+    pub stores_items: bool,
     #[serde(rename = "n")]
     pub total: usize,
     /// The number of iterations started so far.
@@ -215,14 +268,4 @@ pub(super) struct Mapping {
     /// 0 means no limit.
     #[serde(rename = "c", default, skip_serializing_if = "is_zero")]
     pub concurrency: usize,
-}
-
-impl Pending {
-    /// Whether the timer belongs to this task: `false` for its timeout, `true` for its heartbeat.
-    pub fn is_due(&self, timer: TimerId) -> Option<bool> {
-        if self.timeout == Some(timer) {
-            return Some(false);
-        }
-        self.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.timer == timer).then_some(true)
-    }
 }

@@ -10,6 +10,7 @@ use super::{
     failure::{Failure, MAX_PAYLOAD, RUNTIME},
     simple::seconds_of,
     state::{BranchId, Heartbeat, Pending, Phase},
+    stored::Awaited,
 };
 use crate::{
     definition::{Body, Number, Resource, State, Task},
@@ -49,7 +50,7 @@ impl Interpreter<'_> {
                     }),
                 );
                 self.record(id, EventKind::LambdaFunctionStarted);
-                Work::Function { function: arn.clone(), payload: arguments.value().clone() }
+                Work::Function { function: arn.clone(), payload: arguments }
             }
             Resource::Activity { arn } => {
                 if !(self.facts.has_activity)(arn) {
@@ -66,7 +67,7 @@ impl Interpreter<'_> {
                         heartbeat_in_seconds: heartbeat,
                     }),
                 );
-                Work::Activity { activity_arn: arn.clone(), input: arguments.value().clone() }
+                Work::Activity { activity_arn: arn.clone(), input: arguments }
             }
             Resource::Service { service, action, pattern } => {
                 let reference = reference(service, action, *pattern);
@@ -86,7 +87,7 @@ impl Interpreter<'_> {
                     service: service.clone(),
                     action: action.clone(),
                     pattern: *pattern,
-                    parameters: self.request_parameters(service, action, arguments.value().clone()),
+                    parameters: self.request_parameters(service, action, arguments),
                 }
             }
         };
@@ -108,19 +109,20 @@ impl Interpreter<'_> {
 
     /// The parameters that the service receives. AWS adds the ARNs of the state machine and the execution to
     /// EventBridge entries, without showing them in the history.
-    fn request_parameters(&self, service: &str, action: &str, mut parameters: Value) -> Value {
-        let entries = match (service, action, parameters.get_mut("Entries")) {
-            ("events", "putEvents", Some(Value::Array(entries))) => entries,
-            _ => return parameters,
-        };
+    fn request_parameters(&self, service: &str, action: &str, arguments: Payload) -> Payload {
+        if (service, action) != ("events", "putEvents") {
+            return arguments;
+        }
+        let mut parameters = arguments.into_value();
+        let entries = parameters.get_mut("Entries").and_then(Value::as_array_mut).into_iter().flatten();
         let origin = [self.facts.execution_arn, self.facts.state_machine_arn];
-        for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
+        for entry in entries.filter_map(Value::as_object_mut) {
             let resources = entry.entry("Resources").or_insert_with(|| Value::Array(Vec::new()));
             if let Value::Array(resources) = resources {
                 resources.extend(origin.map(Value::from));
             }
         }
-        parameters
+        parameters.into()
     }
 
     fn plan(&self, id: BranchId, state: &State, task: &Task, task_id: TaskId) -> Result<Plan, QueryError> {
@@ -168,12 +170,12 @@ impl Interpreter<'_> {
     }
 
     /// The branch that waits for a task, with the task's details.
-    fn pending(&self, task: TaskId) -> Result<(BranchId, Pending), NotPending> {
-        let found = self.state.branches.iter().find_map(|(id, branch)| match &branch.phase {
-            Phase::Task(pending) if pending.task == task => Some((*id, pending.clone())),
-            _ => None,
-        });
-        found.ok_or(NotPending)
+    fn pending(&mut self, task: TaskId) -> Result<(BranchId, Pending), NotPending> {
+        let id = self.branch_awaiting(Awaited::Task(task)).ok_or(NotPending)?;
+        match &self.branch(id).phase {
+            Phase::Task(pending) => Ok((id, pending.clone())),
+            _ => Err(NotPending),
+        }
     }
 
     /// Ends the wait for a task.

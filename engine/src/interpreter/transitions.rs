@@ -70,7 +70,7 @@ impl Interpreter<'_> {
         let exited = StateExited { name: state.name.clone(), output: output.clone(), assigned_variables: shown };
         self.record(id, EventKind::StateExited(state.body.kind(), exited));
         if matches!(state.body, Body::Map(_) | Body::Parallel(_)) {
-            self.drop_kept(id);
+            self.discard_parts(id);
         }
         self.change(id, |branch| branch.variables.extend(assigned));
         match then {
@@ -91,7 +91,7 @@ impl Interpreter<'_> {
             self.finish(Outcome::Succeeded { output });
             return;
         };
-        self.state.branches.remove(&id);
+        self.state.branches.remove(id);
         let state = self.current(parent);
         let done = match &state.body {
             Body::Map(map) => self.iteration_succeeded(parent, state, map, index, previous, output),

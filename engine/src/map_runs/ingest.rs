@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::reconcile::{check_progress, end};
 use crate::{
     execution::{self, FollowUps, Loaded, Version},
-    interpreter::{self, ExecutionState, MapRunOutcome, Payload, Portions, TaskId},
+    interpreter::{self, ExecutionState, ItemProgress, MapRunOutcome, Payload, TaskId},
     query::{Budget, QueryError},
     store::{
         Computation, ExecutionId, Result, Rows, Stop, Transaction, calls,
@@ -24,21 +24,21 @@ fn awaiting_items(transaction: &Transaction<'_>, execution: ExecutionId, task: T
     Ok(run.filter(|run| run.status == RunStatus::Running))
 }
 
-/// Turns further items into children, and starts the run after the last. `portions` is the progress before these items:
+/// Turns further items into children, and starts the run after the last. `progress` is the progress before these items:
 /// the first items replace those that an earlier run of the engine has read. Returns `None` if no branch waits for
 /// more.
 pub(crate) fn add_items(
     transaction: &mut Transaction<'_>,
     (execution, task): (ExecutionId, TaskId),
-    portions: Portions,
+    progress: ItemProgress,
     items: &[Payload],
     last: bool,
     follow_ups: &mut FollowUps,
-) -> Result<Option<Portions>> {
+) -> Result<Option<ItemProgress>> {
     let Some(run) = awaiting_items(transaction, execution, task)? else { return Ok(None) };
     let Some((parent, mut state)) = execution::load(transaction, execution)? else { return Ok(None) };
-    let (items_before, children_before) = (portions.items, portions.children);
-    let (portions, children) = more_children(transaction, &parent, &mut state, task, portions, (items, last))?;
+    let (items_before, children_before) = (progress.items, progress.children);
+    let (progress, children) = more_children(transaction, &parent, &mut state, task, progress, (items, last))?;
     if items_before == 0 {
         rows::drop_items(transaction.connection, run.id)?;
     }
@@ -48,10 +48,10 @@ pub(crate) fn add_items(
             let children = children.iter().map(|(input, items)| (input.text(), *items));
             rows::add_children(transaction.connection, run.id, children_before, children)?;
             if !last {
-                return Ok(Some(portions));
+                return Ok(Some(progress));
             }
             calls::remove(transaction.connection, execution, task)?;
-            rows::set_size(transaction.connection, run.id, portions.items, portions.children)?;
+            rows::set_size(transaction.connection, run.id, progress.items, progress.children)?;
             check_progress(transaction, &rows::get(transaction.connection, run.id)?, follow_ups)?;
         }
         Err(error) => {
@@ -63,7 +63,7 @@ pub(crate) fn add_items(
 }
 
 /// The children, and the progress after them. `None` if no branch waits for the run.
-type MoreChildren = (Portions, Result<Option<Vec<(Payload, usize)>>, QueryError>);
+type MoreChildren = (ItemProgress, Result<Option<Vec<(Payload, usize)>>, QueryError>);
 
 /// Turns items into children.
 ///
@@ -74,17 +74,17 @@ fn more_children(
     parent: &Loaded,
     state: &mut ExecutionState,
     run: TaskId,
-    portions: Portions,
+    progress: ItemProgress,
     (items, last): (&[Payload], bool),
 ) -> Result<MoreChildren> {
-    let from = portions.items;
+    let from = progress.items;
     let is_wanted =
         |computed: &ComputedChildren| (computed.run, computed.from) == (run, from) && parent.is_at(&computed.version);
     if let Some(computed) = transaction.computed(is_wanted) {
         return Ok(computed.children.clone());
     }
     let budget = execution::budget_in_transaction();
-    let given = (portions.clone(), items, last);
+    let given = (progress.clone(), items, last);
     let children = evaluate_items(transaction, &budget, transaction.now, parent, state, run, given)?;
     if !budget.is_spent() {
         return Ok(children);
@@ -92,7 +92,7 @@ fn more_children(
     let (execution, items) = (parent.execution.id, items.to_vec());
     Err(Stop::TooLong(Computation::of(execution, move |outside| {
         let Some((parent, mut state)) = execution::load(outside, execution)? else { return Ok(Arc::new(())) };
-        let given = (portions, &*items, last);
+        let given = (progress, &*items, last);
         let children = evaluate_items(outside, &Arc::default(), outside.now(), &parent, &mut state, run, given)?;
         Ok(Arc::new(ComputedChildren { run, from, version: parent.version(), children }))
     })))
@@ -115,13 +115,13 @@ fn evaluate_items<R: Rows>(
     parent: &Loaded,
     state: &mut ExecutionState,
     run: TaskId,
-    (mut portions, items, last): (Portions, &[Payload], bool),
+    (mut progress, items, last): (ItemProgress, &[Payload], bool),
 ) -> Result<MoreChildren> {
     let definition = &parent.runnable.definition;
     let children = parent.with_facts(rows, budget, &|| false, |facts| {
-        interpreter::more_children(definition, facts, state, run, &mut portions, (items, last), now)
+        interpreter::more_children(definition, facts, state, run, &mut progress, (items, last), now)
     })?;
-    Ok((portions, children))
+    Ok((progress, children))
 }
 
 /// Fails a run whose items can't be read.

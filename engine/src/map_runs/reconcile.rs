@@ -8,7 +8,7 @@ use crate::{
     store::{
         ExecutionId, Result, Transaction, calls,
         executions::{self, ChildOf, Status},
-        map_runs::{self as rows, MapRun, RunStatus},
+        map_runs::{self as rows, MapRun, NextAction, RunStatus},
     },
 };
 
@@ -30,7 +30,7 @@ pub(crate) fn check_progress(
     run: &MapRun,
     follow_ups: &mut FollowUps,
 ) -> Result<()> {
-    if rows::needs_reconciling(transaction.connection, run.id)? {
+    if rows::next_action(transaction.connection, run.id)? == NextAction::Reconcile {
         return Ok(());
     }
     let counts = rows::counts(transaction.connection, run.id)?;
@@ -47,10 +47,14 @@ pub(crate) fn check_progress(
     if running == 0 && !left {
         return complete(transaction, run, follow_ups);
     }
-    let startable = left && running < run.concurrency();
-    transaction.effects.map_runs |= startable;
-    rows::set_startable(transaction.connection, run.id, startable)?;
-    Ok(())
+    let has_room = left && running < run.concurrency();
+    let action = if has_room { NextAction::StartChildren } else { NextAction::None };
+    set_next_action(transaction, run.id, action)
+}
+
+fn set_next_action(transaction: &mut Transaction<'_>, id: i64, action: NextAction) -> Result<()> {
+    transaction.effects.map_runs |= action != NextAction::None;
+    Ok(rows::set_next_action(transaction.connection, id, action)?)
 }
 
 fn complete(transaction: &mut Transaction<'_>, run: &MapRun, follow_ups: &mut FollowUps) -> Result<()> {
@@ -75,7 +79,7 @@ fn complete(transaction: &mut Transaction<'_>, run: &MapRun, follow_ups: &mut Fo
 
 /// Requests that the results of a failed run be written, once all its children are reconciled.
 pub(crate) fn export_failed(transaction: &mut Transaction<'_>, run: &MapRun) -> Result<()> {
-    if rows::needs_reconciling(transaction.connection, run.id)? {
+    if rows::next_action(transaction.connection, run.id)? == NextAction::Reconcile {
         return Ok(());
     }
     request_call(transaction, run.execution, run.task, Work::WriteResults { failed: true })
@@ -142,7 +146,6 @@ pub(crate) fn reconcile_children(
         }
     };
     let reconciled = done < MAX_RECONCILED;
-    rows::set_reconciled(connection, id, reconciled)?;
-    transaction.effects.map_runs |= !reconciled;
+    set_next_action(transaction, id, if reconciled { NextAction::None } else { NextAction::Reconcile })?;
     if reconciled && run.status == RunStatus::Running { check_progress(transaction, run, follow_ups) } else { Ok(()) }
 }

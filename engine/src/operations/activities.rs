@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{check_name, tags};
 use crate::{
     Options,
-    activation::Delivered,
+    activation::{self, Delivered},
     arn::Arn,
     clock::{epoch_seconds, millis},
     engine::Engine,
@@ -168,7 +168,7 @@ fn take_task(transaction: &mut Transaction<'_>, activity: i64, worker: Option<&s
     while let Some(offer) = activities::take_offer(transaction.connection, activity)? {
         let started = Event::ActivityStarted { task: offer.task, worker_name: worker.map(str::to_owned) };
         // A task that has timed out, or whose execution has ended, is dropped.
-        if transaction.deliver(offer.execution, started)? == Delivered::Yes {
+        if activation::deliver(transaction, offer.execution, started)? == Delivered::Yes {
             let token = transaction.signer.task_token(offer.execution, offer.task);
             return Ok(Some(Body::json(&json!({"taskToken": token.as_str(), "input": offer.input}))));
         }

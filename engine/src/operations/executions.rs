@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{find_execution, find_machine, map_runs};
 use crate::{
-    Options,
+    Options, activation,
     arn::Arn,
     clock::{epoch_seconds, millis},
     description::description,
@@ -181,7 +181,7 @@ pub(super) async fn stop_execution(engine: &Engine, fields: &mut Fields) -> Resu
                 return Ok(stopped);
             }
             let event = Event::Stop { error: error.clone(), cause: cause.clone() };
-            let _ = transaction.deliver(execution.id, event)?;
+            let _ = activation::deliver(transaction, execution.id, event)?;
             Ok(millis(transaction.now))
         })
         .await?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::find_execution;
 use crate::{
-    Options,
+    Options, activation,
     arn::Arn,
     clock::epoch_seconds,
     engine::Engine,
@@ -133,7 +133,7 @@ pub(super) async fn update(engine: &Engine, fields: &mut Fields) -> Result<Body,
             if run.status == RunStatus::Running {
                 let mut follow_ups = FollowUps::new();
                 runs::check_progress(transaction, &map_runs::get(connection, run.id)?, &mut follow_ups)?;
-                transaction.follow(follow_ups)?;
+                activation::deliver_follow_ups(transaction, follow_ups)?;
             }
             Ok(Body::empty())
         })

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::find_execution;
 use crate::{
+    activation,
     clock::{epoch_seconds, millis},
     description::redrive_obstacle,
     engine::Engine,
@@ -43,7 +44,7 @@ pub(super) async fn redrive_execution(engine: &Engine, fields: &mut Fields) -> R
                 return Err(Fault::ExecutionNotRedrivable(reason.to_owned()).into());
             }
             executions::redrive(connection, id, now, client_token.as_deref())?;
-            let _ = transaction.deliver(id, Event::Redrive)?;
+            let _ = activation::deliver(transaction, id, Event::Redrive)?;
             Ok(now)
         })
         .await?;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{check_name, versions};
 use crate::{
-    Options,
+    Options, activation,
     arn::Arn,
     clock::{epoch_seconds, millis},
     engine::Engine,
@@ -80,7 +80,7 @@ impl Admitted {
     /// Starts it, unless it was started before.
     pub fn begin(&self, transaction: &mut Transaction<'_>) -> Result<(), Stop> {
         if self.fresh {
-            let _ = transaction.deliver(self.id, Event::Start)?;
+            let _ = activation::deliver(transaction, self.id, Event::Start)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Answering a task by its token.
 
 use crate::{
-    activation::Delivered,
+    activation::{self, Delivered},
     engine::Engine,
     interpreter::{Event, Payload, TaskId},
     protocol::{Body, CAUSE, DATA, ERROR, Fault, Fields, TASK_TOKEN},
@@ -40,7 +40,7 @@ async fn answer(
     engine
         .store
         .write(move |transaction| {
-            match transaction.deliver(execution, event(task))? {
+            match activation::deliver(transaction, execution, event(task))? {
                 Delivered::NotPending => return Err(Fault::TaskTimedOut.into()),
                 // The answer may arrive before the task's call has returned. The call need not be repeated.
                 Delivered::Yes => calls::remove(transaction.connection, execution, task)?,
@@ -56,7 +56,7 @@ pub(super) async fn send_task_heartbeat(engine: &Engine, fields: &mut Fields) ->
     let (execution, task) = engine.store.signer().read_task_token(&token)?;
     engine
         .store
-        .write(move |transaction| match transaction.deliver(execution, Event::TaskHeartbeat { task })? {
+        .write(move |transaction| match activation::deliver(transaction, execution, Event::TaskHeartbeat { task })? {
             Delivered::NotPending => Err(Fault::TaskTimedOut.into()),
             Delivered::Yes => Ok(Body::empty()),
         })

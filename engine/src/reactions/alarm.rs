@@ -1,10 +1,10 @@
-//! Wakes the task that fires timers.
+//! Wakes a task that sleeps until the next row of its queue is due.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::sync::Notify;
 
-/// Wakes the task that sleeps until the next timer when an earlier one is set.
+/// Wakes a task that sleeps until the next row is due when a row is added that is due earlier.
 pub(crate) struct Alarm {
     /// When the sleeping task wakes, in milliseconds since 1970.
     until: AtomicI64,
@@ -18,18 +18,19 @@ impl Default for Alarm {
 }
 
 impl Alarm {
-    /// Notes that a timer was set.
+    /// Notes that a row was added, and when it is due, in milliseconds since 1970.
     pub fn set(&self, due: i64) {
         if due < self.until.load(Ordering::Acquire) {
             self.earlier.notify_one();
         }
     }
-    /// Sets when the sleeping task wakes, in milliseconds since 1970. Timers that are due earlier wake it before.
+
+    /// Sets when the sleeping task wakes, in milliseconds since 1970. Rows that are due earlier wake it before.
     pub fn sleep_until(&self, due: i64) {
         self.until.store(due, Ordering::Release);
     }
 
-    /// Waits until a timer is set that is due before the sleeping task wakes.
+    /// Waits until a row is added that is due before the sleeping task wakes.
     pub async fn earlier(&self) {
         self.earlier.notified().await;
     }

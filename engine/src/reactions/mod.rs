@@ -28,7 +28,10 @@ impl Calls {
 
 /// What is woken after a commit.
 pub(crate) struct Reactions {
-    pub alarm: Alarm,
+    /// Wakes the task that fires timers.
+    pub timers: Alarm,
+    /// Wakes the task that delivers follow-ups.
+    pub follow_ups: Alarm,
     pub calls: Calls,
     pub workers: Workers,
     pub endings: Endings,
@@ -36,14 +39,12 @@ pub(crate) struct Reactions {
     pub deletions: Notify,
     /// Wakes the task that starts the children of map runs.
     pub map_runs: Notify,
-    /// Wakes the task that delivers follow-ups.
-    pub follow_ups: Notify,
 }
 
 impl AfterCommit for Reactions {
     fn perform(&self, effects: Effects) {
         if let Some(due) = effects.earliest_timer {
-            self.alarm.set(due);
+            self.timers.set(due);
         }
         effects.calls.into_iter().for_each(|call| self.calls.send(call));
         effects.offers.iter().for_each(|activity| self.workers.wake_one(activity));
@@ -55,7 +56,8 @@ impl AfterCommit for Reactions {
             self.map_runs.notify_one();
         }
         if effects.follow_ups {
-            self.follow_ups.notify_one();
+            // Follow-ups are due at once.
+            self.follow_ups.set(i64::MIN);
         }
     }
 }
@@ -65,13 +67,13 @@ impl Reactions {
     pub fn new() -> (Self, mpsc::UnboundedReceiver<CallEffect>) {
         let (calls, queue) = Calls::new();
         let reactions = Self {
-            alarm: Alarm::default(),
+            timers: Alarm::default(),
             calls,
             workers: Workers::default(),
             endings: Endings::default(),
             deletions: Notify::new(),
             map_runs: Notify::new(),
-            follow_ups: Notify::new(),
+            follow_ups: Alarm::default(),
         };
         (reactions, queue)
     }

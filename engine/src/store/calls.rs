@@ -2,18 +2,19 @@
 
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 
-use super::{Call, CallContext, ExecutionId};
+use super::{Call, CallContext, ExecutionId, compression};
 use crate::interpreter::{Pattern, TaskId};
 
-pub(crate) fn insert(connection: &Connection, run: i64, call: &Call) -> Result<()> {
+/// `opening` is the number of the current opening of the database.
+pub(crate) fn insert(connection: &Connection, opening: i64, call: &Call) -> Result<()> {
     let unwritable = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(error.into());
     let work = serde_json::to_vec(&call.work).map_err(unwritable)?;
     let context = serde_json::to_string(&call.context).map_err(unwritable)?;
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO call (execution, task, nonce, run, work, context) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO call (execution, task, nonce, opening, work, context) VALUES (?, ?, ?, ?, ?, ?)",
         )?
-        .execute((call.execution, call.task.event, call.task.nonce, run, work, context))
+        .execute((call.execution, call.task.event, call.task.nonce, opening, compression::pack(&work), context))
         .map(drop)
 }
 
@@ -39,14 +40,19 @@ pub(crate) struct Stored {
     pub call: Option<Call>,
 }
 
-/// A page of the calls that earlier runs have left unanswered, after the given one.
-pub(crate) fn left(connection: &Connection, run: i64, after: (ExecutionId, TaskId), most: i64) -> Result<Vec<Stored>> {
+/// A page of the calls that were left unanswered before this opening of the database, after the given one.
+pub(crate) fn left(
+    connection: &Connection,
+    opening: i64,
+    after: (ExecutionId, TaskId),
+    most: i64,
+) -> Result<Vec<Stored>> {
     connection
         .prepare_cached(
             "SELECT execution, task, nonce, work, context FROM call
-             WHERE (execution, task) > (?, ?) AND run < ? ORDER BY execution, task LIMIT ?",
+             WHERE (execution, task) > (?, ?) AND opening < ? ORDER BY execution, task LIMIT ?",
         )?
-        .query_map((after.0, after.1.event, run, most), read)?
+        .query_map((after.0, after.1.event, opening, most), read)?
         .collect()
 }
 
@@ -62,7 +68,8 @@ pub(crate) fn find(connection: &Connection, execution: ExecutionId, task: TaskId
 
 fn read(row: &Row<'_>) -> Result<Stored> {
     let (execution, task) = (row.get(0)?, TaskId { event: row.get(1)?, nonce: row.get(2)? });
-    let call = match call(execution, task, row.get_ref(3)?.as_blob()?, row.get_ref(4)?.as_str_or_null()?) {
+    let work = compression::unpack(row.get_ref(3)?.as_blob()?)?;
+    let call = match call(execution, task, &work, row.get_ref(4)?.as_str_or_null()?) {
         Ok(call) => Some(call),
         Err(error) => {
             tracing::error!(execution = execution.0, event = task.event, %error, "a stored call can't be read");

@@ -167,7 +167,7 @@ pub(crate) struct Filter {
 }
 
 /// Rows that one page looks at, at most. Most filters find what they want in an index and look at nothing else.
-const MOST_LOOKED_AT: usize = 4_096;
+const MAX_ROWS_EXAMINED: usize = 4_096;
 
 /// A page, newest first, of those older than `before`; and before which the next page goes on, if it does. A page may
 /// have fewer than `most` though others follow.
@@ -201,7 +201,7 @@ pub(crate) fn list(
         sql.push_str(" AND redrive_count > 0");
     }
     sql.push_str(" ORDER BY id DESC LIMIT ?");
-    values.push(&MOST_LOOKED_AT);
+    values.push(&MAX_ROWS_EXAMINED);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(&values[..])?;
     let mut page: Vec<Execution> = Vec::new();
@@ -217,7 +217,7 @@ pub(crate) fn list(
         if filter.redriven.is_none_or(|redriven| redriven == (execution.redrive_count > 0)) {
             page.push(execution);
         }
-        if looked_at == MOST_LOOKED_AT {
+        if looked_at == MAX_ROWS_EXAMINED {
             return Ok((page, Some(id)));
         }
     }
@@ -348,7 +348,7 @@ pub(crate) fn put_state(connection: &Connection, id: ExecutionId, state: &[u8]) 
 }
 
 pub(crate) fn drop_state(connection: &Connection, id: ExecutionId) -> Result<()> {
-    super::kept::remove_all(connection, id)?;
+    super::branches::remove_all(connection, id)?;
     connection.prepare_cached("DELETE FROM execution_state WHERE execution = ?")?.execute([id]).map(drop)
 }
 

@@ -16,22 +16,22 @@ pub(crate) fn insert(connection: &Connection, execution: ExecutionId, event: &Ev
         .map(drop)
 }
 
-/// The follow-ups that can be delivered now, oldest first, except for those being processed.
-pub(crate) fn due(connection: &Connection, now: i64, under_way: &HashSet<i64>, most: usize) -> Result<Vec<i64>> {
+/// The follow-ups that can be delivered now, oldest first, except for those being delivered.
+pub(crate) fn due(connection: &Connection, now: i64, in_delivery: &HashSet<i64>, most: usize) -> Result<Vec<i64>> {
     let due: Vec<i64> = connection
         .prepare_cached("SELECT id FROM follow_up WHERE not_before <= ? ORDER BY not_before, id LIMIT ?")?
-        .query_map((now, most + under_way.len()), |row| row.get(0))?
+        .query_map((now, most + in_delivery.len()), |row| row.get(0))?
         .collect::<Result<_>>()?;
-    Ok(due.into_iter().filter(|id| !under_way.contains(id)).take(most).collect())
+    Ok(due.into_iter().filter(|id| !in_delivery.contains(id)).take(most).collect())
 }
 
-/// The earliest time in milliseconds at which a follow-up that is not being processed can be delivered.
-pub(crate) fn next(connection: &Connection, under_way: &HashSet<i64>) -> Result<Option<i64>> {
+/// The earliest time in milliseconds at which a follow-up that is not being delivered can be delivered.
+pub(crate) fn next(connection: &Connection, in_delivery: &HashSet<i64>) -> Result<Option<i64>> {
     let mut earliest =
         connection.prepare_cached("SELECT id, not_before FROM follow_up ORDER BY not_before, id LIMIT ?")?;
-    let mut rows = earliest.query([under_way.len() + 1])?;
+    let mut rows = earliest.query([in_delivery.len() + 1])?;
     while let Some(row) = rows.next()? {
-        if !under_way.contains(&row.get(0)?) {
+        if !in_delivery.contains(&row.get(0)?) {
             return row.get(1).map(Some);
         }
     }
@@ -51,7 +51,7 @@ pub(crate) fn take(connection: &Connection, id: i64) -> Result<Option<(Execution
 }
 
 /// Postpones a follow-up to a time in milliseconds.
-pub(crate) fn put_off(connection: &Connection, id: i64, until: i64) -> Result<()> {
+pub(crate) fn postpone(connection: &Connection, id: i64, until: i64) -> Result<()> {
     connection.prepare_cached("UPDATE follow_up SET not_before = ? WHERE id = ?")?.execute((until, id)).map(drop)
 }
 

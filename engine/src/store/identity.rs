@@ -18,6 +18,9 @@ pub struct Identity {
     pub openings: u64,
 }
 
+/// The first schema in which the number of openings has this name.
+const WITH_OPENINGS: i32 = 5;
+
 /// Reads the identity of a database that is not open, without changing the file. `None` when there is no file, or none
 /// that [`open`](super::open::open) would take.
 pub fn read(path: &Path) -> Option<Identity> {
@@ -26,7 +29,9 @@ pub fn read(path: &Path) -> Option<Identity> {
     if application != APPLICATION {
         return None;
     }
-    let row = connection.query_row("SELECT signing_key, run FROM engine", [], |row| {
+    let schema: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).ok()?;
+    let openings = if schema < WITH_OPENINGS { "run" } else { "openings" };
+    let row = connection.query_row(&format!("SELECT signing_key, {openings} FROM engine"), [], |row| {
         Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, u64>(1)?))
     });
     let (key, openings) = row.ok()?;

@@ -220,10 +220,40 @@ pub(crate) fn list(connection: &Connection, execution: ExecutionId, before: i64,
         .collect()
 }
 
-/// The next run after `after` that can start a child, or whose children must be reconciled.
-pub(crate) fn startable(connection: &Connection, after: i64) -> Result<Option<i64>> {
+/// What is to be done next for a run, in a change of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NextAction {
+    /// Nothing before a child ends, or because the run has ended.
+    None = 0,
+    /// The run has room for children that have not been started.
+    StartChildren = 1,
+    /// The statuses of children that do not run must be changed after the run was redriven or ended. No child is started
+    /// before.
+    Reconcile = 2,
+}
+
+impl NextAction {
+    const ALL: [Self; 3] = [Self::None, Self::StartChildren, Self::Reconcile];
+}
+
+impl ToSql for NextAction {
+    fn to_sql(&self) -> Result<rusqlite::types::ToSqlOutput<'_>> {
+        Ok((*self as i64).into())
+    }
+}
+
+impl FromSql for NextAction {
+    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+        let number = value.as_i64()?;
+        let known = usize::try_from(number).ok().and_then(|at| Self::ALL.get(at));
+        known.copied().ok_or(rusqlite::types::FromSqlError::OutOfRange(number))
+    }
+}
+
+/// The next run after `after` for which something is to be done. After the last run comes the first.
+pub(crate) fn next_with_action(connection: &Connection, after: i64) -> Result<Option<i64>> {
     let mut next =
-        connection.prepare_cached("SELECT id FROM map_run WHERE startable AND id > ? ORDER BY id LIMIT 1")?;
+        connection.prepare_cached("SELECT id FROM map_run WHERE next_action AND id > ? ORDER BY id LIMIT 1")?;
     let mut next = |after: i64| next.query_row([after], |row| row.get(0)).optional();
     match next(after)? {
         None if after > 0 => next(0),
@@ -231,40 +261,25 @@ pub(crate) fn startable(connection: &Connection, after: i64) -> Result<Option<i6
     }
 }
 
-/// Whether the run can start a child, or its children must be reconciled.
-pub(crate) fn is_startable(connection: &Connection, id: i64) -> Result<bool> {
-    connection.prepare_cached("SELECT 1 FROM map_run WHERE id = ? AND startable <> 0")?.exists([id])
+/// What is to be done next for a run. Nothing if it has been deleted.
+pub(crate) fn next_action(connection: &Connection, id: i64) -> Result<NextAction> {
+    let action = connection
+        .prepare_cached("SELECT next_action FROM map_run WHERE id = ?")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    Ok(action.unwrap_or(NextAction::None))
 }
 
-pub(crate) fn set_startable(connection: &Connection, id: i64, startable: bool) -> Result<()> {
+pub(crate) fn set_next_action(connection: &Connection, id: i64, action: NextAction) -> Result<()> {
     connection
-        .prepare_cached("UPDATE map_run SET startable = ?1 WHERE id = ?2 AND startable <> ?1")?
-        .execute((startable, id))
-        .map(drop)
-}
-
-/// The value of `startable` for a run whose children must be reconciled with it before any is started.
-const NEEDS_RECONCILING: i64 = 2;
-
-pub(crate) fn needs_reconciling(connection: &Connection, id: i64) -> Result<bool> {
-    connection
-        .prepare_cached("SELECT startable = ? FROM map_run WHERE id = ?")?
-        .query_row((NEEDS_RECONCILING, id), |row| row.get(0))
-}
-
-/// Records whether all children that are not running are reconciled with the run. The caller then checks whether the
-/// run can start any.
-pub(crate) fn set_reconciled(connection: &Connection, id: i64, reconciled: bool) -> Result<()> {
-    let startable = if reconciled { 0 } else { NEEDS_RECONCILING };
-    connection
-        .prepare_cached("UPDATE map_run SET startable = ?1 WHERE id = ?2 AND startable <> ?1")?
-        .execute((startable, id))
+        .prepare_cached("UPDATE map_run SET next_action = ?1 WHERE id = ?2 AND next_action <> ?1")?
+        .execute((action, id))
         .map(drop)
 }
 
 pub(crate) fn end(connection: &Connection, id: i64, status: RunStatus, at: i64) -> Result<()> {
     connection
-        .prepare_cached("UPDATE map_run SET status = ?, stopped = ?, startable = 0 WHERE id = ?")?
+        .prepare_cached("UPDATE map_run SET status = ?, stopped = ?, next_action = 0 WHERE id = ?")?
         .execute((status, at, id))
         .map(drop)
 }

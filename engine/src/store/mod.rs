@@ -6,6 +6,7 @@
 
 pub(crate) mod activities;
 mod backup;
+pub(crate) mod branches;
 pub(crate) mod calls;
 mod checkpoints;
 mod compression;
@@ -16,7 +17,6 @@ pub(crate) mod follow_ups;
 pub(crate) mod history;
 mod identity;
 mod ids;
-pub(crate) mod kept;
 pub(crate) mod map_runs;
 mod migrations;
 mod open;
@@ -125,8 +125,7 @@ pub(crate) struct Store {
     turns: Turns,
     evaluations: Arc<Semaphore>,
     parsings: Arc<Semaphore>,
-    /// The number of this opening.
-    run: i64,
+    opening: i64,
 }
 
 impl Store {
@@ -151,8 +150,14 @@ impl Store {
             clock: clock.clone(),
             definitions: definitions.clone(),
         };
-        let environment =
-            transaction::Environment { options, signer, opened: clock.now(), clock, run: opened.run, definitions };
+        let environment = transaction::Environment {
+            options,
+            signer,
+            opened: clock.now(),
+            clock,
+            opening: opened.opening,
+            definitions,
+        };
         let (connection, lock) = (opened.connection, opened.lock);
         let writer = writer::Writer::start(connection, lock, environment, after_commit, checkpoints.clone());
         Ok(Self {
@@ -164,7 +169,7 @@ impl Store {
             turns: Turns::default(),
             evaluations: Arc::new(Semaphore::new(AT_ONCE)),
             parsings: Arc::new(Semaphore::new(AT_ONCE)),
-            run: opened.run,
+            opening: opened.opening,
         })
     }
 
@@ -265,8 +270,9 @@ impl Store {
         &self.outside.signer
     }
 
-    pub fn run(&self) -> i64 {
-        self.run
+    /// The number of this opening of the database, starting at 1.
+    pub fn opening(&self) -> i64 {
+        self.opening
     }
 
     /// Writes a copy of the database to `path` and checks it.

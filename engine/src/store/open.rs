@@ -52,7 +52,8 @@ pub enum OpenError {
 pub(super) struct Opened {
     pub connection: Connection,
     pub signing_key: [u8; Signer::KEY],
-    pub run: i64,
+    /// The number of this opening, starting at 1.
+    pub opening: i64,
     /// Held while the database is open, since two engines on one file would fire each timer twice.
     pub lock: File,
 }
@@ -112,9 +113,9 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> 
     vacuum::prepare(&connection, path);
     #[cfg(test)]
     super::steps::count(&connection, path);
-    let (signing_key, run) = connection
+    let (signing_key, opening) = connection
         .query_row(
-            "UPDATE engine SET run = run + 1, account_id = ?, region = ? RETURNING signing_key, run",
+            "UPDATE engine SET openings = openings + 1, account_id = ?, region = ? RETURNING signing_key, openings",
             [&options.account_id, &options.region],
             |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)),
         )
@@ -127,7 +128,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> 
     let signing_key = signing_key
         .try_into()
         .map_err(|_| OpenError::Damaged { path: shown.clone(), what: "its signing key is cut short".into() })?;
-    Ok(Opened { connection, signing_key, run, lock })
+    Ok(Opened { connection, signing_key, opening, lock })
 }
 
 /// The first schema with the account and the region.
@@ -265,7 +266,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     getrandom::fill(&mut key).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.to_string().into()))?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(include_str!("schema.sql"))?;
-    transaction.execute("INSERT INTO engine (only, signing_key, run) VALUES (1, ?, 0)", [key])?;
+    transaction.execute("INSERT INTO engine (only, signing_key, openings) VALUES (1, ?, 0)", [key])?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
@@ -307,10 +308,10 @@ mod tests {
         let path = folder.path().join("deep/step-functions.sqlite");
         let first = open(&path).unwrap();
         let key = first.signing_key;
-        assert_eq!(first.run, 1);
+        assert_eq!(first.opening, 1);
         drop(first);
         let second = open(&path).unwrap();
-        assert_eq!((second.signing_key, second.run), (key, 2));
+        assert_eq!((second.signing_key, second.opening), (key, 2));
     }
 
     #[test]
@@ -324,7 +325,7 @@ mod tests {
             assert!(refused.contains("it is of account 000000000000 in region eu-west-2"), "{refused}");
             assert_eq!(std::fs::read(&path).unwrap(), before);
         }
-        assert_eq!(open(&path).unwrap().run, 2);
+        assert_eq!(open(&path).unwrap().opening, 2);
     }
 
     #[test]
@@ -403,7 +404,7 @@ mod tests {
         drop(before);
 
         let opened = open(&path).unwrap();
-        assert_eq!((opened.signing_key, opened.run), ([7; Signer::KEY], 7));
+        assert_eq!((opened.signing_key, opened.opening), ([7; Signer::KEY], 7));
         let run = super::super::map_runs::by_uuid(&opened.connection, "u").unwrap().unwrap();
         assert_eq!((run.items, run.result_writing), (3, None));
         let columns = |connection: &Connection| -> Vec<(String, String)> {
@@ -420,7 +421,7 @@ mod tests {
         let new = open(&folder.path().join("new")).unwrap();
         assert_eq!(columns(&opened.connection), columns(&new.connection));
         drop(opened);
-        assert_eq!(open(&path).unwrap().run, 8);
+        assert_eq!(open(&path).unwrap().opening, 8);
     }
 
     #[test]

@@ -3,8 +3,8 @@ CREATE TABLE engine (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     -- Signs task tokens and page tokens.
     signing_key BLOB NOT NULL,
-    -- The number of times that the database has been opened. Calls that an earlier run left unanswered are repeated.
-    run INTEGER NOT NULL,
+    -- The number of times that the database has been opened.
+    openings INTEGER NOT NULL,
     -- The account and region in the ARNs that were issued.
     account_id TEXT,
     region TEXT
@@ -121,10 +121,30 @@ CREATE TABLE execution_state (
     state BLOB NOT NULL
 ) STRICT;
 
--- Data that inline Map and Parallel states of these executions store. Unlike the state, it is written once.
-CREATE TABLE kept (
+-- The branches within Parallel and inline Map states of these executions. The state contains only the outermost branch,
+-- because it is written with every step.
+CREATE TABLE branch (
     execution INTEGER NOT NULL,
-    -- The branch that is in the Map or Parallel state.
+    branch INTEGER NOT NULL,
+    -- The branch that is in the Parallel or Map state.
+    parent INTEGER NOT NULL,
+    -- What the branch waits for: the event id of a task or map run, a timer, and the timer of a task's heartbeat.
+    task INTEGER,
+    timer INTEGER,
+    heartbeat INTEGER,
+    -- JSON, compressed where that is shorter.
+    state BLOB NOT NULL,
+    PRIMARY KEY (execution, branch)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX branch_parent ON branch (execution, parent);
+CREATE INDEX branch_task ON branch (execution, task) WHERE task IS NOT NULL;
+CREATE INDEX branch_timer ON branch (execution, timer) WHERE timer IS NOT NULL;
+CREATE INDEX branch_heartbeat ON branch (execution, heartbeat) WHERE heartbeat IS NOT NULL;
+
+-- Values that Parallel and inline Map states of these executions store. Each is written once.
+CREATE TABLE branch_part (
+    execution INTEGER NOT NULL,
+    -- The branch that is in the Parallel or Map state.
     branch INTEGER NOT NULL,
     -- The index of the iteration or branch whose output this is, or -1 for the items of a Map.
     part INTEGER NOT NULL,
@@ -166,14 +186,14 @@ CREATE TABLE map_run (
     next INTEGER NOT NULL DEFAULT 0,
     redrive_count INTEGER NOT NULL DEFAULT 0,
     redriven INTEGER,
-    -- 1 if a child can be started now, 2 if children must first be reconciled with the run, which has ended or been
-    -- redriven, and 0 otherwise.
-    startable INTEGER NOT NULL DEFAULT 0,
+    -- What is to be done next: 0 nothing, 1 start children, 2 reconcile children with the run, which has ended or been
+    -- redriven.
+    next_action INTEGER NOT NULL DEFAULT 0,
     -- Where and how its results are written, as JSON.
     result_writing TEXT,
     UNIQUE (execution, task, nonce)
 ) STRICT;
-CREATE INDEX map_run_startable ON map_run (startable) WHERE startable;
+CREATE INDEX map_run_next_action ON map_run (next_action) WHERE next_action;
 
 -- The inputs of children that have not been started.
 CREATE TABLE map_run_item (
@@ -213,7 +233,9 @@ CREATE TABLE call (
     execution INTEGER NOT NULL,
     task INTEGER NOT NULL,
     nonce INTEGER NOT NULL,
-    run INTEGER NOT NULL,
+    -- The opening of the database in which the call was requested. Calls of earlier ones are repeated.
+    opening INTEGER NOT NULL,
+    -- JSON, compressed where that is shorter.
     work BLOB NOT NULL,
     -- The attempt that the call is made for, as JSON. NULL if a release up to schema 3 requested the call.
     context TEXT,

@@ -33,28 +33,28 @@ pub(crate) fn clear_all(connection: &Connection, execution: ExecutionId) -> Resu
     connection.prepare_cached("DELETE FROM timer WHERE execution = ?")?.execute([execution]).map(drop)
 }
 
-/// The due time of the next timer in milliseconds, except for those being processed.
-pub(crate) fn next(connection: &Connection, under_way: &HashSet<(ExecutionId, TimerId)>) -> Result<Option<i64>> {
+/// The due time of the next timer in milliseconds, except for those being delivered.
+pub(crate) fn next(connection: &Connection, in_delivery: &HashSet<(ExecutionId, TimerId)>) -> Result<Option<i64>> {
     let mut earliest = connection.prepare_cached("SELECT execution, timer, due FROM timer ORDER BY due LIMIT ?")?;
-    let mut rows = earliest.query([under_way.len() + 1])?;
+    let mut rows = earliest.query([in_delivery.len() + 1])?;
     while let Some(row) = rows.next()? {
-        if !under_way.contains(&(row.get(0)?, TimerId(row.get(1)?))) {
+        if !in_delivery.contains(&(row.get(0)?, TimerId(row.get(1)?))) {
             return row.get(2).map(Some);
         }
     }
     Ok(None)
 }
 
-/// The timers that are overdue the longest, except for those being processed.
+/// The timers that are overdue the longest, except for those being delivered.
 pub(crate) fn due(
     connection: &Connection,
     now: i64,
-    under_way: &HashSet<(ExecutionId, TimerId)>,
+    in_delivery: &HashSet<(ExecutionId, TimerId)>,
     most: usize,
 ) -> Result<Vec<(ExecutionId, TimerId)>> {
     let due: Vec<_> = connection
         .prepare_cached("SELECT execution, timer FROM timer WHERE due <= ? ORDER BY due LIMIT ?")?
-        .query_map((now, most + under_way.len()), |row| Ok((row.get(0)?, TimerId(row.get(1)?))))?
+        .query_map((now, most + in_delivery.len()), |row| Ok((row.get(0)?, TimerId(row.get(1)?))))?
         .collect::<Result<_>>()?;
-    Ok(due.into_iter().filter(|timer| !under_way.contains(timer)).take(most).collect())
+    Ok(due.into_iter().filter(|timer| !in_delivery.contains(timer)).take(most).collect())
 }

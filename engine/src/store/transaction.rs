@@ -28,7 +28,8 @@ pub(super) struct Environment {
     pub clock: Arc<dyn Clock>,
     /// When the engine was opened.
     pub opened: OffsetDateTime,
-    pub run: i64,
+    /// The number of this opening.
+    pub opening: i64,
     pub definitions: Arc<Definitions>,
 }
 
@@ -54,7 +55,8 @@ pub(crate) struct Transaction<'a> {
     pub clock: &'a dyn Clock,
     /// When the engine was opened.
     pub opened: OffsetDateTime,
-    pub run: i64,
+    /// The number of this opening.
+    pub opening: i64,
     pub revisions: &'a mut Revisions,
     definitions: &'a Definitions,
     /// What was computed for this change when it ran before.
@@ -78,7 +80,7 @@ impl<'a> Transaction<'a> {
             now: environment.clock.now(),
             clock: &*environment.clock,
             opened: environment.opened,
-            run: environment.run,
+            opening: environment.opening,
             revisions: &mut memory.revisions,
             definitions: &environment.definitions,
             computed,

@@ -1,14 +1,13 @@
-//! Background tasks: firing timers, making calls, deleting, and running map runs.
+//! Background tasks: delivering timers and follow-ups, making calls, deleting, and starting the children of map runs.
 
 mod calls;
 mod deletions;
 mod envelope;
-mod follow_ups;
 mod long_changes;
 mod map_runs;
 mod nested;
+mod queue;
 mod services;
-mod timers;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,10 +22,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Spawns the background tasks. They end when the engine closes.
 pub(crate) fn spawn(engine: &Arc<Engine>, calls: mpsc::UnboundedReceiver<CallEffect>) {
     engine.keep([
-        tokio::spawn(timers::fire_timers(engine.clone())),
+        tokio::spawn(queue::deliver_rows::<queue::Timers>(engine.clone())),
         tokio::spawn(calls::make_calls(engine.clone(), calls)),
         tokio::spawn(deletions::carry_out_deletions(engine.clone())),
         tokio::spawn(map_runs::start_children(engine.clone())),
-        tokio::spawn(follow_ups::deliver_follow_ups(engine.clone())),
+        tokio::spawn(queue::deliver_rows::<queue::FollowUps>(engine.clone())),
     ]);
 }

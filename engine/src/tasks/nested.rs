@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{envelope, services::Failure};
 use crate::{
-    Exchange,
+    Exchange, activation,
     clock::from_millis,
     engine::Engine,
     interpreter::{Event, Pattern, Payload, TaskId, timestamp},
@@ -24,7 +24,7 @@ pub(super) struct Start {
     pub parent: ExecutionId,
     pub task: TaskId,
     pub pattern: Pattern,
-    pub parameters: Value,
+    pub parameters: Payload,
 }
 
 /// Starts the child and answers the task in one transaction, so that a repeated call starts only one child.
@@ -37,7 +37,7 @@ fn start_child(transaction: &mut Transaction<'_>, start: &Start) -> Result<(), S
     if !still_wanted(transaction.connection, parent, task)? {
         return Ok(());
     }
-    let admitted = request(&start.parameters)
+    let admitted = request(start.parameters.value())
         .and_then(|request| request.check(transaction.options).map(|()| request))
         .map_err(Stop::Refused)
         .and_then(|request| operations::admit(transaction, &request));
@@ -45,7 +45,11 @@ fn start_child(transaction: &mut Transaction<'_>, start: &Start) -> Result<(), S
         Ok(admitted) => admitted,
         Err(Stop::Refused(fault)) => {
             let (error, cause) = refusal(&fault);
-            let _ = transaction.deliver(parent, Event::TaskFailed { task, error: Some(error), cause: Some(cause) })?;
+            let _ = activation::deliver(
+                transaction,
+                parent,
+                Event::TaskFailed { task, error: Some(error), cause: Some(cause) },
+            )?;
             return Ok(());
         }
         Err(broken) => return Err(broken),
@@ -57,13 +61,13 @@ fn start_child(transaction: &mut Transaction<'_>, start: &Start) -> Result<(), S
     let exchange = Exchange { request_id: uuid::Uuid::new_v4().to_string(), length: wire.to_string().len() };
     let output = Payload::from(envelope::answer("states", Value::Object(answer), Some(exchange), transaction.now));
     if pattern == Pattern::RequestResponse {
-        let _ = transaction.deliver(parent, Event::TaskSucceeded { task, output })?;
+        let _ = activation::deliver(transaction, parent, Event::TaskSucceeded { task, output })?;
     } else {
         // Register the wait first, because the child may end at once.
         if let Some(waiting) = Waiting::of(parent, task, pattern) {
             calls::wait_for(transaction.connection, admitted.id, &waiting)?;
         }
-        let _ = transaction.deliver(parent, Event::TaskSubmitted { task, output })?;
+        let _ = activation::deliver(transaction, parent, Event::TaskSubmitted { task, output })?;
     }
     admitted.begin(transaction)?;
     Ok(())

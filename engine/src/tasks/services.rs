@@ -73,31 +73,34 @@ async fn alone<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static
 async fn perform(engine: &Engine, work: Work, attempt: Attempt) -> Result<Payload, Failure> {
     match work {
         Work::Function { function, payload } => {
-            let invocation = Invocation { attempt, ..Invocation::new(function.clone(), payload) };
+            let invocation = Invocation { attempt, ..Invocation::new(function.clone(), payload.into_value()) };
             let invoked = engine.integrations.invoke_function(invocation).await;
             let invoked = invoked.map_err(|error| function_failure(&function, error))?;
             Ok(invoked.payload.unwrap_or_default().into())
         }
-        Work::Service { service, action, parameters, .. } => match service.strip_prefix("aws-sdk:") {
-            Some("sfn") => super::nested::call_ourselves(engine, &action, parameters).await,
-            Some(service) => {
-                let call = ServiceCall { service: service.to_owned(), action, parameters, attempt };
-                let answer = engine.integrations.call_service(call).await;
-                let answer = answer.map_err(|error| sdk_failure(service, error))?;
-                Ok(as_sdk_names(service, answer.output).into())
-            }
-            None if service == "lambda" && action == "invoke" => invoke(engine, parameters, attempt).await,
-            None => {
-                let call = ServiceCall { service: service.clone(), action, parameters, attempt };
-                let answer = engine.integrations.call_service(call).await;
-                let ServiceAnswer { output, exchange } = answer.map_err(|error| service_failure(&error))?;
-                let output = envelope::answer(&service, output, exchange, engine.clock.now());
-                if service == "events" && output["FailedEntryCount"].as_u64().is_some_and(|failed| failed > 0) {
-                    return Err(Failure::new("EventBridge.FailedEntry", output.to_string()));
+        Work::Service { service, action, parameters, .. } => {
+            let parameters = parameters.into_value();
+            match service.strip_prefix("aws-sdk:") {
+                Some("sfn") => super::nested::call_ourselves(engine, &action, parameters).await,
+                Some(service) => {
+                    let call = ServiceCall { service: service.to_owned(), action, parameters, attempt };
+                    let answer = engine.integrations.call_service(call).await;
+                    let answer = answer.map_err(|error| sdk_failure(service, error))?;
+                    Ok(as_sdk_names(service, answer.output).into())
                 }
-                Ok(output.into())
+                None if service == "lambda" && action == "invoke" => invoke(engine, parameters, attempt).await,
+                None => {
+                    let call = ServiceCall { service: service.clone(), action, parameters, attempt };
+                    let answer = engine.integrations.call_service(call).await;
+                    let ServiceAnswer { output, exchange } = answer.map_err(|error| service_failure(&error))?;
+                    let output = envelope::answer(&service, output, exchange, engine.clock.now());
+                    if service == "events" && output["FailedEntryCount"].as_u64().is_some_and(|failed| failed > 0) {
+                        return Err(Failure::new("EventBridge.FailedEntry", output.to_string()));
+                    }
+                    Ok(output.into())
+                }
             }
-        },
+        }
         // Workers poll for activity tasks; they are not called.
         Work::Activity { activity_arn, .. } => {
             let cause = format!("The activity {activity_arn} was called like a function");

@@ -38,7 +38,7 @@ fn the_call_contains_the_token_of_its_own_task() {
                 service: "lambda".into(),
                 action: "invoke".into(),
                 pattern: Pattern::WaitForTaskToken,
-                parameters
+                parameters: parameters.into()
             }
         )]
     );
@@ -259,7 +259,7 @@ fn a_function_called_by_its_arn_has_its_own_event_types() {
     let arn = "arn:aws:lambda:eu-west-2:000000000000:function:f";
     let states = json!({"Call": {"Type": "Task", "Resource": arn, "End": true}});
     let mut play = Play::start(&machine(&states), &json!({"n": 1}));
-    assert_eq!(play.calls[0].1, Work::Function { function: arn.into(), payload: json!({"n": 1}) });
+    assert_eq!(play.calls[0].1, Work::Function { function: arn.into(), payload: json!({"n": 1}).into() });
     play.succeed(&json!("ok"));
     assert_eq!(
         play.types()[2..],

@@ -171,20 +171,20 @@ fn items_that_arrive_in_parts_form_the_same_batches() {
         token: &|_| String::new(),
         has_activity: &|_| false,
         out_of_time: &|| false,
-        kept: &NothingKept,
+        stored: &NothingStored,
         budget: Arc::default(),
         probe: None,
     };
     let items: Vec<Payload> = (0..8).map(|n| Payload::from(json!(n * 10))).collect();
     let batches_of = |chunks: &[&[Payload]]| {
-        let (mut state, mut portions, mut children) = (play.state.clone(), Portions::of_read(), Vec::new());
+        let (mut state, mut progress, mut children) = (play.state.clone(), ItemProgress::for_read_items(), Vec::new());
         for (at, chunk) in chunks.iter().enumerate() {
             let some = (*chunk, at + 1 == chunks.len());
-            let more = more_children(&play.definition, &facts, &mut state, run, &mut portions, some, STARTED);
+            let more = more_children(&play.definition, &facts, &mut state, run, &mut progress, some, STARTED);
             children.extend(more.unwrap().unwrap());
-            assert_eq!(portions.children, children.len());
+            assert_eq!(progress.children, children.len());
         }
-        assert_eq!(portions.items, items.len());
+        assert_eq!(progress.items, items.len());
         children
     };
     let whole = batches_of(&[&items]);
@@ -193,8 +193,8 @@ fn items_that_arrive_in_parts_form_the_same_batches() {
     assert_eq!(*whole[2].0.value(), last);
     assert_eq!(batches_of(&[&items[..1], &items[1..7], &items[7..], &[]]), whole);
     // No branch waits for another run.
-    let (mut state, mut portions) = (play.state.clone(), Portions::of_read());
+    let (mut state, mut progress) = (play.state.clone(), ItemProgress::for_read_items());
     let none = (&items[..], true);
-    let made = more_children(&play.definition, &facts, &mut state, task_id(99), &mut portions, none, STARTED);
+    let made = more_children(&play.definition, &facts, &mut state, task_id(99), &mut progress, none, STARTED);
     assert_eq!(made, Ok(None));
 }

@@ -26,31 +26,89 @@ fn task_id(event: i64) -> TaskId {
     TaskId { event, nonce: NONCE }
 }
 
-/// The stored values of an execution.
+/// What an execution has stored apart from its state.
 #[derive(Default)]
-struct Rows(BTreeMap<(u32, Part), Payload>);
+struct Rows {
+    /// As JSON.
+    branches: BTreeMap<u32, String>,
+    parts: BTreeMap<(u32, Part), Payload>,
+    /// The number of bytes of branches that were read.
+    read: Cell<usize>,
+}
 
 impl Rows {
-    /// Applies the changes and returns the number of bytes added.
+    /// Applies the changes and returns the number of bytes written.
     fn take(&mut self, state: &mut ExecutionState) -> usize {
-        let KeptChanges { dropped, added } = state.take_kept();
-        let bytes = added.iter().map(|(_, _, kept)| kept.size()).sum();
-        self.0.retain(|(branch, _), _| !dropped.contains(branch));
-        self.0.extend(added.into_iter().map(|(branch, part, kept)| ((branch, part), kept)));
-        bytes
+        let StateChanges { branches, discarded, added } = state.take_changes();
+        let mut written = added.iter().map(|(_, _, part)| part.size()).sum();
+        self.parts.retain(|(branch, _), _| !discarded.contains(branch));
+        self.parts.extend(added.into_iter().map(|(branch, part, value)| ((branch, part), value)));
+        for (id, branch) in branches {
+            match branch {
+                None => assert!(self.branches.remove(&id).is_some(), "a branch without a row was removed"),
+                Some(branch) => {
+                    assert!(branch.parent().is_some(), "the outermost branch is part of the state");
+                    let branch = serde_json::to_string(&branch).unwrap();
+                    written += branch.len();
+                    self.branches.insert(id, branch);
+                }
+            }
+        }
+        written
+    }
+
+    fn is_empty(&self) -> bool {
+        self.branches.is_empty() && self.parts.is_empty()
+    }
+
+    fn parsed(&self, branch: &str) -> Branch {
+        self.read.set(self.read.get() + branch.len());
+        serde_json::from_str(branch).unwrap()
+    }
+
+    /// Looks branches up without counting them as read, as an index does.
+    fn wanted(&self, is_wanted: impl Fn(&Branch) -> bool) -> Vec<u32> {
+        let all = self.branches.iter().map(|(id, branch)| (*id, serde_json::from_str(branch).unwrap()));
+        all.filter(|(_, branch)| is_wanted(branch)).map(|(id, _)| id).collect()
     }
 }
 
-impl Kept for Rows {
+impl StoredState for Rows {
+    fn branch(&self, id: u32) -> Option<Branch> {
+        self.branches.get(&id).map(|branch| self.parsed(branch))
+    }
+
+    fn branch_awaiting(&self, awaited: Awaited) -> Option<u32> {
+        let found = self.wanted(|branch| match awaited {
+            // The index has no nonces.
+            Awaited::Task(task) => branch.awaited_task().is_some_and(|own| own.event == task.event),
+            Awaited::Timer(timer) => {
+                let (first, second) = branch.awaited_timers();
+                first == Some(timer) || second == Some(timer)
+            }
+        });
+        assert!(found.len() <= 1);
+        found.first().copied()
+    }
+
+    fn branches_within(&self, id: u32) -> Vec<(u32, Branch)> {
+        let within = self.wanted(|branch| branch.parent() == Some(id));
+        within.into_iter().filter_map(|id| Some((id, self.branch(id)?))).collect()
+    }
+
+    fn inner_branches(&self) -> Vec<(u32, Branch)> {
+        self.branches.iter().map(|(id, branch)| (*id, self.parsed(branch))).collect()
+    }
+
     fn items(&self, branch: u32) -> Option<Payload> {
-        self.0.get(&(branch, Part::Items)).cloned()
+        self.parts.get(&(branch, Part::Items)).cloned()
     }
 
     fn outputs(&self, branch: u32) -> Vec<(usize, Payload)> {
-        let of_branch = self.0.iter().filter(|((of, _), _)| *of == branch);
+        let of_branch = self.parts.iter().filter(|((of, _), _)| *of == branch);
         of_branch
-            .filter_map(|((_, part), kept)| match part {
-                Part::Output(index) => Some((*index, kept.clone())),
+            .filter_map(|((_, part), output)| match part {
+                Part::Output(index) => Some((*index, output.clone())),
                 Part::Items => None,
             })
             .collect()
@@ -62,7 +120,7 @@ struct Play {
     definition: Definition,
     input: Payload,
     state: ExecutionState,
-    kept: Rows,
+    rows: Rows,
     /// The number of bytes written for execution states and stored values.
     written: usize,
     now: OffsetDateTime,
@@ -91,7 +149,7 @@ impl Play {
             definition,
             input: Payload::from_text(input),
             state: ExecutionState::new(),
-            kept: Rows::default(),
+            rows: Rows::default(),
             written: 0,
             now: STARTED,
             history: Vec::new(),
@@ -130,13 +188,13 @@ impl Play {
             token: &token,
             has_activity: &|arn| !arn.ends_with(":nobody"),
             out_of_time: &|| has_moved.replace(true) && self.late,
-            kept: &self.kept,
+            stored: &self.rows,
             budget: Arc::default(),
             probe: None,
         };
         self.state = serde_json::from_str(&serde_json::to_string(&self.state).unwrap()).unwrap();
         let step = advance(&self.definition, &facts, &mut self.state, event, self.now)?;
-        self.written += serde_json::to_string(&self.state).unwrap().len() + self.kept.take(&mut self.state);
+        self.written += serde_json::to_string(&self.state).unwrap().len() + self.rows.take(&mut self.state);
         self.history.extend(step.events.iter().map(|event| serde_json::to_value(event).unwrap()));
         for command in step.commands {
             match command {

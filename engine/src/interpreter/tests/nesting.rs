@@ -319,25 +319,48 @@ fn an_inner_scope_can_read_outer_variables_and_keeps_its_own() {
     assert_eq!(exited["stateExitedEventDetails"]["output"], r#"[{"y":42}]"#);
 }
 
-/// The number of bytes written by a Map whose items are answered one by one.
-fn written_by_map(items: usize) -> usize {
+/// Answers the tasks of an execution in the order in which they were requested. Returns the number of bytes that were
+/// written for its state, and of branches that were read.
+fn written_and_read(definition: &Value, input: &Value, tasks: usize) -> (usize, usize) {
+    let mut play = Play::start(definition, input);
+    let output = Payload::from(json!("o".repeat(300)));
+    for number in 0..tasks {
+        let task = play.calls[number].0;
+        play.send(Event::TaskSucceeded { task, output: output.clone() }).unwrap();
+    }
+    assert_eq!(play.output().as_array().unwrap().len(), tasks);
+    assert!(play.rows.is_empty(), "nothing is stored once the state is left");
+    (play.written, play.rows.read.get())
+}
+
+fn cost_of_map(items: usize) -> (usize, usize) {
     let processor = json!({"StartAt": "Ask", "States": {"Ask": callback(&json!({"End": true}))}});
     let map = json!({"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": true});
     let input = json!({"items": vec!["i".repeat(300); items]});
-    let mut play = Play::start(&machine(&json!({"Each": map})), &input);
-    let output = Payload::from(json!("o".repeat(300)));
-    for item in 0..items {
-        let task = play.calls[item].0;
-        play.send(Event::TaskSucceeded { task, output: output.clone() }).unwrap();
-    }
-    assert_eq!(play.output().as_array().unwrap().len(), items);
-    assert!(play.kept.0.is_empty(), "nothing is kept once the Map is left");
-    play.written
+    written_and_read(&machine(&json!({"Each": map})), &input, items)
+}
+
+fn cost_of_parallel(branches: usize) -> (usize, usize) {
+    let branch = |number| {
+        let name = format!("Ask {number}");
+        json!({"StartAt": name, "States": {&name: callback(&json!({"End": true}))}})
+    };
+    let branches: Vec<Value> = (0..branches).map(branch).collect();
+    let parallel = json!({"Type": "Parallel", "InputPath": "$.for", "Branches": branches, "End": true});
+    let input = json!({"for": "i".repeat(300)});
+    written_and_read(&machine(&json!({"All": parallel})), &input, branches.len())
 }
 
 #[test]
-fn an_inline_map_writes_a_linear_number_of_bytes() {
-    // Forty iterations run at once until the last forty items, so the ratio approaches the ratio of the items.
-    let (some, many) = (written_by_map(160), written_by_map(640));
-    assert!(many < some * 5, "{some} bytes for 160 items, {many} for 640");
+fn the_cost_of_an_inline_map_is_linear_in_its_items() {
+    let (some, many) = (cost_of_map(160), cost_of_map(640));
+    assert!(many.0 < some.0 * 9 / 2, "{} bytes written for 160 items, {} for 640", some.0, many.0);
+    assert!(many.1 < some.1 * 9 / 2, "{} bytes read for 160 items, {} for 640", some.1, many.1);
+}
+
+#[test]
+fn the_cost_of_a_parallel_is_linear_in_its_branches() {
+    let (some, many) = (cost_of_parallel(100), cost_of_parallel(400));
+    assert!(many.0 < some.0 * 9 / 2, "{} bytes written for 100 branches, {} for 400", some.0, many.0);
+    assert!(many.1 < some.1 * 9 / 2, "{} bytes read for 100 branches, {} for 400", some.1, many.1);
 }

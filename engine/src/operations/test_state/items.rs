@@ -8,7 +8,9 @@ use time::OffsetDateTime;
 use crate::{
     dataset,
     definition::{Body, Definition, Items, State},
-    interpreter::{Children, ExecutionFacts, ExecutionState, ItemReading, Payload, Portions, TaskId, more_children},
+    interpreter::{
+        Children, ExecutionFacts, ExecutionState, ItemProgress, ItemReading, Payload, TaskId, more_children,
+    },
 };
 
 pub(super) fn are_read(state: &State) -> bool {
@@ -35,10 +37,10 @@ pub(super) fn children(
     items: &[Payload],
     now: OffsetDateTime,
 ) -> Result<Children, String> {
-    let mut portions = Portions::of_read();
-    let children = more_children(definition, facts, state, run, &mut portions, (items, true), now);
+    let mut progress = ItemProgress::for_read_items();
+    let children = more_children(definition, facts, state, run, &mut progress, (items, true), now);
     let children = children.map_err(|error| error.cause)?.unwrap_or_default();
-    Ok(if portions.are_batches() {
+    Ok(if progress.are_batches() {
         Children::Batches(children)
     } else {
         let items: Vec<Value> = children.into_iter().map(|(item, _)| item.value().clone()).collect();

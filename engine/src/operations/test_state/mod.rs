@@ -27,8 +27,8 @@ use crate::{
     engine::Engine,
     history::EventKind,
     interpreter::{
-        Children, Command, Event, ExecutionFacts, ExecutionState, MapRunOutcome, Nonce, NothingKept, Outcome, Payload,
-        Probe, Step, TaskId, Work, advance, child_input,
+        Children, Command, Event, ExecutionFacts, ExecutionState, MapRunOutcome, Nonce, NothingStored, Outcome,
+        Payload, Probe, Step, TaskId, Work, advance, child_input,
     },
     protocol::{ARN, Body, DATA, DEFINITION, Fault, Fields, NAME},
     query::Budget,
@@ -189,7 +189,7 @@ impl Facts {
             // The mock takes the place of the workers.
             has_activity: &|_| true,
             out_of_time: &|| false,
-            kept: &NothingKept,
+            stored: &NothingStored,
             budget: self.budget.clone(),
             probe: Some(probe),
         })

@@ -1,27 +1,32 @@
-//! Bringing a database up to the current schema, one released schema after the other.
+//! Migrates a database to the current schema, one schema at a time.
 //!
-//! A step depends on nothing that may change later: it reads and writes rows and JSON as they were at its time, and never
-//! the engine's own types. A change of the schema appends a step, and adds the golden database of the schema before it
-//! (see `tests/golden.rs`).
+//! A step depends on nothing that can change later: it reads and writes rows and JSON as they were in its schemas, and
+//! does not use the engine's own types. Every change of the schema appends a step, and adds a golden database of the
+//! previous schema (see `tests/golden.rs`).
 
+mod branches;
+mod calls;
 mod state;
 
-use rusqlite::{Connection, Result, Transaction};
+use rusqlite::{Connection, Error, Result, Transaction, types::Type};
 
-/// Each brings a database from one schema to the next; the first begins with the oldest that can be opened.
+/// Each step migrates from one schema to the next. The first one starts from the oldest schema that can be opened.
 const STEPS: [fn(&Transaction<'_>) -> Result<()>; 3] = [from_2_to_3, from_3_to_4, from_4_to_5];
 
-/// The oldest schema that can be brought up to the current one.
+/// The oldest schema that can be migrated.
 pub(super) const OLDEST: i32 = 2;
 /// The current schema.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "there are a few steps")]
 pub(super) const CURRENT: i32 = OLDEST + STEPS.len() as i32;
 
-/// Runs the steps that the database lacks, all of them in one transaction.
+/// The number of rows per batch: enough to be fast, few enough to fit into memory.
+const PAGE: i64 = 256;
+
+/// Runs the missing steps in one transaction.
 pub(super) fn migrate(connection: &mut Connection, from: i32) -> Result<()> {
     let transaction = connection.transaction()?;
     for (schema, step) in (OLDEST..).zip(STEPS).skip_while(|(schema, _)| *schema < from) {
-        tracing::info!(from = schema, to = schema + 1, "bringing the database up to a newer schema");
+        tracing::info!(from = schema, to = schema + 1, "migrating the database to a newer schema");
         step(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", CURRENT)?;
@@ -42,7 +47,15 @@ fn from_3_to_4(transaction: &Transaction<'_>) -> Result<()> {
     state::name_processors(transaction)
 }
 
-/// Schema 5 compresses histories and states. Those that are there stay as they are: the first byte tells them apart.
-fn from_4_to_5(_: &Transaction<'_>) -> Result<()> {
-    Ok(())
+/// Schema 5 also compresses histories, states and calls. Existing rows stay as they are, because the first byte of a row
+/// tells whether it is compressed.
+fn from_4_to_5(transaction: &Transaction<'_>) -> Result<()> {
+    transaction.execute_batch(include_str!("4_to_5.sql"))?;
+    branches::separate(transaction)?;
+    calls::write_payloads_as_text(transaction)
+}
+
+/// The error for a row that is not as its schema has it.
+fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    Error::FromSqlConversionFailure(0, Type::Text, error)
 }

@@ -5,11 +5,10 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Error, Result, types::Type};
+use rusqlite::{Connection, Result};
 use serde_json::{Value, json};
 
-/// The number of rows per batch: enough to be fast, few enough to fit into memory.
-const PAGE: i64 = 256;
+use super::{PAGE, unreadable};
 
 /// Rewrites the states of all executions.
 pub(super) fn name_states(connection: &Connection) -> Result<()> {
@@ -42,7 +41,7 @@ pub(super) fn name_states(connection: &Connection) -> Result<()> {
                 branch["s"] = name.as_str().into();
                 add_nonce(branch);
                 let id: u32 = id.parse().map_err(|_| unreadable(MISSING.into()))?;
-                for (part, text) in take_kept(branch) {
+                for (part, text) in take_parts(branch) {
                     keep.execute((execution, id, part, text))?;
                 }
             }
@@ -85,20 +84,20 @@ fn add_nonce(branch: &mut Value) {
 
 /// Removes the data that schema 4 stores apart from the state: the outputs of a Map or Parallel by index, and the items
 /// of a Map as -1. The state only records whether there are items.
-fn take_kept(branch: &mut Value) -> Vec<(i64, String)> {
-    let mut kept = Vec::new();
+fn take_parts(branch: &mut Value) -> Vec<(i64, String)> {
+    let mut parts = Vec::new();
     for (phase, outputs) in [("m", "o"), ("p", "outputs")] {
         let Some(phase) = branch.pointer_mut(&format!("/ph/{phase}")).and_then(Value::as_object_mut) else { continue };
         if let Some(Value::Array(outputs)) = phase.remove(outputs) {
             let texts = (0..).zip(outputs).filter_map(|(index, output)| Some((index, output.as_str()?.to_owned())));
-            kept.extend(texts);
+            parts.extend(texts);
         }
         if let Some(Value::String(items)) = phase.get_mut("v").map(Value::take) {
-            kept.push((-1, items));
+            parts.push((-1, items));
             phase.insert("v".to_owned(), true.into());
         }
     }
-    kept
+    parts
 }
 
 /// A cache of definitions.
@@ -162,10 +161,6 @@ const MISSING: &str = "it refers to a state that its definition does not have";
 
 fn number(value: &Value) -> Result<usize> {
     value.as_u64().and_then(|number| usize::try_from(number).ok()).ok_or_else(|| unreadable(MISSING.into()))
-}
-
-fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    Error::FromSqlConversionFailure(0, Type::Text, error)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::super::{
     nested, services,
 };
 use crate::{
-    Attempt, Cancellation,
+    Attempt, Cancellation, activation,
     clock::from_millis,
     engine::Engine,
     interpreter::{Event, Pattern, TaskId, Work},
@@ -48,7 +48,7 @@ pub(super) async fn make(engine: &Arc<Engine>, call: Call, cancellation: Cancell
         engine.store.write(move |transaction| {
             calls::remove(transaction.connection, execution, task)?;
             // The task may have been answered by its token, or timed out, while the call was under way.
-            let _ = transaction.deliver(execution, event.clone())?;
+            let _ = activation::deliver(transaction, execution, event.clone())?;
             Ok(())
         })
     })
@@ -62,7 +62,7 @@ pub(super) async fn give_up(engine: &Engine, (execution, task): (ExecutionId, Ta
             calls::remove(transaction.connection, execution, task)?;
             let cause = "The call of the task cannot be read by this version of the engine".to_owned();
             let event = Event::TaskFailed { task, error: Some("States.Runtime".to_owned()), cause: Some(cause) };
-            let _ = transaction.deliver(execution, event)?;
+            let _ = activation::deliver(transaction, execution, event)?;
             Ok(())
         })
     })

@@ -138,7 +138,7 @@ fn target(work: &Work) -> String {
     let target = match work {
         Work::Function { function, .. } => function,
         Work::Service { service, parameters, .. } if service == "lambda" => {
-            parameters["FunctionName"].as_str().unwrap_or(service)
+            parameters.value()["FunctionName"].as_str().unwrap_or(service)
         }
         Work::Service { service, .. } => service,
         Work::Activity { activity_arn, .. } => activity_arn,
@@ -149,10 +149,10 @@ fn target(work: &Work) -> String {
 }
 
 async fn hand_in_left_calls(engine: Arc<Engine>) {
-    let run = engine.store.run();
+    let opening = engine.store.opening();
     let mut after = (ExecutionId(0), TaskId { event: 0, nonce: Nonce::NONE });
     loop {
-        match engine.store.read(move |connection| Ok(calls::left(connection, run, after, PAGE)?)).await {
+        match engine.store.read(move |connection| Ok(calls::left(connection, opening, after, PAGE)?)).await {
             Ok(page) => {
                 let Some(last) = page.last() else { return };
                 after = (last.execution, last.task);

@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 
 use super::super::{calls::until_stored, services};
 use crate::{
-    Attempt,
+    Attempt, activation,
     dataset::{self, LONGEST_OBJECT},
     definition::DataSet,
     engine::Engine,
     execution::FollowUps,
-    interpreter::{ItemReading, Payload, Portions, TaskId},
+    interpreter::{ItemProgress, ItemReading, Payload, TaskId},
     map_runs,
     store::ExecutionId,
 };
@@ -42,7 +42,7 @@ pub(in crate::tasks) async fn read(
     reading: ItemReading,
     attempt: Attempt,
 ) {
-    let taking = Taking { engine, whose, portions: Portions::of_read() };
+    let taking = Taking { engine, whose, progress: ItemProgress::for_read_items() };
     let done = match reading.dataset {
         DataSet::Objects => list(engine, taking, reading, &attempt).await,
         _ => read_object(engine, taking, reading, attempt).await,
@@ -54,7 +54,7 @@ pub(in crate::tasks) async fn read(
             engine.store.write(move |transaction| {
                 let mut follow_ups = FollowUps::new();
                 map_runs::fail_items(transaction, execution, task, &cause, &mut follow_ups)?;
-                transaction.follow(follow_ups)
+                activation::deliver_follow_ups(transaction, follow_ups)
             })
         })
         .await;
@@ -148,24 +148,24 @@ async fn read_object(
 struct Taking<'e> {
     engine: &'e Arc<Engine>,
     whose: (ExecutionId, TaskId),
-    portions: Portions,
+    progress: ItemProgress,
 }
 
 impl Taking<'_> {
     async fn take(&mut self, items: Vec<Payload>, last: bool) -> Result<(), Stop> {
         let items = Arc::new(items);
         let taken = until_stored(|| {
-            let (whose, portions, items) = (self.whose, self.portions.clone(), items.clone());
+            let (whose, progress, items) = (self.whose, self.progress.clone(), items.clone());
             self.engine.store.write(move |transaction| {
                 let mut follow_ups = FollowUps::new();
-                let portions = portions.clone();
-                let portions = map_runs::add_items(transaction, whose, portions, &items, last, &mut follow_ups)?;
-                transaction.follow(follow_ups)?;
-                Ok(portions)
+                let progress = progress.clone();
+                let progress = map_runs::add_items(transaction, whose, progress, &items, last, &mut follow_ups)?;
+                activation::deliver_follow_ups(transaction, follow_ups)?;
+                Ok(progress)
             })
         });
         match taken.await.flatten() {
-            Some(portions) => self.portions = portions,
+            Some(progress) => self.progress = progress,
             None if last => {}
             None => return Err(Stop::Void),
         }

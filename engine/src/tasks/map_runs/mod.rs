@@ -17,13 +17,14 @@ use tokio::sync::mpsc;
 
 use super::{AGAIN, long_changes::LongChanges};
 use crate::{
+    activation,
     engine::Engine,
     execution::{self, FollowUps, PATIENCE},
     map_runs,
     protocol::Fault,
     store::{
         Begun, Result, Stop, StorageError, Transaction,
-        map_runs::{self as rows, RunStatus},
+        map_runs::{self as rows, NextAction, RunStatus},
     },
 };
 
@@ -34,7 +35,7 @@ const MAX_STARTED: usize = 32;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// Starts children whenever a run has room for them, beginning with runs left by the previous process. A run
-/// whose step fails is put off, for longer each time, and does not hold up the others.
+/// whose step fails is postponed, for longer each time, and does not hold up the others.
 pub(crate) async fn start_children(engine: Arc<Engine>) {
     let mut starter = ChildStarter::new(engine);
     loop {
@@ -79,7 +80,7 @@ impl ChildStarter {
         let next = engine.store.read(move |connection| Ok(next(connection, after, &put_off)?)).await?;
         let Some(run) = next else { return Ok(None) };
         *served = run;
-        match engine.store.begin(move |transaction| start_some_children(transaction, run)).await {
+        match engine.store.begin(move |transaction| take_step(transaction, run)).await {
             Begun::Settled(Err(fault @ Fault::Storage(StorageError::Closed | StorageError::Full))) => {
                 return Err(fault);
             }
@@ -104,11 +105,11 @@ impl ChildStarter {
     }
 }
 
-/// The run whose turn it is after `served`, other than those that are put off.
+/// The run whose turn it is after `served`, other than those that are postponed.
 fn next(connection: &Connection, served: i64, put_off: &HashSet<i64>) -> rusqlite::Result<Option<i64>> {
     let mut after = served;
     let mut passed = HashSet::new();
-    while let Some(run) = rows::startable(connection, after)? {
+    while let Some(run) = rows::next_with_action(connection, after)? {
         if !put_off.contains(&run) {
             return Ok(Some(run));
         }
@@ -162,25 +163,30 @@ impl Failing {
     }
 }
 
-/// Starts some children of a run if it has room for them, or reconciles some.
-fn start_some_children(transaction: &mut Transaction<'_>, id: i64) -> Result<()> {
-    if !rows::is_startable(transaction.connection, id)? {
-        return Ok(());
+/// Carries out the next action of a run, for some of its children.
+fn take_step(transaction: &mut Transaction<'_>, id: i64) -> Result<()> {
+    match rows::next_action(transaction.connection, id)? {
+        NextAction::None => Ok(()),
+        NextAction::StartChildren => start_some_children(transaction, id),
+        NextAction::Reconcile => reconcile_some_children(transaction, id),
     }
+}
+
+fn reconcile_some_children(transaction: &mut Transaction<'_>, id: i64) -> Result<()> {
     let run = rows::get(transaction.connection, id)?;
-    if rows::needs_reconciling(transaction.connection, id)? {
-        let mut follow_ups = FollowUps::new();
-        map_runs::reconcile_children(transaction, &run, &mut follow_ups)?;
-        transaction.follow(follow_ups)?;
-        if run.status == RunStatus::Failed && run.is_written() && execution::load(transaction, run.execution)?.is_some()
-        {
-            map_runs::export_failed(transaction, &run)?;
-        }
-        return Ok(());
+    let mut follow_ups = FollowUps::new();
+    map_runs::reconcile_children(transaction, &run, &mut follow_ups)?;
+    activation::deliver_follow_ups(transaction, follow_ups)?;
+    if run.status == RunStatus::Failed && run.is_written() && execution::load(transaction, run.execution)?.is_some() {
+        map_runs::export_failed(transaction, &run)?;
     }
+    Ok(())
+}
+
+fn start_some_children(transaction: &mut Transaction<'_>, id: i64) -> Result<()> {
+    let run = rows::get(transaction.connection, id)?;
     let Some((parent, mut state)) = execution::load(transaction, run.execution)? else {
-        rows::set_startable(transaction.connection, id, false)?;
-        return Ok(());
+        return Ok(rows::set_next_action(transaction.connection, id, NextAction::None)?);
     };
     let begun = Instant::now();
     for started in 0..MAX_STARTED {
@@ -195,13 +201,13 @@ fn start_some_children(transaction: &mut Transaction<'_>, id: i64) -> Result<()>
             Err(Stop::TooLong(_)) if started > 0 => break,
             Err(stop) => return Err(stop),
         }
-        transaction.follow(follow_ups)?;
+        activation::deliver_follow_ups(transaction, follow_ups)?;
     }
     let run = rows::get(transaction.connection, id)?;
     if run.status == RunStatus::Running {
         let mut follow_ups = FollowUps::new();
         map_runs::check_progress(transaction, &run, &mut follow_ups)?;
-        transaction.follow(follow_ups)?;
+        activation::deliver_follow_ups(transaction, follow_ups)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::{calls::until_stored, services};
 use crate::{
-    Attempt,
+    Attempt, activation,
     clock::millis,
     definition::{ResultForm, Transformation},
     engine::Engine,
@@ -74,7 +74,7 @@ pub(in crate::tasks) async fn write(
         engine.store.write(move |transaction| {
             let mut follow_ups = FollowUps::new();
             map_runs::exported(transaction, whose, failed, written.clone(), &mut follow_ups)?;
-            transaction.follow(follow_ups)
+            activation::deliver_follow_ups(transaction, follow_ups)
         })
     })
     .await;

@@ -5,10 +5,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{AGAIN, ChildStarter, Engine, Transaction, rows as map_runs, start_some_children};
+use super::{AGAIN, ChildStarter, Engine, Transaction, rows as map_runs, take_step};
 use crate::{
     Options, StepFunctions, SystemClock,
-    activation::MOST_FOLLOWED,
+    activation::{self, MAX_FOLLOW_UPS},
     interpreter::Event,
     map_runs::MAX_RECONCILED,
     store::{
@@ -69,7 +69,7 @@ async fn count(store: &Store, status: Status) -> usize {
 async fn redrive(store: &Store) {
     let redrive = |transaction: &mut Transaction<'_>| {
         executions::redrive(transaction.connection, PARENT, 0, None)?;
-        let _ = transaction.deliver(PARENT, Event::Redrive)?;
+        let _ = activation::deliver(transaction, PARENT, Event::Redrive)?;
         Ok(())
     };
     store.write(redrive).await.unwrap();
@@ -103,10 +103,10 @@ async fn a_stop_takes_back_some_redrives_at_a_time_and_goes_on_after_a_crash() {
     let database = folder.path().join("db");
     let store = failed_run(&database).await;
     redrive(&store).await;
-    store.write(|transaction| start_some_children(transaction, RUN)).await.unwrap();
+    store.write(|transaction| take_step(transaction, RUN)).await.unwrap();
     assert_eq!(count(&store, Status::PendingRedrive).await, MORE);
     let stop = |transaction: &mut Transaction<'_>| {
-        transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())
+        activation::deliver(transaction, PARENT, Event::Stop { error: None, cause: None }).map(|_| ())
     };
     store.write(stop).await.unwrap();
     assert_eq!(
@@ -122,7 +122,7 @@ async fn a_stop_takes_back_some_redrives_at_a_time_and_goes_on_after_a_crash() {
     assert_eq!(count(&store, Status::Aborted).await, MORE);
 }
 
-const CHILDREN: usize = 3 * MOST_FOLLOWED;
+const CHILDREN: usize = 3 * MAX_FOLLOW_UPS;
 
 /// A run of which every child waits, and nobody at work on it: a store alone.
 async fn running_run(database: &Path) -> Store {
@@ -156,7 +156,7 @@ async fn until_children(database: &Path, status: i64, wanted: usize) {
 
 async fn stop_parent(store: &Store) {
     let stop = |transaction: &mut Transaction<'_>| {
-        transaction.deliver(PARENT, Event::Stop { error: None, cause: None }).map(|_| ())
+        activation::deliver(transaction, PARENT, Event::Stop { error: None, cause: None }).map(|_| ())
     };
     store.write(stop).await.unwrap();
 }
@@ -168,7 +168,7 @@ async fn what_follows_from_a_stop_is_bounded_in_its_transaction_and_goes_on_afte
     let store = running_run(&database).await;
     stop_parent(&store).await;
     let aborted = count(&store, Status::Aborted).await;
-    assert!((1..=MOST_FOLLOWED).contains(&aborted), "{aborted} were stopped at once");
+    assert!((1..=MAX_FOLLOW_UPS).contains(&aborted), "{aborted} were stopped at once");
     assert_eq!(count(&store, Status::Running).await, CHILDREN - aborted);
     store.close();
 
