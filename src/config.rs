@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use app::domain::ValueAlert;
 use asl_engine::endpoints::{Endpoint, EndpointUrls};
 use clap::{
     Arg, Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
@@ -126,6 +127,11 @@ pub struct Config {
     /// Loan-to-value, in per cent, up to which applications are referred to an underwriter; above it they are declined.
     #[arg(long, env = "LOAN_DESK_REFER_UP_TO_PERCENT", value_name = "PERCENT", default_value = "90", value_parser = percent, allow_hyphen_values = true)]
     pub refer_up_to_percent: f64,
+
+    /// Multiples of the estimate, of a late answer and of an earlier valuation between which a manual valuation is
+    /// recorded at once. A value outside of them must be confirmed.
+    #[arg(long, env = "LOAN_DESK_VALUE_ALERT", value_name = "FROM..TO", default_value = "0.5..2", allow_hyphen_values = true)]
+    pub value_alert: ValueAlert,
 
     /// Folder with loan-processing.asl.json and mock-valuation.asl.json. Default: the compiled-in files.
     #[arg(long, env = "LOAN_DESK_WORKFLOW_DIR", value_name = "DIR")]
@@ -404,6 +410,16 @@ mod tests {
     fn the_approval_limit_must_not_exceed_the_referral_limit() {
         assert!(parse(&["--approve-up-to-percent", "95"]).is_err());
         assert!(parse(&["--approve-up-to-percent", "95", "--refer-up-to-percent", "95"]).is_ok());
+    }
+
+    #[test]
+    fn a_value_alert_is_a_range_of_multiples() {
+        assert_eq!(parse(&[]).unwrap().value_alert.to_string(), "0.5..2");
+        assert_eq!(parse(&["--value-alert", "0.8..1.25"]).unwrap().value_alert.to_string(), "0.8..1.25");
+        for (wrong, why) in [("2", "like 0.5..2"), ("-1..2", "like 0.5..2"), ("2..3", "must be at most 1")] {
+            let refused = parse(&["--value-alert", wrong]).unwrap_err();
+            assert!(refused.contains(why), "{wrong}: {refused}");
+        }
     }
 
     #[test]

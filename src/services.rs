@@ -186,6 +186,7 @@ fn about(aws: &Aws, config: &Config) -> About {
         valuation_timeout: config.valuation_timeout,
         manual_valuation_timeout: config.manual_valuation_timeout,
         policy: Policy { approve_up_to: config.approve_up_to_percent, refer_up_to: config.refer_up_to_percent },
+        value_alert: config.value_alert,
     }
 }
 

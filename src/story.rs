@@ -150,6 +150,7 @@ mod tests {
             retries: 0,
             valuation_reference: Some("CNMg".into()),
             failure: None,
+            policy: None,
             state,
         }
     }

@@ -1,10 +1,13 @@
 //! The loan desk's user interface: pages, components, islands, server functions, and the port they call.
 //!
-//! Pages are rendered on the server and work without script. Only [`islands`] is also compiled for the browser.
+//! Pages are rendered on the server and work without script. [`islands`], and the parts of [`domain`] that they use, are
+//! also compiled for the browser.
 //!
 //! This crate does not depend on AWS or on the server. It calls the [`desk::Desk`] in the Leptos context, a trait that
 //! the server implements.
 
+pub mod domain;
+mod gauge_scale;
 pub mod islands;
 mod time_words;
 
@@ -16,8 +19,6 @@ mod address;
 mod components;
 #[cfg(feature = "ssr")]
 pub mod desk;
-#[cfg(feature = "ssr")]
-pub mod domain;
 #[cfg(feature = "ssr")]
 mod forms;
 #[cfg(feature = "ssr")]

@@ -128,6 +128,7 @@ mod tests {
             retries: 0,
             valuation_reference: reference.map(str::to_owned),
             failure: None,
+            policy: None,
             state,
         }
     }

@@ -12,8 +12,10 @@ use async_trait::async_trait;
 use super::{LoanDesk, unavailable};
 use crate::{
     applications::{Record, SubmitError, Submitted},
+    callbacks::Summary,
     read_model::{Cursor, Query},
     story,
+    tasks::PausedTask,
 };
 
 /// The number of rows on a page.
@@ -72,12 +74,22 @@ impl ApplicationOperations for LoanDesk {
         _by: &Actor,
         reference: &ApplicationReference,
     ) -> Result<Option<ApplicationView>, DeskError> {
-        let (record, tasks, callbacks) = tokio::try_join!(
+        let (record, tasks, callbacks) = self.told(reference).await?;
+        Ok(record.map(|record| ApplicationView { row: record.row(), story: story::tell(&record, &tasks, &callbacks) }))
+    }
+}
+
+impl LoanDesk {
+    /// Everything that the story of an application is told from.
+    pub(super) async fn told(
+        &self,
+        reference: &ApplicationReference,
+    ) -> Result<(Option<Record>, Vec<PausedTask>, Vec<Summary>), DeskError> {
+        tokio::try_join!(
             self.applications.get(reference),
             self.paused.of_application(reference.as_str()),
             self.callbacks.of_application(reference.as_str()),
         )
-        .map_err(unavailable)?;
-        Ok(record.map(|record| ApplicationView { row: record.row(), story: story::tell(&record, &tasks, &callbacks) }))
+        .map_err(unavailable)
     }
 }

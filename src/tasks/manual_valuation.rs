@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use app::{
     desk::{StoryEntry, StoryKind},
-    domain::{LoanApplication, ManualValuationAnswer, TaskKind},
+    domain::{LoanApplication, ManualValuationAnswer, Policy, TaskKind},
     spelled_out,
 };
 use serde::Deserialize;
@@ -39,6 +39,15 @@ struct Payload {
     /// The error that the workflow caught.
     cause: Caught,
     timeout_seconds: u32,
+    /// The limits by which the workflow will decide. Workflows of earlier versions do not tell them.
+    policy: Option<Limits>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Limits {
+    approve_up_to: f64,
+    refer_up_to: f64,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +76,7 @@ impl ManualValuations {
                 task_error: payload.cause.error,
                 timeout_seconds: request.filter(|_| has_timed_out).map(|request| request.timeout.as_secs()),
             }),
+            policy: payload.policy.map(|Limits { approve_up_to, refer_up_to }| Policy { approve_up_to, refer_up_to }),
             ..PausedTask::new(
                 TaskKind::ManualValuation,
                 payload.loan_application,

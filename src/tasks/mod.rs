@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use app::{
     desk::{StoryEntry, StoryKind, WaitingItem},
-    domain::{ApplicationReference, LoanApplication, TaskKind, WaitingOn},
+    domain::{ApplicationReference, LoanApplication, Policy, TaskKind, WaitingOn},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -100,6 +100,8 @@ pub struct PausedTask {
     pub valuation_reference: Option<String>,
     /// For a manual valuation: why the valuation service gave no value.
     pub failure: Option<Failure>,
+    /// The limits by which its workflow decides, if the workflow told them. Indexes do not show them.
+    pub policy: Option<Policy>,
     pub state: State,
 }
 
@@ -190,6 +192,7 @@ impl PausedTask {
             retries: execution.step.as_ref().map_or(0, |step| step.retries),
             valuation_reference: None,
             failure: None,
+            policy: None,
             state: match kind.waits_on() {
                 WaitingOn::ValuationService => State::Requesting,
                 WaitingOn::Staff => State::Open,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::domain::TaskKind;
+use app::domain::{Policy, TaskKind};
 use aws_sdk_dynamodb::types::AttributeValue;
 use time::OffsetDateTime;
 
@@ -88,6 +88,10 @@ pub(super) fn write(task: &PausedTask, token: &TaskToken, queue: Option<Queue>, 
     if let Some(reference) = &task.valuation_reference {
         item.insert("valuationReference".into(), text(reference));
     }
+    if let Some(policy) = task.policy {
+        item.insert("approveUpTo".into(), number(policy.approve_up_to));
+        item.insert("referUpTo".into(), number(policy.refer_up_to));
+    }
     if let Some(failure) = &task.failure {
         item.insert("failure".into(), json(failure));
     }
@@ -122,6 +126,10 @@ pub fn read(item: &Item) -> Result<PausedTask, AwsError> {
         retries: item.number("retries").unwrap_or_default() as u32,
         valuation_reference: item.text("valuationReference").map(str::to_owned),
         failure: item.json("failure")?,
+        policy: match (item.number("approveUpTo"), item.number("referUpTo")) {
+            (Some(approve_up_to), Some(refer_up_to)) => Some(Policy { approve_up_to, refer_up_to }),
+            _ => None,
+        },
         state,
     })
 }

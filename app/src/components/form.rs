@@ -52,6 +52,9 @@ pub fn TextField(
     width: &'static str,
     #[prop(optional)] inputmode: Option<&'static str>,
     #[prop(default = "off")] autocomplete: &'static str,
+    /// The first valid day, for `kind="date"`.
+    #[prop(optional)]
+    min: Option<String>,
     /// The last valid day, for `kind="date"`.
     #[prop(optional)]
     max: Option<String>,
@@ -74,6 +77,7 @@ pub fn TextField(
                     inputmode=inputmode
                     autocomplete=autocomplete
                     spellcheck="false"
+                    min=min
                     max=max
                     aria-describedby=described_by
                     aria-invalid=invalid

@@ -1,95 +1,63 @@
-//! Loan-to-value as a small horizontal gauge with the policy's limits marked.
+//! Loan-to-value as a small horizontal gauge with a fixed scale and the policy's limits marked.
 
 use leptos::prelude::*;
 
-use crate::domain::{Policy, percent_in_words};
+use crate::{
+    domain::{Decision, Policy, percent_in_words},
+    gauge_scale::{END, HIGHEST, START, x},
+};
+
+/// The least distance between the middles of two labels that do not touch.
+const LABEL_DISTANCE: f64 = 36.0;
 
 /// Shows a loan-to-value in relation to the policy's limits.
 #[component]
 pub fn LoanToValueGauge(
-    /// In per cent.
-    loan_to_value: f64,
+    /// In per cent. Without one, only the scale and the limits are shown.
+    #[prop(into)]
+    loan_to_value: Option<f64>,
     /// Whether the ratio is based on the applicant's estimate instead of a valuation.
     #[prop(optional)]
     is_estimate: bool,
     policy: Policy,
 ) -> impl IntoView {
-    let scale = Scale::holding(loan_to_value, policy);
-    let (approve, refer) = (scale.x(policy.approve_up_to), scale.x(policy.refer_up_to));
-    let here = scale.x(loan_to_value);
-    let verdict = if loan_to_value <= policy.approve_up_to {
-        "is approved"
-    } else if loan_to_value <= policy.refer_up_to {
-        "is referred to an underwriter"
-    } else {
-        "is declined"
+    let limits = format!("Up to {}% is approved, up to {}% referred, above that declined.", policy.approve_up_to, policy.refer_up_to);
+    let label = match loan_to_value {
+        Some(value) => {
+            let verb = match policy.decide(value) {
+                Decision::Referred => "is referred to an underwriter".to_owned(),
+                decision => format!("is {decision}"),
+            };
+            format!("Loan-to-value {}, which {verb}. {limits}", percent_in_words(value))
+        }
+        None => format!("Loan-to-value. {limits}"),
     };
-    let label = format!(
-        "Loan-to-value {}, which {verdict}. Up to {}% is approved, up to {}% referred, above that \
-         declined.",
-        percent_in_words(loan_to_value),
-        policy.approve_up_to,
-        policy.refer_up_to
-    );
-    let marker = format!("M{here} 13l-5 -9h10Z");
+    let (approve, refer) = (x(policy.approve_up_to), x(policy.refer_up_to));
+    let (approve_anchor, refer_anchor) =
+        if refer - approve < LABEL_DISTANCE { ("end", "start") } else { ("middle", "middle") };
+    let has_two_limits = refer > approve;
     let marker_class = if is_estimate { "marker estimate" } else { "marker" };
+    let (place, visibility) = match loan_to_value {
+        Some(value) => (x(value), "visible"),
+        None => (START, "hidden"),
+    };
     view! {
         <svg class="gauge" viewBox="0 0 320 44" role="img" aria-label=label>
-            <rect class="zone good" x="0" y="14" width=approve height="10"/>
+            <text class="end" x=START - 6.0 y="23" text-anchor="end">"0%"</text>
+            <rect class="zone good" x=START y="14" width=approve - START height="10"/>
             <rect class="zone waiting" x=approve y="14" width=refer - approve height="10"/>
-            <rect class="zone bad" x=refer y="14" width=Scale::WIDTH - refer height="10"/>
+            <rect class="zone bad" x=refer y="14" width=END - refer height="10"/>
+            <text class="end" x=END + 6.0 y="23">{format!("{HIGHEST}%")}</text>
             <line class="limit" x1=approve x2=approve y1="12" y2="28"/>
-            <line class="limit" x1=refer x2=refer y1="12" y2="28"/>
-            <text x=approve y="40" text-anchor="middle">{format!("{}%", policy.approve_up_to)}</text>
-            <text x=refer y="40" text-anchor="middle">{format!("{}%", policy.refer_up_to)}</text>
-            <path class=marker_class d=marker/>
+            <text x=approve y="40" text-anchor=approve_anchor>{format!("{}%", policy.approve_up_to)}</text>
+            {has_two_limits
+                .then(|| {
+                    view! {
+                        <line class="limit" x1=refer x2=refer y1="12" y2="28"/>
+                        <text x=refer y="40" text-anchor=refer_anchor>{format!("{}%", policy.refer_up_to)}</text>
+                    }
+                })}
+            <path class=marker_class d="M0 13l-5 -9h10Z" transform=format!("translate({place})") visibility=visibility/>
         </svg>
-    }
-}
-
-/// Converts per cent to the gauge's units.
-struct Scale {
-    from: f64,
-    to: f64,
-}
-
-impl Scale {
-    const WIDTH: f64 = 320.0;
-
-    /// A scale that gives most of its width to the range around the limits and still includes the value.
-    fn holding(value: f64, policy: Policy) -> Self {
-        let margin = (policy.refer_up_to - policy.approve_up_to).max(5.0) * 2.0;
-        Self {
-            from: (policy.approve_up_to - margin).min(value - 5.0).max(0.0),
-            to: (policy.refer_up_to + margin / 2.0).max(value.min(200.0) + 5.0),
-        }
-    }
-
-    /// The position of a percentage, rounded to a tenth and clamped to the gauge.
-    fn x(&self, percent: f64) -> f64 {
-        let x = (percent - self.from) / (self.to - self.from) * Self::WIDTH;
-        (x.clamp(0.0, Self::WIDTH) * 10.0).round() / 10.0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const POLICY: Policy = Policy { approve_up_to: 80.0, refer_up_to: 90.0 };
-
-    #[test]
-    fn the_value_and_the_limits_keep_their_order() {
-        for value in [0.0, 37.5, 80.0, 85.0, 95.0, 150.0] {
-            let scale = Scale::holding(value, POLICY);
-            assert_eq!(value < 80.0, scale.x(value) < scale.x(80.0), "{value}");
-            assert_eq!(value > 90.0, scale.x(value) > scale.x(90.0), "{value}");
-            assert!(scale.x(80.0) > 0.0 && scale.x(90.0) < Scale::WIDTH, "{value}");
-        }
-    }
-
-    #[test]
-    fn an_extreme_value_stays_on_the_gauge() {
-        assert_eq!(Scale::holding(4_000.0, POLICY).x(4_000.0), Scale::WIDTH);
     }
 }

@@ -1,6 +1,6 @@
 //! Information about the desk itself.
 
-use crate::domain::Policy;
+use crate::domain::{Policy, ValueAlert};
 
 /// The desk's backend, policy and time limits.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,4 +12,6 @@ pub struct About {
     /// How long staff have to answer a manual valuation, for example 5 days.
     pub manual_valuation_timeout: std::time::Duration,
     pub policy: Policy,
+    /// Which manual valuations are recorded only when they are confirmed.
+    pub value_alert: ValueAlert,
 }

@@ -13,6 +13,9 @@ pub enum DeskError {
     NotFound,
     #[error("{by} answered this on {at}", at = uk_day(*at))]
     AlreadyAnswered { by: String, at: OffsetDateTime },
+    /// The value is unusual. Carries what is unusual about it.
+    #[error("{0}: confirm this value to record it")]
+    Unconfirmed(String),
     #[error("the deadline for this answer has passed, and the application continued without it")]
     TooLate,
     #[error(

@@ -1,7 +1,11 @@
 //! Manual valuations.
 
+use time::OffsetDateTime;
+
 use super::{Actor, DeskError, Person, StoryEntry, TaskState, WaitingItem};
-use crate::domain::{ApplicationReference, LoanApplication, ManualValuationAnswer, Valuation};
+use crate::domain::{
+    ApplicationReference, KnownSource, KnownValue, LoanApplication, ManualValuationAnswer, Money, Policy, Valuation,
+};
 
 #[async_trait::async_trait]
 pub trait ManualValuationOperations {
@@ -12,11 +16,17 @@ pub trait ManualValuationOperations {
     /// Fails with [`DeskError::AlreadyAnswered`] for a second answer and with [`DeskError::TooLate`] after the
     /// deadline. Repeating the same answer as the same person, for example by pressing the button twice, is not an
     /// error.
+    ///
+    /// Fails with [`DeskError::Unconfirmed`] for a value that is unusual by [`About::value_alert`], unless `confirmed` is
+    /// exactly this value.
+    ///
+    /// [`About::value_alert`]: super::About::value_alert
     async fn answer_manual_valuation(
         &self,
         by: &Person,
         id: &str,
         answer: ManualValuationAnswer,
+        confirmed: Option<Money>,
     ) -> Result<ApplicationReference, DeskError>;
 }
 
@@ -31,7 +41,38 @@ pub struct ManualValuationView {
     pub story: Vec<StoryEntry>,
     /// Valuations of the same property for other applications, newest first.
     pub previous: Vec<PreviousValuation>,
+    /// Different values that the valuation service gave too late, oldest first.
+    pub late_answers: Vec<LateAnswer>,
+    /// The limits by which the workflow will decide.
+    pub policy: Policy,
     pub state: ManualValuationState,
+}
+
+impl ManualValuationView {
+    /// The values that a manual valuation is compared with.
+    pub fn known_values(&self) -> Vec<KnownValue> {
+        known_values(&self.application, &self.late_answers, &self.previous)
+    }
+}
+
+/// The values that a manual valuation is compared with: the estimate, late answers and earlier valuations.
+pub fn known_values(
+    application: &LoanApplication,
+    late_answers: &[LateAnswer],
+    previous: &[PreviousValuation],
+) -> Vec<KnownValue> {
+    let known = |source| move |value| KnownValue { value, source };
+    let estimate = application.estimated_value.map(known(KnownSource::Estimate));
+    let late = late_answers.iter().map(|answer| answer.value).map(known(KnownSource::LateAnswer));
+    let earlier = previous.iter().map(|one| one.valuation.value).map(known(KnownSource::EarlierValuation));
+    estimate.into_iter().chain(late).chain(earlier).collect()
+}
+
+/// A value that the valuation service gave too late. It was not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LateAnswer {
+    pub value: Money,
+    pub at: OffsetDateTime,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

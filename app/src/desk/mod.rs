@@ -21,7 +21,9 @@ pub use applications::{ApplicationOperations, ApplicationPage, ApplicationRow, A
 pub use counts::{Counts, Incomplete};
 pub use error::DeskError;
 pub use figures::{DayFigures, FigureOperations, Figures};
-pub use manual_valuation::{ManualValuationOperations, ManualValuationState, ManualValuationView, PreviousValuation};
+pub use manual_valuation::{
+    LateAnswer, ManualValuationOperations, ManualValuationState, ManualValuationView, PreviousValuation, known_values,
+};
 pub use story::{StoryEntry, StoryKind};
 pub use task_state::TaskState;
 pub use waiting::{WaitingCount, WaitingItem, WaitingOperations, WaitingPage};

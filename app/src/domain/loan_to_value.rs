@@ -11,9 +11,8 @@ pub fn loan_to_value(loan: Money, value: Money) -> f64 {
 
 /// `75.01%`, `10,000.00%`: always with two decimals, so that percentages align in a list.
 pub fn percent_in_words(percent: f64) -> String {
-    let plain = format!("{percent:.2}");
-    let (whole, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
-    format!("{}.{decimals}%", with_commas(whole))
+    let hundredths = (percent * 100.0).round() as u64;
+    format!("{}.{:02}%", with_commas(&(hundredths / 100).to_string()), hundredths % 100)
 }
 
 #[cfg(test)]

@@ -63,9 +63,29 @@ impl std::fmt::Display for ValuationBasis {
     }
 }
 
+/// The oldest day that a manual valuation may be dated: twelve months before `today`. Lenders do not rely on older ones.
+pub fn oldest_valuation_day(today: Date) -> Date {
+    let year = today.year() - 1;
+    // Only 29 February does not exist in every year.
+    today.replace_year(year).unwrap_or_else(|_| today.previous_day().and_then(|day| day.replace_year(year).ok()).unwrap_or(today))
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum ManualValuationAnswer {
     Value { value: Money, valued_on: Date, basis: ValuationBasis, comment: String },
     CannotValue { reason: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+
+    #[test]
+    fn a_valuation_may_be_dated_up_to_twelve_months_ago() {
+        assert_eq!(oldest_valuation_day(date!(2026 - 11 - 25)), date!(2025 - 11 - 25));
+        assert_eq!(oldest_valuation_day(date!(2028 - 02 - 29)), date!(2027 - 02 - 28));
+    }
 }

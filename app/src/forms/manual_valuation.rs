@@ -6,7 +6,7 @@ use time::{Date, macros::format_description};
 use super::{FieldError, Reader, short_text};
 use crate::{
     desk::Person,
-    domain::{ManualValuationAnswer, Money, ValuationBasis},
+    domain::{ManualValuationAnswer, Money, ValuationBasis, day_in_words, oldest_valuation_day},
 };
 
 /// The fields as they were typed.
@@ -23,7 +23,28 @@ pub struct ManualValuationForm {
     pub basis: String,
     pub comment: String,
     pub reason: String,
+    /// Set by the button that shows the effect of the value without recording it.
+    pub check: String,
+    /// The value of a late answer, set by the button that puts it into the form.
+    pub use_value: String,
+    /// The value that the person has confirmed although it is unusual. Another value is asked about again.
+    pub confirmed: String,
+    /// `next` to go on with the next item after the answer is recorded.
+    pub then: String,
 }
+
+/// What a person wants when they send the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// See the effect of the value.
+    Check,
+    /// Put this value of a late answer into the form, and see its effect.
+    Use(Money),
+    Record,
+}
+
+/// The comment on a value that was taken from a late answer, unless the person wrote one.
+pub const LATE_ANSWER_COMMENT: &str = "Late answer of the valuation service";
 
 /// The two answers a person can choose between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +63,48 @@ impl Outcome {
 }
 
 impl ManualValuationForm {
-    /// Validates the form. The valuation's date must not be after `today`.
+    pub fn intent(&self) -> Intent {
+        match self.use_value.parse() {
+            Ok(value) => Intent::Use(value),
+            // An answer without a value has no effect to show.
+            Err(_) if !self.check.is_empty() && self.outcome != Outcome::CannotValue.key() => Intent::Check,
+            Err(_) => Intent::Record,
+        }
+    }
+
+    /// The form with the value of a late answer.
+    pub fn with_late_answer(mut self, value: Money) -> Self {
+        self.outcome = Outcome::Value.key().to_owned();
+        self.value = value.to_string().trim_start_matches('£').to_owned();
+        if self.comment.trim().is_empty() {
+            self.comment = LATE_ANSWER_COMMENT.to_owned();
+        }
+        self
+    }
+
+    /// The value, if the form has a valid one.
+    pub fn valid_value(&self) -> Option<Money> {
+        if self.outcome == Outcome::Value.key() { self.value.parse().ok() } else { None }
+    }
+
+    pub fn confirmed_value(&self) -> Option<Money> {
+        self.confirmed.parse().ok()
+    }
+
+    pub fn goes_on_to_next(&self) -> bool {
+        self.then == "next"
+    }
+
+    /// Validates only the value, to show its effect.
+    pub fn check(&self) -> Result<(), Vec<FieldError>> {
+        let mut reader = Reader::default();
+        match self.read_amount(&mut reader) {
+            Some(_) => Ok(()),
+            None => Err(reader.errors),
+        }
+    }
+
+    /// Validates the form. The valuation must be dated within the twelve months before `today`.
     pub fn read(&self, today: Date) -> Result<(Person, ManualValuationAnswer), Vec<FieldError>> {
         let mut reader = Reader::default();
         let outcome = reader.required("outcome", &self.outcome, "choose whether the property can be valued", |key| {
@@ -69,8 +131,7 @@ impl ManualValuationForm {
     }
 
     fn read_value(&self, reader: &mut Reader, today: Date) -> Option<ManualValuationAnswer> {
-        let value =
-            reader.required("value", &self.value, "enter the value in pounds, like 330,000", str::parse::<Money>);
+        let value = self.read_amount(reader);
         let valued_on = reader
             .required("valued_on", &self.valued_on, "enter the date of the valuation", |text| read_date(text, today));
         let basis = reader.required("basis", &self.basis, "choose what the value is based on", |key| {
@@ -79,10 +140,14 @@ impl ManualValuationForm {
         let comment = reader.optional("comment", &self.comment, short_text(2_000)).unwrap_or_default();
         Some(ManualValuationAnswer::Value { value: value?, valued_on: valued_on?, basis: basis?, comment })
     }
+
+    fn read_amount(&self, reader: &mut Reader) -> Option<Money> {
+        reader.required("value", &self.value, "enter the value in pounds, like 330,000", str::parse::<Money>)
+    }
 }
 
 /// Parses a date as a browser's date field sends it or as people write it: `2026-11-22`, `22/11/2026`, `22 Nov 2026`.
-fn read_date(text: &str, today: Date) -> Result<Date, &'static str> {
+fn read_date(text: &str, today: Date) -> Result<Date, String> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let date = [
         format_description!("[year]-[month]-[day]"),
@@ -93,7 +158,14 @@ fn read_date(text: &str, today: Date) -> Result<Date, &'static str> {
     .iter()
     .find_map(|format| Date::parse(&text, format).ok())
     .ok_or("enter a real date, like 22/11/2026")?;
-    if date > today { Err("the date of the valuation must be today or in the past") } else { Ok(date) }
+    let oldest = oldest_valuation_day(today);
+    if date > today {
+        Err("the date of the valuation must be today or in the past".to_owned())
+    } else if date < oldest {
+        Err(format!("the valuation is too old: enter a date from {} on, or value the property again", day_in_words(oldest)))
+    } else {
+        Ok(date)
+    }
 }
 
 #[cfg(test)]
@@ -173,5 +245,34 @@ mod tests {
     fn a_date_in_the_future_is_refused() {
         assert_eq!(read_date("2026-11-22", TODAY), Ok(TODAY));
         assert!(read_date("2026-11-23", TODAY).is_err());
+    }
+
+    #[test]
+    fn a_date_more_than_twelve_months_ago_is_refused_with_the_oldest_valid_one() {
+        assert_eq!(read_date("2025-11-22", TODAY), Ok(date!(2025 - 11 - 22)));
+        for typed in ["2025-11-21", "1 January 1926"] {
+            let refused = read_date(typed, TODAY).unwrap_err();
+            assert!(refused.contains("enter a date from 22 November 2025 on"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn checking_a_value_needs_only_the_value() {
+        let checked = |value: &str| ManualValuationForm { value: value.into(), check: "1".into(), ..Default::default() };
+        assert_eq!(checked("330000").intent(), Intent::Check);
+        assert_eq!(checked("330000").check(), Ok(()));
+        assert_eq!(checked("lots").check().unwrap_err()[0].field, "value");
+        let without_value = ManualValuationForm { outcome: "cannot_value".into(), ..checked("") };
+        assert_eq!(without_value.intent(), Intent::Record, "there is no effect to show");
+    }
+
+    #[test]
+    fn a_late_answer_is_put_into_the_form_without_losing_what_was_typed() {
+        let form = ManualValuationForm { use_value: "666000.00".into(), ..valued() };
+        let Intent::Use(value) = form.intent() else { panic!("a late answer is used") };
+        let used = form.with_late_answer(value);
+        assert_eq!((used.value.as_str(), used.comment.as_str()), ("666,000", "Roof renewed"));
+        let empty = ManualValuationForm::default().with_late_answer(value);
+        assert_eq!((empty.outcome.as_str(), empty.comment.as_str()), ("value", LATE_ANSWER_COMMENT));
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
-pub use manual_valuation::{ManualValuationForm, Outcome};
+pub use manual_valuation::{Intent, LATE_ANSWER_COMMENT, ManualValuationForm, Outcome};
 pub use new_application::NewApplicationForm;
 
 /// An error of one field. The message says what would be valid.
@@ -69,6 +69,21 @@ impl Reader {
         self.errors.push(FieldError { field: field.to_owned(), message: sentence(&message.to_string()) });
         None
     }
+}
+
+/// Puts the label of the field before messages that several fields share, so that the links of the error summary differ.
+fn tell_apart(errors: &mut [FieldError], label: impl Fn(&str) -> &'static str) {
+    let messages: Vec<String> = errors.iter().map(|error| error.message.clone()).collect();
+    for error in errors {
+        if messages.iter().filter(|message| **message == error.message).count() > 1 {
+            error.message = format!("{}: {}", label(&error.field), uncapitalized(&error.message));
+        }
+    }
+}
+
+fn uncapitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Capitalizes an error message for a page. The messages themselves start in lower case, as is usual in Rust.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FieldError, Reader};
+use super::{FieldError, Reader, tell_apart};
 use crate::domain::{
     ApplicantName, ApplicationReference, LoanApplication, Money, Postcode, Property, PropertyName, TermYears,
 };
@@ -62,7 +62,24 @@ impl NewApplicationForm {
                     term_years,
                 })
             }
-            _ => Err(reader.errors),
+            _ => {
+                tell_apart(&mut reader.errors, Self::label);
+                Err(reader.errors)
+            }
+        }
+    }
+
+    /// The label of a field on the page.
+    fn label(field: &str) -> &'static str {
+        match field {
+            "reference" => "Reference",
+            "applicant" => "Applicant",
+            "property" => "Name or number",
+            "postcode" => "Postcode",
+            "loan_amount" => "Loan amount",
+            "estimated_value" => "Estimated value",
+            "term_years" => "Term",
+            _ => "This form",
         }
     }
 
@@ -138,6 +155,19 @@ mod tests {
         assert_eq!(errors[1].message, "Enter the property's name or number");
         assert_eq!(errors[2].message, "Enter a full UK postcode, like PO1 1CE");
         assert_eq!(errors[4].message, "Enter an amount above £0");
+    }
+
+    #[test]
+    fn the_same_error_in_two_fields_is_told_with_the_label_of_each() {
+        let form = NewApplicationForm { loan_amount: "lots".into(), estimated_value: "lots".into(), ..seed() };
+        let messages: Vec<_> = form.read().unwrap_err().into_iter().map(|error| error.message).collect();
+        assert_eq!(
+            messages,
+            [
+                "Loan amount: enter an amount in pounds, like 250000 or 250,000.00",
+                "Estimated value: enter an amount in pounds, like 250000 or 250,000.00",
+            ]
+        );
     }
 
     #[test]

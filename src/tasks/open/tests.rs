@@ -58,6 +58,7 @@ impl Desk {
             retries: step.retries,
             valuation_reference: None,
             failure: None,
+            policy: None,
             state: match kind.waits_on() {
                 WaitingOn::Staff => State::Open,
                 WaitingOn::ValuationService => State::Requesting,

@@ -323,8 +323,12 @@ impl World {
     pub async fn answer(&self, id: &str, answer: &ManualValuationAnswer) -> Option<Result<(), DeskError>> {
         let desk = self.running().desk.services.desk.clone();
         let ada = Person::named("Ada").expect("a name");
-        let answered =
-            self.unless_stopped(async { desk.answer_manual_valuation(&ada, id, answer.clone()).await }).await;
+        let confirmed = match answer {
+            ManualValuationAnswer::Value { value, .. } => Some(*value),
+            ManualValuationAnswer::CannotValue { .. } => None,
+        };
+        let answering = async { desk.answer_manual_valuation(&ada, id, answer.clone(), confirmed).await };
+        let answered = self.unless_stopped(answering).await;
         answered.map(|answered| answered.map(drop))
     }
 
