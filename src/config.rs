@@ -130,7 +130,13 @@ pub struct Config {
 
     /// Multiples of the estimate, of a late answer and of an earlier valuation between which a manual valuation is
     /// recorded at once. A value outside of them must be confirmed.
-    #[arg(long, env = "LOAN_DESK_VALUE_ALERT", value_name = "FROM..TO", default_value = "0.5..2", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        env = "LOAN_DESK_VALUE_ALERT",
+        value_name = "FROM..TO",
+        default_value = "0.5..2",
+        allow_hyphen_values = true
+    )]
     pub value_alert: ValueAlert,
 
     /// Folder with loan-processing.asl.json and mock-valuation.asl.json. Default: the compiled-in files.

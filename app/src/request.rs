@@ -73,8 +73,19 @@ pub fn add_header(name: HeaderName, value: &str) {
     }
 }
 
-/// Redirects the browser to `path` with status 303, so that it uses GET.
+/// Sent by the client script with a form. The script opens the next page itself.
+const FORM_HEADER: HeaderName = HeaderName::from_static("desk-form");
+
+/// Tells the client script which page to open next. It cannot read where a redirect leads without following it.
+const LOCATION_HEADER: HeaderName = HeaderName::from_static("desk-location");
+
+/// Sends the browser to `path` with GET: by a redirect with status 303 or, if the client script sent the form, by telling
+/// the script.
 pub fn see_other(path: &str) {
-    set_status(StatusCode::SEE_OTHER);
-    add_header(header::LOCATION, path);
+    if use_context::<Parts>().is_some_and(|parts| parts.headers.contains_key(FORM_HEADER)) {
+        add_header(LOCATION_HEADER, path);
+    } else {
+        set_status(StatusCode::SEE_OTHER);
+        add_header(header::LOCATION, path);
+    }
 }

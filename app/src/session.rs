@@ -19,6 +19,9 @@ const NOTICE: &str = "notice";
 pub struct Notice {
     pub text: String,
     pub next: Option<Link>,
+    /// The draft in the browser that is not needed any more, because the desk has what was typed.
+    #[serde(default)]
+    pub sent: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -74,6 +74,14 @@ test('invalid answers are explained in the summary and beside the field, and not
   await expect(postcode).toBeFocused()
 })
 
+test('the same mistake in two fields is told with the label of each', async ({ page }) => {
+  await page.goto('/applications/new')
+  await fillIn(page, { 'Name or number': '1', Postcode: 'PO1 1CE', 'Loan amount': 'lots', 'Estimated value': 'lots' })
+  await page.getByRole('button', { name: 'Submit application' }).click()
+  const links = page.getByRole('alert', { name: 'There is a problem' }).getByRole('link')
+  await expect(links).toHaveText([/^Loan amount: enter an amount/, /^Estimated value: enter an amount/])
+})
+
 test('an empty form lists what is missing', async ({ page }) => {
   await page.goto('/applications/new')
   await page.getByRole('button', { name: 'Submit application' }).click()

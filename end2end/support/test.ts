@@ -7,11 +7,13 @@ import { Desk } from './desk.ts'
 /** In milliseconds. Longer than the desk's valuation timeout and the valuer's late answer together. */
 const PATIENCE = 30_000
 
+/** Waits until a check passes. */
+export type Eventually = (check: Check) => Promise<void>
 type Check = (patience: { timeout: number }) => Promise<void>
 type TestFixtures = {
   watched: void
   accessible: () => Promise<void>
-  eventually: (check: Check) => Promise<void>
+  eventually: Eventually
 }
 type WorkerFixtures = { desk: Desk }
 

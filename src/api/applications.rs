@@ -111,6 +111,9 @@ impl From<DeskError> for Problem {
                 let detail = "The workflow was no longer waiting for this answer; it was kept but not used.";
                 Self::new(StatusCode::CONFLICT, "not-used", "Not used", detail)
             }
+            DeskError::Unconfirmed(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unconfirmed-value", "Unusual value", format!("{error}."))
+            }
             DeskError::Unavailable => Self::unavailable(),
         }
     }

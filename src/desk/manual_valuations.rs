@@ -56,7 +56,8 @@ impl ManualValuationOperations for LoanDesk {
 /// The different values that came too late or contradicted the answer that was used.
 fn late_answers(callbacks: &[Summary]) -> Vec<LateAnswer> {
     let mut answers: Vec<LateAnswer> = Vec::new();
-    for callback in callbacks.iter().filter(|callback| matches!(callback.outcome, Outcome::Late | Outcome::Conflicting)) {
+    for callback in callbacks.iter().filter(|callback| matches!(callback.outcome, Outcome::Late | Outcome::Conflicting))
+    {
         if let Some(value) = callback.value.filter(|value| answers.iter().all(|answer| answer.value != *value)) {
             answers.push(LateAnswer { value, at: callback.received_at });
         }
@@ -78,9 +79,8 @@ impl LoanDesk {
         }
         let task = self.staff.get::<ManualValuationAnswer>(id).await.map_err(unavailable)?;
         let Some(task) = task.filter(|task| matches!(task.state, State::Open)) else { return Ok(()) };
-        let callbacks = async {
-            self.callbacks.of_application(task.application_reference.as_str()).await.map_err(unavailable)
-        };
+        let callbacks =
+            async { self.callbacks.of_application(task.application_reference.as_str()).await.map_err(unavailable) };
         let (callbacks, previous) = tokio::try_join!(callbacks, self.previous_valuations(&task))?;
         let known = known_values(&task.application, &late_answers(&callbacks), &previous);
         match self.about.value_alert.question(value, known) {

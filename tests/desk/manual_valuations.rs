@@ -1,31 +1,48 @@
 //! Manual valuations with the form, without script: a person's answer resumes the execution exactly once.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::LazyLock};
 
+use app::domain::{day_in_words, iso_day, uk_today};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::types::ExecutionStatus;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use time::Date;
 
 use crate::support::{Browser, Desk, Page, Setup, Valuer, kinds, seed};
 
 const FORM: &str = "manual-valuation";
 
-const VALUE: [(&str, &str); 6] = [
-    ("outcome", "value"),
-    ("value", "£500,000"),
-    ("valued_on", "2026-01-15"),
-    ("basis", "desktop"),
-    ("comment", "Compared with three sales in the street"),
-    ("name", "Grace Hopper"),
-];
+/// The day of the valuation, which must not be old.
+static VALUED_ON: LazyLock<Date> = LazyLock::new(|| uk_today() - time::Duration::days(10));
+
+/// The same day as the date field of a browser sends it.
+static VALUED_ON_TYPED: LazyLock<String> = LazyLock::new(|| iso_day(*VALUED_ON));
+
+static VALUE: LazyLock<[(&str, &str); 6]> = LazyLock::new(|| {
+    [
+        ("outcome", "value"),
+        ("value", "£500,000"),
+        ("valued_on", &VALUED_ON_TYPED),
+        ("basis", "desktop"),
+        ("comment", "Compared with three sales in the street"),
+        ("name", "Grace Hopper"),
+    ]
+});
 
 /// A desk with an application that waits for a person because the valuation service could not value the property.
 async fn waiting_desk() -> Desk {
+    desk_waiting_for(&json!({ "loanAmount": "250000" })).await
+}
+
+/// The same for an application with these amounts.
+async fn desk_waiting_for(amounts: &Value) -> Desk {
     let valuer = Valuer::open().await;
     let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
     let mut application = seed("app-ref", "999");
-    application["loanAmount"] = json!("250000");
+    for (name, amount) in amounts.as_object().expect("amounts") {
+        application[name] = amount.clone();
+    }
     desk.submit(&application).await;
     let request = valuer.known_to(&desk, "999").await;
     request.fails(&desk).await;
@@ -54,7 +71,7 @@ async fn a_value_resumes_the_execution_and_is_recorded_with_the_name() {
     let queue = browser.open("/waiting").await;
     let page = browser.open(&queue.link("Value it")).await;
     assert!(page.words().contains("The valuation service could not value the property."), "{}", page.words());
-    let next = browser.submit(&page, FORM, &VALUE).await;
+    let next = browser.submit(&page, FORM, &*VALUE).await;
     assert_eq!(next.path, "/waiting");
     assert!(next.words().contains("Valuation of £500,000 recorded for app-ref."), "{}", next.words());
     assert!(next.words().contains("Nothing is waiting"), "{}", next.words());
@@ -68,11 +85,12 @@ async fn a_value_resumes_the_execution_and_is_recorded_with_the_name() {
         output["valuation"],
         json!({
             "valuationReference": "V-0001", "propertyValue": 500_000, "valuedBy": "Grace Hopper", "basis": "desktop",
-            "valuedOn": "2026-01-15", "comment": "Compared with three sales in the street",
+            "valuedOn": *VALUED_ON_TYPED, "comment": "Compared with three sales in the street",
         })
     );
     let story = browser.open("/applications/app-ref").await.words();
-    assert!(story.contains("Grace Hopper valued the property at £500,000 (desktop, 15 January 2026)"), "{story}");
+    let told = format!("Grace Hopper valued the property at £500,000 (desktop, {})", day_in_words(*VALUED_ON));
+    assert!(story.contains(&told), "{story}");
 }
 
 #[tokio::test]
@@ -99,12 +117,12 @@ async fn a_second_answer_is_refused_with_the_name_of_the_first_person_and_what_w
     let desk = waiting_desk().await;
     let (mut first, mut second) = (Browser::new(&desk), Browser::new(&desk));
     let (page, late) = (open_form(&mut first).await, open_form(&mut second).await);
-    first.submit(&page, FORM, &VALUE).await;
+    first.submit(&page, FORM, &*VALUE).await;
     desk.until("app-ref", "Approved").await;
 
     let answers = [
         ("value", "400000"),
-        ("valued_on", "2026-01-16"),
+        ("valued_on", &VALUED_ON_TYPED),
         ("basis", "physical"),
         ("comment", "Seen from inside"),
         ("name", "Alan Turing"),
@@ -114,7 +132,7 @@ async fn a_second_answer_is_refused_with_the_name_of_the_first_person_and_what_w
     let words = refused.words();
     assert!(words.contains("Grace Hopper answered this on"), "{words}");
     assert!(words.contains("Your answer came after that and was not used."), "{words}");
-    for typed in ["400000", "2026-01-16", "Seen from inside"] {
+    for typed in ["400000", &VALUED_ON_TYPED, "Seen from inside"] {
         assert!(words.contains(typed), "{typed}: {words}");
     }
     assert_eq!(ended(&desk).await.1["valuation"]["valuedBy"], "Grace Hopper");
@@ -184,7 +202,7 @@ async fn an_incomplete_answer_is_shown_again_as_typed_and_can_be_completed() {
     for (field, typed) in [
         ("outcome", "value"),
         ("value", "about half a million"),
-        ("valued_on", "2026-01-15"),
+        ("valued_on", &VALUED_ON_TYPED),
         ("basis", "desktop"),
         ("comment", "Compared with three sales in the street"),
     ] {
@@ -192,6 +210,143 @@ async fn an_incomplete_answer_is_shown_again_as_typed_and_can_be_completed() {
     }
     browser.submit(&refused, FORM, &[("value", "500000.50"), ("name", "Grace Hopper")]).await;
     assert_eq!(desk.until("app-ref", "Approved").await["valuation"]["propertyValue"], "500000.50");
+}
+
+/// The answers of [`VALUE`] with another value.
+fn valued_at(value: &'static str) -> Vec<(&'static str, &'static str)> {
+    let mut answers = VALUE.to_vec();
+    answers.push(("value", value));
+    answers
+}
+
+async fn is_still_waiting(desk: &Desk) -> bool {
+    desk.application("app-ref").await["status"] == "Waiting for manual valuation"
+}
+
+#[tokio::test]
+async fn an_unusual_value_is_recorded_only_after_a_question_with_both_figures() {
+    let desk = desk_waiting_for(&json!({ "loanAmount": "350000", "estimatedValue": "500000" })).await;
+    let mut browser = Browser::new(&desk);
+    let page = open_form(&mut browser).await;
+    let asked = browser.submit(&page, FORM, &valued_at("5,000,000")).await;
+    assert_eq!(asked.path, page.path);
+    let words = asked.words();
+    assert!(words.contains("£5,000,000 is ten times the estimate of £500,000. Is that right?"), "{words}");
+    assert!(words.contains("Loan-to-value will be 7.00%: approved"), "{words}");
+    assert!(words.contains("Record £5,000,000, ten times the estimate"), "{words}");
+    assert_eq!(asked.field(FORM, "comment"), "Compared with three sales in the street");
+    assert!(is_still_waiting(&desk).await);
+
+    // The question was about another value.
+    let other = [("value", "1"), ("confirmed", "5000000.00")];
+    let asked = browser.submit(&asked, FORM, &other).await;
+    assert!(asked.words().contains("£1 is less than 1% of the estimate of £500,000"), "{}", asked.words());
+    let usual = [("value", "450000"), ("confirmed", "5000000.00")];
+    let asked = browser.submit(&asked, FORM, &usual).await;
+    assert!(asked.words().contains("Loan-to-value will be 77.78%: referred to an underwriter"), "{}", asked.words());
+    assert!(is_still_waiting(&desk).await);
+
+    let confirmed = [("value", "£5,000,000"), ("confirmed", "5000000.00")];
+    let next = browser.submit(&asked, FORM, &confirmed).await;
+    assert_eq!(next.path, "/waiting");
+    assert_eq!(desk.until("app-ref", "Approved").await["loanToValue"], 7.0);
+}
+
+#[tokio::test]
+async fn the_range_of_usual_values_is_configurable() {
+    let desk = desk_waiting_for(&json!({ "estimatedValue": "500000" })).await;
+    let desk = desk.kill().with("--value-alert", "0.95..1.05").start().await;
+    let mut browser = Browser::new(&desk);
+    let page = open_form(&mut browser).await;
+    let asked = browser.submit(&page, FORM, &valued_at("530000")).await;
+    let words = asked.words();
+    assert!(words.contains("£530,000 is 1.1 times the estimate of £500,000"), "{words}");
+    browser.submit(&asked, FORM, &[("value", "520000")]).await;
+    desk.until("app-ref", "Valued").await;
+}
+
+#[tokio::test]
+async fn the_effect_of_a_value_can_be_checked_without_recording_it() {
+    let desk = waiting_desk().await;
+    let mut browser = Browser::new(&desk);
+    let page = open_form(&mut browser).await;
+    let answers = [("outcome", "value"), ("value", "400000"), ("name", ""), ("check", "1")];
+    let checked = browser.submit(&page, FORM, &answers).await;
+    assert_eq!((&checked.path, checked.status), (&page.path, 200));
+    assert!(checked.words().contains("Loan-to-value will be 62.50%: approved"), "{}", checked.words());
+    assert!(!checked.words().contains("There is a problem"), "{}", checked.words());
+    assert_eq!(checked.field(FORM, "value"), "400000");
+    let wrong = browser.submit(&checked, FORM, &[("value", "lots"), ("check", "1")]).await;
+    assert!(wrong.words().contains("Enter an amount in pounds, like 250000"), "{}", wrong.words());
+    assert!(is_still_waiting(&desk).await);
+}
+
+#[tokio::test]
+async fn a_late_answer_is_put_into_the_form_and_compared_with() {
+    let valuer = Valuer::open().await;
+    let desk =
+        Setup::new().with("--valuation-service-url", &valuer.url).with("--valuation-timeout", "1s").start().await;
+    desk.submit(&seed("app-ref", "999")).await;
+    let request = valuer.known_to(&desk, "999").await;
+    desk.until("app-ref", "Waiting for manual valuation").await;
+    request.answer(&desk, 666_000).await;
+    let mut browser = Browser::new(&desk);
+    let page = open_form(&mut browser).await;
+    assert!(page.words().contains("Use £666,000"), "{}", page.words());
+
+    let mut answers = valued_at("66,600");
+    answers.push(("comment", ""));
+    let asked = browser.submit(&page, FORM, &answers).await;
+    assert!(asked.words().contains("£66,600 is 10% of the late answer of £666,000"), "{}", asked.words());
+    let used = browser.submit(&asked, FORM, &[("use_value", "666000.00")]).await;
+    assert_eq!(used.path, page.path);
+    assert_eq!(used.field(FORM, "value"), "666,000");
+    assert_eq!(used.field(FORM, "comment"), "Late answer of the valuation service");
+    assert_eq!(used.field(FORM, "basis"), "desktop");
+    browser.submit(&used, FORM, &[]).await;
+    assert_eq!(desk.until("app-ref", "Valued").await["valuation"]["propertyValue"], 666_000);
+}
+
+#[tokio::test]
+async fn a_valuation_that_is_older_than_a_year_is_refused() {
+    let desk = waiting_desk().await;
+    let mut browser = Browser::new(&desk);
+    let page = open_form(&mut browser).await;
+    for (typed, why) in
+        [("1926-01-01", "The valuation is too old: enter a date from"), ("2999-01-01", "today or in the past")]
+    {
+        let mut answers = VALUE.to_vec();
+        answers.push(("valued_on", typed));
+        let refused = browser.submit(&page, FORM, &answers).await;
+        assert!(refused.words().contains(why), "{}", refused.words());
+        assert_eq!(refused.field(FORM, "valued_on"), typed);
+    }
+}
+
+#[tokio::test]
+async fn save_and_next_leads_to_the_next_item_and_says_when_there_is_none() {
+    let valuer = Valuer::open().await;
+    let desk = Setup::new().with("--valuation-service-url", &valuer.url).start().await;
+    for (reference, property) in [("first", "1"), ("second", "2"), ("third", "3")] {
+        desk.submit(&seed(reference, property)).await;
+        valuer.known_to(&desk, property).await.fails(&desk).await;
+        desk.until(reference, "Waiting for manual valuation").await;
+    }
+    let mut browser = Browser::new(&desk);
+    let mut page = manual_valuation(&desk, "first").await;
+    let mut answers = VALUE.to_vec();
+    answers.push(("then", "next"));
+    for (answered, next) in [("first", "second"), ("second", "third")] {
+        page = browser.submit(&page, FORM, &answers).await;
+        let words = page.words();
+        assert!(words.contains(&format!("Manual valuation for {next}")), "{words}");
+        assert!(words.contains(&format!("Valuation of £500,000 recorded for {answered}.")), "{words}");
+    }
+    page = browser.submit(&page, FORM, &answers).await;
+    assert_eq!(page.path, "/waiting");
+    let words = page.words();
+    assert!(words.contains("Valuation of £500,000 recorded for third."), "{words}");
+    assert!(words.contains("Nothing else is waiting for staff."), "{words}");
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ pub async fn answer_manual_valuation(
     Ok(())
 }
 
-/// The key under which the form of a manual valuation is kept in the session.
+/// The name of the draft of this manual valuation, in the session and in the browser.
 pub fn draft_name(id: &str) -> String {
     format!("manual-valuation:{id}")
 }
@@ -66,15 +66,15 @@ async fn record(id: &str, form: &ManualValuationForm, session: &VisitorSession) 
     session.remember_name(by.name()).await.map_err(wrong)?;
     let confirmed = form.confirmed_value();
     let reference = desk.answer_manual_valuation(&by, id, answer.clone(), confirmed).await.map_err(wrong)?;
-    let text = confirmation(&reference, &answer);
+    let (text, sent) = (confirmation(&reference, &answer), Some(draft_name(id)));
     let next = next_item(desk.as_ref(), &by.into(), id).await;
     Ok(match next {
-        Some(next) if form.goes_on_to_next() => Recorded { notice: Notice { text, next: None }, page: next.href },
+        Some(next) if form.goes_on_to_next() => Recorded { notice: Notice { text, next: None, sent }, page: next.href },
         None if form.goes_on_to_next() => {
             let text = format!("{text} Nothing else is waiting for staff.");
-            Recorded { notice: Notice { text, next: None }, page: "/waiting".to_owned() }
+            Recorded { notice: Notice { text, next: None, sent }, page: "/waiting".to_owned() }
         }
-        next => Recorded { notice: Notice { text, next }, page: "/waiting".to_owned() },
+        next => Recorded { notice: Notice { text, next, sent }, page: "/waiting".to_owned() },
     })
 }
 

@@ -9,6 +9,8 @@ mod choose_theme;
 mod submit_application;
 
 pub use answer_manual_valuation::draft_name;
+pub use submit_application::DRAFT as NEW_APPLICATION;
+
 use axum::http::StatusCode;
 use leptos::prelude::ServerFnError;
 

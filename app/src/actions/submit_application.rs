@@ -10,18 +10,23 @@ use crate::{
     session::{Notice, VisitorSession},
 };
 
+/// The name of the draft of the form, in the session and in the browser.
+pub const DRAFT: &str = "new-application";
+
 #[server(prefix = "/desk", endpoint = "submit-application")]
 pub async fn submit_application(#[server(flatten)] form: NewApplicationForm) -> Result<(), ServerFnError> {
     let session = VisitorSession::current();
     match submit(&form).await {
         Ok((path, notice)) => {
             // The application is stored, so a notice that cannot be stored is not an error.
-            let _ = session.leave_notice(&Notice { text: notice.to_owned(), next: None }).await;
+            let _ = session
+                .leave_notice(&Notice { text: notice.to_owned(), next: None, sent: Some(DRAFT.to_owned()) })
+                .await;
             request::see_other(&path);
         }
         Err(errors) => {
             let draft = Draft { typed: form.with_written_postcode(), errors };
-            session.keep_draft("new-application", &draft).await.map_err(cannot_remember)?;
+            session.keep_draft(DRAFT, &draft).await.map_err(cannot_remember)?;
             request::see_other("/applications/new");
         }
     }

@@ -154,6 +154,28 @@ pub fn Radios(
     .into_any()
 }
 
+/// Says that the client script has restored a draft. It belongs into a form with `data-draft`, at the top.
+#[component]
+pub fn RestoredDraft() -> impl IntoView {
+    view! {
+        <div class="restored" role="status" hidden data-restored>
+            <p>"What you had typed was restored."</p>
+            <button class="button quiet small" type="button" data-start-again>"Start again"</button>
+        </div>
+    }
+}
+
+/// Says that the form could not be sent. It belongs into a form with `data-draft`, above the buttons.
+#[component]
+pub fn NotSent() -> impl IntoView {
+    view! {
+        <div class="notice tone-bad not-sent" role="alert" hidden data-unreachable>
+            <Icon glyph=Glyph::Alert/>
+            <p>"The desk cannot be reached. Nothing is lost: what you typed is still here. Send it again in a moment."</p>
+        </div>
+    }
+}
+
 #[component]
 fn Hint(name: &'static str, hint: Option<String>) -> impl IntoView {
     hint.map(|hint| view! { <p class="hint" id=format!("{name}-hint")>{hint}</p> })

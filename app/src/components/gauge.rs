@@ -21,7 +21,10 @@ pub fn LoanToValueGauge(
     is_estimate: bool,
     policy: Policy,
 ) -> impl IntoView {
-    let limits = format!("Up to {}% is approved, up to {}% referred, above that declined.", policy.approve_up_to, policy.refer_up_to);
+    let limits = format!(
+        "Up to {}% is approved, up to {}% referred, above that declined.",
+        policy.approve_up_to, policy.refer_up_to
+    );
     let label = match loan_to_value {
         Some(value) => {
             let verb = match policy.decide(value) {

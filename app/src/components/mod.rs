@@ -17,7 +17,7 @@ mod when;
 pub use application_table::{ApplicationTable, SortLinks, money, percent, version};
 pub use deadline::Deadline;
 pub use facts::{Fact, Facts};
-pub use form::{Choice, ErrorSummary, Radios, TextArea, TextField};
+pub use form::{Choice, ErrorSummary, NotSent, Radios, RestoredDraft, TextArea, TextField};
 pub use gauge::LoanToValueGauge;
 pub use icon::{Glyph, Icon};
 pub use incomplete::IncompleteBanner;

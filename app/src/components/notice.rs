@@ -10,9 +10,9 @@ use crate::session::{Notice, VisitorSession};
 pub fn NoticeBanner() -> impl IntoView {
     let session = VisitorSession::current();
     Suspend::new(async move {
-        session.take_notice().await.map(|Notice { text, next }| {
+        session.take_notice().await.map(|Notice { text, next, sent }| {
             view! {
-                <div class="notice tone-good" role="status">
+                <div class="notice tone-good" role="status" data-sent=sent>
                     <Icon glyph=Glyph::Check/>
                     <p>{text}</p>
                     {next.map(|link| view! { <a class="notice-next" href=link.href>{link.text}</a> })}

@@ -67,7 +67,9 @@ impl std::fmt::Display for ValuationBasis {
 pub fn oldest_valuation_day(today: Date) -> Date {
     let year = today.year() - 1;
     // Only 29 February does not exist in every year.
-    today.replace_year(year).unwrap_or_else(|_| today.previous_day().and_then(|day| day.replace_year(year).ok()).unwrap_or(today))
+    today
+        .replace_year(year)
+        .unwrap_or_else(|_| today.previous_day().and_then(|day| day.replace_year(year).ok()).unwrap_or(today))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -162,7 +162,10 @@ fn read_date(text: &str, today: Date) -> Result<Date, String> {
     if date > today {
         Err("the date of the valuation must be today or in the past".to_owned())
     } else if date < oldest {
-        Err(format!("the valuation is too old: enter a date from {} on, or value the property again", day_in_words(oldest)))
+        Err(format!(
+            "the valuation is too old: enter a date from {} on, or value the property again",
+            day_in_words(oldest)
+        ))
     } else {
         Ok(date)
     }
@@ -258,7 +261,8 @@ mod tests {
 
     #[test]
     fn checking_a_value_needs_only_the_value() {
-        let checked = |value: &str| ManualValuationForm { value: value.into(), check: "1".into(), ..Default::default() };
+        let checked =
+            |value: &str| ManualValuationForm { value: value.into(), check: "1".into(), ..Default::default() };
         assert_eq!(checked("330000").intent(), Intent::Check);
         assert_eq!(checked("330000").check(), Ok(()));
         assert_eq!(checked("lots").check().unwrap_err()[0].field, "value");

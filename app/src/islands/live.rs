@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use web_sys::{Element, EventSource, MessageEvent};
 
-use super::{clock, copy, elements::all, keys, refresh};
+use super::{clock, copy, drafts, elements::all, keys, manual_valuation, refresh};
 
 /// Changes come in bursts, so the client waits this long for more of them before it fetches the page again.
 const GATHER: Duration = Duration::from_millis(150);
@@ -42,6 +42,8 @@ pub fn Live() -> impl IntoView {
         clock::start();
         keys::start();
         copy::start();
+        drafts::start();
+        manual_valuation::start();
         scroll_to_middle();
         Connection::start(set_freshness, set_news);
     });

@@ -1,11 +1,14 @@
-//! The client side of the pages. It keeps an open page current; everything works without it.
+//! The client side of the pages. It keeps an open page current and what is typed safe; everything works without it.
 
 mod clock;
 mod copy;
+mod drafts;
 mod elements;
 mod keys;
 mod live;
+mod manual_valuation;
 mod morph;
 mod refresh;
+mod submission;
 
 pub use live::Live;

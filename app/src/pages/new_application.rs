@@ -5,7 +5,8 @@ use leptos_meta::Title;
 use time::OffsetDateTime;
 
 use crate::{
-    components::{ErrorSummary, TextField},
+    actions::NEW_APPLICATION,
+    components::{ErrorSummary, NotSent, RestoredDraft, TextField},
     desk::About,
     domain::ApplicationReference,
     forms::{Draft, NewApplicationForm},
@@ -19,7 +20,9 @@ pub fn NewApplicationPage() -> impl IntoView {
     let session = VisitorSession::current();
     let about = request::desk().map(|desk| desk.about());
     Suspend::new(async move {
-        let mut draft: Draft<NewApplicationForm> = session.take_draft("new-application").await.unwrap_or_default();
+        let kept = session.take_draft::<NewApplicationForm>(NEW_APPLICATION).await;
+        let is_sent = kept.is_some();
+        let mut draft = kept.unwrap_or_default();
         if draft.typed.suggested_reference.is_empty() {
             draft.typed.suggested_reference = ApplicationReference::generate(OffsetDateTime::now_utc()).to_string();
         }
@@ -29,18 +32,32 @@ pub fn NewApplicationPage() -> impl IntoView {
             <div class="column">
                 <ErrorSummary errors=draft.errors.clone()/>
                 <h1>"New application"</h1>
-                <ApplicationForm draft about/>
+                <ApplicationForm draft about is_sent/>
             </div>
         }
     })
 }
 
 #[component]
-fn ApplicationForm(draft: Draft<NewApplicationForm>, about: Option<About>) -> impl IntoView {
+fn ApplicationForm(
+    draft: Draft<NewApplicationForm>,
+    about: Option<About>,
+    /// Whether the person has sent the form and sees it again.
+    is_sent: bool,
+) -> impl IntoView {
     let error = |field: &str| draft.error(field);
     let typed = draft.typed.clone();
     view! {
-        <form id="new-application" class="form" action="/desk/submit-application" method="post" novalidate>
+        <form
+            id="new-application"
+            class="form"
+            action="/desk/submit-application"
+            method="post"
+            novalidate
+            data-draft=NEW_APPLICATION
+            data-sent-before=is_sent
+        >
+            <RestoredDraft/>
             <input type="hidden" name="suggested_reference" value=typed.suggested_reference/>
             <TextField
                 name="reference"
@@ -111,6 +128,7 @@ fn ApplicationForm(draft: Draft<NewApplicationForm>, about: Option<About>) -> im
                 />
             </fieldset>
             {about.map(|about| view! { <WhatHappensNext about/> })}
+            <NotSent/>
             <button class="button" type="submit">"Submit application"</button>
         </form>
     }

@@ -4,8 +4,12 @@ use leptos::prelude::*;
 
 use super::FORM;
 use crate::{
-    components::{Choice, Glyph, Icon, LoanToValueGauge, Radios, TextArea, TextField},
-    domain::{KnownValue, Money, Policy, Unusual, ValuationBasis, ValueAlert, iso_day, loan_to_value, oldest_valuation_day, uk_today},
+    actions::draft_name,
+    components::{Choice, Glyph, Icon, LoanToValueGauge, NotSent, Radios, RestoredDraft, TextArea, TextField},
+    domain::{
+        KnownValue, Money, Policy, Unusual, ValuationBasis, ValueAlert, iso_day, loan_to_value, oldest_valuation_day,
+        uk_today,
+    },
     forms::{Draft, ManualValuationForm, Outcome},
 };
 
@@ -27,6 +31,7 @@ pub fn AnswerForm(
     is_sent: bool,
 ) -> impl IntoView {
     let value = draft.typed.valid_value();
+    let draft_name = draft_name(&id);
     let unusual = value.and_then(|value| judgement.alert.question(value, judgement.known.iter().copied()));
     view! {
         <form
@@ -36,9 +41,13 @@ pub fn AnswerForm(
             method="post"
             novalidate
             data-closed-by="#outcome-notice"
+            data-draft=draft_name
+            data-sent-before=is_sent
         >
+            <RestoredDraft/>
             <input type="hidden" name="id" value=id/>
             <AnswerFields draft=draft.clone() judgement value unusual=unusual.clone() is_sent/>
+            <NotSent/>
             <Actions unusual then=draft.typed.then/>
             <p class="when-closed">"This form is closed. What you typed was not sent, but you can still read it here."</p>
         </form>
