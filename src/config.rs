@@ -139,6 +139,10 @@ pub struct Config {
     )]
     pub value_alert: ValueAlert,
 
+    /// Time in which a manual valuation can be corrected before it is sent to its workflow. Default: it is sent at once.
+    #[arg(long, env = "LOAN_DESK_CORRECTION_TIME", value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
+    pub correction_time: Option<Duration>,
+
     /// Folder with loan-processing.asl.json and mock-valuation.asl.json. Default: the compiled-in files.
     #[arg(long, env = "LOAN_DESK_WORKFLOW_DIR", value_name = "DIR")]
     pub workflow_dir: Option<PathBuf>,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use app::domain::ApplicationStatus;
+use app::domain::{ApplicationStatus, WaitingOn};
 use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
 use time::OffsetDateTime;
 
@@ -53,6 +53,8 @@ pub struct Reconciler {
     pub workflows: Workflows,
     /// Held by the one desk that reconciles, where several share one AWS.
     pub lease: Lease,
+    /// How long the answers of staff are held back, so that they can be corrected.
+    pub correction_time: Duration,
     /// The pause between two calls of a sweep. AWS throttles DescribeExecution for the whole account.
     pub pace: Duration,
 }
@@ -94,7 +96,9 @@ impl Reconciler {
 
     async fn send_again(&self) -> Result<(), AwsError> {
         for task in self.paused.unsent().await? {
-            if is_old(answered_at(&task.state), self.clock.now()) {
+            let held_back =
+                if task.kind.waits_on() == WaitingOn::Staff { self.correction_time } else { Duration::ZERO };
+            if is_old(answered_at(&task.state), self.clock.now(), UNFINISHED.max(held_back)) {
                 tracing::info!(task = %task.id, "sending an answer again");
                 report("sending an answer again", self.callbacks.send_again(&task).await);
             }
@@ -296,8 +300,8 @@ fn answered_at(state: &State) -> Option<OffsetDateTime> {
     }
 }
 
-fn is_old(at: Option<OffsetDateTime>, now: OffsetDateTime) -> bool {
-    at.is_none_or(|at| at + UNFINISHED < now)
+fn is_old(at: Option<OffsetDateTime>, now: OffsetDateTime, age: Duration) -> bool {
+    at.is_none_or(|at| at + age < now)
 }
 
 /// How an execution ended.
@@ -383,7 +387,7 @@ mod tests {
     #[test]
     fn an_answer_is_sent_again_only_when_whoever_was_sending_it_must_have_stopped() {
         let now = time::macros::datetime!(2026-11-22 10:00 UTC);
-        assert!(!is_old(Some(now - Duration::from_secs(1)), now));
-        assert!(is_old(Some(now - Duration::from_secs(6)), now));
+        assert!(!is_old(Some(now - Duration::from_secs(1)), now, UNFINISHED));
+        assert!(is_old(Some(now - Duration::from_secs(6)), now, UNFINISHED));
     }
 }

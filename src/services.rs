@@ -110,13 +110,19 @@ impl Services {
             paused: paused.clone(),
             callbacks: callbacks.clone(),
             workflows: workflows.clone(),
+            correction_time: config.correction_time.unwrap_or_default(),
             lease: Lease::new(aws.clone(), "reconciler", config.backend == Backend::Embedded),
             pace: match config.backend {
                 Backend::Embedded => Duration::from_millis(5),
                 Backend::Aws => Duration::from_millis(200),
             },
         };
-        let staff = StaffTasks { clock: clock.clone(), paused: paused.clone(), applications: applications.clone() };
+        let staff = StaffTasks {
+            clock: clock.clone(),
+            paused: paused.clone(),
+            applications: applications.clone(),
+            correction_time: config.correction_time.unwrap_or_default(),
+        };
         let functions = Functions {
             valuation_requests: ValuationRequests {
                 clock: clock.clone(),
@@ -187,6 +193,7 @@ fn about(aws: &Aws, config: &Config) -> About {
         manual_valuation_timeout: config.manual_valuation_timeout,
         policy: Policy { approve_up_to: config.approve_up_to_percent, refer_up_to: config.refer_up_to_percent },
         value_alert: config.value_alert,
+        correction_time: config.correction_time,
     }
 }
 

@@ -185,7 +185,7 @@ mod tests {
     fn that_a_person_could_not_value_a_property_is_told_as_a_failure() {
         let says = Says::Failure { error: "CannotBeValued".into(), cause: "It was demolished".into() };
         let at = datetime!(2026-11-22 14:40 UTC);
-        let answer = Answer { says, by: Some("Ann".into()), callback: None, at };
+        let answer = Answer { says, by: Some("Ann".into()), callback: None, at, versions: Vec::new() };
         let task = PausedTask { kind: TaskKind::ManualValuation, ..request(State::Answered(answer)) };
         let told = tell(&record(ApplicationStatus::WaitingForManualValuation), &[task], &[]);
         let entry = told.iter().find(|entry| entry.at == at).unwrap();

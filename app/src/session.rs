@@ -14,11 +14,12 @@ use crate::{
 const NAME: &str = "name";
 const NOTICE: &str = "notice";
 
-/// A message for the next page: what has just been done, and a link to what could be done next.
+/// A message for the next page: what has just been done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     pub text: String,
-    pub next: Option<Link>,
+    /// What could be done next.
+    pub links: Vec<Link>,
     /// The draft in the browser that is not needed any more, because the desk has what was typed.
     #[serde(default)]
     pub sent: Option<String>,

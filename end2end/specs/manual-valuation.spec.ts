@@ -1,5 +1,5 @@
 import type { APIRequestContext, Page } from '@playwright/test'
-import { open, status, story, submit } from '../support/applications.ts'
+import { leaveAnyway, newPostcode, open, status, story, submit } from '../support/applications.ts'
 import { seconds } from '../support/desk.ts'
 import { type Eventually, expect, test } from '../support/test.ts'
 
@@ -185,8 +185,9 @@ test('a form closes when somebody else answers, and keeps what was typed', {
 
 /** Submits an application whose valuer gives no value, and opens its manual valuation. */
 async function waitingForAPerson(page: Page, request: APIRequestContext, eventually: Eventually, topic: string) {
+  const property = { nameOrNumber: 'Failed response', postcode: newPostcode() }
   const amounts = { loanAmount: '350000', estimatedValue: '500000' }
-  const reference = await submit(request, topic, 'Failed response', amounts)
+  const reference = await submit(request, topic, '', { property, ...amounts })
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
   await page.reload()
@@ -227,6 +228,7 @@ test('the effect of a value is shown after Check', async ({ page, request, event
 })
 
 test('Enter shows the effect and records nothing', async ({ page, request, eventually }) => {
+  leaveAnyway(page)
   const reference = await waitingForAPerson(page, request, eventually, 'enter')
   await giveValue(page, '5,000,000', 'Grace Hopper')
   await page.getByLabel('Value', { exact: true }).press('Enter')
@@ -277,7 +279,8 @@ test('the button that confirms a value disappears when the value changes', { tag
 })
 
 test('a late answer can be used', async ({ page, request, eventually, accessible }) => {
-  const reference = await submit(request, 'late', 'Late callback')
+  const property = { nameOrNumber: 'Late callback', postcode: newPostcode() }
+  const reference = await submit(request, 'late', '', { property })
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
   await page.reload()
@@ -295,7 +298,8 @@ test('a late answer can be used', async ({ page, request, eventually, accessible
 })
 
 test('Save and next leads straight to the next item', async ({ page, request, eventually, accessible }) => {
-  const [first, second] = [await submit(request, 'next', 'Failed response'), await submit(request, 'next', 'Failed response')]
+  const property = { nameOrNumber: 'Failed response', postcode: newPostcode() }
+  const [first, second] = [await submit(request, 'next', '', { property }), await submit(request, 'next', '', { property })]
   await open(page, second)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
   await open(page, first)

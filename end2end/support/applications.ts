@@ -18,6 +18,20 @@ export function newReference(topic: string): string {
   return `${topic}-${process.env.TEST_WORKER_INDEX ?? 0}-${Date.now().toString(36)}-${made++}`
 }
 
+const letters = 'ABDEFGHJLNPQRSTUWXYZ'
+
+/** A postcode that no other test uses, so that a property has no earlier valuations. */
+export function newPostcode(): string {
+  const n = made++
+  const letter = (place: number) => letters[Math.floor(n / place) % letters.length]
+  return `SW1A ${n % 10}${letter(10)}${letter(200)}`
+}
+
+/** Lets the browser leave a page with unsaved input although the page asks. */
+export function leaveAnyway(page: Page) {
+  page.on('dialog', (dialog) => dialog.accept())
+}
+
 /** Submits an application by the API. `nameOrNumber` selects the behaviour of the mock valuer. */
 export async function submit(
   request: APIRequestContext,

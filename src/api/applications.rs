@@ -107,6 +107,10 @@ impl From<DeskError> for Problem {
                 let detail = "This was already answered, or its deadline has passed.";
                 Self::new(StatusCode::CONFLICT, "too-late", "Too late", detail)
             }
+            DeskError::CannotBeCorrected => {
+                let detail = "The workflow has already gone on with the recorded answer; the correction was not used.";
+                Self::new(StatusCode::CONFLICT, "too-late", "Too late", detail)
+            }
             DeskError::NotUsed => {
                 let detail = "The workflow was no longer waiting for this answer; it was kept but not used.";
                 Self::new(StatusCode::CONFLICT, "not-used", "Not used", detail)

@@ -157,6 +157,7 @@ mod tests {
             by: None,
             callback: Some("c".into()),
             at: datetime!(2026-11-22 10:00:06 UTC),
+            versions: Vec::new(),
         }
     }
 

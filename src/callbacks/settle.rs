@@ -183,7 +183,13 @@ impl Callbacks {
 }
 
 pub(super) fn answer_of(callback: &Callback, response: &ValuationResponse) -> Answer {
-    Answer { says: response.says(), by: None, callback: Some(callback.id.clone()), at: callback.received_at }
+    Answer {
+        says: response.says(),
+        by: None,
+        callback: Some(callback.id.clone()),
+        at: callback.received_at,
+        versions: Vec::new(),
+    }
 }
 
 /// What a callback came to.

@@ -51,6 +51,18 @@ impl ManualValuationOperations for LoanDesk {
         self.question(id, &answer, confirmed).await?;
         self.answer(by, id, &answer).await
     }
+
+    async fn correct_manual_valuation(
+        &self,
+        by: &Person,
+        id: &str,
+        answer: ManualValuationAnswer,
+        reason: String,
+        confirmed: Option<Money>,
+    ) -> Result<ApplicationReference, DeskError> {
+        self.question(id, &answer, confirmed).await?;
+        self.correct(by, id, &answer, reason).await
+    }
 }
 
 /// The different values that came too late or contradicted the answer that was used.
@@ -78,7 +90,9 @@ impl LoanDesk {
             return Ok(());
         }
         let task = self.staff.get::<ManualValuationAnswer>(id).await.map_err(unavailable)?;
-        let Some(task) = task.filter(|task| matches!(task.state, State::Open)) else { return Ok(()) };
+        let Some(task) = task.filter(|task| matches!(task.state, State::Open | State::Answering(_))) else {
+            return Ok(());
+        };
         let callbacks =
             async { self.callbacks.of_application(task.application_reference.as_str()).await.map_err(unavailable) };
         let (callbacks, previous) = tokio::try_join!(callbacks, self.previous_valuations(&task))?;

@@ -21,7 +21,12 @@ impl LoanDesk {
             Answered::Resumed(task) => Ok(task.application_reference),
             // The answer is kept with the task, and sent as soon as the workflow asks again.
             Answered::Pending(task) if is_kept(&task, by, answer) => Ok(task.application_reference),
-            Answered::Pending(_) => Err(DeskError::NotUsed),
+            Answered::Pending(task) => Err(match task.state {
+                State::Answering(before) => {
+                    DeskError::AlreadyAnswered { by: before.by.unwrap_or_default(), at: before.at }
+                }
+                _ => DeskError::NotUsed,
+            }),
             Answered::Before(task, before) if is_same(&before, by, answer) => Ok(task.application_reference),
             Answered::Before(_, before) => {
                 Err(DeskError::AlreadyAnswered { by: before.by.unwrap_or_default(), at: before.at })
@@ -29,6 +34,27 @@ impl LoanDesk {
             Answered::TooLate(task) if self.clock.now() < task.deadline => Err(DeskError::NotUsed),
             Answered::TooLate(_) | Answered::NotYet(_) => Err(DeskError::TooLate),
             Answered::NotFound => Err(DeskError::NotFound),
+        }
+    }
+
+    /// Corrects the answer to a task. That the same person gives the same correction twice is not an error.
+    pub(super) async fn correct<A: StaffAnswer>(
+        &self,
+        by: &Person,
+        id: &str,
+        answer: &A,
+        reason: String,
+    ) -> Result<ApplicationReference, DeskError> {
+        let task = self.staff.get::<A>(id).await.map_err(unavailable)?.ok_or(DeskError::NotFound)?;
+        if is_kept(&task, by, answer) {
+            return Ok(task.application_reference);
+        }
+        match self.staff.correct(&task, answer, by.name(), reason).await.map_err(unavailable)? {
+            Answered::Resumed(task) => Ok(task.application_reference),
+            Answered::Pending(task) if is_kept(&task, by, answer) => Ok(task.application_reference),
+            Answered::Before(task, before) if is_same(&before, by, answer) => Ok(task.application_reference),
+            Answered::NotFound => Err(DeskError::NotFound),
+            _ => Err(DeskError::CannotBeCorrected),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! First the answer is written to the task's row, on the condition that it has none. Then Step Functions is told. Then the
 //! row says so. A desk that stops between these steps leaves an answer that the reconciler sends again.
 
+use std::iter::once;
+
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_sfn::types::ExecutionStatus;
 
@@ -24,10 +26,22 @@ pub enum Answered {
     TooLate(PausedTask),
     /// The valuation service has not given the request a reference yet.
     NotYet(PausedTask),
-    /// The function that stored the token has failed, and its workflow is about to call it again. The answer is kept, and
-    /// is sent when that happens.
+    /// The answer is kept, and is sent later: it is held back for corrections, or the function that stored the token has
+    /// failed and its workflow is about to call it again.
     Pending(PausedTask),
     NotFound,
+}
+
+impl Answered {
+    /// What became of a task that cannot be answered now.
+    pub(super) fn of(task: PausedTask) -> Self {
+        match task.state.clone() {
+            State::Answering(_) => Self::Pending(task),
+            State::Answered(before) => Self::Before(task, before),
+            State::Lapsed | State::TooLate(_) | State::Abandoned | State::Failed => Self::TooLate(task),
+            State::Requesting | State::Open => Self::NotYet(task),
+        }
+    }
 }
 
 /// Writes that belong to an answer, in the same transactions.
@@ -53,9 +67,15 @@ impl PausedTasks {
             State::Answering(claimed) => {
                 self.send(task, row::read_token(&item)?, &claimed, &answer, along.answered, along.refused).await
             }
-            State::Answered(before) => Ok(Answered::Before(task, before)),
-            State::Lapsed | State::TooLate(_) | State::Abandoned | State::Failed => Ok(Answered::TooLate(task)),
-            State::Requesting | State::Open => Ok(Answered::NotYet(task)),
+            _ => Ok(Answered::of(task)),
+        }
+    }
+
+    /// Stores the answer to a task without sending it, so that it can be corrected. The reconciler sends it.
+    pub async fn hold(&self, id: &PausedTaskId, answer: &Answer, claimed: Option<Write>) -> Result<Answered, AwsError> {
+        match self.claim(id, answer, claimed).await? {
+            Changed::Yes(item) | Changed::No(item) => Ok(Answered::of(row::read(&item)?)),
+            Changed::NotFound => Ok(Answered::NotFound),
         }
     }
 
@@ -69,27 +89,38 @@ impl PausedTasks {
         answered: Option<UpdateBuilder>,
         refused: Option<fn(&PausedTask, &Answer) -> Option<UpdateBuilder>>,
     ) -> Result<Answered, AwsError> {
-        if !self.is_taken(&task, &token, claimed).await? {
+        let Some(taken) = self.taken(&task, &token, claimed).await? else {
             if self.may_be_asked_again(&task).await? {
                 return Ok(Answered::Pending(task));
             }
-            self.too_late(&task.id, refused.and_then(|refused| refused(&task, claimed))).await?;
+            let Some(along) = refused.and_then(|refused| refused(&task, claimed)) else {
+                return self.note_refused(task, claimed).await;
+            };
+            self.too_late(&task.id, along).await?;
             task.state = State::TooLate(claimed.clone());
             return Ok(Answered::TooLate(task));
+        };
+        match answered.filter(|_| taken == *mine) {
+            Some(along) => self.answered(&task.id, along).await?,
+            None => self.note_taken(&task.id, &taken).await?,
         }
-        self.answered(&task.id, answered.filter(|_| claimed == mine)).await?;
-        task.state = State::Answered(claimed.clone());
-        Ok(if claimed == mine { Answered::Resumed(task) } else { Answered::Before(task, claimed.clone()) })
+        task.state = State::Answered(taken.clone());
+        Ok(if taken == *mine { Answered::Resumed(task) } else { Answered::Before(task, taken) })
     }
 
-    /// Sends the answer, and returns whether Step Functions has accepted it, now or earlier.
-    async fn is_taken(&self, task: &PausedTask, token: &TaskToken, answer: &Answer) -> Result<bool, AwsError> {
+    /// Sends the answer, and returns the version of it that Step Functions has accepted, now or earlier.
+    async fn taken(&self, task: &PausedTask, token: &TaskToken, answer: &Answer) -> Result<Option<Answer>, AwsError> {
         match self.tell(token, &answer.says).await {
-            Ok(()) => Ok(true),
+            Ok(()) => Ok(Some(answer.clone())),
             // The task was answered or timed out, or its execution is closed. If it was answered, it was by this desk, and the
             // response was lost.
             Err(error) if error.is("TaskTimedOut") || error.is("TaskDoesNotExist") || error.is("InvalidToken") => {
-                self.was_told(&task.execution_arn, token, &answer.says).await
+                for version in once(answer.clone()).chain(answer.replaced()) {
+                    if self.was_told(&task.execution_arn, token, &version.says).await? {
+                        return Ok(Some(version));
+                    }
+                }
+                Ok(None)
             }
             Err(error) => Err(error),
         }

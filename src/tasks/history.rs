@@ -104,9 +104,9 @@ fn history_has_answer(events: &[HistoryEvent], token: &TaskToken, says: &Says) -
                 .as_ref()
                 .and_then(|details| serde_json::from_str::<serde_json::Value>(details.output.as_deref()?).ok())
                 .is_some_and(|told| told == *output),
-            Says::Failure { error, .. } => {
-                event.task_failed_event_details.as_ref().is_some_and(|details| details.error.as_ref() == Some(error))
-            }
+            Says::Failure { error, cause } => event.task_failed_event_details.as_ref().is_some_and(|details| {
+                details.error.as_ref() == Some(error) && details.cause.as_deref().unwrap_or_default() == cause
+            }),
         };
         same && is_ours(event)
     })

@@ -11,7 +11,7 @@ use app::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Failure, PausedTask, Says, StaffAnswer, StaffTasks, State};
+use super::{Answer, Failure, PausedTask, Says, StaffAnswer, StaffTasks, State, Version};
 use crate::{
     invocation::{self, ExecutionPayload, FunctionFailure, StatePayload, TaskToken},
     valuation::{self, ManualValuation},
@@ -152,6 +152,9 @@ pub fn reason(failure: Option<&Failure>) -> String {
 pub fn tell(task: &PausedTask, story: &mut Vec<StoryEntry>) {
     story.push(task.asked("Manual valuation asked for, due by"));
     match &task.state {
+        State::Answering(answer) | State::Answered(answer) if !answer.versions.is_empty() => {
+            story.extend(answer.versions.iter().map(|version| tell_version(answer, version)));
+        }
         State::Answering(answer) | State::Answered(answer) => {
             story.push(StoryEntry::new(answer.at, answer.says.story_kind(), person_said(answer)));
         }
@@ -169,8 +172,25 @@ pub fn tell(task: &PausedTask, story: &mut Vec<StoryEntry>) {
 }
 
 fn person_said(answer: &Answer) -> String {
-    let by = answer.by.as_deref().unwrap_or("Somebody");
-    match ManualValuationAnswer::read(&answer.says) {
+    said(&answer.says, answer.by.as_deref().unwrap_or("Somebody"))
+}
+
+/// A version of an answer that was corrected.
+fn tell_version(answer: &Answer, version: &Version) -> StoryEntry {
+    let said = said(&version.says, &version.by);
+    let text = match &version.reason {
+        None => said,
+        Some(reason) => format!("Corrected: {said}. Reason: {reason}"),
+    };
+    if answer.is_unused(version) {
+        let text = format!("{text}. The workflow had already gone on with the earlier answer: kept, not used");
+        return StoryEntry::new(version.at, StoryKind::Kept, text);
+    }
+    StoryEntry::new(version.at, version.says.story_kind(), text)
+}
+
+fn said(says: &Says, by: &str) -> String {
+    match ManualValuationAnswer::read(says) {
         Some(ManualValuationAnswer::Value { value, valued_on, basis, comment }) => {
             let (basis, valued_on) = (basis.in_a_sentence(), app::domain::day_in_words(valued_on));
             let comment = if comment.is_empty() { String::new() } else { format!(": {comment}") };

@@ -6,6 +6,7 @@
 //! `ARCHITECTURE.md` says how to add a kind.
 
 mod answer;
+mod correct;
 mod history;
 mod manual_valuation;
 mod open;
@@ -33,6 +34,7 @@ use crate::{
 };
 
 pub use answer::{Along, Answered};
+pub use correct::{Correction, Version};
 pub use history::Ending;
 pub use manual_valuation::{ManualValuations, reason as manual_valuation_reason};
 pub use references::{ReferenceError, TABLE as REFERENCES};
@@ -111,7 +113,8 @@ pub enum State {
     /// The valuation service is being asked; its reference is not known yet.
     Requesting,
     Open,
-    /// This answer is being sent, or was about to be when the desk stopped. No other can take its place.
+    /// This answer is being sent, is held back for corrections, or was about to be sent when the desk stopped. Only a
+    /// correction can take its place.
     Answering(Answer),
     /// Step Functions has taken the answer.
     Answered(Answer),
@@ -137,6 +140,10 @@ pub struct Answer {
     pub callback: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
+    /// All versions in the order in which they were given, if the answer was corrected. The answer itself is the version
+    /// that is about to be sent, or that Step Functions has taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<Version>,
 }
 
 /// What Step Functions is told.

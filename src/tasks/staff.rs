@@ -1,11 +1,13 @@
 //! What the kinds of task have in common that members of staff answer: how they are asked for, answered and shown.
 
+use std::time::Duration;
+
 use app::{
     desk::TaskState,
     domain::{ApplicationReference, TaskKind},
 };
 
-use super::{Along, Answer, Answered, PausedTask, PausedTasks, Says, State};
+use super::{Along, Answer, Answered, Correction, PausedTask, PausedTasks, Says, State};
 use crate::{
     applications::Applications,
     aws::AwsError,
@@ -31,7 +33,13 @@ pub struct StaffTasks {
     pub clock: Clock,
     pub paused: PausedTasks,
     pub applications: Applications,
+    /// How long an answer is held back before it is sent, so that it can be corrected.
+    pub correction_time: Duration,
 }
+
+/// How long before the deadline of a task its answer is sent at once. The reconciler, which sends what is held back, looks
+/// for it every few seconds.
+const HURRY: Duration = Duration::from_secs(10);
 
 impl StaffTasks {
     /// The tasks that this execution has asked for so far, oldest first.
@@ -82,12 +90,39 @@ impl StaffTasks {
     /// Answers a task, which resumes its execution once.
     pub async fn answer<A: StaffAnswer>(&self, task: &PausedTask, answer: &A, by: &str) -> Result<Answered, AwsError> {
         let says = answer.says(task, by);
-        let answer = Answer { says, by: Some(by.to_owned()), callback: None, at: self.clock.now() };
+        let answer =
+            Answer { says, by: Some(by.to_owned()), callback: None, at: self.clock.now(), versions: Vec::new() };
         let claimed = Some(Write::Update(self.applications.waits_no_more(task.awaited())));
-        let along = Along { claimed, ..Along::default() };
-        let answered = self.paused.answer(&task.id, answer, along).await?;
+        let answered = if self.holds_back(task) {
+            self.paused.hold(&task.id, &answer, claimed).await?
+        } else {
+            self.paused.answer(&task.id, answer, Along { claimed, ..Along::default() }).await?
+        };
         self.applications.nudge();
         Ok(answered)
+    }
+
+    /// Corrects an answer that Step Functions has not taken yet. Whichever version it takes counts.
+    pub async fn correct<A: StaffAnswer>(
+        &self,
+        task: &PausedTask,
+        answer: &A,
+        by: &str,
+        reason: String,
+    ) -> Result<Answered, AwsError> {
+        let says = answer.says(task, by);
+        let correction = Correction { says, by: by.to_owned(), at: self.clock.now(), reason };
+        let corrected = match self.paused.correct(&task.id, correction).await? {
+            Ok((task, _)) if self.holds_back(&task) => Answered::Pending(task),
+            Ok((task, answer)) => self.paused.answer(&task.id, answer, Along::default()).await?,
+            Err(otherwise) => otherwise,
+        };
+        self.applications.nudge();
+        Ok(corrected)
+    }
+
+    fn holds_back(&self, task: &PausedTask) -> bool {
+        !self.correction_time.is_zero() && self.clock.now() + self.correction_time + HURRY < task.deadline
     }
 }
 
@@ -95,12 +130,14 @@ impl StaffTasks {
 pub fn state<A: StaffAnswer>(task: &PausedTask) -> TaskState<A> {
     match &task.state {
         State::Open | State::Requesting => TaskState::Open,
-        State::Answering(answer) | State::Answered(answer) => match A::read(&answer.says) {
-            Some(given) => {
-                TaskState::Answered { by: answer.by.clone().unwrap_or_default(), at: answer.at, answer: given }
+        State::Answering(answer) | State::Answered(answer) => {
+            let Some(given) = A::read(&answer.says) else { return TaskState::Lapsed };
+            let (by, at) = (answer.by.clone().unwrap_or_default(), answer.at);
+            match task.state {
+                State::Answering(_) => TaskState::Sending { by, at, answer: given },
+                _ => TaskState::Answered { by, at, answer: given },
             }
-            None => TaskState::Lapsed,
-        },
+        }
         State::TooLate(answer) => match (A::read(&answer.says), &answer.by) {
             (Some(given), Some(by)) if answer.at < task.deadline => {
                 TaskState::NotUsed { by: by.clone(), at: answer.at, answer: given }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     aws::AwsError,
     invocation::PausedTaskId,
-    item::{Item, json, text, time},
+    item::{Item, json, number, text, time},
     timestamp,
     writes::{NotWritten, Write, write_all, write_one},
 };
@@ -129,10 +129,9 @@ impl PausedTasks {
     const CLAIM: &str = "SET #state = :state, queue = :queue, answer = :answer, updatedAt = :now";
 
     /// Notes that Step Functions has taken the answer, together with `along`.
-    pub(super) async fn answered(&self, id: &PausedTaskId, along: Option<UpdateBuilder>) -> Result<(), AwsError> {
+    pub(super) async fn answered(&self, id: &PausedTaskId, along: UpdateBuilder) -> Result<(), AwsError> {
         // Another desk that sent the same answer may have read a history without it.
         let from = [State::ANSWERING, State::TOO_LATE];
-        let Some(along) = along else { return self.settle(id, State::ANSWERED, &from).await.map(drop) };
         if !self.settle_along(id, State::ANSWERED, &from, along.clone()).await? {
             // Another desk has noted the answer, but perhaps not what belongs to it.
             self.settle(id, State::ANSWERED, &from).await?;
@@ -142,12 +141,9 @@ impl PausedTasks {
     }
 
     /// Notes that Step Functions has refused the answer because the task was over, together with `along`.
-    pub(super) async fn too_late(&self, id: &PausedTaskId, along: Option<UpdateBuilder>) -> Result<(), AwsError> {
-        match along {
-            None => self.settle(id, State::TOO_LATE, &[State::ANSWERING]).await.map(drop),
-            // If it is not being answered any more, another desk has noted how that ended.
-            Some(along) => self.settle_along(id, State::TOO_LATE, &[State::ANSWERING], along).await.map(drop),
-        }
+    pub(super) async fn too_late(&self, id: &PausedTaskId, along: UpdateBuilder) -> Result<(), AwsError> {
+        // If it is not being answered any more, another desk has noted how that ended.
+        self.settle_along(id, State::TOO_LATE, &[State::ANSWERING], along).await.map(drop)
     }
 
     /// Ends a task that is in one of the states `from`, together with `along`. Returns false, and writes neither, when the
@@ -196,6 +192,18 @@ impl PausedTasks {
         from: &[&str],
         set: impl FnOnce(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
     ) -> Result<Changed, AwsError> {
+        self.change_if(id, from, None, set).await
+    }
+
+    /// Changes a task that is in one of the states `from` and, if that is given, whose answer has been corrected this
+    /// many times.
+    pub(super) async fn change_if(
+        &self,
+        id: &PausedTaskId,
+        from: &[&str],
+        corrections: Option<usize>,
+        set: impl FnOnce(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+    ) -> Result<Changed, AwsError> {
         let mut update = self
             .update(id)
             .expression_attribute_names("#state", "state")
@@ -206,7 +214,16 @@ impl PausedTasks {
             names.push(format!(":from{i}"));
             update = update.expression_attribute_values(format!(":from{i}"), text(*state));
         }
-        update = update.condition_expression(format!("#state IN ({})", names.join(", ")));
+        let mut condition = format!("#state IN ({})", names.join(", "));
+        match corrections {
+            None => {}
+            Some(0) => condition += " AND attribute_not_exists(corrections)",
+            Some(corrections) => {
+                condition += " AND corrections = :before";
+                update = update.expression_attribute_values(":before", number(corrections));
+            }
+        }
+        update = update.condition_expression(condition);
         match set(update).send().await {
             Ok(changed) => Ok(Changed::Yes(changed.attributes.unwrap_or_default())),
             Err(SdkError::ServiceError(error)) => match error.into_err() {

@@ -350,6 +350,38 @@ async fn save_and_next_leads_to_the_next_item_and_says_when_there_is_none() {
 }
 
 #[tokio::test]
+async fn a_recorded_answer_can_be_corrected_with_a_reason_until_the_workflow_has_it() {
+    let desk = waiting_desk().await;
+    let desk = desk.kill().with("--correction-time", "8s").start().await;
+    let mut browser = Browser::new(&desk);
+    let page = open_form(&mut browser).await;
+    let next = browser.submit(&page, FORM, &valued_at("£5,000,000")).await;
+    assert!(
+        next.words().contains("Its workflow continues in 8 seconds; until then, the answer can be corrected."),
+        "{}",
+        next.words()
+    );
+    let correction = browser.open(&next.link("Correct app-ref")).await;
+    assert!(correction.words().contains("it can still be corrected until"), "{}", correction.words());
+    assert_eq!(correction.field(FORM, "value"), "5,000,000");
+    let refused = browser.submit(&correction, FORM, &[("value", "400,000")]).await;
+    assert!(refused.words().contains("Enter why the recorded answer is corrected"), "{}", refused.words());
+    assert_eq!(refused.field(FORM, "value"), "400,000");
+    let corrected = browser.submit(&refused, FORM, &[("correction", "One nought too many")]).await;
+    assert!(corrected.words().contains("Answer for app-ref corrected."), "{}", corrected.words());
+
+    let decided = desk.until("app-ref", "Approved").await;
+    assert_eq!((&decided["loanToValue"], &decided["valuation"]["propertyValue"]), (&json!(62.5), &json!(400_000)));
+    let story = browser.open("/applications/app-ref").await.words();
+    assert!(story.contains("Grace Hopper valued the property at £5,000,000"), "{story}");
+    assert!(story.contains("Corrected: Grace Hopper valued the property at £400,000"), "{story}");
+    assert!(story.contains("Reason: One nought too many"), "{story}");
+    let late = browser.submit(&refused, FORM, &[("value", "300,000"), ("correction", "Too late")]).await;
+    assert!(late.words().contains("a new valuation for this one is not possible yet"), "{}", late.words());
+    assert_eq!(desk.application("app-ref").await["loanToValue"], 62.5);
+}
+
+#[tokio::test]
 async fn an_unknown_manual_valuation_is_not_found() {
     let desk = Setup::new().start().await;
     let page = Browser::new(&desk).open("/manual-valuations/nobody-knows").await;

@@ -2,6 +2,7 @@
 //! AWS fail, with a scripted valuation service. There are no sockets, and nothing waits for real time to pass.
 
 mod answering;
+mod correcting;
 mod faults;
 mod model;
 mod policy;

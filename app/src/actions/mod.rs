@@ -8,7 +8,7 @@ mod answer_manual_valuation;
 mod choose_theme;
 mod submit_application;
 
-pub use answer_manual_valuation::draft_name;
+pub use answer_manual_valuation::{browser_draft_name, draft_name};
 pub use submit_application::DRAFT as NEW_APPLICATION;
 
 use axum::http::StatusCode;

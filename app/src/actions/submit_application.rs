@@ -20,7 +20,7 @@ pub async fn submit_application(#[server(flatten)] form: NewApplicationForm) -> 
         Ok((path, notice)) => {
             // The application is stored, so a notice that cannot be stored is not an error.
             let _ = session
-                .leave_notice(&Notice { text: notice.to_owned(), next: None, sent: Some(DRAFT.to_owned()) })
+                .leave_notice(&Notice { text: notice.to_owned(), links: Vec::new(), sent: Some(DRAFT.to_owned()) })
                 .await;
             request::see_other(&path);
         }

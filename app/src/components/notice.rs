@@ -10,12 +10,15 @@ use crate::session::{Notice, VisitorSession};
 pub fn NoticeBanner() -> impl IntoView {
     let session = VisitorSession::current();
     Suspend::new(async move {
-        session.take_notice().await.map(|Notice { text, next, sent }| {
+        session.take_notice().await.map(|Notice { text, links, sent }| {
             view! {
                 <div class="notice tone-good" role="status" data-sent=sent>
                     <Icon glyph=Glyph::Check/>
                     <p>{text}</p>
-                    {next.map(|link| view! { <a class="notice-next" href=link.href>{link.text}</a> })}
+                    {links
+                        .into_iter()
+                        .map(|link| view! { <a class="notice-next" href=link.href>{link.text}</a> })
+                        .collect_view()}
                 </div>
             }
         })

@@ -14,4 +14,6 @@ pub struct About {
     pub policy: Policy,
     /// Which manual valuations are recorded only when they are confirmed.
     pub value_alert: ValueAlert,
+    /// How long a manual valuation can be corrected before its workflow continues; `None` if it continues at once.
+    pub correction_time: Option<std::time::Duration>,
 }

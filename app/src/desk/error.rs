@@ -23,6 +23,11 @@ pub enum DeskError {
          what it is waiting for now"
     )]
     NotUsed,
+    #[error(
+        "the workflow has already gone on with the recorded answer, so it can't be corrected any more; your correction \
+         was not used"
+    )]
+    CannotBeCorrected,
     /// The `after` of a list was not issued by this desk.
     #[error("after is not the end of a page of this list; leave it out to start at the first page")]
     NotAPage,

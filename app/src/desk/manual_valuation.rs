@@ -28,6 +28,20 @@ pub trait ManualValuationOperations {
         answer: ManualValuationAnswer,
         confirmed: Option<Money>,
     ) -> Result<ApplicationReference, DeskError>;
+
+    /// Corrects the recorded answer to a manual valuation, which the workflow has not taken yet
+    /// ([`TaskState::Sending`]), and returns the reference of its application.
+    ///
+    /// Fails with [`DeskError::CannotBeCorrected`] once the workflow has taken the answer. A value is confirmed as in
+    /// [`Self::answer_manual_valuation`].
+    async fn correct_manual_valuation(
+        &self,
+        by: &Person,
+        id: &str,
+        answer: ManualValuationAnswer,
+        reason: String,
+        confirmed: Option<Money>,
+    ) -> Result<ApplicationReference, DeskError>;
 }
 
 /// What the manual valuation page shows.

@@ -6,6 +6,13 @@ use time::OffsetDateTime;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskState<A> {
     Open,
+    /// This answer is recorded, and the workflow has not taken it yet. It can be corrected.
+    Sending {
+        by: String,
+        at: OffsetDateTime,
+        answer: A,
+    },
+    /// The workflow has taken this answer, which can no longer be changed.
     Answered {
         by: String,
         at: OffsetDateTime,

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::Money;
+use super::{Money, money::with_commas};
 
 /// The range of multiples of a known value within which a valuation is usual, both ends included. It is written
 /// `0.5..2`, and kept in thousandths so that comparisons are exact.
@@ -162,8 +162,8 @@ fn multiple(value: Money, known: &KnownValue) -> String {
     let tenths = (value * 10 + of / 2) / of;
     match (tenths / 10, tenths % 10) {
         (whole @ 2..=10, 0) => format!("{} times {source}", NUMBERS[whole as usize - 2]),
-        (whole, 0) => format!("{whole} times {source}"),
-        (whole, tenth) => format!("{whole}.{tenth} times {source}"),
+        (whole, 0) => format!("{} times {source}", with_commas(&whole.to_string())),
+        (whole, tenth) => format!("{}.{tenth} times {source}", with_commas(&whole.to_string())),
     }
 }
 
@@ -231,6 +231,6 @@ mod tests {
         assert_eq!(told(1_200_000), "12 times the estimate");
         assert_eq!(told(254_000), "2.5 times the estimate");
         assert_eq!(told(40_000), "40% of the estimate");
-        assert_eq!(told(999_999_999), "10000 times the estimate");
+        assert_eq!(told(999_999_999), "10,000 times the estimate");
     }
 }

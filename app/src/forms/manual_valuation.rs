@@ -6,7 +6,7 @@ use time::{Date, macros::format_description};
 use super::{FieldError, Reader, short_text};
 use crate::{
     desk::Person,
-    domain::{ManualValuationAnswer, Money, ValuationBasis, day_in_words, oldest_valuation_day},
+    domain::{ManualValuationAnswer, Money, ValuationBasis, day_in_words, iso_day, oldest_valuation_day},
 };
 
 /// The fields as they were typed.
@@ -29,6 +29,10 @@ pub struct ManualValuationForm {
     pub use_value: String,
     /// The value that the person has confirmed although it is unusual. Another value is asked about again.
     pub confirmed: String,
+    /// Set if the form corrects a recorded answer.
+    pub corrects: String,
+    /// Why the recorded answer is corrected.
+    pub correction: String,
     /// `next` to go on with the next item after the answer is recorded.
     pub then: String,
 }
@@ -82,6 +86,33 @@ impl ManualValuationForm {
         self
     }
 
+    pub fn is_correction(&self) -> bool {
+        !self.corrects.is_empty()
+    }
+
+    /// The form as it is first shown: most properties can be valued.
+    pub fn blank() -> Self {
+        Self { outcome: Outcome::Value.key().to_owned(), ..Self::default() }
+    }
+
+    /// The form filled with a recorded answer, to be corrected.
+    pub fn of(answer: &ManualValuationAnswer) -> Self {
+        let form = match answer.clone() {
+            ManualValuationAnswer::Value { value, valued_on, basis, comment } => Self {
+                outcome: Outcome::Value.key().to_owned(),
+                value: value.to_string().trim_start_matches('£').to_owned(),
+                valued_on: iso_day(valued_on),
+                basis: basis.key().to_owned(),
+                comment,
+                ..Self::default()
+            },
+            ManualValuationAnswer::CannotValue { reason } => {
+                Self { outcome: Outcome::CannotValue.key().to_owned(), reason, ..Self::default() }
+            }
+        };
+        Self { corrects: "1".to_owned(), ..form }
+    }
+
     /// The value, if the form has a valid one.
     pub fn valid_value(&self) -> Option<Money> {
         if self.outcome == Outcome::Value.key() { self.value.parse().ok() } else { None }
@@ -127,6 +158,21 @@ impl ManualValuationForm {
         match (by, answer) {
             (Some(by), Some(answer)) if reader.errors.is_empty() => Ok((by, answer)),
             _ => Err(reader.errors),
+        }
+    }
+
+    /// Validates the form of a correction, which also needs a reason.
+    pub fn read_correction(&self, today: Date) -> Result<(Person, ManualValuationAnswer, String), Vec<FieldError>> {
+        let mut reader = Reader::default();
+        let why = reader.required(
+            "correction",
+            &self.correction,
+            "enter why the recorded answer is corrected",
+            short_text(500),
+        );
+        match (self.read(today), why) {
+            (Ok((by, answer)), Some(why)) => Ok((by, answer, why)),
+            (read, _) => Err(read.err().into_iter().flatten().chain(reader.errors).collect()),
         }
     }
 
@@ -257,6 +303,21 @@ mod tests {
             let refused = read_date(typed, TODAY).unwrap_err();
             assert!(refused.contains("enter a date from 22 November 2025 on"), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_correction_starts_with_the_recorded_answer_and_needs_a_reason() {
+        let (_, recorded) = valued().read(TODAY).unwrap();
+        let form =
+            ManualValuationForm { name: "Ada".into(), value: "340,000".into(), ..ManualValuationForm::of(&recorded) };
+        assert!(form.is_correction());
+        let errors = form.read_correction(TODAY).unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(), ["correction"]);
+        let form = ManualValuationForm { correction: "A slip of the keys".into(), ..form };
+        let (by, answer, why) = form.read_correction(TODAY).unwrap();
+        assert_eq!((by.name(), why.as_str()), ("Ada", "A slip of the keys"));
+        let ManualValuationAnswer::Value { value, basis, .. } = answer else { panic!("a value") };
+        assert_eq!((value.to_string().as_str(), basis), ("£340,000", ValuationBasis::DriveBy));
     }
 
     #[test]

@@ -26,6 +26,11 @@ pub struct Draft<F> {
 }
 
 impl<F> Draft<F> {
+    /// A form that nobody has sent yet.
+    pub fn of(typed: F) -> Self {
+        Self { typed, errors: Vec::new() }
+    }
+
     pub fn error(&self, field: &str) -> Option<String> {
         self.errors.iter().find(|error| error.field == field).map(|error| error.message.clone())
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use app::{
-    desk::{Actor, ApplicationView, DeskError, Person, WaitingItem},
+    desk::{Actor, ApplicationView, DeskError, ManualValuationView, Person, WaitingItem},
     domain::{ApplicationReference, ManualValuationAnswer, WaitingOn},
 };
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -330,6 +330,26 @@ impl World {
         let answering = async { desk.answer_manual_valuation(&ada, id, answer.clone(), confirmed).await };
         let answered = self.unless_stopped(answering).await;
         answered.map(|answered| answered.map(drop))
+    }
+
+    /// Corrects the recorded answer to a manual valuation.
+    pub async fn correct(&self, id: &str, answer: &ManualValuationAnswer, why: &str) -> Option<Result<(), DeskError>> {
+        let desk = self.running().desk.services.desk.clone();
+        let ada = Person::named("Ada").expect("a name");
+        let confirmed = match answer {
+            ManualValuationAnswer::Value { value, .. } => Some(*value),
+            ManualValuationAnswer::CannotValue { .. } => None,
+        };
+        let (answer, why) = (answer.clone(), why.to_owned());
+        let correcting = async { desk.correct_manual_valuation(&ada, id, answer, why, confirmed).await };
+        let corrected = self.unless_stopped(correcting).await;
+        corrected.map(|corrected| corrected.map(drop))
+    }
+
+    /// What the page of a manual valuation shows.
+    pub async fn manual_valuation(&self, id: &str) -> Option<ManualValuationView> {
+        let desk = self.running().desk.services.desk.clone();
+        self.unless_stopped(async { desk.manual_valuation(&Actor::Visitor, id).await }).await?.ok()?
     }
 
     /// One round of what the reconciler does every few seconds.

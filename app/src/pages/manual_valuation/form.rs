@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::FORM;
 use crate::{
-    actions::draft_name,
+    actions::browser_draft_name,
     components::{Choice, Glyph, Icon, LoanToValueGauge, NotSent, Radios, RestoredDraft, TextArea, TextField},
     domain::{
         KnownValue, Money, Policy, Unusual, ValuationBasis, ValueAlert, iso_day, loan_to_value, oldest_valuation_day,
@@ -29,9 +29,12 @@ pub fn AnswerForm(
     judgement: Judgement,
     /// Whether the person has sent the form and sees it again.
     is_sent: bool,
+    /// Whether the form corrects the recorded answer.
+    #[prop(optional)]
+    is_correction: bool,
 ) -> impl IntoView {
     let value = draft.typed.valid_value();
-    let draft_name = draft_name(&id);
+    let draft_in_browser = browser_draft_name(&id, is_correction);
     let unusual = value.and_then(|value| judgement.alert.question(value, judgement.known.iter().copied()));
     view! {
         <form
@@ -40,15 +43,29 @@ pub fn AnswerForm(
             action="/desk/answer-manual-valuation"
             method="post"
             novalidate
-            data-closed-by="#outcome-notice"
-            data-draft=draft_name
+            data-closed-by=if is_correction { "#outcome-notice[data-final]" } else { "#outcome-notice" }
+            data-draft=draft_in_browser
             data-sent-before=is_sent
         >
+            {is_correction.then(|| view! { <h2>"Correct this answer"</h2> })}
             <RestoredDraft/>
             <input type="hidden" name="id" value=id/>
             <AnswerFields draft=draft.clone() judgement value unusual=unusual.clone() is_sent/>
+            {is_correction
+                .then(|| {
+                    view! {
+                        <input type="hidden" name="corrects" value="1"/>
+                        <TextField
+                            name="correction"
+                            label="Why is it corrected?"
+                            hint="Shown in the story of the application"
+                            value=draft.typed.correction.clone()
+                            error=draft.error("correction")
+                        />
+                    }
+                })}
             <NotSent/>
-            <Actions unusual then=draft.typed.then/>
+            <Actions is_correction unusual then=draft.typed.then/>
             <p class="when-closed">"This form is closed. What you typed was not sent, but you can still read it here."</p>
         </form>
     }
@@ -165,7 +182,7 @@ fn Preview(judgement: Judgement, value: Option<Money>, unusual: Option<Unusual>,
 /// The buttons that record the answer. An unusual value gets a button that says what it does. It holds the value, so that
 /// pressing it with another value in the form asks again.
 #[component]
-fn Actions(unusual: Option<Unusual>, then: String) -> impl IntoView {
+fn Actions(is_correction: bool, unusual: Option<Unusual>, then: String) -> impl IntoView {
     let confirming = unusual.is_some();
     let confirm = unusual.map(|unusual| {
         view! {
@@ -181,7 +198,7 @@ fn Actions(unusual: Option<Unusual>, then: String) -> impl IntoView {
     view! {
         {confirm}
         <div class="form-actions" data-records hidden=confirming>
-            <button class="button" type="submit">"Record answer"</button>
+            <button class="button" type="submit">{if is_correction { "Record correction" } else { "Record answer" }}</button>
             <button class="button secondary" type="submit" name="then" value="next">"Save and next"</button>
         </div>
     }

@@ -17,9 +17,9 @@ use super::problem::or_problem;
 use crate::{
     actions::draft_name,
     components::{ErrorSummary, NoticeBanner},
-    desk::{DeskError, ManualValuationState, ManualValuationView},
-    domain::ValueAlert,
-    forms::{Draft, ManualValuationForm, Outcome},
+    desk::{About, DeskError, ManualValuationState, ManualValuationView},
+    domain::uk_today,
+    forms::{Draft, ManualValuationForm},
     request,
     session::VisitorSession,
 };
@@ -36,52 +36,68 @@ pub fn ManualValuationPage() -> impl IntoView {
         let valuation = async {
             let (desk, by) = asked.await?;
             let valuation = desk.manual_valuation(&by, &id).await?.ok_or(DeskError::NotFound)?;
-            Ok((valuation, desk.about().value_alert))
+            Ok((valuation, desk.about()))
         };
         let valuation = valuation.await;
         let kept = session.take_draft::<ManualValuationForm>(&draft_name(&id)).await;
-        let is_sent = kept.is_some();
-        let mut draft = kept.unwrap_or_default();
-        if draft.typed.outcome.is_empty() && draft.errors.is_empty() {
-            draft.typed.outcome = Outcome::Value.key().to_owned();
-        }
-        if draft.typed.name.is_empty() {
-            draft.typed.name = session.name().await.unwrap_or_default();
-        }
-        or_problem(valuation.map(|(valuation, alert)| view! { <Valuation valuation alert draft is_sent/> }.into_any()))
+        let name = session.name().await.unwrap_or_default();
+        or_problem(valuation.map(|(valuation, about)| view! { <Valuation valuation about kept name/> }.into_any()))
     })
 }
 
 #[component]
 fn Valuation(
     valuation: ManualValuationView,
-    alert: ValueAlert,
-    draft: Draft<ManualValuationForm>,
-    /// Whether the person has sent the form and sees it again.
-    is_sent: bool,
+    about: About,
+    /// The form that the person has sent and sees again.
+    kept: Option<Draft<ManualValuationForm>>,
+    /// The name that the person last gave.
+    name: String,
 ) -> impl IntoView {
-    let is_open = valuation.state == ManualValuationState::Open;
     let title = format!("Manual valuation for {}", valuation.application.application_reference);
-    let errors = if is_open { draft.errors.clone() } else { Vec::new() };
-    // An answer that was kept is already shown on the page.
-    let is_kept = matches!(&valuation.state, ManualValuationState::TooLate { by, .. } | ManualValuationState::NotUsed { by, .. } if *by == draft.typed.name.trim());
-    let unused = (!is_open && !is_kept && is_sent).then(|| draft.typed.clone());
-    let document_title = if errors.is_empty() { title.clone() } else { format!("Error: {title}") };
-    let right = match valuation.state.clone() {
-        ManualValuationState::Open => {
-            let judgement = Judgement {
-                loan: valuation.application.loan_amount,
-                policy: valuation.policy,
-                alert,
-                known: valuation.known_values(),
-            };
-            view! { <AnswerForm id=valuation.item.id.clone() draft judgement is_sent/> }.into_any()
-        }
-        ManualValuationState::Answered { answer, .. }
-        | ManualValuationState::TooLate { answer, .. }
-        | ManualValuationState::NotUsed { answer, .. } => view! { <TheAnswer answer/> }.into_any(),
-        ManualValuationState::Lapsed | ManualValuationState::Abandoned => ().into_any(),
+    let judgement = Judgement {
+        loan: valuation.application.loan_amount,
+        policy: valuation.policy,
+        alert: about.value_alert,
+        known: valuation.known_values(),
     };
+    let id = valuation.item.id.clone();
+    let (right, shown, unused) = match (&valuation.state, kept) {
+        (ManualValuationState::Open, kept) => {
+            let is_sent = kept.is_some();
+            let draft = with_name(kept.unwrap_or_else(|| Draft::of(ManualValuationForm::blank())), name);
+            let errors = draft.errors.clone();
+            (view! { <AnswerForm id draft judgement is_sent/> }.into_any(), errors, None)
+        }
+        (ManualValuationState::Sending { answer, .. }, kept) => {
+            let (mine, other) = match kept {
+                Some(draft) if draft.typed.is_correction() => (Some(draft), None),
+                other => (None, other),
+            };
+            let is_sent = mine.is_some();
+            let draft = with_name(mine.unwrap_or_else(|| Draft::of(ManualValuationForm::of(answer))), name);
+            let errors = draft.errors.clone();
+            let right = view! {
+                <div>
+                    <TheAnswer answer=answer.clone()/>
+                    <AnswerForm id draft judgement is_sent is_correction=true/>
+                </div>
+            };
+            (right.into_any(), errors, other)
+        }
+        (
+            ManualValuationState::Answered { answer, .. }
+            | ManualValuationState::TooLate { answer, .. }
+            | ManualValuationState::NotUsed { answer, .. },
+            kept,
+        ) => (view! { <TheAnswer answer=answer.clone()/> }.into_any(), Vec::new(), kept),
+        (ManualValuationState::Lapsed | ManualValuationState::Abandoned, kept) => (().into_any(), Vec::new(), kept),
+    };
+    // An answer that was kept is already shown on the page.
+    let unused = unused.map(|draft| draft.typed).filter(|form| !is_recorded(&valuation.state, form));
+    let document_title = if shown.is_empty() { title.clone() } else { format!("Error: {title}") };
+    let errors = shown;
+    let correction_time = about.correction_time;
     view! {
         <Title text=document_title/>
         <div class="column"><ErrorSummary errors/></div>
@@ -94,7 +110,7 @@ fn Valuation(
         // What was done with the item before.
         <NoticeBanner/>
         // If somebody else answers first, this notice appears while the person is still typing.
-        <div data-live="outcome" data-shows=valuation.item.application_reference.to_string()><OutcomeNotice valuation=valuation.clone()/></div>
+        <div data-live="outcome" data-shows=valuation.item.application_reference.to_string()><OutcomeNotice valuation=valuation.clone() correction_time/></div>
         {unused.map(|form| view! { <Unused form/> })}
         <div class="facts-and-form">
             <WhatAValuerNeeds valuation/>
@@ -102,4 +118,25 @@ fn Valuation(
         </div>
     }
     .into_any()
+}
+
+fn with_name(mut draft: Draft<ManualValuationForm>, name: String) -> Draft<ManualValuationForm> {
+    // A person who has cleared the field sees it as they sent it.
+    if draft.typed.name.is_empty() {
+        draft.typed.name = name;
+    }
+    draft
+}
+
+/// Whether the recorded answer is what this form says.
+fn is_recorded(state: &ManualValuationState, form: &ManualValuationForm) -> bool {
+    match state {
+        ManualValuationState::Sending { by, answer, .. }
+        | ManualValuationState::Answered { by, answer, .. }
+        | ManualValuationState::TooLate { by, answer, .. }
+        | ManualValuationState::NotUsed { by, answer, .. } => {
+            *by == form.name.trim() && form.read(uk_today()).is_ok_and(|(_, given)| given == *answer)
+        }
+        ManualValuationState::Open | ManualValuationState::Lapsed | ManualValuationState::Abandoned => false,
+    }
 }

@@ -1,5 +1,7 @@
 //! What became of a manual valuation that is no longer open.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 
 use crate::{
@@ -11,14 +13,31 @@ use crate::{
 
 /// The outcome of a manual valuation that is no longer open.
 #[component]
-pub fn OutcomeNotice(valuation: ManualValuationView) -> impl IntoView {
+pub fn OutcomeNotice(
+    valuation: ManualValuationView,
+    /// How long answers can be corrected before they are sent.
+    correction_time: Option<Duration>,
+) -> impl IntoView {
     let reference = valuation.application.application_reference.to_string();
+    // A form for a correction stays open until the answer is final.
+    let is_final = !matches!(valuation.state, ManualValuationState::Sending { .. });
     let (tone, glyph, news, sentence) = match valuation.state {
         ManualValuationState::Open => return ().into_any(),
+        ManualValuationState::Sending { by, at, .. } => {
+            let news = format!("{by} answered this");
+            let until = correction_time.map(|time| at + time);
+            let sentence = view! {
+                {news.clone()} " on " <When at style=TimeStyle::Minute/>
+                ". The workflow has not taken the answer yet, so it can still be corrected"
+                {until.map(|at| view! { " until " <When at style=TimeStyle::Second/> })} "."
+            };
+            ("notice tone-waiting", Glyph::Clock, news, sentence.into_any())
+        }
         ManualValuationState::Answered { by, at, .. } => {
             let news = format!("{by} answered this");
             let sentence = view! {
-                {news.clone()} " on " <When at style=TimeStyle::Minute/> ". There is nothing left to do here."
+                {news.clone()} " on " <When at style=TimeStyle::Minute/>
+                ", and the workflow has gone on with this answer. There is nothing left to do here. If the answer is wrong,                  submit a new application: a new valuation for this one is not possible yet."
             };
             ("notice tone-neutral", Glyph::Check, news, sentence.into_any())
         }
@@ -54,7 +73,7 @@ pub fn OutcomeNotice(valuation: ManualValuationView) -> impl IntoView {
         }
     };
     view! {
-        <div id="outcome-notice" class=tone data-version=news.clone() data-news=news>
+        <div id="outcome-notice" class=tone data-final=is_final data-version=format!("{news} {is_final}") data-news=news>
             <Icon glyph/>
             <p>{sentence}</p>
             <a class="notice-next" href=format!("/applications/{reference}")>"See " {reference.clone()}</a>
