@@ -78,6 +78,11 @@ impl Mask {
         self.apply_below("", value)
     }
 
+    /// Masks all tokens in a text that is not JSON.
+    pub fn apply_to_text(&self, text: &str) -> String {
+        self.mask_text(text)
+    }
+
     fn apply_below(&self, parent: &str, value: Value) -> Value {
         match value {
             Value::Object(members) => Value::Object(

@@ -31,7 +31,7 @@ use crate::{
     signing::CallbackUrls,
     supervision::supervised,
     tasks::{ManualValuations, PausedTasks, StaffTasks, ValuationRequests},
-    workflow::Workflows,
+    workflow::{Arns, Workflows},
 };
 
 /// The pause before a background task is restarted after a panic.
@@ -99,10 +99,10 @@ impl Services {
         let place = Place::take(&config.data_dir)
             .map_err(|error| AwsError::corrupt(format_args!("cannot open the read model: {error}")))?;
         let (read_model, follower) = ReadModel::open(aws.clone(), &place.file, changes.clone()).await?;
+        let workflows = Workflows { aws: aws.clone(), arns: Arns::beside(&loan_processing) };
         let applications = Applications::new(aws.clone(), loan_processing, changes.clone());
         let callbacks =
             Callbacks::new(aws.clone(), urls.clone(), config.callback_auth, paused.clone(), applications.clone());
-        let workflows = Workflows { aws: aws.clone() };
         let reconciler = Reconciler {
             clock: clock.clone(),
             applications: applications.clone(),

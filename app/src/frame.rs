@@ -117,6 +117,7 @@ fn Rail() -> impl IntoView {
                     <WaitingCount/>
                 </RailLink>
                 <RailLink href="/applications/new" glyph=Glyph::Plus text="New application"/>
+                <RailLink href="/workflows" glyph=Glyph::Branches text="Workflows"/>
             </ul>
         </nav>
     }
@@ -129,16 +130,23 @@ fn RailLink(
     text: &'static str,
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
-    let here = use_context::<Parts>().is_some_and(|parts| parts.uri.path() == href);
+    let here = use_context::<Parts>().and_then(|parts| place(parts.uri.path(), href));
     view! {
         <li>
-            <a href=href aria-current=here.then_some("page")>
+            <a href=href aria-current=here>
                 <Icon glyph/>
                 <span class="rail-text">{text}</span>
                 {children.map(|children| children())}
             </a>
         </li>
     }
+}
+
+/// The value of `aria-current` for a link of the rail: whether it leads to this page or to the section of this page.
+/// Applications and new applications share a path, so only their own pages are marked.
+fn place(path: &str, href: &str) -> Option<&'static str> {
+    let is_in_section = href == "/workflows" && path.starts_with("/workflows/");
+    if path == href { Some("page") } else { is_in_section.then_some("true") }
 }
 
 /// The number of task tokens that wait for an answer. It is left out if counting fails, because the page itself then

@@ -12,8 +12,8 @@ use leptos_router::{
 use crate::{
     frame::Frame,
     pages::{
-        ApplicationPage, ApplicationsPage, ManualValuationPage, NewApplicationPage, NoPage, Refused, RefusedPage,
-        TodayPage, WaitingPage,
+        ApplicationPage, ApplicationsPage, ExecutionPage, ManualValuationPage, NewApplicationPage, NoPage, Refused,
+        RefusedPage, StateMachinePage, TodayPage, WaitingPage, WorkflowsPage,
     },
     request,
     theme::Theme,
@@ -101,6 +101,13 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/applications/:reference") view=ApplicationPage ssr=SsrMode::Async/>
                     <Route path=path!("/waiting") view=WaitingPage ssr=SsrMode::Async/>
                     <Route path=path!("/manual-valuations/:id") view=ManualValuationPage ssr=SsrMode::Async/>
+                    <Route path=path!("/workflows") view=WorkflowsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/workflows/:name") view=StateMachinePage ssr=SsrMode::Async/>
+                    <Route
+                        path=path!("/workflows/:name/executions/:execution")
+                        view=ExecutionPage
+                        ssr=SsrMode::Async
+                    />
                 </FlatRoutes>
             </Frame>
         </Router>

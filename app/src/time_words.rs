@@ -19,6 +19,16 @@ pub fn relative(now: i64, then: i64) -> String {
     }
 }
 
+/// The time from `since` until now in two units, so that people can see it grow: `25 s`, `4 min 05 s`, `2 h 10 min`.
+pub fn elapsed(now: i64, since: i64) -> String {
+    let length = (now - since).max(0);
+    if (MINUTE..HOUR).contains(&length) {
+        format!("{} min {:02} s", length / MINUTE, length % MINUTE / SECOND)
+    } else {
+        span(length)
+    }
+}
+
 /// A duration in its largest unit, rounded down.
 fn whole_units(milliseconds: i64) -> String {
     let unit = [DAY, HOUR, MINUTE, SECOND].into_iter().find(|unit| milliseconds >= *unit).unwrap_or(SECOND);
@@ -87,6 +97,14 @@ mod tests {
         assert_eq!(relative(0, 25 * SECOND), "in 25 s");
         assert_eq!(relative(0, 999), "just now");
         assert_eq!(relative(999, 0), "just now");
+    }
+
+    #[test]
+    fn elapsed_time_grows_by_seconds_in_its_first_hour() {
+        assert_eq!(elapsed(25 * SECOND, 0), "25 s");
+        assert_eq!(elapsed(4 * MINUTE + 5 * SECOND, 0), "4 min 05 s");
+        assert_eq!(elapsed(2 * HOUR + 10 * MINUTE + SECOND, 0), "2 h 10 min");
+        assert_eq!(elapsed(0, SECOND), "0 s", "the clocks of the browser and the server differ");
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl From<DeskError> for Problem {
             DeskError::Unconfirmed(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unconfirmed-value", "Unusual value", format!("{error}."))
             }
-            DeskError::Unavailable => Self::unavailable(),
+            DeskError::StepFunctions(_) | DeskError::Unavailable => Self::unavailable(),
         }
     }
 }

@@ -14,6 +14,16 @@ pub struct AwsError {
 }
 
 impl AwsError {
+    /// The service's error code; `None` if there was no response.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The service's message, or why there was no response.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Whether the service answered with this error code.
     pub fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)

@@ -1,25 +1,22 @@
-//! The state machine as a graph of states and transitions, with the progress of an execution.
+//! The state machine as a graph of states and transitions, alone or with the progress of an execution.
 
-use app::desk::{StateProgress, StateView, Transition, TransitionKind};
+use app::desk::{ExecutionStatus, GraphView, StateView, Transition, TransitionKind};
 use serde_json::Value;
 
-use super::{
-    history::{Event, History},
-    pretty,
-};
+use super::{history::History, pretty, run::run_of};
 
 #[derive(Debug, Default)]
-pub struct Graph {
-    states: Vec<State>,
+pub struct Graph<'a> {
+    states: Vec<State<'a>>,
     edges: Vec<Edge>,
 }
 
 #[derive(Debug)]
-struct State {
+struct State<'a> {
     name: String,
-    kind: String,
     inside: Option<String>,
     is_start: bool,
+    definition: &'a Value,
 }
 
 #[derive(Debug)]
@@ -29,22 +26,22 @@ struct Edge {
     kind: TransitionKind,
 }
 
-impl Graph {
+impl<'a> Graph<'a> {
     /// Reads a definition in Amazon States Language. Unknown parts are skipped.
-    pub fn read(definition: &Value) -> Self {
+    pub fn read(definition: &'a Value) -> Self {
         let mut graph = Self::default();
         graph.read_states(definition, None);
         graph
     }
 
-    fn read_states(&mut self, machine: &Value, inside: Option<&str>) {
+    fn read_states(&mut self, machine: &'a Value, inside: Option<&str>) {
         let start = machine["StartAt"].as_str();
         for (name, state) in machine["States"].as_object().into_iter().flatten() {
             self.states.push(State {
                 name: name.clone(),
-                kind: state["Type"].as_str().unwrap_or_default().to_owned(),
                 inside: inside.map(str::to_owned),
                 is_start: inside.is_none() && start == Some(name),
+                definition: state,
             });
             self.read_edges(name, state);
             for branch in state["Branches"].as_array().into_iter().flatten() {
@@ -74,21 +71,24 @@ impl Graph {
         }
     }
 
-    /// The states with their progress. `status` is the status of the execution, such as `RUNNING`.
-    pub fn states(&self, history: &History<'_>, status: &str) -> Vec<StateView> {
-        self.states.iter().map(|state| view(state, history, status)).collect()
+    /// The state machine alone.
+    pub fn view(&self) -> GraphView {
+        let states = self.states.iter().map(State::view).collect();
+        GraphView { states, transitions: self.transitions(|_| false) }
     }
 
-    pub fn transitions(&self, history: &History<'_>) -> Vec<Transition> {
+    /// The state machine with what an execution did.
+    pub fn view_with(&self, history: &History<'_>, status: ExecutionStatus) -> GraphView {
+        let run = |state: &State<'_>| run_of(&state.name, state.definition, history, status);
+        let states = self.states.iter().map(|state| StateView { run: Some(run(state)), ..state.view() });
+        GraphView { states: states.collect(), transitions: self.transitions(|edge| edge.was_taken(history)) }
+    }
+
+    fn transitions(&self, was_taken: impl Fn(&Edge) -> bool) -> Vec<Transition> {
         let mut transitions: Vec<Transition> = Vec::new();
         for edge in &self.edges {
-            let caught = matches!(edge.kind, TransitionKind::Catch { .. });
-            let taken = history
-                .events()
-                .filter(|event| event.is_entered())
-                .any(|event| event.name() == Some(&edge.to) && event.came_from() == Some((&edge.from, caught)));
-            let transition =
-                Transition { from: edge.from.clone(), to: edge.to.clone(), kind: edge.kind.clone(), taken };
+            let (from, to, kind) = (edge.from.clone(), edge.to.clone(), edge.kind.clone());
+            let transition = Transition { from, to, kind, taken: was_taken(edge) };
             // Several rules of a Choice state may lead to the same state.
             if !transitions.contains(&transition) {
                 transitions.push(transition);
@@ -98,43 +98,36 @@ impl Graph {
     }
 }
 
-fn view(state: &State, history: &History<'_>, status: &str) -> StateView {
-    let (mut entered, mut exited): (Option<Event<'_>>, Option<Event<'_>>) = (None, None);
-    for event in history.events().filter(|event| event.name() == Some(&state.name)) {
-        if event.is_entered() {
-            (entered, exited) = (Some(event), None);
-        } else {
-            exited = Some(event);
+impl State<'_> {
+    fn view(&self) -> StateView {
+        StateView {
+            name: self.name.clone(),
+            kind: self.definition["Type"].as_str().unwrap_or_default().to_owned(),
+            inside: self.inside.clone(),
+            is_start: self.is_start,
+            definition: pretty(self.definition),
+            run: None,
         }
     }
-    let progress = match (entered, exited) {
-        (None, _) => StateProgress::Untouched,
-        (Some(_), Some(exited)) if exited.was_caught() => StateProgress::Caught,
-        (Some(_), Some(_)) => StateProgress::Done,
-        (Some(_), None) if status == "RUNNING" => StateProgress::Current,
-        (Some(_), None) if status == "SUCCEEDED" => StateProgress::Done,
-        (Some(_), None) => StateProgress::Failed,
-    };
-    let document = |event: Option<Event<'_>>, name: &str| event?.details()?.get(name).map(pretty);
-    StateView {
-        name: state.name.clone(),
-        kind: state.kind.clone(),
-        inside: state.inside.clone(),
-        is_start: state.is_start,
-        progress,
-        entered_at: entered.map(Event::at),
-        exited_at: exited.map(Event::at),
-        input: document(entered, "input"),
-        output: document(exited, "output"),
+}
+
+impl Edge {
+    fn was_taken(&self, history: &History<'_>) -> bool {
+        let caught = matches!(self.kind, TransitionKind::Catch { .. });
+        history
+            .events()
+            .filter(|event| event.is_entered())
+            .any(|event| event.name() == Some(&self.to) && event.came_from() == Some((&self.from, caught)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use app::desk::StateProgress;
     use serde_json::json;
 
     use super::*;
-    use crate::workflow::history::with_documents_read;
+    use crate::workflow::history::{Event, with_documents_read};
 
     fn events() -> Vec<Value> {
         [
@@ -153,21 +146,24 @@ mod tests {
         .to_vec()
     }
 
-    fn graph() -> Graph {
-        Graph::read(&json!({"StartAt": "Ask", "States": {
+    fn definition() -> Value {
+        json!({"StartAt": "Ask", "States": {
             "Ask": {"Type": "Task", "Next": "Choose",
                     "Catch": [{"ErrorEquals": ["States.Timeout"], "Next": "AskAPerson"}]},
             "AskAPerson": {"Type": "Task", "Next": "Choose"},
             "Choose": {"Type": "Choice", "Choices": [{"Next": "Both"}], "Default": "Both"},
             "Both": {"Type": "Parallel", "End": true, "Branches": [
                 {"StartAt": "Left", "States": {"Left": {"Type": "Pass", "End": true}}}]},
-        }}))
+        }})
+    }
+
+    fn view(events: &[Value], status: ExecutionStatus) -> GraphView {
+        Graph::read(&definition()).view_with(&History::new(events), status)
     }
 
     #[test]
     fn a_caught_failure_takes_the_catch_transition() {
-        let events = events();
-        let transitions = graph().transitions(&History::new(&events));
+        let transitions = view(&events(), ExecutionStatus::Running).transitions;
         let taken: Vec<_> = transitions.iter().filter(|t| t.taken).map(|t| (t.from.as_str(), t.to.as_str())).collect();
         assert_eq!(taken, [("Ask", "AskAPerson")]);
         let catch = TransitionKind::Catch { errors: "States.Timeout".into() };
@@ -178,9 +174,9 @@ mod tests {
 
     #[test]
     fn states_show_the_progress_of_the_execution() {
-        let events = events();
-        let states = graph().states(&History::new(&events), "RUNNING");
-        let progress: Vec<_> = states.iter().map(|state| (state.name.as_str(), state.progress)).collect();
+        let states = view(&events(), ExecutionStatus::Running).states;
+        let run = |state: &StateView| state.run.clone().unwrap();
+        let progress: Vec<_> = states.iter().map(|state| (state.name.as_str(), run(state).progress)).collect();
         assert_eq!(
             progress,
             [
@@ -193,9 +189,17 @@ mod tests {
         );
         assert!(states[0].is_start && !states[4].is_start);
         assert_eq!(states[4].inside.as_deref(), Some("Both"));
-        assert_eq!(states[0].input.as_deref(), Some("{\n  \"a\": 1\n}"));
-        let failed = graph().states(&History::new(&events), "FAILED");
-        assert_eq!(failed[1].progress, StateProgress::Failed);
+        assert_eq!(run(&states[0]).input.as_deref(), Some("{\n  \"a\": 1\n}"));
+        let failed = view(&events(), ExecutionStatus::Failed).states;
+        assert_eq!(run(&failed[1]).progress, StateProgress::Failed);
+    }
+
+    #[test]
+    fn a_definition_alone_has_no_progress() {
+        let definition = definition();
+        let GraphView { states, transitions } = Graph::read(&definition).view();
+        assert!(states.iter().all(|state| state.run.is_none()) && transitions.iter().all(|way| !way.taken));
+        assert_eq!(states[1].definition, pretty(&json!({"Type": "Task", "Next": "Choose"})));
     }
 
     #[test]

@@ -1,9 +1,12 @@
-//! Reads an execution history: the state of each event, and the path of the execution.
+//! Reads an execution history: the state and the failure of each event, and the path of the execution.
 
 use std::collections::HashMap;
 
+use app::desk::Failure;
 use serde_json::Value;
 use time::OffsetDateTime;
+
+use super::visits::Visits;
 
 /// Members that contain a JSON document as text.
 const DOCUMENTS: [&str; 3] = ["input", "output", "parameters"];
@@ -22,63 +25,73 @@ pub fn with_documents_read(mut event: Value) -> Value {
     event
 }
 
-/// A history that gives access to the previous event of each event.
+/// A history with the visits of its states.
 pub struct History<'a> {
     events: &'a [Value],
     by_id: HashMap<i64, usize>,
+    visits: Visits,
 }
 
 /// One event of a history.
 #[derive(Clone, Copy)]
 pub struct Event<'a> {
     history: &'a History<'a>,
-    json: &'a Value,
+    at: usize,
 }
 
 impl<'a> History<'a> {
     pub fn new(events: &'a [Value]) -> Self {
         let by_id = events.iter().enumerate().filter_map(|(at, event)| Some((event["id"].as_i64()?, at))).collect();
-        Self { events, by_id }
+        Self { events, by_id, visits: Visits::read(events) }
     }
 
     pub fn events(&'a self) -> impl Iterator<Item = Event<'a>> {
-        self.events.iter().map(|json| Event { history: self, json })
+        (0..self.events.len()).map(|at| Event { history: self, at })
     }
 
-    fn get(&'a self, id: i64) -> Option<Event<'a>> {
-        let at = *self.by_id.get(&id)?;
-        Some(Event { history: self, json: &self.events[at] })
+    pub fn visits(&self) -> &Visits {
+        &self.visits
+    }
+
+    /// The event at this position.
+    pub fn at(&'a self, at: usize) -> Event<'a> {
+        Event { history: self, at }
     }
 }
 
 impl<'a> Event<'a> {
+    fn json(self) -> &'a Value {
+        &self.history.events[self.at]
+    }
+
     pub fn id(self) -> i64 {
-        self.json["id"].as_i64().unwrap_or_default()
+        self.json()["id"].as_i64().unwrap_or_default()
     }
 
     pub fn previous_id(self) -> i64 {
-        self.json["previousEventId"].as_i64().unwrap_or_default()
+        self.json()["previousEventId"].as_i64().unwrap_or_default()
     }
 
     /// `TaskStateEntered`
     pub fn kind(self) -> &'a str {
-        self.json["type"].as_str().unwrap_or_default()
+        self.json()["type"].as_str().unwrap_or_default()
     }
 
     pub fn at(self) -> OffsetDateTime {
-        let seconds = self.json["timestamp"].as_f64().unwrap_or_default();
+        let seconds = self.json()["timestamp"].as_f64().unwrap_or_default();
         let millis = (seconds * 1000.0).round() as i128;
         OffsetDateTime::from_unix_timestamp_nanos(millis * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
     pub fn details(self) -> Option<&'a Value> {
-        let members = self.json.as_object()?;
+        let members = self.json().as_object()?;
         members.iter().find(|(name, _)| name.ends_with("EventDetails")).map(|(_, details)| details)
     }
 
     pub fn previous(self) -> Option<Event<'a>> {
-        // Require smaller ids, so that a corrupt history cannot cause an endless loop.
-        self.history.get(self.previous_id()).filter(|previous| previous.id() < self.id())
+        let at = *self.history.by_id.get(&self.previous_id())?;
+        // Require an earlier position, so that a corrupt history cannot cause an endless loop.
+        (at < self.at).then(|| self.history.at(at))
     }
 
     pub fn is_entered(self) -> bool {
@@ -100,18 +113,16 @@ impl<'a> Event<'a> {
         self.details()?.get("name")?.as_str().filter(|_| self.is_entered() || self.is_exited())
     }
 
-    /// The state to which the event belongs.
+    /// The state to which the event belongs; `None` for an event between two states.
     pub fn state(self) -> Option<&'a str> {
-        let mut at = Some(self);
-        while let Some(event) = at {
-            match event.name() {
-                Some(name) if event.is_entered() || event.id() == self.id() => return Some(name),
-                // The event is between two states.
-                Some(_) => return None,
-                None => at = event.previous(),
-            }
-        }
-        None
+        let visit = self.history.visits.of_event(self.at)?;
+        Some(&self.history.visits.get(visit).state)
+    }
+
+    /// Error and cause, if the event is a failure.
+    pub fn failure(self) -> Option<Failure> {
+        let text = |name: &str| self.details()?.get(name)?.as_str().map(str::to_owned);
+        self.is_failure().then(|| Failure { error: text("error"), cause: text("cause") })
     }
 
     /// For an Entered event: the previous state, and whether it failed and was caught.

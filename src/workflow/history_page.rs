@@ -1,4 +1,4 @@
-//! A page of a history, for the workflow tab.
+//! A page of a history.
 
 use std::ops::Range;
 
@@ -39,6 +39,7 @@ fn view(event: Event<'_>) -> EventView {
         event_type: event.kind().to_owned(),
         state: event.state().map(str::to_owned),
         at: event.at(),
+        failure: event.failure(),
         details: event.details().map(pretty).unwrap_or_default(),
     }
 }

@@ -1,46 +1,61 @@
-//! The execution of an application in the terms of Step Functions: its states, transitions and history. All task tokens
-//! are masked before data leaves this module.
+//! State machines and executions in the terms of Step Functions. All task tokens are masked before data leaves this
+//! module.
 
+mod arns;
+mod call;
+mod cursor;
 mod graph;
 mod history;
 mod history_page;
+mod lists;
 mod raw;
+mod run;
+mod visits;
 
-use app::desk::WorkflowView;
+use app::desk::{ExecutionStatus, ExecutionView, Failure};
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use self::{
+    arns::{last, read_name, state_machine_name},
+    call::During,
+};
 use crate::{
-    applications::Record,
     aws::{Aws, AwsError},
     masking::Mask,
     workflow::{graph::Graph, history::History},
 };
 
+pub use arns::Arns;
+pub use call::CallError;
+
 /// The number of events on a page of GetExecutionHistory.
 const PAGE: i32 = 1000;
 
+/// The state machines and executions of the desk's account and region.
 #[derive(Debug, Clone)]
 pub struct Workflows {
     pub aws: Aws,
+    pub arns: Arns,
 }
 
 impl Workflows {
-    /// Reads the application's execution, and the page of its history that contains event number `event`. Returns
-    /// `None` if there is no execution (yet).
-    pub async fn view(
+    /// Reads an execution, and the page of its history that contains event number `event`. The view names no
+    /// application. Returns `None` if there is no such execution, which may not have started yet or be no longer kept.
+    pub async fn execution(
         &self,
-        record: &Record,
+        arn: &str,
         event: usize,
-    ) -> Result<Option<(WorkflowView, DescribeExecutionOutput)>, AwsError> {
-        let arn = &record.execution_arn;
+    ) -> Result<Option<(ExecutionView, DescribeExecutionOutput)>, CallError> {
         let (described, definition, events) = tokio::join!(self.describe(arn), self.definition(arn), self.history(arn));
-        let described = match described {
+        let described = match described.during("DescribeExecution") {
             Err(error) if error.is("ExecutionDoesNotExist") => return Ok(None),
             described => described?,
         };
-        let view = assemble(record, &described, &definition?, events?, event);
+        let definition = definition.during("DescribeStateMachineForExecution")?;
+        let events = events.during("GetExecutionHistory")?;
+        let view = assemble(&described, &definition, events, event).during("DescribeExecution")?;
         Ok(Some((view, described)))
     }
 
@@ -85,42 +100,59 @@ impl Workflows {
 }
 
 fn assemble(
-    record: &Record,
     described: &DescribeExecutionOutput,
     definition: &Value,
     events: Vec<Value>,
     event: usize,
-) -> WorkflowView {
+) -> Result<ExecutionView, AwsError> {
     let events: Vec<Value> = events.into_iter().map(history::with_documents_read).collect();
     let mut mask = Mask::for_definition(definition);
     events.iter().for_each(|event| mask.learn(event));
     let events: Vec<Value> = events.into_iter().map(|event| mask.apply(event)).collect();
+    let text = |text: &Option<String>| Some(mask.apply_to_text(text.as_deref()?));
+    let document = |document: &Option<String>| {
+        let document = document.as_deref()?;
+        Some(match serde_json::from_str(document) {
+            Ok(value) => pretty(&mask.apply(value)),
+            Err(_) => mask.apply_to_text(document),
+        })
+    };
+    let failure = Failure { error: text(&described.error), cause: text(&described.cause) };
 
     let history = History::new(&events);
-    let status = described.status.as_str().to_owned();
-    let graph = Graph::read(definition);
-    WorkflowView {
-        application_reference: record.application.application_reference.clone(),
-        execution_arn: described.execution_arn.clone(),
-        state_machine: name_of(&described.state_machine_arn).to_owned(),
+    let status = read_status(&described.status)?;
+    // Only tokens that somebody wrote into the definition. Where the definition passes one on, it names it.
+    let definition = Mask::default().apply(definition.clone());
+    Ok(ExecutionView {
+        application: None,
+        name: read_name(last(&described.execution_arn))?,
+        arn: described.execution_arn.clone(),
+        state_machine: state_machine_name(&described.state_machine_arn)?,
+        version: described.state_machine_version_arn.as_deref().map(|arn| last(arn).to_owned()),
+        status,
         started_at: sdk_time(&described.start_date),
         stopped_at: described.stop_date.as_ref().map(sdk_time),
-        states: graph.states(&history, &status),
-        transitions: graph.transitions(&history),
+        redrives: described.redrive_count.unwrap_or_default(),
+        input: document(&described.input),
+        output: document(&described.output),
+        failure: (failure != Failure::default()).then_some(failure),
+        graph: Graph::read(&definition).view_with(&history, status),
         history: history_page::around(&history, event),
-        status,
-    }
+    })
+}
+
+fn read_status(status: &aws_sdk_sfn::types::ExecutionStatus) -> Result<ExecutionStatus, AwsError> {
+    let key = status.as_str();
+    ExecutionStatus::from_key(key).ok_or_else(|| AwsError::corrupt(format_args!("the status {key} of an execution")))
 }
 
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-/// The name in the ARN of a state machine, such as `loan-processing`.
-fn name_of(arn: &str) -> &str {
-    arn.rsplit(':').next().unwrap_or(arn)
-}
-
+/// A time of the SDK, which keeps seconds as a fraction and so is some nanoseconds off a whole millisecond.
 pub fn sdk_time(at: &aws_sdk_sfn::primitives::DateTime) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(at.as_nanos()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    const MILLISECOND: i128 = 1_000_000;
+    let milliseconds = (at.as_nanos() + MILLISECOND / 2).div_euclid(MILLISECOND);
+    OffsetDateTime::from_unix_timestamp_nanos(milliseconds * MILLISECOND).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

@@ -15,7 +15,7 @@ mod story_list;
 mod when;
 
 pub use application_table::{ApplicationTable, SortLinks, money, percent, version};
-pub use deadline::Deadline;
+pub use deadline::{Deadline, DeadlineBar};
 pub use facts::{Fact, Facts};
 pub use form::{Choice, ErrorSummary, NotSent, Radios, RestoredDraft, TextArea, TextField};
 pub use gauge::LoanToValueGauge;

@@ -16,6 +16,8 @@ use crate::{
 pub enum TimeStyle {
     /// `in 2 h 10 min`
     Relative,
+    /// `4 min 05 s`: the time since then
+    Elapsed,
     /// `22 Nov 2026, 10:20 GMT`
     Minute,
     /// `22 Nov 2026, 10:20:30 GMT`
@@ -31,6 +33,7 @@ impl TimeStyle {
     fn key(self) -> &'static str {
         match self {
             Self::Relative => "relative",
+            Self::Elapsed => "elapsed",
             Self::Minute => "minute",
             Self::Second => "second",
             Self::Time => "time",
@@ -43,6 +46,7 @@ impl TimeStyle {
 pub fn When(at: OffsetDateTime, style: TimeStyle) -> impl IntoView {
     let text = match style {
         TimeStyle::Relative => time_words::relative(milliseconds(OffsetDateTime::now_utc()), milliseconds(at)),
+        TimeStyle::Elapsed => time_words::elapsed(milliseconds(OffsetDateTime::now_utc()), milliseconds(at)),
         TimeStyle::Minute => minute(at),
         TimeStyle::Second => second(at),
         TimeStyle::Time => time_of_day(at),

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::StepFunctionsError;
 use crate::domain::{ApplicationReference, uk_day};
 
 /// Why an operation failed. The message is fit for a page; the cause was logged where it was handled.
@@ -31,6 +32,8 @@ pub enum DeskError {
     /// The `after` of a list was not issued by this desk.
     #[error("after is not the end of a page of this list; leave it out to start at the first page")]
     NotAPage,
+    #[error("{0}")]
+    StepFunctions(StepFunctionsError),
     #[error("the desk cannot reach its data; nothing was lost, try again in a moment")]
     Unavailable,
 }

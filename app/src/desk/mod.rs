@@ -7,8 +7,11 @@ mod application_query;
 mod applications;
 mod counts;
 mod error;
+mod execution;
 mod figures;
 mod manual_valuation;
+mod step_functions_error;
+mod step_functions_name;
 mod story;
 mod task_state;
 mod waiting;
@@ -20,15 +23,22 @@ pub use application_query::{ApplicationQuery, Column, Direction, Sort};
 pub use applications::{ApplicationOperations, ApplicationPage, ApplicationRow, ApplicationView, Submission};
 pub use counts::{Counts, Incomplete};
 pub use error::DeskError;
+pub use execution::{
+    EventView, ExecutionStatus, ExecutionView, FailedAttempt, Failure, GraphView, HistoryPage, PauseReason, RunningPause,
+    StateProgress, StateRun, StateView, Transition, TransitionKind,
+};
 pub use figures::{DayFigures, FigureOperations, Figures};
 pub use manual_valuation::{
     LateAnswer, ManualValuationOperations, ManualValuationState, ManualValuationView, PreviousValuation, known_values,
 };
+pub use step_functions_error::StepFunctionsError;
+pub use step_functions_name::{NotAName, StepFunctionsName};
 pub use story::{StoryEntry, StoryKind};
 pub use task_state::TaskState;
 pub use waiting::{WaitingCount, WaitingItem, WaitingOperations, WaitingPage};
 pub use workflow::{
-    EventView, HistoryPage, StateProgress, StateView, Transition, TransitionKind, WorkflowOperations, WorkflowView,
+    AliasRow, ExecutionPage, ExecutionQuery, ExecutionRow, NewestExecutions, StateMachineKind, StateMachinePage,
+    StateMachineRow, StateMachineView, VersionRow, WorkflowOperations,
 };
 
 /// All of the desk's operations.

@@ -1,115 +1,156 @@
-//! The execution of an application, in the terms of Step Functions.
+//! State machines and their executions, in the terms of Step Functions.
 
 use time::OffsetDateTime;
 
-use super::{Actor, DeskError};
+use super::{Actor, DeskError, ExecutionStatus, ExecutionView, GraphView, StepFunctionsError, StepFunctionsName};
 use crate::domain::ApplicationReference;
 
+/// Reading Step Functions. All operations fail with [`DeskError::StepFunctions`] if Step Functions refuses a call, and
+/// mask task tokens in what they return.
 #[async_trait::async_trait]
 pub trait WorkflowOperations {
-    /// The execution of an application, with every task token masked, and the page of its history that contains event
-    /// number `event`, counted from 1. Returns `None` if there is no such application, or if Step Functions has no
-    /// execution for it, because it has not started yet or is no longer kept.
+    /// The execution of an application, with the page of its history that contains event number `event`, counted from 1.
+    /// Returns `None` if there is no such application, or if Step Functions has no execution for it, because it has not
+    /// started yet or is no longer kept.
     async fn workflow(
         &self,
         by: &Actor,
         reference: &ApplicationReference,
         event: usize,
-    ) -> Result<Option<WorkflowView>, DeskError>;
+    ) -> Result<Option<ExecutionView>, DeskError>;
+
+    /// A page of the account's state machines. `after` is the `next` of the page before.
+    async fn state_machines(&self, by: &Actor, after: Option<&str>) -> Result<StateMachinePage, DeskError>;
+
+    /// A state machine, or the version of it with this number, and its executions.
+    async fn state_machine(
+        &self,
+        by: &Actor,
+        name: &StepFunctionsName,
+        version: Option<u64>,
+        query: &ExecutionQuery,
+    ) -> Result<Option<StateMachineView>, DeskError>;
+
+    /// An execution of a state machine, like [`Self::workflow`].
+    async fn execution(
+        &self,
+        by: &Actor,
+        state_machine: &StepFunctionsName,
+        name: &StepFunctionsName,
+        event: usize,
+    ) -> Result<Option<ExecutionView>, DeskError>;
 }
 
-/// An execution in the terms of Step Functions.
 #[derive(Debug, Clone)]
-pub struct WorkflowView {
-    pub application_reference: ApplicationReference,
-    pub execution_arn: String,
-    pub state_machine: String,
-    /// `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`
-    pub status: String,
-    pub started_at: OffsetDateTime,
-    pub stopped_at: Option<OffsetDateTime>,
-    pub states: Vec<StateView>,
-    pub transitions: Vec<Transition>,
-    pub history: HistoryPage,
+pub struct StateMachinePage {
+    pub machines: Vec<StateMachineRow>,
+    pub next: Option<String>,
+    /// Whether this is the first page: the one that was asked for may have expired.
+    pub is_first: bool,
 }
 
-/// A page of an execution's history, oldest event first. A history may have 25,000 events.
 #[derive(Debug, Clone)]
-pub struct HistoryPage {
-    pub events: Vec<EventView>,
-    /// How many events of the history come before this page.
-    pub skipped: usize,
-    /// How many events the history has.
-    pub total: usize,
-    /// When the first event of the history happened.
-    pub started_at: OffsetDateTime,
-    /// When the last event before this page happened.
-    pub previous_at: Option<OffsetDateTime>,
-    /// The longest time between two events of the history, in milliseconds.
-    pub longest_pause: i64,
-}
-
-impl HistoryPage {
-    /// The most events that a page has.
-    pub const SIZE: usize = 200;
-}
-
-/// One state of the state machine: a node of the graph.
-#[derive(Debug, Clone)]
-pub struct StateView {
-    pub name: String,
-    /// `Task`, `Choice`, …
-    pub kind: String,
-    /// The Parallel or Map state that contains it.
-    pub inside: Option<String>,
-    pub is_start: bool,
-    pub progress: StateProgress,
-    pub entered_at: Option<OffsetDateTime>,
-    pub exited_at: Option<OffsetDateTime>,
-    /// The input when it was last entered, as pretty-printed JSON with tokens masked.
-    pub input: Option<String>,
-    pub output: Option<String>,
+pub struct StateMachineRow {
+    pub name: StepFunctionsName,
+    pub kind: StateMachineKind,
+    pub created_at: OffsetDateTime,
+    /// `None` if executions of this type cannot be listed.
+    pub newest: Option<Result<NewestExecutions, StepFunctionsError>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StateProgress {
-    Untouched,
-    /// The execution is in this state.
-    Current,
-    Done,
-    /// The state failed, the error was caught, and the execution continued.
-    Caught,
-    Failed,
+pub enum StateMachineKind {
+    Standard,
+    /// Step Functions does not store the executions of Express state machines.
+    Express,
 }
 
-/// A transition between two states: an edge of the graph.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transition {
-    pub from: String,
-    pub to: String,
-    pub kind: TransitionKind,
-    pub taken: bool,
+impl StateMachineKind {
+    /// The name in Step Functions.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Standard => "STANDARD",
+            Self::Express => "EXPRESS",
+        }
+    }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TransitionKind {
-    Next,
-    /// A rule of a Choice state, or its default.
-    Choice,
-    /// A catcher, with the errors that it matches: `States.Timeout`.
-    Catch {
-        errors: String,
-    },
+/// The statuses of the newest executions of a state machine. Step Functions does not count executions, and counting all
+/// of them would take a call for each thousand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewestExecutions {
+    pub counts: Vec<(ExecutionStatus, usize)>,
+    /// Whether there are more executions than were counted.
+    pub has_more: bool,
+}
+
+impl NewestExecutions {
+    /// The most executions that are counted.
+    pub const AT_MOST: usize = 100;
+
+    pub fn total(&self) -> usize {
+        self.counts.iter().map(|(_, count)| count).sum()
+    }
 }
 
 #[derive(Debug, Clone)]
-pub struct EventView {
-    pub id: i64,
-    pub previous_id: i64,
-    /// `TaskSubmitted`
-    pub event_type: String,
-    pub state: Option<String>,
-    pub at: OffsetDateTime,
-    /// The event's details as pretty-printed JSON with tokens masked, or empty if there are none.
-    pub details: String,
+pub struct StateMachineView {
+    pub name: StepFunctionsName,
+    pub arn: String,
+    pub kind: StateMachineKind,
+    /// `ACTIVE` or `DELETING`
+    pub status: String,
+    pub created_at: OffsetDateTime,
+    /// The number of the version that is shown; `None` for the current revision.
+    pub version: Option<u64>,
+    /// Pretty-printed JSON.
+    pub definition: String,
+    pub graph: GraphView,
+    /// Newest first.
+    pub versions: Result<Vec<VersionRow>, StepFunctionsError>,
+    pub aliases: Result<Vec<AliasRow>, StepFunctionsError>,
+    /// `None` if executions of this type cannot be listed.
+    pub executions: Option<Result<ExecutionPage, StepFunctionsError>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionRow {
+    pub number: u64,
+    pub created_at: OffsetDateTime,
+}
+
+#[derive(Debug, Clone)]
+pub struct AliasRow {
+    pub name: String,
+    pub created_at: OffsetDateTime,
+}
+
+/// Which executions to list. The query string of a page holds the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecutionQuery {
+    /// Part of a name. Step Functions cannot search, so the newest executions are read and compared.
+    pub search: String,
+    pub status: Option<ExecutionStatus>,
+    /// The `next` of the page before.
+    pub after: Option<String>,
+}
+
+/// A page of executions, newest first.
+#[derive(Debug, Clone)]
+pub struct ExecutionPage {
+    pub rows: Vec<ExecutionRow>,
+    pub next: Option<String>,
+    /// Whether this is the first page: the one that was asked for may have expired.
+    pub is_first: bool,
+    /// For a search: how many executions were compared with it for this page.
+    pub searched: Option<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionRow {
+    pub name: StepFunctionsName,
+    pub status: ExecutionStatus,
+    pub started_at: OffsetDateTime,
+    pub stopped_at: Option<OffsetDateTime>,
+    pub redrives: i32,
 }

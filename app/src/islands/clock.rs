@@ -22,7 +22,7 @@ const TIME_OF_DAY: &str = r#"{"hour":"2-digit","minute":"2-digit","second":"2-di
 /// Updates the page every second from now on.
 pub fn start() {
     localize_times(&document());
-    set_interval(|| tick(&document(), "time[data-when=relative]"), Duration::from_secs(1));
+    set_interval(|| tick(&document()), Duration::from_secs(1));
 }
 
 /// Rewrites every time below `within` in the viewer's format and zone.
@@ -38,7 +38,7 @@ pub fn localize_times(within: &impl AsRef<Node>) {
             _ => {}
         }
     }
-    tick(within, "time[data-when=relative]");
+    tick(within);
 }
 
 /// The current local time, `14:31:07`.
@@ -47,10 +47,12 @@ pub fn time_of_day() -> String {
 }
 
 /// Updates what depends on the current time: relative times and the bars of deadlines.
-fn tick(within: &impl AsRef<Node>, relative: &str) {
+fn tick(within: &impl AsRef<Node>) {
     let now = Date::now() as i64;
-    for time in all(within, relative) {
-        let words = time_words::relative(now, instant(&time).get_time() as i64);
+    for time in all(within, "time[data-when=relative], time[data-when=elapsed]") {
+        let then = instant(&time).get_time() as i64;
+        let is_elapsed = time.get_attribute("data-when").as_deref() == Some("elapsed");
+        let words = if is_elapsed { time_words::elapsed(now, then) } else { time_words::relative(now, then) };
         if time.text_content().as_ref() != Some(&words) {
             time.set_text_content(Some(&words));
         }

@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use web_sys::{Element, EventSource, MessageEvent};
 
-use super::{clock, copy, drafts, elements::all, keys, manual_valuation, refresh};
+use super::{clock, copy, drafts, elements::all, keys, manual_valuation, refresh, states};
 
 /// Changes come in bursts, so the client waits this long for more of them before it fetches the page again.
 const GATHER: Duration = Duration::from_millis(150);
@@ -87,6 +87,8 @@ impl Connection {
         let on_visibility = handler(move || if document().hidden() { seen.close() } else { seen.listen() });
         // Cannot fail: the document is a valid event target.
         let _ = document().add_event_listener_with_callback("visibilitychange", &on_visibility);
+        let selecting = this.clone();
+        states::start(move || selecting.fetch());
         refresh::as_you_type(move || this.fetch());
     }
 

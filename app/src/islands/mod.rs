@@ -9,6 +9,7 @@ mod live;
 mod manual_valuation;
 mod morph;
 mod refresh;
+mod states;
 mod submission;
 
 pub use live::Live;

@@ -4,13 +4,17 @@ use axum::http::StatusCode;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::{desk::DeskError, request};
+use crate::{
+    desk::{DeskError, StepFunctionsError},
+    request,
+};
 
 /// Renders the page, or an error page.
 pub fn or_problem(page: Result<AnyView, DeskError>) -> AnyView {
     match page {
         Ok(view) => view,
         Err(DeskError::NotFound) => view! { <NotFoundPage/> }.into_any(),
+        Err(DeskError::StepFunctions(error)) => view! { <StepFunctionsPage error/> }.into_any(),
         Err(_) => view! { <UnavailablePage/> }.into_any(),
     }
 }
@@ -89,6 +93,21 @@ fn UnavailablePage() -> impl IntoView {
         <div class="problem">
             <h1>"The desk cannot reach its data"</h1>
             <p>"Nothing was lost, and no application has stopped. The workflows continue."</p>
+            <p><a href=request::path_and_query()>"Try again"</a></p>
+        </div>
+    }
+}
+
+/// The page for what Step Functions refuses to show. The rest of the desk works.
+#[component]
+fn StepFunctionsPage(error: StepFunctionsError) -> impl IntoView {
+    request::set_status(StatusCode::BAD_GATEWAY);
+    view! {
+        <Title text="Step Functions refused this"/>
+        <div class="problem">
+            <h1>"Step Functions refused this"</h1>
+            <p>{error.to_string()}</p>
+            <p>"Nothing was changed, and the workflows continue."</p>
             <p><a href=request::path_and_query()>"Try again"</a></p>
         </div>
     }

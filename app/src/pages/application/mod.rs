@@ -3,14 +3,16 @@
 
 mod facts;
 mod story;
-mod workflow;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use self::{facts::FactsPanel, story::Story, workflow::Workflow};
-use super::problem::or_problem;
+use self::{facts::FactsPanel, story::Story};
+use super::{
+    execution::{Execution, LinkedFact, Links, execution_address},
+    problem::or_problem,
+};
 use crate::{
     components::{NoticeBanner, Status},
     desk::{Actor, ApplicationRow, Desk, DeskError},
@@ -68,7 +70,15 @@ async fn load(desk: &dyn Desk, by: &Actor, reference: &str, tab: Tab) -> Result<
         Tab::Workflow { state, event } => {
             let row = desk.application(by, &reference).await?.ok_or(DeskError::NotFound)?;
             let body = match desk.workflow(by, &reference, event).await? {
-                Some(workflow) => view! { <Workflow workflow chosen=state/> }.into_any(),
+                Some(execution) => {
+                    let links = Links { page: Some("tab=workflow".to_owned()), state, event: Some(event) };
+                    let see_also = LinkedFact {
+                        term: "Execution",
+                        href: execution_address(&execution.state_machine, &execution.name),
+                        text: "In Workflows".to_owned(),
+                    };
+                    view! { <Execution execution links see_also=Some(see_also)/> }.into_any()
+                }
                 None => view! {
                     <div data-live="workflow">
                         <p class="empty">{no_workflow(row.status)}</p>

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 
+use super::{links::Links, progress};
 use crate::{
-    address,
     components::Glyph,
-    desk::{StateProgress, StateView, Transition, TransitionKind, WorkflowView},
+    desk::{GraphView, StateProgress, StateView, Transition, TransitionKind},
     graph::{Drawing, Edge, FRAME_HEAD, Graph, Node, Point, Rect, Route, lay_out},
 };
 
@@ -15,13 +15,17 @@ const LONGEST_NAME: usize = 26;
 /// Space for the stroke and the ring around the current state.
 const MARGIN: f64 = 6.0;
 
+/// The width from which a graph may be drawn smaller than its natural size, in the unit of the layout.
+const WIDE: f64 = 760.0;
+
 #[component]
-pub fn Chart(workflow: WorkflowView, chosen: Option<String>) -> impl IntoView {
-    let Drawing { width, height, boxes, routes } = lay_out(&graph_of(&workflow));
-    let view_box = format!("{} {} {} {}", -MARGIN, -MARGIN, width + 2.0 * MARGIN, height + 2.0 * MARGIN);
-    let states = workflow.states.iter().zip(&boxes);
+pub fn Chart(graph: GraphView, chosen: Option<String>, links: Links) -> impl IntoView {
+    let Drawing { width, height, boxes, routes } = lay_out(&layout_of(&graph));
+    let (width, height) = (width + 2.0 * MARGIN, height + 2.0 * MARGIN);
+    let view_box = format!("{} {} {width} {height}", -MARGIN, -MARGIN);
+    let states = graph.states.iter().zip(&boxes);
     // Draw frames before their contents, and edges that were not taken before those that were.
-    let is_frame = |state: &StateView| workflow.states.iter().any(|inner| inner.inside.as_ref() == Some(&state.name));
+    let is_frame = |state: &StateView| graph.states.iter().any(|inner| inner.inside.as_ref() == Some(&state.name));
     let frames = states.clone().filter(|(state, _)| is_frame(state));
     let plain = states.filter(|(state, _)| !is_frame(state));
     let boxes = frames
@@ -29,29 +33,24 @@ pub fn Chart(workflow: WorkflowView, chosen: Option<String>) -> impl IntoView {
         .chain(plain.map(|pair| (pair, false)))
         .map(|((state, rect), is_frame)| {
             let is_chosen = chosen.as_ref() == Some(&state.name);
-            view! {
-                <StateBox
-                    state=state.clone()
-                    href=format!("?tab=workflow&state={}#state", address::escape(&state.name))
-                    rect=*rect
-                    is_frame
-                    is_chosen
-                />
-            }
+            let href = links.to_state(&state.name);
+            view! { <StateBox state=state.clone() href rect=*rect is_frame is_chosen/> }
         })
         .collect_view();
-    let mut transitions: Vec<(Transition, Route)> = drawn_transitions(&workflow).cloned().zip(routes).collect();
+    let mut transitions: Vec<(Transition, Route)> = drawn_transitions(&graph).cloned().zip(routes).collect();
     transitions.sort_by_key(|(transition, _)| transition.taken);
     let edges =
         transitions.into_iter().map(|(transition, route)| view! { <EdgeLine transition route/> }).collect_view();
+    let class = if width > WIDE { "chart wide-chart" } else { "chart" };
     view! {
         <svg
-            class="chart"
+            class=class
             viewBox=view_box
-            width=width + 2.0 * MARGIN
-            height=height + 2.0 * MARGIN
+            width=width
+            height=height
             role="group"
-            aria-label="Graph of the states. The table of events below contains the same information."
+            aria-label="Graph of the states. Arrow keys move from state to state; the selected state is described below."
+            data-arrow-keys
         >
             {edges}
             {boxes}
@@ -63,16 +62,16 @@ pub fn Chart(workflow: WorkflowView, chosen: Option<String>) -> impl IntoView {
 /// The legend of colours and lines. It is hidden from screen readers, which get the states in words.
 #[component]
 pub fn Legend() -> impl IntoView {
-    let boxes = [StateProgress::Current, StateProgress::Done, StateProgress::Caught, StateProgress::Failed];
-    let boxes = boxes.map(|progress| {
+    let shown = [StateProgress::Current, StateProgress::Done, StateProgress::Caught, StateProgress::Failed];
+    let boxes = shown.map(|progress| {
         let words = match progress {
             StateProgress::Caught => "failed, caught",
-            other => progress_words(other),
+            other => progress::words(other),
         };
         view! {
             <li>
                 <svg viewBox="-1 -1 18 14" width="18" height="14">
-                    <g class=format!("state still {}", progress_class(progress))><rect width="16" height="12" rx="3"/></g>
+                    <g class=format!("state still {}", progress::class(progress))><rect width="16" height="12" rx="3"/></g>
                 </svg>
                 {words}
             </li>
@@ -93,48 +92,73 @@ pub fn Legend() -> impl IntoView {
 }
 
 /// The transitions whose states are both known. The others cannot be drawn.
-fn drawn_transitions(workflow: &WorkflowView) -> impl Iterator<Item = &Transition> {
-    let known = |name: &str| workflow.states.iter().any(|state| state.name == name);
-    workflow.transitions.iter().filter(move |transition| known(&transition.from) && known(&transition.to))
+fn drawn_transitions(graph: &GraphView) -> impl Iterator<Item = &Transition> {
+    let known = |name: &str| graph.states.iter().any(|state| state.name == name);
+    graph.transitions.iter().filter(move |transition| known(&transition.from) && known(&transition.to))
 }
 
-fn graph_of(workflow: &WorkflowView) -> Graph {
-    let place = |name: &str| workflow.states.iter().position(|state| state.name == name);
-    let nodes = workflow
+fn layout_of(graph: &GraphView) -> Graph {
+    let place = |name: &str| graph.states.iter().position(|state| state.name == name);
+    let nodes = graph
         .states
         .iter()
         .map(|state| Node {
             // A character is 7.6 px wide on average in the widest of the system fonts. The rest is for the icon and
             // padding.
-            width: (short(&state.name).chars().count() as f64 * 7.6 + 50.0).max(112.0),
+            width: (short(&state.name).chars().count() as f64 * 7.6 + 44.0 + space_at_end(state)).max(112.0),
             height: BOX_HEIGHT,
             inside: state.inside.as_deref().and_then(place),
         })
         .collect();
-    let edges = drawn_transitions(workflow)
+    let edges = drawn_transitions(graph)
         .filter_map(|transition| Some(Edge { from: place(&transition.from)?, to: place(&transition.to)? }))
         .collect();
     Graph { nodes, edges }
 }
 
+/// The width of what follows the name of a state: the number of attempts, and the icon of its progress.
+fn space_at_end(state: &StateView) -> f64 {
+    match &state.run {
+        None => 6.0,
+        Some(run) if run.attempts > 1 => 58.0,
+        Some(_) => 26.0,
+    }
+}
+
 #[component]
 fn StateBox(state: StateView, href: String, rect: Rect, is_frame: bool, is_chosen: bool) -> impl IntoView {
-    let progress = progress_words(state.progress);
+    let progress = state.run.as_ref().map(|run| run.progress);
     let class = format!(
         "state {}{}{}",
-        progress_class(state.progress),
+        progress.map_or("plain", progress::class),
         if is_frame { " frame" } else { "" },
         if is_chosen { " chosen" } else { "" },
     );
+    let attempts = state.run.as_ref().map(|run| run.attempts).filter(|attempts| *attempts > 1);
+    let title = format!(
+        "{} ({}){}{}",
+        state.name,
+        state.kind,
+        progress.map(|progress| format!(": {}", progress::words(progress))).unwrap_or_default(),
+        attempts.map(|attempts| format!(", {attempts} attempts")).unwrap_or_default(),
+    );
     // The name of a frame is at its top.
     let middle = rect.y + if is_frame { FRAME_HEAD } else { rect.height } / 2.0;
-    let icon_at = format!("translate({} {})", rect.x + 12.0, middle - 8.0);
+    let end = rect.x + rect.width;
+    let icon_at = |x: f64| format!("translate({x} {})", middle - 8.0);
     view! {
-        <a href=href class=class aria-current=is_chosen.then_some("true")>
-            <title>{format!("{} ({}): {progress}", state.name, state.kind)}</title>
+        <a href=href class=class aria-current=is_chosen.then_some("true") data-in-place>
+            <title>{title}</title>
             <rect x=rect.x y=rect.y width=rect.width height=rect.height rx="6"/>
-            <path class="state-icon" transform=icon_at d=kind_glyph(&state.kind).path()/>
+            <path class="state-icon" transform=icon_at(rect.x + 12.0) d=kind_glyph(&state.kind).path()/>
             <text x=rect.x + 36.0 y=middle + 4.5>{short(&state.name)}</text>
+            {attempts
+                .map(|attempts| {
+                    view! { <text class="attempts" x=end - 32.0 y=middle + 4.5 text-anchor="end">{format!("×{attempts}")}</text> }
+                })}
+            {progress
+                .and_then(progress::glyph)
+                .map(|glyph| view! { <path class="state-icon" transform=icon_at(end - 26.0) d=glyph.path()/> })}
         </a>
     }
     .into_any()
@@ -197,26 +221,6 @@ fn short(name: &str) -> String {
         name.to_owned()
     } else {
         name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
-    }
-}
-
-fn progress_class(progress: StateProgress) -> &'static str {
-    match progress {
-        StateProgress::Untouched => "untouched",
-        StateProgress::Current => "current",
-        StateProgress::Done => "done",
-        StateProgress::Caught => "caught",
-        StateProgress::Failed => "failed",
-    }
-}
-
-pub fn progress_words(progress: StateProgress) -> &'static str {
-    match progress {
-        StateProgress::Untouched => "not reached",
-        StateProgress::Current => "here now",
-        StateProgress::Done => "done",
-        StateProgress::Caught => "failed, and the failure was caught",
-        StateProgress::Failed => "failed",
     }
 }
 

@@ -2,11 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::Json;
+use super::{document::Json, links::Links, pause::Pause};
 use crate::{
-    address,
-    components::{TimeStyle, When, milliseconds},
-    desk::{EventView, HistoryPage},
+    components::{Glyph, Icon, TimeStyle, When, milliseconds},
+    desk::{EventView, HistoryPage, RunningPause},
     time_words,
 };
 
@@ -16,11 +15,17 @@ const PAUSE: i64 = 1_000;
 #[component]
 pub fn EventTable(
     history: HistoryPage,
-    /// The name of the state that the page shows in detail; it stays shown on the other pages of events.
-    state: Option<String>,
+    links: Links,
+    /// The states that wait now.
+    waiting: Vec<(String, RunningPause)>,
 ) -> impl IntoView {
     let (started, longest) = (milliseconds(history.started_at), history.longest_pause);
-    let pages = Pages::of(&history, state.as_deref());
+    let pages = Pages::of(&history, &links);
+    // The pauses that go on now follow the last event.
+    let waiting = if history.is_last() { waiting } else { Vec::new() };
+    let waiting = waiting.into_iter().map(|(state, pause)| {
+        view! { <tr class="pause"><td colspan="6"><Pause pause state=Some(state)/></td></tr> }
+    });
     let mut previous = history.previous_at.map(milliseconds);
     let rows = history
         .events
@@ -30,7 +35,7 @@ pub fn EventTable(
             let since_previous = previous.replace(at).map(|previous| at - previous);
             let pause = since_previous.filter(|length| *length >= PAUSE);
             view! {
-                {pause.map(|length| view! { <Pause length longest/> })}
+                {pause.map(|length| view! { <PastPause length longest/> })}
                 <Row event started since_previous/>
             }
         })
@@ -49,7 +54,7 @@ pub fn EventTable(
                         <th scope="col" class="number">"Since previous"</th>
                     </tr>
                 </thead>
-                <tbody>{rows}</tbody>
+                <tbody>{rows} {waiting.collect_view()}</tbody>
             </table>
         </div>
         {pages.map(Pages::view)}
@@ -67,9 +72,8 @@ struct Pages {
 
 impl Pages {
     /// `None` when all events are on one page.
-    fn of(history: &HistoryPage, state: Option<&str>) -> Option<Self> {
-        let state = state.map(|name| format!("&state={}", address::escape(name))).unwrap_or_default();
-        let address = |event: usize| format!("?tab=workflow{state}&event={event}#events");
+    fn of(history: &HistoryPage, links: &Links) -> Option<Self> {
+        let address = |event: usize| links.to_event(event);
         let last = history.skipped + history.events.len();
         (history.total > history.events.len()).then(|| Self {
             shown: format!("Events {} to {last} of {}", history.skipped + 1, history.total),
@@ -94,10 +98,13 @@ impl Pages {
 fn Row(event: EventView, started: i64, since_previous: Option<i64>) -> impl IntoView {
     let id = event.id;
     let since = since_previous.map_or_else(|| "–".to_owned(), |length| format!("+{}", time_words::precise(length)));
+    let is_failure = event.failure.is_some();
+    let error = event.failure.and_then(|failure| failure.error);
     view! {
-        <tr id=format!("event-{id}") data-version=id>
+        <tr id=format!("event-{id}") class=is_failure.then_some("failed-event") data-version=id>
             <td class="number quiet">{id}</td>
             <th scope="row">
+                {is_failure.then(|| view! { <Icon glyph=Glyph::Alert/> })}
                 {if event.details.is_empty() {
                     event.event_type.into_any()
                 } else {
@@ -109,6 +116,7 @@ fn Row(event: EventView, started: i64, since_previous: Option<i64>) -> impl Into
                     }
                     .into_any()
                 }}
+                {error.map(|error| view! { <code class="error-name">{error}</code> })}
             </th>
             <td>{event.state}</td>
             <td><When at=event.at style=TimeStyle::Clock/></td>
@@ -121,7 +129,7 @@ fn Row(event: EventView, started: i64, since_previous: Option<i64>) -> impl Into
 
 /// A pause of the execution. The length of its bar is relative to the longest pause, which takes the whole row.
 #[component]
-fn Pause(length: i64, longest: i64) -> impl IntoView {
+fn PastPause(length: i64, longest: i64) -> impl IntoView {
     let share = (length * 100 / longest.max(1)).max(1);
     view! {
         <tr class="pause">
@@ -150,6 +158,7 @@ mod tests {
             event_type: "PassStateEntered".to_owned(),
             state: None,
             at,
+            failure: None,
             details: String::new(),
         };
         let events = (0..shown).map(|_| event(1)).collect();
@@ -158,14 +167,16 @@ mod tests {
 
     #[test]
     fn a_history_that_fits_on_one_page_has_no_links() {
-        assert_eq!(Pages::of(&history(0, 200, 200), None), None);
-        assert_eq!(Pages::of(&history(0, 0, 0), None), None);
+        assert_eq!(Pages::of(&history(0, 200, 200), &Links::default()), None);
+        assert_eq!(Pages::of(&history(0, 0, 0), &Links::default()), None);
     }
 
     #[test]
     fn each_page_links_to_the_pages_beside_it_and_keeps_the_state() {
-        let pages = |skipped, shown| Pages::of(&history(skipped, shown, 450), Some("Ask & wait")).unwrap();
-        let address = |event: usize| Some(format!("?tab=workflow&state=Ask%20%26%20wait&event={event}#events"));
+        let links = Links { page: Some("tab=workflow".into()), state: Some("Ask & wait".into()), event: Some(201) };
+        let pages = |skipped, shown| Pages::of(&history(skipped, shown, 450), &links).unwrap();
+        let at = |event: &str| Some(format!("?tab=workflow&state=Ask%20%26%20wait{event}#events"));
+        let address = |event: usize| at(&if event > 1 { format!("&event={event}") } else { String::new() });
         let first = Pages { shown: "Events 1 to 200 of 450".into(), earlier: None, later: address(201) };
         assert_eq!(pages(0, 200), first);
         let middle = Pages { shown: "Events 201 to 400 of 450".into(), earlier: address(1), later: address(401) };
