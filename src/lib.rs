@@ -53,6 +53,8 @@ pub mod opening;
 #[cfg(feature = "ssr")]
 pub mod outbound;
 #[cfg(feature = "ssr")]
+mod orphans;
+#[cfg(feature = "ssr")]
 mod pairing;
 #[cfg(feature = "ssr")]
 mod random;

@@ -23,6 +23,7 @@ use crate::{
     lease::Lease,
     live::Live,
     mock_valuer::{self, MockValuer},
+    orphans::{self, Orphans},
     outbound::Outbound,
     read_model::{Follower, Place, ReadModel},
     reconcile::Reconciler,
@@ -63,6 +64,8 @@ pub struct Services {
     pub place: Arc<Place>,
     /// Compares the desk's tables with Step Functions and repairs inconsistencies after outages.
     pub reconciler: Reconciler,
+    /// Looks for failed executions that belong to no application.
+    pub orphan_watch: orphans::Watch,
     /// Receives, matches and settles callbacks of the valuation service.
     pub callbacks: Callbacks,
     /// The functions that the workflows invoke.
@@ -100,7 +103,7 @@ impl Services {
             .map_err(|error| AwsError::corrupt(format_args!("cannot open the read model: {error}")))?;
         let (read_model, follower) = ReadModel::open(aws.clone(), &place.file, changes.clone()).await?;
         let workflows = Workflows { aws: aws.clone(), arns: Arns::beside(&loan_processing) };
-        let applications = Applications::new(aws.clone(), loan_processing, changes.clone());
+        let applications = Applications::new(aws.clone(), loan_processing.clone(), changes.clone());
         let callbacks =
             Callbacks::new(aws.clone(), urls.clone(), config.callback_auth, paused.clone(), applications.clone());
         let reconciler = Reconciler {
@@ -116,6 +119,20 @@ impl Services {
                 Backend::Embedded => Duration::from_millis(5),
                 Backend::Aws => Duration::from_millis(200),
             },
+        };
+        let orphans = Orphans::new(aws.clone());
+        let orphan_watch = orphans::Watch {
+            clock: clock.clone(),
+            aws: aws.clone(),
+            state_machine_arn: loan_processing,
+            applications: applications.clone(),
+            orphans: orphans.clone(),
+            lease: reconciler.lease.clone(),
+            interval: match config.backend {
+                Backend::Embedded => Duration::from_secs(5),
+                Backend::Aws => Duration::from_secs(60),
+            },
+            pace: reconciler.pace,
         };
         let staff = StaffTasks {
             clock: clock.clone(),
@@ -153,6 +170,7 @@ impl Services {
             callbacks: callbacks.clone(),
             staff,
             workflows,
+            orphans,
             reconciler: reconciler.clone(),
         });
         Ok(Self {
@@ -166,6 +184,7 @@ impl Services {
             changes,
             applications,
             reconciler,
+            orphan_watch,
             callbacks,
             functions,
             desk,
@@ -176,8 +195,10 @@ impl Services {
     pub fn run_in_background(&self, tasks: &mut JoinSet<()>) {
         let urls = self.functions.valuation_requests.urls.clone();
         let (reconciler, follower) = (self.reconciler.clone(), self.follower.clone());
+        let orphan_watch = self.orphan_watch.clone();
         let clock = || self.clock.clone();
         tasks.spawn(supervised("reconciler", clock(), RESTART, move || reconciler.clone().run()));
+        tasks.spawn(supervised("orphan watch", clock(), RESTART, move || orphan_watch.clone().run()));
         tasks.spawn(supervised("read model", clock(), RESTART, move || follower.clone().run()));
         tasks.spawn(supervised("callback keys", clock(), RESTART, move || urls.clone().keep_keys()));
     }

@@ -15,14 +15,21 @@ use super::{DeployError, failed};
 use crate::{
     applications,
     aws::{Aws, AwsError},
-    callbacks, sessions, settings,
+    callbacks, orphans, sessions, settings,
     tables::{Index, Shows, Table},
     tasks,
 };
 
 /// All tables of the desk. Each is described in the module that uses it.
-pub const ALL: [&Table; 6] =
-    [&applications::TABLE, &tasks::TABLE, &callbacks::TABLE, &tasks::REFERENCES, &sessions::TABLE, &settings::TABLE];
+pub const ALL: [&Table; 7] = [
+    &applications::TABLE,
+    &tasks::TABLE,
+    &callbacks::TABLE,
+    &tasks::REFERENCES,
+    &orphans::TABLE,
+    &sessions::TABLE,
+    &settings::TABLE,
+];
 
 /// The interval for checking whether an index is ready, which can take minutes on AWS.
 const INDEX_POLL: Duration = Duration::from_secs(1);

@@ -3,6 +3,7 @@
 mod applications;
 mod figures;
 mod manual_valuations;
+mod orphans;
 mod staff;
 mod waiting;
 mod workflows;
@@ -15,6 +16,7 @@ use crate::{
     applications::Applications,
     callbacks::Callbacks,
     clock::Clock,
+    orphans::Orphans,
     read_model::ReadModel,
     reconcile::Reconciler,
     tasks::{PausedTasks, StaffTasks},
@@ -30,6 +32,7 @@ pub struct LoanDesk {
     pub callbacks: Callbacks,
     pub staff: StaffTasks,
     pub workflows: Workflows,
+    pub orphans: Orphans,
     pub reconciler: Reconciler,
 }
 

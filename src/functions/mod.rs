@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     callbacks::Callbacks,
     invocation::FunctionFailure,
+    masking::without_tokens,
     mock_valuer::MockValuer,
     tasks::{ManualValuations, ValuationRequests},
 };
@@ -32,6 +33,7 @@ impl Functions {
 
     /// Runs a function, given by its name or its ARN.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
+        let caller = Caller::of(&payload);
         let outcome = match name(function) {
             VALUATION_REQUEST => self.request_valuation(payload).await,
             MANUAL_VALUATION => self.manual_valuations.open(payload).await,
@@ -39,7 +41,14 @@ impl Functions {
             _ => return Err(FunctionError::NotFound(function.to_owned())),
         };
         outcome.map_err(|failure| {
-            tracing::warn!(function = name(function), error = failure.error_type(), %failure, "function failed");
+            tracing::warn!(
+                function = name(function),
+                application = caller.application,
+                execution = caller.execution,
+                error = failure.error_type(),
+                %failure,
+                "function failed"
+            );
             FunctionError::Failed { error_type: failure.error_type().to_owned(), message: failure.to_string() }
         })
     }
@@ -48,6 +57,27 @@ impl Functions {
         let requested = self.valuation_requests.request(payload).await?;
         self.callbacks.settle_parked(&requested).await?;
         Ok(json!({ "valuationReference": requested.valuation_reference }))
+    }
+}
+
+/// Who called a function, as far as its payload says so. The payload may be malformed.
+#[derive(Debug, PartialEq, Eq)]
+struct Caller {
+    application: Option<String>,
+    execution: Option<String>,
+}
+
+impl Caller {
+    /// The longest reference or ARN that is logged, in characters.
+    const LONGEST: usize = 300;
+
+    fn of(payload: &Value) -> Self {
+        // The workflow may have put a token anywhere.
+        let text = |value: &Value| value.as_str().map(|text| without_tokens(text).chars().take(Self::LONGEST).collect());
+        Self {
+            application: text(&payload["loanApplication"]["applicationReference"]),
+            execution: text(&payload["execution"]["arn"]),
+        }
     }
 }
 
@@ -70,6 +100,20 @@ mod tests {
             assert_eq!(name(function), MANUAL_VALUATION, "{function}");
             assert!(Functions::has(function), "{function}");
         }
+    }
+
+    #[test]
+    fn the_caller_is_read_from_a_malformed_payload_without_tokens() {
+        let arn = "arn:aws:states:eu-west-2:000000000000:execution:loan-processing:typed";
+        let payload = json!({
+            "loanApplication": { "applicationReference": "typed", "loanAmount": "£1" }, "execution": { "arn": arn },
+        });
+        let caller = Caller { application: Some("typed".into()), execution: Some(arn.into()) };
+        assert_eq!(Caller::of(&payload), caller);
+        assert_eq!(Caller::of(&json!([1])), Caller { application: None, execution: None });
+        let token = "A".repeat(300);
+        let masked = Caller::of(&json!({ "execution": { "arn": token } })).execution.unwrap();
+        assert!(!masked.contains('A'), "{masked}");
     }
 
     #[test]

@@ -35,6 +35,15 @@ pub fn state_machine_name(arn: &str) -> Result<StepFunctionsName, AwsError> {
     read_name(name)
 }
 
+pub fn execution_name(arn: &str) -> Result<StepFunctionsName, AwsError> {
+    read_name(last(arn))
+}
+
+/// The name of the state machine in the ARN of an execution.
+pub fn state_machine_of_execution(arn: &str) -> Result<StepFunctionsName, AwsError> {
+    state_machine_name(arn.rsplit_once(':').map_or(arn, |(machine, _)| machine))
+}
+
 pub fn read_name(name: &str) -> Result<StepFunctionsName, AwsError> {
     name.parse().map_err(|_| AwsError::corrupt(format_args!("the name {name}")))
 }
@@ -56,6 +65,8 @@ mod tests {
         assert_eq!(arns.state_machine(&other, Some(3)), "arn:aws:states:eu-west-2:000000000000:stateMachine:other:3");
         assert_eq!(arns.execution(&other, &run), "arn:aws:states:eu-west-2:000000000000:execution:other:run-1");
         let inside = "arn:aws:states:eu-west-2:000000000000:stateMachine:other/Each";
-        assert_eq!(state_machine_name(inside), Ok(other));
+        assert_eq!(state_machine_name(inside), Ok(other.clone()));
+        let execution = arns.execution(&other, &run);
+        assert_eq!((state_machine_of_execution(&execution), execution_name(&execution)), (Ok(other), Ok(run)));
     }
 }

@@ -18,7 +18,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use self::{
-    arns::{last, read_name, state_machine_name},
+    arns::{last, state_machine_name},
     call::During,
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     workflow::{graph::Graph, history::History},
 };
 
-pub use arns::Arns;
+pub use arns::{Arns, execution_name, state_machine_of_execution};
 pub use call::CallError;
 
 /// The number of events on a page of GetExecutionHistory.
@@ -125,7 +125,7 @@ fn assemble(
     let definition = Mask::default().apply(definition.clone());
     Ok(ExecutionView {
         application: None,
-        name: read_name(last(&described.execution_arn))?,
+        name: execution_name(&described.execution_arn)?,
         arn: described.execution_arn.clone(),
         state_machine: state_machine_name(&described.state_machine_arn)?,
         version: described.state_machine_version_arn.as_deref().map(|arn| last(arn).to_owned()),

@@ -6,6 +6,7 @@
 
 mod answer_manual_valuation;
 mod choose_theme;
+mod dismiss_execution;
 mod submit_application;
 
 pub use answer_manual_valuation::{browser_draft_name, draft_name};

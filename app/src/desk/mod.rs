@@ -10,6 +10,7 @@ mod error;
 mod execution;
 mod figures;
 mod manual_valuation;
+mod orphan;
 mod step_functions_error;
 mod step_functions_name;
 mod story;
@@ -31,6 +32,7 @@ pub use figures::{DayFigures, FigureOperations, Figures};
 pub use manual_valuation::{
     LateAnswer, ManualValuationOperations, ManualValuationState, ManualValuationView, PreviousValuation, known_values,
 };
+pub use orphan::{OrphanOperations, OrphanedExecution};
 pub use step_functions_error::StepFunctionsError;
 pub use step_functions_name::{NotAName, StepFunctionsName};
 pub use story::{StoryEntry, StoryKind};
@@ -46,6 +48,7 @@ pub trait Desk:
     ApplicationOperations
     + FigureOperations
     + ManualValuationOperations
+    + OrphanOperations
     + WaitingOperations
     + WorkflowOperations
     + Send

@@ -1,16 +1,17 @@
 //! `/`: what needs a person now, followed by the key figures.
 
 mod figures;
+mod orphans;
 
 use futures_util::try_join;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use self::figures::FiguresPanel;
+use self::{figures::FiguresPanel, orphans::Orphans};
 use super::{problem::or_problem, waiting::WaitingTable};
 use crate::{
     components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, all_counts, shown},
-    desk::{Actor, ApplicationRow, Counts, Desk, DeskError, Figures, Incomplete, WaitingCount, WaitingItem},
+    desk::{Actor, ApplicationRow, Counts, Desk, DeskError, Figures, Incomplete, OrphanedExecution, WaitingCount, WaitingItem},
     domain::{ApplicationStatus, WaitingOn},
     request,
 };
@@ -38,6 +39,8 @@ struct Day {
     counts: Counts,
     /// Applications whose workflow failed.
     failed: Vec<ApplicationRow>,
+    /// Executions that failed before they became applications.
+    orphans: Vec<OrphanedExecution>,
     newest: Vec<ApplicationRow>,
     figures: Figures,
     incomplete: Option<Incomplete>,
@@ -46,15 +49,16 @@ struct Day {
 impl Day {
     async fn of(desk: &dyn Desk, by: &Actor) -> Result<Self, DeskError> {
         let attention = Some(ApplicationStatus::NeedsAttention);
-        let (to_answer, counts, failed, newest, figures) = try_join!(
+        let (to_answer, counts, failed, orphans, newest, figures) = try_join!(
             desk.waiting(by, Some(WaitingOn::Staff), None, MOST),
             desk.counts(by),
             // Load one more than is shown, to find out whether there are more.
             desk.newest(by, attention, MOST + 1),
+            desk.orphaned_executions(by, MOST),
             desk.newest(by, None, NEWEST),
             desk.figures(by),
         )?;
-        Ok(Self { to_answer: to_answer.items, counts, failed, newest, figures, incomplete: desk.incomplete() })
+        Ok(Self { to_answer: to_answer.items, counts, failed, orphans, newest, figures, incomplete: desk.incomplete() })
     }
 
     /// The references of the applications that the page shows.
@@ -66,7 +70,8 @@ impl Day {
 
 #[component]
 fn Today(day: Day) -> impl IntoView {
-    let nothing = day.to_answer.is_empty() && day.failed.is_empty();
+    let has_failures = !day.failed.is_empty() || !day.orphans.is_empty();
+    let nothing = day.to_answer.is_empty() && !has_failures;
     let (shows, counts, incomplete) = (day.shown(), all_counts(&day.counts), day.incomplete);
     let waiting = day.counts.waiting;
     let on_valuer = match waiting {
@@ -89,7 +94,7 @@ fn Today(day: Day) -> impl IntoView {
         <div data-live="today" data-shows=shows data-counts=counts>
             {nothing.then(|| view! { <NothingToDo on_valuer=on_valuer.clone()/> })}
             {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer waiting on_valuer/> })}
-            {(!day.failed.is_empty()).then(|| view! { <Failed rows=day.failed/> })}
+            {has_failures.then(|| view! { <Failed rows=day.failed orphans=day.orphans/> })}
             <FiguresPanel figures=day.figures waiting/>
             {(!day.newest.is_empty())
                 .then(|| {
@@ -141,18 +146,20 @@ fn ToAnswer(items: Vec<WaitingItem>, waiting: WaitingCount, on_valuer: Option<St
 }
 
 #[component]
-fn Failed(mut rows: Vec<ApplicationRow>) -> impl IntoView {
+fn Failed(mut rows: Vec<ApplicationRow>, orphans: Vec<OrphanedExecution>) -> impl IntoView {
     let has_more = rows.len() > MOST;
     rows.truncate(MOST);
     view! {
         <section aria-labelledby="failed">
             <h2 id="failed">"Needs attention"</h2>
-            <ApplicationTable caption="Applications that need attention" rows/>
+            {(!rows.is_empty())
+                .then(|| view! { <ApplicationTable caption="Applications that need attention" rows/> })}
             {has_more
                 .then(|| {
                     let href = format!("/applications?status={}", ApplicationStatus::NeedsAttention.key());
                     view! { <p class="under"><a href=href>"See all applications that need attention"</a></p> }
                 })}
+            {(!orphans.is_empty()).then(|| view! { <Orphans orphans/> })}
         </section>
     }
     .into_any()
