@@ -22,3 +22,4 @@ mod submitting;
 mod support;
 mod two_desks;
 mod valuer_behaviours;
+mod workflows;
