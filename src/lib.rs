@@ -51,9 +51,9 @@ mod mock_valuer;
 #[cfg(feature = "ssr")]
 pub mod opening;
 #[cfg(feature = "ssr")]
-pub mod outbound;
-#[cfg(feature = "ssr")]
 mod orphans;
+#[cfg(feature = "ssr")]
+pub mod outbound;
 #[cfg(feature = "ssr")]
 mod pairing;
 #[cfg(feature = "ssr")]

@@ -73,7 +73,8 @@ impl Caller {
 
     fn of(payload: &Value) -> Self {
         // The workflow may have put a token anywhere.
-        let text = |value: &Value| value.as_str().map(|text| without_tokens(text).chars().take(Self::LONGEST).collect());
+        let text =
+            |value: &Value| value.as_str().map(|text| without_tokens(text).chars().take(Self::LONGEST).collect());
         Self {
             application: text(&payload["loanApplication"]["applicationReference"]),
             execution: text(&payload["execution"]["arn"]),

@@ -132,8 +132,7 @@ fn write(orphan: &Orphan) -> Item {
         ("failedAt".to_owned(), time(orphan.failed_at)),
         ("expiresAt".to_owned(), number((orphan.failed_at + EXPIRY).unix_timestamp())),
     ]);
-    let texts =
-        [("reference", &orphan.reference), ("error", &orphan.failure.error), ("cause", &orphan.failure.cause)];
+    let texts = [("reference", &orphan.reference), ("error", &orphan.failure.error), ("cause", &orphan.failure.cause)];
     for (name, value) in texts {
         item.extend(value.as_ref().map(|value| (name.to_owned(), text(value))));
     }

@@ -96,10 +96,7 @@ impl Watch {
             reference,
             started_at,
             failed_at: described.stop_date.as_ref().map_or(started_at, sdk_time),
-            failure: Failure {
-                error: described.error.as_deref().map(fit),
-                cause: described.cause.as_deref().map(fit),
-            },
+            failure: Failure { error: described.error.as_deref().map(fit), cause: described.cause.as_deref().map(fit) },
         };
         if self.orphans.keep(&orphan).await? {
             tracing::warn!(

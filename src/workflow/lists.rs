@@ -202,11 +202,7 @@ impl Workflows {
         Ok(page)
     }
 
-    async fn named(
-        &self,
-        of: &StepFunctionsName,
-        name: &StepFunctionsName,
-    ) -> Result<Option<ExecutionRow>, CallError> {
+    async fn named(&self, of: &StepFunctionsName, name: &StepFunctionsName) -> Result<Option<ExecutionRow>, CallError> {
         let described = match self.describe(&self.arns.execution(of, name)).await.during("DescribeExecution") {
             Err(error) if error.is("ExecutionDoesNotExist") => return Ok(None),
             described => described?,

@@ -169,8 +169,7 @@ mod tests {
         assert_eq!((run.progress, run.visits, run.attempts), (StateProgress::Current, 1, 3));
         let errors: Vec<_> = run.failures.iter().map(|failed| (failed.at, failed.failure.error.as_deref())).collect();
         assert_eq!(errors, [(at(11), Some("First")), (at(13), Some("Second"))]);
-        let answer =
-            RunningPause { reason: PauseReason::Answer, since: at(15), deadline: Some(at(75)) };
+        let answer = RunningPause { reason: PauseReason::Answer, since: at(15), deadline: Some(at(75)) };
         assert_eq!(run.pause, Some(answer));
     }
 

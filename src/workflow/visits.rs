@@ -170,9 +170,8 @@ mod tests {
             (13, 12, "ParallelStateExited", "Both"),
             (14, 13, "ExecutionSucceeded", ""),
         ]);
-        let expected = [
-            "-", "Both", "Both", "Left", "Left", "Right", "Left", "Both", "Both", "Left", "Left", "Both", "Both", "-",
-        ];
+        let expected =
+            ["-", "Both", "Both", "Left", "Left", "Right", "Left", "Both", "Both", "Left", "Left", "Both", "Both", "-"];
         assert_eq!(states(&events), expected);
         let visits = Visits::read(&events);
         assert_eq!(visits.of_state("Left").count(), 2);
@@ -211,8 +210,7 @@ mod tests {
             (11, 10, "MapStateSucceeded", ""),
             (12, 11, "MapStateExited", "Each"),
         ]);
-        let expected =
-            ["Each", "Each", "Each", "One", "Each", "One", "One", "Each", "One", "Each", "Each", "Each"];
+        let expected = ["Each", "Each", "Each", "One", "Each", "One", "One", "Each", "One", "Each", "Each", "Each"];
         assert_eq!(states(&events), expected);
         let visits = Visits::read(&events);
         let first = visits.of_state("One").next().unwrap();

@@ -17,10 +17,8 @@ pub async fn dismiss_execution(
     let session = VisitorSession::current();
     match dismiss(&machine, &name).await {
         Ok(name) => {
-            let notice = Notice {
-                text: format!("The execution {name} is dismissed. It stays in Workflows."),
-                next: None,
-            };
+            let text = format!("The execution {name} is dismissed. It stays in Workflows.");
+            let notice = Notice { text, links: Vec::new(), sent: None };
             // It is dismissed, so a notice that cannot be stored is not an error.
             let _ = session.leave_notice(&notice).await;
             request::see_other("/");

@@ -25,8 +25,8 @@ pub use applications::{ApplicationOperations, ApplicationPage, ApplicationRow, A
 pub use counts::{Counts, Incomplete};
 pub use error::DeskError;
 pub use execution::{
-    EventView, ExecutionStatus, ExecutionView, FailedAttempt, Failure, GraphView, HistoryPage, PauseReason, RunningPause,
-    StateProgress, StateRun, StateView, Transition, TransitionKind,
+    EventView, ExecutionStatus, ExecutionView, FailedAttempt, Failure, GraphView, HistoryPage, PauseReason,
+    RunningPause, StateProgress, StateRun, StateView, Transition, TransitionKind,
 };
 pub use figures::{DayFigures, FigureOperations, Figures};
 pub use manual_valuation::{

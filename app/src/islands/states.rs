@@ -14,9 +14,8 @@ pub fn start(fetch: impl Fn() + Clone + 'static) {
         let has_other_meaning = event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key();
         let link = closest(&event, "a[data-in-place]").filter(|_| !has_other_meaning && event.button() == 0);
         let Some(address) = link.and_then(|link| link.get_attribute("href")) else { return };
-        let pushed = window()
-            .history()
-            .and_then(|history| history.push_state_with_url(&JsValue::NULL, "", Some(&address)));
+        let pushed =
+            window().history().and_then(|history| history.push_state_with_url(&JsValue::NULL, "", Some(&address)));
         // If the address cannot be changed, the browser follows the link.
         if pushed.is_ok() {
             event.prevent_default();

@@ -11,7 +11,10 @@ use self::{figures::FiguresPanel, orphans::Orphans};
 use super::{problem::or_problem, waiting::WaitingTable};
 use crate::{
     components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, all_counts, shown},
-    desk::{Actor, ApplicationRow, Counts, Desk, DeskError, Figures, Incomplete, OrphanedExecution, WaitingCount, WaitingItem},
+    desk::{
+        Actor, ApplicationRow, Counts, Desk, DeskError, Figures, Incomplete, OrphanedExecution, WaitingCount,
+        WaitingItem,
+    },
     domain::{ApplicationStatus, WaitingOn},
     request,
 };

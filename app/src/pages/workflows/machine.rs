@@ -44,7 +44,17 @@ pub fn StateMachinePage() -> impl IntoView {
 #[component]
 fn Machine(machine: StateMachineView, query: ExecutionQuery, state: Option<String>) -> impl IntoView {
     let StateMachineView {
-        name, arn, kind, status, created_at, version, definition, graph, versions, aliases, executions,
+        name,
+        arn,
+        kind,
+        status,
+        created_at,
+        version,
+        definition,
+        graph,
+        versions,
+        aliases,
+        executions,
     } = machine;
     let lead = version.map(|number| format!("Version {number}"));
     let has_lead = lead.is_some();
@@ -108,8 +118,12 @@ fn Versions(
     versions: Result<Vec<VersionRow>, StepFunctionsError>,
 ) -> impl IntoView {
     let versions = match versions {
-        Err(error) => return view! { <Fact term="Versions"><span class="refused">{error.to_string()}</span></Fact> }.into_any(),
-        Ok(versions) if versions.is_empty() => return view! { <Fact term="Versions">"None published"</Fact> }.into_any(),
+        Err(error) => {
+            return view! { <Fact term="Versions"><span class="refused">{error.to_string()}</span></Fact> }.into_any();
+        }
+        Ok(versions) if versions.is_empty() => {
+            return view! { <Fact term="Versions">"None published"</Fact> }.into_any();
+        }
         Ok(versions) => versions,
     };
     let versions = versions.into_iter().map(move |VersionRow { number, created_at }| {
@@ -128,9 +142,7 @@ fn Versions(
 #[component]
 fn Aliases(aliases: Result<Vec<AliasRow>, StepFunctionsError>) -> impl IntoView {
     match aliases {
-        Err(error) => {
-            view! { <Fact term="Aliases"><span class="refused">{error.to_string()}</span></Fact> }.into_any()
-        }
+        Err(error) => view! { <Fact term="Aliases"><span class="refused">{error.to_string()}</span></Fact> }.into_any(),
         Ok(aliases) if aliases.is_empty() => ().into_any(),
         Ok(aliases) => {
             let aliases = aliases.into_iter().map(|alias| view! { <li><code>{alias.name}</code></li> }).collect_view();

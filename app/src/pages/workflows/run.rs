@@ -18,11 +18,8 @@ pub fn ExecutionPage() -> impl IntoView {
     let params = use_params_map().get_untracked();
     let names = params.get("name").zip(params.get("execution"));
     let query = use_query_map().get_untracked();
-    let links = Links {
-        page: None,
-        state: query.get("state"),
-        event: query.get("event").and_then(|event| event.parse().ok()),
-    };
+    let links =
+        Links { page: None, state: query.get("state"), event: query.get("event").and_then(|event| event.parse().ok()) };
     let asked = request::desk_and_actor();
     Suspend::new(async move {
         let page = async {
