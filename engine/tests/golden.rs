@@ -23,7 +23,7 @@ use std::{
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use support::{DATABASE, Desk, Invocation, ManualClock};
+use support::{DATABASE, Desk, Invocation, ManualClock, within_limit};
 
 /// What a test needs to know about a data folder to finish everything in it.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ impl<'a> Calls<'a> {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), submitted).await.expect("the task is submitted in time");
+        within_limit("the task", submitted).await;
         token
     }
 }

@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 use asl_engine::Options;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use support::{Desk, ManualClock, callback_machine, each, pass};
+use support::{Desk, ManualClock, callback_machine, each, pass, within_limit};
 
 async fn open(folder: &Path) -> Desk {
     Desk::open(folder, ManualClock::new()).await
@@ -118,7 +118,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), until).await.unwrap_or_else(|_| panic!("not in time: {what}"));
+    within_limit(what, until).await;
 }
 
 async fn is_gone(desk: &Desk, execution: &str) -> bool {

@@ -18,8 +18,22 @@ pub const DATABASE: &str = "step-functions.sqlite";
 
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/test";
 
-/// The pause between two looks at what a test waits for. It leaves the processor to the engine.
+/// The pause between two checks of what a test waits for. It leaves the processor to the engine.
 const PAUSE: Duration = Duration::from_millis(2);
+/// The number of pauses after which a test fails. Pauses are counted instead of time, because a machine that stalls for
+/// some seconds lets a time limit expire before the engine could do anything.
+const MAX_PAUSES: usize = 10_000;
+
+/// Waits for a future. Panics if it takes too long.
+pub async fn within_limit<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    for _ in 0..MAX_PAUSES {
+        if let Ok(done) = tokio::time::timeout(PAUSE, &mut future).await {
+            return done;
+        }
+    }
+    panic!("{what} takes too long");
+}
 
 /// A call of a function, which returns when the test says so.
 pub struct Invocation {
@@ -32,7 +46,7 @@ pub struct Invocation {
 impl Invocation {
     /// Waits until the engine has dropped the call.
     pub async fn dropped(&mut self) {
-        tokio::time::timeout(Duration::from_secs(30), self.returned.closed()).await.expect("the call is dropped");
+        within_limit("dropping the call", self.returned.closed()).await;
     }
 
     /// The task token in the payload.
@@ -143,8 +157,8 @@ impl Desk {
 
     /// Waits for the next call of a function.
     pub async fn called(&self) -> Invocation {
-        let call = tokio::time::timeout(Duration::from_secs(10), async { self.calls.lock().await.recv().await });
-        call.await.expect("a call within ten seconds").expect("the engine still runs")
+        let mut calls = self.calls.lock().await;
+        within_limit("the next call", calls.recv()).await.expect("the engine still runs")
     }
 
     /// Whether there is no call that the test has not seen. Makes a call of its own, which comes after all pending
@@ -215,7 +229,7 @@ impl Desk {
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), there).await.unwrap_or_else(|_| panic!("no {event}"));
+        within_limit(event, there).await;
     }
 
     /// Waits until the execution has ended, and returns its description.
@@ -229,7 +243,7 @@ impl Desk {
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), over).await.expect("an end within ten seconds")
+        within_limit("the end of the execution", over).await
     }
 
     pub async fn succeed(&self, token: &str, output: &Value) -> Result<Value, (String, String)> {
