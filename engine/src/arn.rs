@@ -111,6 +111,11 @@ impl Options {
         self.arn(format_args!("express:{machine}:{name}:{id}"))
     }
 
+    /// The ARN of an execution by TestState, as AWS shows it in the context object.
+    pub(crate) fn test_arn(&self, machine: &str, name: &str) -> String {
+        self.arn(format_args!("express:{machine}:{name}"))
+    }
+
     pub(crate) fn activity_arn(&self, name: &str) -> String {
         self.arn(format_args!("activity:{name}"))
     }

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// How many executions one change stops or removes.
+/// The maximum number of executions that one change stops or removes.
 const SOME: i64 = 100;
 /// The progress of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -197,11 +197,27 @@ async fn json_that_is_nested_too_deeply_is_refused_on_entry() {
         assert_eq!(kind, "InvalidExecutionInput", "{levels}");
         assert!(message.contains("nested deeper than 100 levels"), "{message}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_nested_too_deeply_is_refused_and_its_task_still_waits() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let desk = Desk::open(folder.path(), clock.clone()).await;
+    let machine = desk.machine("m", &callback_machine()).await;
     let execution = desk.start(&machine, "e", &json!({"question": 1})).await;
-    let token = desk.called().await.token();
-    let (kind, message) = desk.refusal("SendTaskSuccess", json!({"taskToken": token, "output": nested(101)})).await;
-    assert_eq!(kind, "InvalidOutput");
-    assert!(message.contains("nested deeper than 100 levels"), "{message}");
+    let call = desk.called().await;
+    let token = call.token();
+    call.returns(json!({}));
+    desk.until(&execution, "TaskSubmitted").await;
+    for levels in [101, 127, 128, 1_000, 100_000] {
+        let answer = json!({"taskToken": token, "output": nested(levels)});
+        let (kind, message) = desk.refusal("SendTaskSuccess", answer).await;
+        assert_eq!(kind, "InvalidOutput", "{levels}");
+        assert!(message.contains("nested deeper than 100 levels"), "{message}");
+        assert_eq!(desk.status(&execution).await, "RUNNING");
+    }
+    drop(desk);
+    let desk = Desk::open(folder.path(), clock).await;
     assert_eq!(desk.ask("SendTaskSuccess", json!({"taskToken": token, "output": nested(100)})).await, json!({}));
     assert_eq!(desk.describe(&execution).await["output"], json!(nested(100)));
 }

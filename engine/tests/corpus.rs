@@ -19,17 +19,17 @@ fn feed_all(target: &str, feed: impl Fn(&[u8])) {
 }
 
 #[test]
-fn no_definition_of_the_corpus_does_harm() {
+fn no_definition_of_the_corpus_causes_a_panic() {
     feed_all("definition", feed::definition);
 }
 
 #[test]
-fn no_path_of_the_corpus_does_harm() {
+fn no_path_of_the_corpus_causes_a_panic() {
     feed_all("path", feed::path);
 }
 
 #[test]
-fn no_intrinsic_call_of_the_corpus_does_harm() {
+fn no_intrinsic_call_of_the_corpus_causes_a_panic() {
     feed_all("intrinsic", feed::intrinsic);
 }
 
@@ -39,6 +39,6 @@ fn every_request_of_the_corpus_is_answered_or_refused() {
 }
 
 #[test]
-fn no_jsonata_expression_of_the_corpus_does_harm() {
+fn no_jsonata_expression_of_the_corpus_causes_a_panic() {
     feed_all("jsonata", feed::jsonata);
 }

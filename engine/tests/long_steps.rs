@@ -47,7 +47,7 @@ async fn serve_another(desk: &Desk, machine: &str, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn starting_what_takes_long_returns_at_once_and_holds_up_nobody() {
+async fn starting_a_long_execution_returns_at_once_and_blocks_no_one() {
     let (desk, _folder) = desk().await;
     let another = desk.machine("another", &callback_machine()).await;
     let long = desk.machine("long", &long_chain(&json!({"Type": "Succeed"}))).await;
@@ -63,7 +63,7 @@ async fn starting_what_takes_long_returns_at_once_and_holds_up_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_whose_result_takes_long_holds_up_nobody_and_is_good_once() {
+async fn an_answer_with_a_long_computation_blocks_no_one_and_counts_once() {
     let (desk, _folder) = desk().await;
     let another = desk.machine("another", &callback_machine()).await;
     let definition = json!({"QueryLanguage": "JSONata", "StartAt": "Ask", "States": {
@@ -107,7 +107,7 @@ async fn an_answer_whose_result_takes_long_holds_up_nobody_and_is_good_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn children_whose_inputs_take_long_hold_up_nobody() {
+async fn children_with_long_computations_of_their_inputs_block_no_one() {
     let (desk, _folder) = desk().await;
     let another = desk.machine("another", &callback_machine()).await;
     let mut definition = each(&pass(), &json!({"ItemSelector": {"item": ENDLESS}}));
@@ -122,7 +122,7 @@ async fn children_whose_inputs_take_long_hold_up_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_execution_that_is_stopped_while_something_long_is_computed_stays_stopped() {
+async fn an_execution_that_is_stopped_during_a_long_computation_stays_stopped() {
     let (desk, _folder) = desk().await;
     let long = desk.machine("long", &long_chain(&json!({"Type": "Succeed"}))).await;
     let execution = desk.start(&long, "long", &json!({})).await;
@@ -135,7 +135,7 @@ async fn an_execution_that_is_stopped_while_something_long_is_computed_stays_sto
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_takes_long_is_taken_up_again_after_a_restart() {
+async fn a_long_computation_is_repeated_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let desk = Desk::open(folder.path(), Arc::new(SystemClock)).await;
     let long = desk.machine("long", &long_chain(&json!({"Type": "Succeed"}))).await;

@@ -321,6 +321,74 @@ async fn an_alias_routes_to_its_version() {
     desk.ask("DeleteStateMachineVersion", json!({"stateMachineVersionArn": version})).await;
 }
 
+/// The messages follow the API recordings.
+#[tokio::test]
+async fn wrong_routing_configurations_and_filters_are_refused_in_the_words_of_aws() {
+    let (_folder, desk) = open().await;
+    let request = json!({"name": "m", "definition": pass().to_string(), "roleArn": ROLE, "publish": true});
+    let created = desk.ask("CreateStateMachine", request).await;
+    let machine = created["stateMachineArn"].as_str().unwrap();
+    let update = json!({"stateMachineArn": machine, "roleArn": format!("{ROLE}-2"), "publish": true});
+    desk.ask("UpdateStateMachine", update).await;
+    let routes = |routes: &[(&str, i64)]| -> Value {
+        let route = |(version, weight): &(&str, i64)| json!({"stateMachineVersionArn": format!("{machine}{version}"), "weight": weight});
+        routes.iter().map(route).collect()
+    };
+    let one_version = "1 validation error detected: Value";
+    for (given, expected) in [
+        (
+            routes(&[(":1", 50), (":1", 50)]),
+            format!(
+                "Routing configuration must contain distinct state machine version ARNs. Received: [{machine}:1, {machine}:1]"
+            ),
+        ),
+        (
+            routes(&[("", 70), (":2", 30)]),
+            format!(
+                "Routing configuration must contain state machine version ARNs. Received: [{machine}, {machine}:2]"
+            ),
+        ),
+        (
+            routes(&[(":1", 101)]),
+            format!(
+                "{one_version} '101' at 'routingConfiguration.1.member.weight' failed to satisfy constraint: Member must have value less than or equal to 100"
+            ),
+        ),
+        (
+            routes(&[(":1", 70), (":2", 29)]),
+            "Sum of routing configuration weights must equal 100. Received: [70, 29]".to_owned(),
+        ),
+        (
+            routes(&[(":1", 50), (":2", 30), (":3", 20)]),
+            format!(
+                "{one_version} '[RoutingConfigurationListItem(stateMachineVersionArn={machine}:1, weight=50), RoutingConfigurationListItem(stateMachineVersionArn={machine}:2, weight=30), RoutingConfigurationListItem(stateMachineVersionArn={machine}:3, weight=20)]' at 'routingConfiguration' failed to satisfy constraint: Member must have length less than or equal to 2"
+            ),
+        ),
+    ] {
+        let refusal =
+            desk.refusal("CreateStateMachineAlias", json!({"name": "a", "routingConfiguration": given})).await;
+        assert_eq!(refusal, ("ValidationException".to_owned(), expected));
+    }
+    let alias = |weight| json!({"name": "a", "routingConfiguration": routes(&[(":1", weight), (":2", 100 - weight)])});
+    desk.ask("CreateStateMachineAlias", alias(50)).await;
+    let conflict = "Failed to create alias because an alias with the same name and a different routing configuration already exists.";
+    assert_eq!(
+        desk.refusal("CreateStateMachineAlias", alias(60)).await,
+        ("ConflictException".to_owned(), conflict.to_owned())
+    );
+    let filter = json!({"stateMachineArn": machine, "statusFilter": "succeeded"});
+    assert_eq!(
+        desk.refusal("ListExecutions", filter).await.1,
+        "1 validation error detected: Value 'succeeded' at 'statusFilter' failed to satisfy constraint: Member must \
+         satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]"
+    );
+    let version = json!({"stateMachineArn": format!("{machine}:1"), "roleArn": ROLE});
+    assert_eq!(
+        desk.refusal("UpdateStateMachine", version).await,
+        ("StateMachineDoesNotExist".to_owned(), format!("State Machine Does Not Exist: '{machine}:1'"))
+    );
+}
+
 #[tokio::test]
 async fn a_redriven_execution_resumes_where_it_failed() {
     let (_folder, desk) = open().await;

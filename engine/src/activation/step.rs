@@ -69,7 +69,7 @@ fn carry_out(
             let context = CallContext { attempt, due: due.map(millis), ..CallContext::of(Some(arn)) };
             execution::request_call(transaction, Call { execution: id, task, work, context })?;
         }
-        Command::SetTimer { timer, due } | Command::PutOffTimer { timer, due } => {
+        Command::SetTimer { timer, due } | Command::PostponeTimer { timer, due } => {
             let due = millis(due);
             timers::set(transaction.connection, id, timer, due)?;
             let earliest = transaction.effects.earliest_timer.get_or_insert(due);

@@ -5,9 +5,11 @@
 //! indexes depend on how this release reads a definition. Stored data refers to a state by its name, which is unique in
 //! a definition.
 
+mod context_use;
 mod diagnostics;
 mod fields;
 mod flow;
+mod handlers;
 mod item_reader;
 mod machine;
 mod map;

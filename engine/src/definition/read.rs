@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    Body, Catcher, ChoiceBranch, Fail, Jitter, Number, Parallel, Pass, QueryLanguage, Resource, ResultPlace, Retrier,
-    Selection, State, Task, Template, Text, Transition, Wait,
+    Body, ChoiceBranch, Fail, Number, Parallel, Pass, QueryLanguage, Resource, ResultPlace, Selection, State, Task,
+    Template, Text, Transition, Wait,
+    context_use::{reads, reads_context, reads_execution_input},
     fields::Fields,
     machine::{MachineContext, Parser, language},
     map::read_map,
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// AWS's maximum for a timeout, in seconds: about three years.
-const MAX_SECONDS: i64 = 99_999_999;
+pub(super) const MAX_SECONDS: i64 = 99_999_999;
 
 /// The fields of a state while it is read.
 pub(super) struct StateFields<'r, 'd> {
@@ -180,86 +181,6 @@ impl StateFields<'_, '_> {
             }
         }
     }
-
-    pub fn retry(&mut self) -> Vec<Retrier> {
-        let Some(list) = self.fields.list("Retry") else { return Vec::new() };
-        let mut retriers = Vec::with_capacity(list.len());
-        for (index, value) in list.iter().enumerate() {
-            let location = self.fields.location_of(&format!("Retry[{index}]"));
-            let Some(mut fields) = Fields::of(value, location, self.fields.problems()) else { continue };
-            let errors = error_equals(&mut fields, index + 1 == list.len());
-            let jitter = match fields.text("JitterStrategy") {
-                None | Some("NONE") => Jitter::None,
-                Some("FULL") => Jitter::Full,
-                Some(_) => {
-                    fields.wrong("JitterStrategy", "Value is not valid. Allowed values are FULL, NONE");
-                    Jitter::None
-                }
-            };
-            let interval_seconds = fields.integer("IntervalSeconds", 1, MAX_SECONDS).unwrap_or(1);
-            let max_delay_seconds = fields.integer("MaxDelaySeconds", 1, 31_622_400);
-            if max_delay_seconds.is_some_and(|most| most <= interval_seconds) {
-                fields.wrong("MaxDelaySeconds", "MaxDelaySeconds must be greater than IntervalSeconds");
-            }
-            let backoff_rate = fields.number("BackoffRate").unwrap_or(2.0);
-            if backoff_rate < 1.0 {
-                fields.wrong("BackoffRate", "Expected value to be greater than or equal to 1.0");
-            }
-            let max_attempts = fields.integer("MaxAttempts", 0, MAX_SECONDS).unwrap_or(3);
-            retriers.push(Retrier {
-                errors,
-                interval_seconds,
-                max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
-                backoff_rate,
-                max_delay_seconds,
-                jitter,
-            });
-            fields.finish();
-        }
-        retriers
-    }
-
-    pub fn catch(&mut self) -> Vec<Catcher> {
-        let Some(list) = self.fields.list("Catch") else { return Vec::new() };
-        let mut catchers = Vec::with_capacity(list.len());
-        for (index, value) in list.iter().enumerate() {
-            let location = self.fields.location_of(&format!("Catch[{index}]"));
-            let Some(fields) = Fields::of(value, location, self.fields.problems()) else { continue };
-            let mut fields = fields.of_catcher();
-            let errors = error_equals(&mut fields, index + 1 == list.len());
-            let (result_path, output) = match self.language {
-                QueryLanguage::JsonPath => (ResultPlace::parse(&mut fields, "ResultPath"), None),
-                QueryLanguage::Jsonata => (ResultPlace::Whole, Template::parse(&mut fields, "Output", self.language)),
-            };
-            let assign = Template::parse_assign(&mut fields, self.language);
-            let next = fields.require_text("Next").and_then(|next| self.context.target(&fields, "Next", next));
-            if let Some(next) = next {
-                catchers.push(Catcher { errors, result_path, assign, output, next });
-            }
-            fields.finish_in(self.language);
-        }
-        catchers
-    }
-}
-
-/// Reads ErrorEquals. States.ALL must be alone, and in the last Retrier or Catcher.
-fn error_equals(fields: &mut Fields<'_>, last: bool) -> Vec<String> {
-    fields.require("ErrorEquals");
-    let Some(list) = fields.list("ErrorEquals") else { return Vec::new() };
-    if list.is_empty() {
-        fields.wrong("ErrorEquals", "There must be at least one error name");
-    }
-    let errors: Vec<String> = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    if errors.len() < list.len() {
-        fields.wrong("ErrorEquals", "Expected value of type String");
-    }
-    if errors.iter().any(|error| error == "States.ALL") && (errors.len() > 1 || !last) {
-        fields.wrong(
-            "ErrorEquals",
-            "States.ALL must appear alone in the ErrorEquals, and in the last Retrier or Catcher",
-        );
-    }
-    errors
 }
 
 fn read_task(state: &mut StateFields<'_, '_>) -> Option<Task> {
@@ -280,9 +201,10 @@ fn read_task(state: &mut StateFields<'_, '_>) -> Option<Task> {
             resource
         }
     });
-    if state.context.express && resource.as_ref().is_some_and(Resource::waits_for_others) {
-        let message = "Express state machine does not support activities, '.sync' and '.waitForTaskToken' resources";
-        state.fields.wrong("Resource", message);
+    if state.context.express
+        && let Some(reason) = resource.as_ref().and_then(Resource::refused_by_express)
+    {
+        state.fields.wrong("Resource", reason);
     }
     let seconds = Bounds::Integer(1, MAX_SECONDS);
     let timeout = state.number("TimeoutSeconds", "TimeoutSecondsPath", seconds);
@@ -297,6 +219,11 @@ fn read_task(state: &mut StateFields<'_, '_>) -> Option<Task> {
     let result_selector = state.result_selector();
     let result_path = state.result_path();
     let credentials = state.template("Credentials");
+    if let Some(Value::Object(given)) = state.fields.get("Credentials")
+        && !["RoleArn", "RoleArn.$"].iter().any(|field| given.contains_key(*field))
+    {
+        state.fields.wrong("Credentials", "The field 'RoleArn' is required but was missing");
+    }
     let retry = state.retry();
     let catch = state.catch();
     let then = state.transition();
@@ -369,7 +296,7 @@ fn read_wait(state: &mut StateFields<'_, '_>) -> Option<Wait> {
     if let Some(Text::Literal(timestamp)) = &until
         && crate::query::timestamp::parse(timestamp).is_none()
     {
-        state.fields.wrong("Timestamp", "Expected value to be an ISO-8601 extended offset date-time");
+        state.fields.wrong("Timestamp", "String does not match RFC3339 timestamp");
     }
     seconds.map(Wait::Seconds).or(until.map(Wait::Until))
 }
@@ -397,61 +324,4 @@ fn read_parallel<'d>(parser: &mut Parser<'d>, state: &mut StateFields<'_, 'd>) -
     let catch = state.catch();
     let then = state.transition();
     Some(Parallel { branches: branches?, arguments, result_selector, result_path, retry, catch, then: then? })
-}
-
-/// Whether any string in a state's own fields, without those of nested states, satisfies `is_read`.
-fn reads(value: &Value, field: &str, is_read: &dyn Fn(&str, &str) -> bool) -> bool {
-    match value {
-        Value::String(text) => is_read(field, text),
-        Value::Array(items) => items.iter().any(|item| reads(item, field, is_read)),
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "Branches" | "Iterator" | "ItemProcessor"))
-            .any(|(name, value)| reads(value, name, is_read)),
-        _ => false,
-    }
-}
-
-/// Whether a string may read the context object. Returns `true` if unsure.
-fn reads_context(text: &str, language: QueryLanguage) -> bool {
-    match language {
-        QueryLanguage::JsonPath => text.contains("$$"),
-        QueryLanguage::Jsonata => text.match_indices("$states").any(|(at, name)| {
-            let rest = &text[at + name.len()..];
-            ![".input", ".result", ".errorOutput"].iter().any(|other| rest.starts_with(other))
-        }),
-    }
-}
-
-/// The paths to everything in the context object except the execution's input.
-const OTHER_CONTEXT: [&str; 8] = [
-    ".Map",
-    ".State",
-    ".Task",
-    ".Execution.Id",
-    ".Execution.Name",
-    ".Execution.StartTime",
-    ".Execution.RoleArn",
-    ".Execution.Redrive",
-];
-
-/// Whether a string may read the execution's input in the context object. Returns `true` if unsure: filters and
-/// JSONata's parent operator can reach anything, and the error for a reference path without a match shows the whole
-/// context object.
-fn reads_execution_input(field: &str, text: &str, language: QueryLanguage) -> bool {
-    let others = |rest: &str| OTHER_CONTEXT.iter().any(|other| rest.starts_with(other));
-    match language {
-        QueryLanguage::JsonPath => {
-            let leads_anywhere = field.ends_with("Path") || text.contains('?');
-            text.match_indices("$$").any(|(at, root)| leads_anywhere || !others(&text[at + root.len()..]))
-        }
-        QueryLanguage::Jsonata => {
-            let leads_anywhere = text.trim_matches(['{', '%', '}']).contains('%');
-            text.match_indices("$states").any(|(at, root)| {
-                let rest = &text[at + root.len()..];
-                let elsewhere = [".input", ".result", ".errorOutput"].iter().any(|other| rest.starts_with(other));
-                leads_anywhere || !elsewhere && !rest.strip_prefix(".context").is_some_and(others)
-            })
-        }
-    }
 }

@@ -52,15 +52,26 @@ impl Resource {
         format!("{action}{suffix}")
     }
 
-    /// Whether a task waits for more than the answer of its call: for a worker, the holder of a token or the end of
-    /// another execution. EXPRESS executions don't allow that.
+    /// Why EXPRESS executions can't have this resource, in AWS's words: the task waits for a worker, the holder of a
+    /// token or the end of another execution. `None` if they can.
     #[must_use]
-    pub fn waits_for_others(&self) -> bool {
+    pub fn refused_by_express(&self) -> Option<&'static str> {
         match self {
-            Self::Activity { .. } => true,
-            Self::Service { pattern, .. } => *pattern != Pattern::RequestResponse,
-            Self::Lambda { .. } => false,
+            Self::Activity { .. } => Some("Express state machine does not support activities"),
+            Self::Service { pattern: Pattern::WaitForTaskToken, .. } => {
+                Some("Express state machine does not support '.waitForTaskToken' service integration")
+            }
+            Self::Service { pattern: Pattern::Sync | Pattern::Sync2, .. } => {
+                Some("Express state machine does not support '.sync' service integration")
+            }
+            Self::Service { pattern: Pattern::RequestResponse, .. } | Self::Lambda { .. } => None,
         }
+    }
+
+    /// Whether this is an action of a service that the engine does not know.
+    #[must_use]
+    pub fn is_unknown(text: &str) -> bool {
+        matches!(Self::parse(text), Err(Refusal::Unknown(_)))
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {

@@ -134,7 +134,7 @@ fn only_a_catcher_can_read_the_error_output() {
 }
 
 #[test]
-fn every_problem_is_reported_with_its_place() {
+fn every_problem_is_reported_with_its_location() {
     let states = json!({
         "A": {"Type": "Pass", "Timeout": 3, "Next": "B"},
         "B": {"Type": "Task", "Resource": "nothing", "InputPath": "x", "Next": "C"},
@@ -409,6 +409,23 @@ fn a_label_must_be_valid_in_an_arn() {
 }
 
 #[test]
+fn credentials_without_a_role_and_a_wrong_timestamp_are_refused_in_the_words_of_aws() {
+    let task = |credentials: Value| {
+        let resource = "arn:aws:states:::lambda:invoke";
+        let state = json!({"Type": "Task", "Resource": resource, "Credentials": credentials, "End": true});
+        problems_of(&json!({"Call": state}))
+    };
+    let missing =
+        "SCHEMA_VALIDATION_FAILED: The field 'RoleArn' is required but was missing at /States/Call/Credentials";
+    assert_eq!(task(json!({})), missing);
+    assert_eq!(task(json!({"RoleArn.$": "$.role"})), "");
+    assert_eq!(task(json!({"RoleArn": "arn:aws:iam::1:role/r"})), "");
+    let wait = json!({"Type": "Wait", "Timestamp": "2016-12-05", "End": true});
+    let wrong = "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at /States/Until/Timestamp";
+    assert_eq!(problems_of(&json!({"Until": wait})), wrong);
+}
+
+#[test]
 fn an_express_child_cannot_wait_for_a_callback() {
     let each = |kind: &str, state: Value| {
         let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": kind});
@@ -416,13 +433,15 @@ fn an_express_child_cannot_wait_for_a_callback() {
         problems_of(&json!({"Each": {"Type": "Map", "ItemProcessor": processor, "End": true}}))
     };
     let task = |resource: &str| json!({"Type": "Task", "Resource": resource, "End": true});
-    let refused = "SCHEMA_VALIDATION_FAILED: Express state machine does not support activities, '.sync' and \
-                   '.waitForTaskToken' resources at /States/Each/ItemProcessor/States/Work/Resource";
-    for resource in [
-        "arn:aws:states:::lambda:invoke.waitForTaskToken",
-        "arn:aws:states:::states:startExecution.sync",
-        "arn:aws:states:eu-west-2:000000000000:activity:work",
+    for (resource, what) in [
+        ("arn:aws:states:::lambda:invoke.waitForTaskToken", "'.waitForTaskToken' service integration"),
+        ("arn:aws:states:::states:startExecution.sync", "'.sync' service integration"),
+        ("arn:aws:states:eu-west-2:000000000000:activity:work", "activities"),
     ] {
+        let refused = format!(
+            "SCHEMA_VALIDATION_FAILED: Express state machine does not support {what} at \
+             /States/Each/ItemProcessor/States/Work/Resource"
+        );
         assert_eq!(each("EXPRESS", task(resource)), refused, "{resource}");
         assert_eq!(each("STANDARD", task(resource)), "", "{resource}");
         let within = json!({"StartAt": "Inner", "States": {"Inner": task(resource)}});

@@ -10,8 +10,9 @@ use time::OffsetDateTime;
 use super::{
     Command, ExecutionFacts, ExecutionState, NotPending, Payload, TaskId,
     advance::Interpreter,
+    batches::ItemProgress,
     failure::Failure,
-    items::{ItemProgress, ItemReading, ResultWriting, Source},
+    items::{ItemReading, ResultWriting, Source},
     parallel::joined,
     state::{BranchId, Phase},
     stored::Awaited,

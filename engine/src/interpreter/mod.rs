@@ -5,6 +5,7 @@
 //! the clock by definition, such as `States.UUID` and `$now` (see [`query`](crate::query)), and JSONata's time limit.
 
 mod advance;
+mod batches;
 mod branches;
 mod commands;
 mod context;
@@ -12,6 +13,7 @@ mod data_flow;
 mod failure;
 mod items;
 mod map;
+mod map_limits;
 mod map_run;
 mod parallel;
 mod recorder;
@@ -37,8 +39,9 @@ use crate::{
     query::Budget,
 };
 pub use advance::advance;
+pub use batches::ItemProgress;
 pub(crate) use context::timestamp;
-pub use items::{Destination, ItemProgress, ItemReading, ResultWriting};
+pub use items::{Destination, ItemReading, ResultWriting};
 pub use map_run::{Children, MapRunOutcome, MapRunPlan, child_input, exceeds_tolerance, more_children};
 pub use state::{Branch, ExecutionState};
 pub use stored::{Awaited, NothingStored, Part, StateChanges, StoredState};
@@ -213,7 +216,7 @@ pub enum Command {
         due: OffsetDateTime,
     },
     /// Postpone a timer.
-    PutOffTimer {
+    PostponeTimer {
         timer: TimerId,
         due: OffsetDateTime,
     },

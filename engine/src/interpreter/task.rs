@@ -218,7 +218,7 @@ impl Interpreter<'_> {
         let (_, pending) = self.pending(task)?;
         if let Some(Heartbeat { seconds, timer }) = pending.heartbeat {
             let due = self.now.saturating_add(Duration::seconds(seconds));
-            self.command(Command::PutOffTimer { timer, due });
+            self.command(Command::PostponeTimer { timer, due });
         }
         Ok(())
     }

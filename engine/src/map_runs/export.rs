@@ -1,4 +1,4 @@
-//! The results of a map run's children in the formats of ResultWriter: see "ResultWriter (Map)" in the developer guide.
+//! The results of children in the formats of ResultWriter: see "ResultWriter (Map)" in the developer guide.
 
 use rusqlite::{Connection, Result};
 use serde_json::{Map, Value, json};
@@ -18,10 +18,10 @@ use crate::{
     },
 };
 
-/// How many children are read at once. Each has up to 262,144 bytes of input and as many of output.
+/// The number of children that are read at once. Each has up to 262,144 bytes of input, and as many of output.
 const PAGE: i64 = 32;
 
-/// The results of one run's children.
+/// Reads the results of a run's children.
 pub(crate) struct Results<'a> {
     pub connection: &'a Connection,
     pub options: &'a Options,
@@ -31,7 +31,7 @@ pub(crate) struct Results<'a> {
 }
 
 impl Results<'_> {
-    /// A page of the children that have ended, in order, after the given one; each with its results as JSON text.
+    /// A page of the children that have ended, in order and after the given one, each with its results as JSON.
     pub fn page(&self, after: ExecutionId, transformation: Transformation) -> Result<Vec<(Execution, Vec<String>)>> {
         let machine = executions::state_machine(self.connection, self.run.execution)?;
         let machine = state_machines::name(self.connection, machine)?;
@@ -62,7 +62,7 @@ impl Results<'_> {
         Ok(vec![as_exported(described).to_string()])
     }
 
-    /// All results as a JSON array; `None` if it is longer than `most` bytes.
+    /// All results as a JSON array, or `None` if it is longer than `most` bytes.
     pub fn list(&self, transformation: Transformation, most: usize) -> Result<Option<Payload>> {
         if transformation == Transformation::Compact
             && usize::try_from(map_runs::output_size(self.connection, self.run.id)?).is_ok_and(|bytes| bytes > most)
@@ -89,7 +89,7 @@ impl Results<'_> {
     }
 }
 
-/// The answer of DescribeExecution, with member names and times as they are written to S3.
+/// The answer of DescribeExecution with the member names and time format of exported results.
 fn as_exported(described: Map<String, Value>) -> Value {
     let mut members: Vec<(String, Value)> = described
         .into_iter()

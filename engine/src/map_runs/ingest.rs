@@ -1,4 +1,4 @@
-//! Items that an ItemReader reads: they become rows as they arrive, and the run starts when the last has arrived.
+//! Stores the items that an ItemReader reads. The run starts after the last one.
 
 use std::sync::Arc;
 

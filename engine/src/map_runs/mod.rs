@@ -1,7 +1,7 @@
-//! Map runs: the executions of a distributed Map's children.
+//! Map runs, which execute the items of a distributed Map.
 //!
-//! The functions change rows in the open transaction. What that means for executions they append to `follow_ups`, which the
-//! caller delivers. The rows are in [`store::map_runs`](crate::store::map_runs), the reading and writing of objects in `tasks::map_runs`.
+//! These functions change rows in the open transaction, and append the events for executions to `follow_ups`, which the
+//! caller delivers. The rows are in [`store::map_runs`](crate::store::map_runs). `tasks::map_runs` reads and writes objects.
 
 pub(crate) mod export;
 mod ingest;
@@ -20,9 +20,9 @@ use crate::{
     store::{Call, CallContext, ExecutionId, Result, Transaction, executions, map_runs::MapRun, state_machines},
 };
 
-/// How many children of one run may run at once. AWS allows 10,000.
+/// The maximum number of concurrent children of one run. AWS allows 10,000.
 const MAX_CONCURRENCY: i64 = 1_000;
-/// How many children one change reconciles with their run, or removes with it.
+/// The maximum number of children that one change reconciles or removes.
 pub(crate) const MAX_RECONCILED: usize = 1_000;
 /// AWS's limit on an output.
 const MAX_OUTPUT_BYTES: usize = 262_144;
@@ -41,17 +41,17 @@ fn input_too_large(place: i64) -> QueryError {
 }
 
 impl MapRun {
-    /// Its ResultWriter.
+    /// The evaluated ResultWriter.
     pub fn writing(&self) -> Option<ResultWriting> {
         self.result_writing.as_ref().and_then(|writing| serde_json::from_str(writing).ok())
     }
 
-    /// Whether its results are written to S3.
+    /// Whether the results are written to S3.
     pub fn is_written(&self) -> bool {
         self.writing().is_some_and(|writing| writing.destination.is_some())
     }
 
-    /// How many children may run at once.
+    /// The maximum number of concurrent children.
     pub fn concurrency(&self) -> i64 {
         if self.max_concurrency == 0 { MAX_CONCURRENCY } else { self.max_concurrency.min(MAX_CONCURRENCY) }
     }

@@ -25,7 +25,7 @@ const NEXT_TOKEN: Text = Text::length(1..=1024);
 pub(super) async fn create_activity(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let name = fields.text("name", NAME)?;
     let tags = tags::read(fields)?;
-    let encryption = super::state_machines::encryption(fields)?.to_string();
+    let encryption = super::settings::encryption(fields)?.to_string();
     fields.check()?;
     check_name(&name)?;
     let arn = engine.options.activity_arn(&name);

@@ -57,44 +57,60 @@ fn find(connection: &Connection, machine: i64, name: &str) -> rusqlite::Result<O
 
 /// The state machine's name, and the versions with their weights.
 fn read_routing(fields: &mut Fields, items: &[Value], options: &Options) -> Result<(String, Routing), Fault> {
+    let arn_of = |item: &Value| item["stateMachineVersionArn"].as_str().unwrap_or_default().to_owned();
+    let arns: Vec<String> = items.iter().map(arn_of).collect();
+    let weights: Vec<i64> = items.iter().map(|item| item["weight"].as_i64().unwrap_or(-1)).collect();
     if !(1..=2).contains(&items.len()) {
         let limit = if items.is_empty() { "greater than or equal to 1" } else { "less than or equal to 2" };
-        fields.refuse(
-            &Value::from(items.to_vec()),
-            "routingConfiguration",
-            format_args!("Member must have length {limit}"),
-        );
+        let item = |(arn, weight): (&String, &i64)| {
+            format!("RoutingConfigurationListItem(stateMachineVersionArn={arn}, weight={weight})")
+        };
+        let given: Vec<String> = arns.iter().zip(&weights).map(item).collect();
+        let (given, constraint) = (format!("[{}]", given.join(", ")), format!("Member must have length {limit}"));
+        fields.refuse(&given, "routingConfiguration", constraint);
+    }
+    for (weight, number) in weights.iter().zip(1..) {
+        let limit = match weight {
+            ..0 => "greater than or equal to 0",
+            0..=100 => continue,
+            101.. => "less than or equal to 100",
+        };
+        let name = format!("routingConfiguration.{number}.member.weight");
+        fields.refuse(weight, &name, format_args!("Member must have value {limit}"));
     }
     fields.check()?;
-    let invalid = |what: &str| Fault::Validation(format!("Invalid routing configuration: {what}"));
+    let invalid = |reason: String| Err(Fault::Validation(reason));
+    let received = || format!("Received: [{}]", arns.join(", "));
     let mut routes = Vec::new();
     let mut names = Vec::new();
-    for item in items {
-        let arn = item.get("stateMachineVersionArn").and_then(Value::as_str).unwrap_or_default();
-        let weight = item.get("weight").and_then(Value::as_i64).unwrap_or(-1);
-        if !(0..=100).contains(&weight) {
-            return Err(invalid("a weight must be an integer from 0 to 100"));
-        }
+    for (arn, weight) in arns.iter().zip(&weights) {
         match Arn::parse(arn, options)? {
             Arn::Version { machine, number } => {
                 names.push(machine.to_owned());
-                routes.push((number, weight));
+                routes.push((number, *weight));
             }
             Arn::Elsewhere => return Err(Fault::ResourceNotFound(arn.to_owned())),
-            _ => return Err(Fault::InvalidArn(format!("Version ARN is expected: {arn}"))),
+            _ => {
+                return invalid(format!(
+                    "Routing configuration must contain state machine version ARNs. {}",
+                    received()
+                ));
+            }
         }
     }
-    if routes.iter().map(|(_, weight)| weight).sum::<i64>() != 100 {
-        return Err(invalid("the sum of all weights must be 100"));
+    if arns.len() == 2 && arns[0] == arns[1] {
+        return invalid(format!(
+            "Routing configuration must contain distinct state machine version ARNs. {}",
+            received()
+        ));
     }
-    let (first, second) = (routes[0], routes.get(1).copied());
+    if weights.iter().sum::<i64>() != 100 {
+        return invalid(format!("Sum of routing configuration weights must equal 100. Received: {weights:?}"));
+    }
     if names.iter().any(|name| *name != names[0]) {
-        return Err(invalid("all versions must be of one state machine"));
+        return invalid("Routing configuration must contain versions of a single state machine.".to_owned());
     }
-    if second.is_some_and(|second| second.0 == first.0) {
-        return Err(invalid("the two versions must differ"));
-    }
-    Ok((names.swap_remove(0), Routing { first, second }))
+    Ok((names.swap_remove(0), Routing { first: routes[0], second: routes.get(1).copied() }))
 }
 
 fn check_versions(
@@ -136,9 +152,9 @@ pub(super) async fn create(engine: &Engine, fields: &mut Fields) -> Result<Body,
             let arn = transaction.options.qualified_arn(&machine, &name);
             if let Some(before) = find(connection, found.id, &name)? {
                 if before.routing != routing || before.description != description {
-                    return Err(
-                        Fault::Conflict(format!("Alias already exists with another configuration: {arn}")).into()
-                    );
+                    let message = "Failed to create alias because an alias with the same name and a different routing \
+                                   configuration already exists.";
+                    return Err(Fault::Conflict(message.to_owned()).into());
                 }
                 return Ok(created(&arn, before.created));
             }

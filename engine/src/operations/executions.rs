@@ -68,11 +68,13 @@ struct Executions {
 
 /// The page token of ListExecutions may be longer than that of other lists.
 const NEXT_TOKEN: Text = Text::length(1..=3096);
+/// The values of statusFilter, in the order in which AWS lists them.
+const STATUS_FILTERS: [&str; 6] = ["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
 
 pub(super) async fn list_executions(engine: &Engine, fields: &mut Fields) -> Result<Body, Fault> {
     let arn = fields.optional_text("stateMachineArn", ARN)?;
     let map_run = fields.optional_text("mapRunArn", LONG_ARN)?;
-    let status = fields.optional_word("statusFilter", &Status::WORDS)?;
+    let status = fields.optional_word("statusFilter", &STATUS_FILTERS)?;
     let redriven = fields.optional_word("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"])?;
     let page = Page::read(fields, NEXT_TOKEN)?;
     fields.check()?;

@@ -9,6 +9,7 @@ mod executions;
 mod history;
 mod map_runs;
 mod redrive;
+mod settings;
 mod start;
 mod state_machines;
 mod sync;

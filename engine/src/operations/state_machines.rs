@@ -1,12 +1,14 @@
 //! Creating, updating, describing, listing and deleting state machines.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     check_name,
     executions::{INCLUDED_DATA, map_run_arn},
-    find_execution, find_machine, tags,
+    find_execution, find_machine,
+    settings::{Settings, default_settings},
+    tags,
     versions::{self, Publication},
 };
 use crate::{
@@ -27,95 +29,6 @@ use crate::{
 const NEXT_TOKEN: Text = Text::length(1..=1024);
 const TYPES: [&str; 2] = ["STANDARD", "EXPRESS"];
 
-/// loggingConfiguration, tracingConfiguration and encryptionConfiguration, in the form in which AWS returns them.
-///
-/// They are stored and returned, but have no effect: the engine does not use CloudWatch, X-Ray or KMS.
-struct Settings {
-    logging: Option<Value>,
-    tracing: Option<Value>,
-    encryption: Option<Value>,
-}
-
-impl Settings {
-    fn read(fields: &mut Fields) -> Result<Self, Fault> {
-        let logging = fields.optional_object("loggingConfiguration")?.map(logging).transpose()?;
-        let tracing = fields.optional_object("tracingConfiguration")?.map(|given| {
-            let enabled = given.get("enabled").and_then(Value::as_bool).unwrap_or(false);
-            json!({"enabled": enabled})
-        });
-        let encryption = fields.optional_object("encryptionConfiguration")?.map(check_encryption).transpose()?;
-        Ok(Self { logging, tracing, encryption })
-    }
-
-    fn any(&self) -> bool {
-        self.logging.is_some() || self.tracing.is_some() || self.encryption.is_some()
-    }
-
-    /// Merges the given values into the previous ones.
-    fn over(&self, before: &Value) -> String {
-        fn keep<'a>(given: &'a Option<Value>, before: &'a Value) -> &'a Value {
-            given.as_ref().unwrap_or(before)
-        }
-        json!({
-            "loggingConfiguration": keep(&self.logging, &before["loggingConfiguration"]),
-            "tracingConfiguration": keep(&self.tracing, &before["tracingConfiguration"]),
-            "encryptionConfiguration": keep(&self.encryption, &before["encryptionConfiguration"]),
-        })
-        .to_string()
-    }
-}
-
-/// AWS's defaults.
-fn default_settings() -> Value {
-    json!({
-        "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
-        "tracingConfiguration": {"enabled": false},
-        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
-    })
-}
-
-fn logging(mut given: Map<String, Value>) -> Result<Value, Fault> {
-    let invalid = |what: &str| Fault::InvalidLoggingConfiguration(format!("Invalid Logging Configuration: {what}"));
-    let level = match given.remove("level") {
-        None | Some(Value::Null) => "OFF".to_owned(),
-        Some(Value::String(level)) if matches!(&*level, "ALL" | "ERROR" | "FATAL" | "OFF") => level,
-        Some(_) => return Err(invalid("level must be one of ALL, ERROR, FATAL and OFF.")),
-    };
-    let with_data = given.get("includeExecutionData").and_then(Value::as_bool).unwrap_or(false);
-    let destinations = match given.remove("destinations") {
-        Some(Value::Array(destinations)) => destinations,
-        _ => Vec::new(),
-    };
-    if level != "OFF" && destinations.len() != 1 {
-        return Err(invalid("Must specify exactly one Log Destination."));
-    }
-    let mut all = json!({"level": level, "includeExecutionData": with_data});
-    if !destinations.is_empty() {
-        all["destinations"] = destinations.into();
-    }
-    Ok(all)
-}
-
-fn check_encryption(given: Map<String, Value>) -> Result<Value, Fault> {
-    let invalid =
-        |what: &str| Fault::InvalidEncryptionConfiguration(format!("Invalid Encryption Configuration: {what}"));
-    let key = given.get("kmsKeyId").is_some_and(|key| !key.is_null());
-    match given.get("type").and_then(Value::as_str) {
-        Some("AWS_OWNED_KEY") if key => Err(invalid("kmsKeyId is not allowed with type AWS_OWNED_KEY")),
-        Some("AWS_OWNED_KEY") => Ok(given.into()),
-        Some("CUSTOMER_MANAGED_KMS_KEY") => Err(invalid("keys of KMS are not supported here; use type AWS_OWNED_KEY")),
-        _ => Err(invalid("type must be AWS_OWNED_KEY or CUSTOMER_MANAGED_KMS_KEY")),
-    }
-}
-
-/// The encryptionConfiguration of a request, or AWS's default.
-pub(super) fn encryption(fields: &mut Fields) -> Result<Value, Fault> {
-    match fields.optional_object("encryptionConfiguration")? {
-        Some(given) => check_encryption(given),
-        None => Ok(default_settings()["encryptionConfiguration"].clone()),
-    }
-}
-
 fn check_role(arn: &str) -> Result<(), Fault> {
     let mut parts = arn.splitn(6, ':');
     let good = parts.next() == Some("arn")
@@ -133,13 +46,14 @@ pub(super) async fn check_definition(engine: &Engine, text: &str, express: bool)
         .read_definition(text.to_owned())
         .await?
         .map_err(|problems| Fault::InvalidDefinition(problems.to_string()))?;
-    let waits = |body: &StateBody| matches!(body, StateBody::Task(task) if task.resource.waits_for_others());
-    if express && let Some(state) = definition.states().find(|state| waits(&state.body)) {
-        return Err(Fault::InvalidDefinition(format!(
-            "SCHEMA_VALIDATION_FAILED: Express state machine does not support activities, '.sync' and \
-             '.waitForTaskToken' resources at /States/{}/Resource",
-            state.name
-        )));
+    let refused = |body: &StateBody| match body {
+        StateBody::Task(task) => task.resource.refused_by_express(),
+        _ => None,
+    };
+    let refused = || definition.states().find_map(|state| Some((state, refused(&state.body)?)));
+    if express && let Some((state, reason)) = refused() {
+        let name = &state.name;
+        return Err(Fault::InvalidDefinition(format!("SCHEMA_VALIDATION_FAILED: {reason} at /States/{name}/Resource")));
     }
     let distributed = |body: &StateBody| matches!(body, StateBody::Map(map) if map.mode != ProcessorMode::Inline);
     if express && let Some(state) = definition.states().find(|state| distributed(&state.body)) {
@@ -223,6 +137,9 @@ pub(super) async fn update_state_machine(engine: &Engine, fields: &mut Fields) -
     let publish = fields.optional_bool("publish")?.unwrap_or(false);
     let description = fields.optional_text("versionDescription", DESCRIPTION)?;
     fields.check()?;
+    if matches!(Arn::parse(&arn, &engine.options), Ok(Arn::Version { .. } | Arn::Alias { .. })) {
+        return Err(Fault::StateMachineDoesNotExist(arn));
+    }
     if definition.is_none() && role_arn.is_none() && !settings.any() {
         return Err(Fault::MissingRequiredParameter(
             "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration, or the \

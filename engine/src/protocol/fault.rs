@@ -106,9 +106,9 @@ impl Fault {
 /// The database failed. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StorageError {
-    #[error("the disk is full: nothing was changed; the request can be made again when there is room")]
+    #[error("the disk is full: nothing was changed; repeat the request when there is room")]
     Full,
-    #[error("the database is damaged: nothing was changed; stop, and put back a copy of the data folder")]
+    #[error("the database is damaged: nothing was changed; stop the engine and restore a backup of the data folder")]
     Damaged,
     #[error("the engine is shut down")]
     Closed,

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_unpacked() {
+    fn compressed_rows_can_be_decompressed() {
         let event = br#"{"timestamp":1795341600.0,"id":1,"previousEventId":0,"type":"TaskSubmitted"}"#.as_slice();
         let long = [b'[', b' '].repeat(LONGEST / 2);
         let longer = [long.as_slice(), b"x"].concat();

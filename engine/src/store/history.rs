@@ -1,4 +1,4 @@
-//! The rows of histories: one an activation, its events as JSON, one a line.
+//! The rows of histories. A row contains the events of one step as JSON, one event on each line.
 
 use std::ops::ControlFlow;
 
@@ -6,7 +6,7 @@ use rusqlite::{Connection, Result};
 
 use super::{ExecutionId, compression};
 
-/// More than an execution can have events.
+/// A number that exceeds the number of events of any execution.
 const EVENTS: i64 = 1 << 15;
 const _: () = assert!(crate::history::MAX_EVENTS < EVENTS);
 
@@ -14,7 +14,7 @@ fn key(execution: ExecutionId, event: i64) -> i64 {
     execution.0 * EVENTS + event
 }
 
-/// Appends events that have been written as JSON, one a line; `first` is the id of the first.
+/// Appends events as JSON, one on each line. `first` is the id of the first one.
 pub(crate) fn append(connection: &Connection, execution: ExecutionId, first: i64, events: &[u8]) -> Result<()> {
     connection
         .prepare_cached("INSERT INTO history (id, events) VALUES (?, ?)")?
@@ -22,14 +22,14 @@ pub(crate) fn append(connection: &Connection, execution: ExecutionId, first: i64
         .map(drop)
 }
 
-/// Shows the events of one execution in order from `from` on, each as its JSON, until `see` breaks off.
+/// Passes the events of an execution to `see` as JSON, in order and starting with `from`, until `see` breaks.
 pub(crate) fn forwards(
     connection: &Connection,
     execution: ExecutionId,
     from: i64,
     mut see: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<()> {
-    // The row that holds `from` begins at it or before it.
+    // The row that contains `from` starts with it or with an earlier event.
     let mut rows = connection.prepare_cached(
         "SELECT id, events FROM history WHERE id < ?3 AND id >=
              coalesce((SELECT max(id) FROM history WHERE id BETWEEN ?1 AND ?2), ?1)
@@ -48,7 +48,7 @@ pub(crate) fn forwards(
     Ok(())
 }
 
-/// Shows the events of one execution from `from` back to the first, until `see` breaks off.
+/// Passes the events of an execution to `see` as JSON, from `from` back to the first, until `see` breaks.
 pub(crate) fn backwards(
     connection: &Connection,
     execution: ExecutionId,
@@ -70,12 +70,12 @@ pub(crate) fn backwards(
     Ok(())
 }
 
-/// Compact JSON has no line breaks of its own.
+/// The events of a row. Compact JSON contains no line breaks.
 fn lines(events: &[u8]) -> impl Iterator<Item = &[u8]> {
     events.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
 }
 
-/// Removes rows of one history, `most` at most; how many.
+/// Removes at most `most` rows of a history. Returns the number of removed rows.
 pub(crate) fn remove_some(connection: &Connection, execution: ExecutionId, most: usize) -> Result<usize> {
     connection
         .prepare_cached("DELETE FROM history WHERE id IN (SELECT id FROM history WHERE id BETWEEN ? AND ? LIMIT ?)")?
@@ -106,7 +106,7 @@ mod tests {
         connection
     }
 
-    /// The ids of `most` events, of the execution 2.
+    /// The ids of at most `most` events of execution 2.
     fn ids(most: usize, page: impl FnOnce(&mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<()>) -> Vec<i64> {
         let mut ids = Vec::new();
         page(&mut |event| {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_begins_and_ends_wherever_it_wants() {
+    fn a_page_can_begin_and_end_within_a_row() {
         let connection = stored();
         for from in 1..=11 {
             for most in 1..=12 {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn backwards_too() {
+    fn a_page_in_reverse_order_can_begin_and_end_within_a_row() {
         let connection = stored();
         for from in (1..=10).chain([i64::from(i16::MAX)]) {
             for most in 1..=12 {

@@ -47,7 +47,7 @@ const KEPT: i64 = 1024;
 const KEPT_SHARE: i64 = 16;
 
 /// Returns up to `most` free pages to the file system. Returns whether there are more.
-pub(crate) fn give_back(connection: &Connection, most: i64) -> Result<bool> {
+pub(crate) fn release_pages(connection: &Connection, most: i64) -> Result<bool> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let spare = |free: i64, pages: i64| free - KEPT.max(pages / KEPT_SHARE);
     let spare_now = spare(pragma("freelist_count")?, pragma("page_count")?);

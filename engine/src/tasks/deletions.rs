@@ -1,9 +1,9 @@
-//! What is deleted in the background, in small steps: state machines and activities that a request deletes, executions
-//! whose retention is over, and the free pages that they leave in the database.
+//! Deletes in the background and in small steps: state machines and activities that a request has deleted, executions
+//! whose retention has ended, and the free pages that they leave in the database.
 
 use std::{sync::Arc, time::Duration};
 
-use super::AGAIN;
+use super::RETRY_DELAY;
 use crate::{
     clock::{from_millis, millis},
     deletion::delete_some_of,
@@ -12,45 +12,46 @@ use crate::{
     store::{Result, StorageError, Transaction, activities, removal, state_machines, vacuum},
 };
 
-/// Executions that one change deletes.
-const SOME: usize = 100;
-/// Offers to workers that one change deletes.
-const OFFERS: i64 = 1_000;
-/// Rows of one execution that are deleted between two looks at the time.
+/// The maximum number of executions that one change deletes.
+const MAX_EXECUTIONS: usize = 100;
+/// The maximum number of offers to workers that one change deletes.
+const MAX_OFFERS: i64 = 1_000;
+/// The number of rows of one execution that are deleted before the time is checked again.
 const ROWS: usize = 32;
-/// Free pages that one change gives back: 1 MB.
-const PAGES: i64 = 256;
-/// How long one change may delete what executions have left.
-const STEP: Duration = Duration::from_millis(5);
-/// Between two changes, so that deleting takes a small part of the writer's time.
+/// The maximum number of free pages that one change returns to the file system: 1 MB.
+const MAX_PAGES: i64 = 256;
+/// The maximum time for which one change deletes rows of executions.
+const MAX_STEP: Duration = Duration::from_millis(5);
+/// The pause between two changes, so that deletions take little of the writer's time.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How often to look for executions whose retention is over.
-const INTERVAL: Duration = Duration::from_secs(60 * 60);
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+/// The maximum interval at which executions are checked for the end of their retention.
+const MAX_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Carries out deletions as they come, and those that an earlier run of the engine has left.
+/// Carries out deletions as they are requested, starting with those that were unfinished when the database was closed.
 pub(crate) async fn carry_out_deletions(engine: Arc<Engine>) {
     loop {
         match step(&engine).await {
             Ok(true) => tokio::time::sleep(PAUSE).await,
             Ok(false) => wait(&engine).await,
             Err(Fault::Storage(StorageError::Closed)) => return,
-            Err(_) => tokio::time::sleep(AGAIN).await,
+            Err(_) => tokio::time::sleep(RETRY_DELAY).await,
         }
     }
 }
 
-/// Goes a step on; whether there may be more to do.
+/// Carries out a step. Returns whether there may be more to do.
 async fn step(engine: &Engine) -> Result<bool, Fault> {
     let is_deleting = engine.store.write(delete_some).await?;
-    Ok(is_deleting || engine.store.write(|transaction| Ok(vacuum::give_back(transaction.connection, PAGES)?)).await?)
+    Ok(is_deleting
+        || engine.store.write(|transaction| Ok(vacuum::release_pages(transaction.connection, MAX_PAGES)?)).await?)
 }
 
-/// Waits until a request deletes something or the retention of an execution may be over.
+/// Waits until a request deletes something, or the retention of an execution may have ended.
 async fn wait(engine: &Engine) {
     let begun = engine.reactions.deletions.notified();
     let Some(retention) = engine.options.retention else { return begun.await };
-    // Failing here means failing in the next step, which logs it.
+    // If this fails, the next step fails as well and logs why.
     let earliest = engine.store.read(|connection| Ok(removal::earliest_end(connection)?)).await.ok().flatten();
     let now = engine.clock.now();
     let retention_left = retention.try_into().unwrap_or(time::Duration::MAX);
@@ -58,11 +59,11 @@ async fn wait(engine: &Engine) {
     if expires.is_some_and(|expires| expires <= now) {
         return;
     }
-    // An execution that ends from now on is found at the next look.
-    let look = now + retention.clamp(SHORTEST_INTERVAL, INTERVAL);
+    // An execution that ends from now on is found by the next check.
+    let check = now + retention.clamp(MIN_INTERVAL, MAX_INTERVAL);
     tokio::select! {
         () = begun => {}
-        () = engine.clock.sleep_until(expires.map_or(look, |expires| expires.min(look))) => {}
+        () = engine.clock.sleep_until(expires.map_or(check, |expires| expires.min(check))) => {}
     }
 }
 
@@ -70,7 +71,7 @@ fn delete_some(transaction: &mut Transaction<'_>) -> Result<bool> {
     let connection = transaction.connection;
     let begun = transaction.clock.monotonic();
     while removal::step(connection, ROWS)? {
-        if transaction.clock.monotonic().saturating_sub(begun) > STEP {
+        if transaction.clock.monotonic().saturating_sub(begun) > MAX_STEP {
             return Ok(true);
         }
     }
@@ -78,18 +79,18 @@ fn delete_some(transaction: &mut Transaction<'_>) -> Result<bool> {
     for machine in &deleting {
         let _ = delete_some_of(transaction, machine.id, &machine.name)?;
     }
-    let has_offers = activities::sweep(connection, OFFERS)?;
+    let has_offers = activities::sweep(connection, MAX_OFFERS)?;
     let is_expiring = delete_expired(transaction)?;
     Ok(has_offers || is_expiring || !deleting.is_empty() || removal::is_pending(connection)?)
 }
 
-/// Deletes some executions whose retention is over; whether there were any.
+/// Deletes some executions whose retention has ended. Returns whether there were any.
 fn delete_expired(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     let Some(retention) = transaction.options.retention else { return Ok(false) };
     let Some(before) = transaction.now.checked_sub(retention.try_into().unwrap_or(time::Duration::MAX)) else {
         return Ok(false);
     };
-    let expired = removal::ended_before(transaction.connection, millis(before), SOME)?;
+    let expired = removal::ended_before(transaction.connection, millis(before), MAX_EXECUTIONS)?;
     for execution in &expired {
         removal::begin(transaction.connection, *execution)?;
     }

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invocation_carries_payload_and_exchange() {
+    fn an_invocation_contains_payload_and_exchange() {
         let result = invocation(json!({"a": 1}).into(), datetime!(2026-11-22 10:20:30 UTC));
         assert_eq!(
             keys(&result),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_tells_of_the_exchange_there_was() {
+    fn an_answer_reports_its_exchange() {
         let exchange = Exchange { request_id: "R".into(), length: 106 };
         let output = json!({"MessageId": "i", "MD5OfMessageBody": "m"});
         let result = answer("sqs", output, Some(exchange), datetime!(2026-11-22 10:20:30 UTC));

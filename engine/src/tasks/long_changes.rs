@@ -1,4 +1,4 @@
-//! Changes that wait until something long has been computed for them, while their task goes on with others.
+//! Changes that wait for a long computation while the task that started them continues with others.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,7 +7,7 @@ use std::{
 
 use tokio::task::{Id, JoinSet};
 
-/// The changes by the rows that they are about. Each row stays as it is until its change is done.
+/// The changes by the keys of their rows. A row does not change until its change has been committed.
 pub(super) struct LongChanges<K> {
     tasks: JoinSet<()>,
     by_task: HashMap<Id, K>,
@@ -30,7 +30,7 @@ impl<K: Copy + Eq + Hash> LongChanges<K> {
         &self.keys
     }
 
-    /// Waits until one is done. Without any, for ever.
+    /// Waits until a change is done. Never returns if there are none.
     pub async fn one_done(&mut self) {
         let Some(done) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
         let id = done.map_or_else(|error| error.id(), |(id, ())| id);

@@ -17,7 +17,7 @@ pub(crate) use self::services::call_once;
 use crate::{engine::Engine, store::CallEffect};
 
 /// The delay before a failed database operation is retried.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Spawns the background tasks. They end when the engine closes.
 pub(crate) fn spawn(engine: &Arc<Engine>, calls: mpsc::UnboundedReceiver<CallEffect>) {

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_change_their_first_letter_and_documents_nothing() {
+    fn members_change_their_first_letter_and_documents_stay_unchanged() {
         let parameters = json!({"StateMachineArn": "a", "Input": "{\"Name\":1}", "Tags": [{"Key": "k"}]});
         assert_eq!(
             renamed(parameters, char::to_ascii_lowercase),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_taken_as_text_and_times_given_as_text() {
+    fn documents_and_times_are_converted_to_text() {
         assert_eq!(as_text(json!({"Input": {"A": 1}, "Name": "n"})), json!({"Input": "{\"A\":1}", "Name": "n"}));
         assert_eq!(
             with_dates(json!({"Executions": [{"StartDate": 1795348955.118, "RedriveCount": 0}]})),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_named_as_the_sdk_names_it() {
+    fn a_refusal_has_the_name_that_the_sdk_uses() {
         let (error, cause) = refusal(&Fault::ExecutionAlreadyExists("arn".into()));
         assert_eq!(error, "StepFunctions.ExecutionAlreadyExistsException");
         assert!(cause.starts_with("Execution Already Exists: 'arn' (Service: AWSStepFunctions; Status Code: 400;"));

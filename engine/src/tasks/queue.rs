@@ -8,7 +8,7 @@ use std::{collections::HashSet, hash::Hash, sync::Arc, time::Duration};
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
-use super::{AGAIN, long_changes::LongChanges};
+use super::{RETRY_DELAY, long_changes::LongChanges};
 use crate::{
     activation,
     clock::{from_millis, millis},
@@ -131,7 +131,7 @@ pub(super) async fn deliver_rows<Q: Queue>(engine: Arc<Engine>) {
             Err(Fault::Storage(StorageError::Closed)) => return,
             // The store has logged it.
             Err(_) => {
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(RETRY_DELAY).await;
                 continue;
             }
         };

@@ -202,7 +202,7 @@ impl Play {
                 Command::StartMapRun { run, plan } => self.map_runs.push((run, Some(plan))),
                 Command::RedriveMapRun { run } => self.map_runs.push((run, None)),
                 Command::SetTimer { timer, due } => assert!(self.timers.insert(timer, due).is_none()),
-                Command::PutOffTimer { timer, due } => assert!(self.timers.insert(timer, due).is_some()),
+                Command::PostponeTimer { timer, due } => assert!(self.timers.insert(timer, due).is_some()),
                 Command::ClearTimer { timer } => assert!(self.timers.remove(&timer).is_some()),
                 Command::Abandon { task, .. } => {
                     self.calls.retain(|(call, _)| *call != task);

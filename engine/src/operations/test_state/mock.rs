@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::answers::{self, Mode};
 use crate::{
     interpreter::{Event, MapRunOutcome, MapRunPlan, Payload, TaskId},
     protocol::Fault,
@@ -9,16 +10,25 @@ use crate::{
 
 #[derive(Debug, Clone)]
 pub(super) enum Mock {
-    Result(Payload),
+    Result(Payload, Mode),
     Failure { error: Option<String>, cause: Option<String> },
 }
 
 impl Mock {
     pub fn read(mut given: Map<String, Value>) -> Result<Self, Fault> {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let mode = match given.get("fieldValidationMode").map(Value::as_str) {
+            None | Some(Some("STRICT")) => Mode::Strict,
+            Some(Some("PRESENT")) => Mode::Present,
+            Some(Some("NONE")) => Mode::None,
+            Some(_) => {
+                let message = "fieldValidationMode of a mock must be one of STRICT, PRESENT and NONE";
+                return Err(Fault::Validation(message.into()));
+            }
+        };
         match (given.remove("result"), given.remove("errorOutput")) {
             (Some(Value::String(result)), None | Some(Value::Null)) => Payload::parse(result)
-                .map(Mock::Result)
+                .map(|result| Mock::Result(result, mode))
                 .map_err(|_| Fault::Validation("Mocked result must be valid JSON".into())),
             (None | Some(Value::Null), Some(Value::Object(failure))) => {
                 Ok(Mock::Failure { error: text(failure.get("error")), cause: text(failure.get("cause")) })
@@ -34,7 +44,7 @@ impl Mock {
         if !matches!(kind, "Task" | "Map" | "Parallel") {
             return refuse(&format!("State type '{kind}' is not supported when a mock is specified"));
         }
-        let Self::Result(result) = self else { return Ok(()) };
+        let Self::Result(result, mode) = self else { return Ok(()) };
         let result = result.value();
         match kind {
             "Map" if writes_results(state) && !result.is_object() => {
@@ -50,6 +60,7 @@ impl Mock {
                     );
                 }
             }
+            "Task" => answers::check(state["Resource"].as_str().unwrap_or_default(), result, *mode)?,
             _ => {}
         }
         Ok(())
@@ -57,7 +68,7 @@ impl Mock {
 
     pub fn answer(&self, task: TaskId) -> Event {
         match self.clone() {
-            Self::Result(output) => Event::TaskSucceeded { task, output },
+            Self::Result(output, _) => Event::TaskSucceeded { task, output },
             Self::Failure { error, cause } => Event::TaskFailed { task, error, cause },
         }
     }
@@ -65,8 +76,8 @@ impl Mock {
     /// The answer as the end of a map run in which `failed` items have failed.
     pub fn map_answer(&self, run: TaskId, plan: &MapRunPlan, failed: usize) -> Event {
         let outcome = match self.clone() {
-            Self::Result(_) if plan.has_failed(failed) => MapRunOutcome::too_many_failed(),
-            Self::Result(output) => MapRunOutcome::Succeeded { output },
+            Self::Result(..) if plan.has_failed(failed) => MapRunOutcome::too_many_failed(),
+            Self::Result(output, _) => MapRunOutcome::Succeeded { output },
             Self::Failure { error, cause } => MapRunOutcome::Failed { error, cause },
         };
         Event::MapRunEnded { run, outcome }

@@ -3,6 +3,7 @@
 //! The state is placed into a definition of its own, in which a placeholder replaces every state that may follow. The
 //! test ends when a placeholder is entered.
 
+mod answers;
 mod context;
 mod inspection;
 mod items;
@@ -161,8 +162,8 @@ impl Facts {
         let id = Uuid::new_v4();
         let name = id.to_string();
         let role_arn = role_arn.unwrap_or_else(|| format!("arn:aws:iam::{}:role/TestState", options.account_id));
-        let (machine_arn, arn) =
-            (options.state_machine_arn("TestState"), options.express_arn("TestState", &name, &id.simple().to_string()));
+        // The ARN of an EXPRESS execution, but without the id after its name.
+        let (machine_arn, arn) = (options.state_machine_arn("TestState"), options.test_arn("TestState", &name));
         let (seed, budget) = (id.as_u64_pair().0, Arc::default());
         Self { machine_arn, arn, name, role_arn, input, context, started, seed, budget }
     }

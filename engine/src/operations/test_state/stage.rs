@@ -3,7 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::mock::Mock;
-use crate::{definition::Definition, engine::Engine, history::StateKind, protocol::Fault};
+use crate::{
+    definition::{Definition, Resource},
+    engine::Engine,
+    history::StateKind,
+    protocol::Fault,
+};
+
+/// The prefix of resources that are actions of the AWS SDK.
+const SDK: &str = "arn:aws:states:::aws-sdk:";
 
 /// Prefixes of the names of placeholders. No state's name begins with a control character.
 const NEXT: &str = "\u{1}next ";
@@ -55,7 +63,7 @@ pub(super) async fn set(engine: &Engine, target: &Target<'_>) -> Result<Staged, 
     };
     check(&state, target.mock)?;
     let kind = state["Type"].as_str().and_then(StateKind::of_word);
-    make_mockable(&mut state);
+    make_mockable(&mut state, target.mock.is_some());
     let mut states = Map::new();
     for standing_in in followers(&mut state) {
         states.insert(standing_in, json!({"Type": "Pass", "End": true}));
@@ -121,8 +129,8 @@ fn check(state: &Value, mock: Option<&Mock>) -> Result<(), Fault> {
 }
 
 /// Turns a state whose content is mocked into one that waits for an answer: a Map into a distributed one, and a
-/// Parallel into a task.
-fn make_mockable(state: &mut Value) {
+/// Parallel into a task. A mocked task can call any service of the SDK, which is replaced with one that the engine knows.
+fn make_mockable(state: &mut Value, is_mocked: bool) {
     let Some(fields) = state.as_object_mut() else { return };
     let kind = fields.get("Type").and_then(Value::as_str).map(str::to_owned);
     match kind.as_deref() {
@@ -135,6 +143,15 @@ fn make_mockable(state: &mut Value) {
         Some("Parallel") if fields.remove("Branches").is_some() => {
             fields.insert("Type".into(), "Task".into());
             fields.insert("Resource".into(), "arn:aws:lambda:::function:mocked".into());
+        }
+        Some("Task") if is_mocked => {
+            if let Some(Value::String(resource)) = fields.get_mut("Resource")
+                && let Some((_, action)) =
+                    resource.strip_prefix(SDK).and_then(|service_and_action| service_and_action.split_once(':'))
+                && Resource::is_unknown(resource)
+            {
+                *resource = format!("{SDK}s3:{action}");
+            }
         }
         _ => {}
     }

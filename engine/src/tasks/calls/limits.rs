@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_full_lets_its_calls_wait_in_order() {
+    fn calls_of_a_target_at_its_limit_wait_in_order() {
         let mut limits = limits(100);
         assert!(limits.admit("a", 2, 1) && limits.admit("a", 2, 2));
         assert!(!limits.admit("a", 2, 3) && !limits.admit("a", 2, 4));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn made_up_names_do_not_get_round_the_limit_in_all() {
+    fn many_different_names_do_not_exceed_the_total_limit() {
         let mut limits = limits(16);
         let begun = (0..1000).filter(|n| limits.admit(&format!("f{n}"), 4, *n)).count();
         assert_eq!(begun, 16);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_that_hang_leave_places_for_a_new_one() {
+    fn hanging_targets_leave_room_for_a_new_one() {
         let mut limits = limits(16);
         for n in 0..100 {
             for target in ["a", "b", "c"] {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_that_wait_take_turns() {
+    fn waiting_targets_take_turns() {
         let mut limits = limits(2);
         assert!(limits.admit("a", 8, 1) && limits.admit("b", 8, 2));
         for (name, call) in [("a", 3), ("a", 4), ("b", 5)] {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_without_calls_is_forgotten() {
+    fn a_target_without_calls_is_removed() {
         let mut limits = limits(2);
         assert!(limits.admit("a", 8, 1));
         limits.release("a");

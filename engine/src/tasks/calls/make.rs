@@ -1,9 +1,9 @@
-//! Makes one call and brings the answer to its execution.
+//! Makes one call and delivers the answer to its execution.
 
 use std::sync::Arc;
 
 use super::super::{
-    AGAIN,
+    RETRY_DELAY,
     map_runs::{item_reader, result_writer},
     nested, services,
 };
@@ -47,7 +47,7 @@ pub(super) async fn make(engine: &Arc<Engine>, call: Call, cancellation: Cancell
         let event = event.clone();
         engine.store.write(move |transaction| {
             calls::remove(transaction.connection, execution, task)?;
-            // The task may have been answered by its token, or timed out, while the call was under way.
+            // In the meantime, the task may have been answered by its token, or have timed out.
             let _ = activation::deliver(transaction, execution, event.clone())?;
             Ok(())
         })
@@ -55,7 +55,7 @@ pub(super) async fn make(engine: &Arc<Engine>, call: Call, cancellation: Cancell
     .await;
 }
 
-/// Fails a task whose call can't be read: it can't be made, and the others must not wait for it.
+/// Fails a task whose stored call can't be read.
 pub(super) async fn give_up(engine: &Engine, (execution, task): (ExecutionId, TaskId)) {
     until_stored(|| {
         engine.store.write(move |transaction| {
@@ -76,7 +76,7 @@ fn attempt(engine: &Engine, context: CallContext, cancellation: Cancellation) ->
     Attempt { execution_arn, number: attempt, deadline, idempotency_key: key, cancellation }
 }
 
-/// None when the call was cancelled and did not come to an end within its time of grace. It is dropped then.
+/// Drops a call that has not returned within [`Cancellation::GRACE`] after it was cancelled. Returns `None` then.
 async fn unless_cancelled<T>(cancellation: &Cancellation, call: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         answer = call => Some(answer),
@@ -87,12 +87,12 @@ async fn unless_cancelled<T>(cancellation: &Cancellation, call: impl Future<Outp
     }
 }
 
-/// Tries until the database has it. The call has been made: its answer must not be lost to a full disk. None when the
-/// engine closes.
+/// Repeats a write until it succeeds, because the answer of a call must not be lost when the disk is full. Returns `None`
+/// when the engine closes.
 pub(in super::super) async fn until_stored<T, F: Future<Output = Result<T, Fault>>>(
     store: impl Fn() -> F,
 ) -> Option<T> {
-    let mut pause = AGAIN;
+    let mut pause = RETRY_DELAY;
     loop {
         match store().await {
             Ok(stored) => return Some(stored),
@@ -100,6 +100,6 @@ pub(in super::super) async fn until_stored<T, F: Future<Output = Result<T, Fault
             Err(_) => return None,
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(60 * AGAIN);
+        pause = (pause * 2).min(60 * RETRY_DELAY);
     }
 }

@@ -1,4 +1,4 @@
-//! Calls to functions and services: made after the commit that asked for them, and again after a crash.
+//! Calls to functions and services. They are made after the commit that requests them, and repeated after a crash.
 
 mod limits;
 mod make;
@@ -15,7 +15,7 @@ use tokio::{
 
 use self::limits::Limits;
 pub(super) use self::make::until_stored;
-use super::AGAIN;
+use super::RETRY_DELAY;
 use crate::{
     engine::Engine,
     integrations::{Cancellation, Canceller},
@@ -24,24 +24,25 @@ use crate::{
     store::{Call, CallEffect, ExecutionId, StorageError, calls},
 };
 
-/// Calls of one function or service that are under way at once: one that hangs holds up only its own.
-const AT_ONCE: usize = 256;
-/// Reads of items and writes of results that are under way at once: each may have a whole object in memory.
-const DATA_AT_ONCE: usize = 2;
-/// Unanswered calls of an earlier opening that are read at once.
+/// The maximum number of concurrent calls of one function or service. One that hangs only blocks its own calls.
+const MAX_CONCURRENT: usize = 256;
+/// The maximum number of concurrent reads of items and writes of results, each of which can have a whole object in memory.
+const MAX_CONCURRENT_DATA: usize = 2;
+/// The number of calls that are read at once when the database is opened.
 const PAGE: i64 = 256;
-/// The longest name of a function or service that is told apart, in bytes. Lambda's have 170 characters at most.
-const LONGEST_TARGET: usize = 256;
+/// The maximum length of a target in bytes. Longer names are truncated, so they may share a limit. Names of Lambda
+/// functions have at most 170 characters.
+const MAX_TARGET: usize = 256;
 
-/// Whose call it is.
+/// Identifies a call.
 type CallKey = (ExecutionId, TaskId);
 
-/// Makes every call that comes in, and those that an earlier opening has left unanswered.
+/// Makes the calls that are requested, and those that were left unanswered when the database was closed.
 pub(crate) async fn make_calls(engine: Arc<Engine>, mut effects: mpsc::UnboundedReceiver<CallEffect>) {
-    // Dropped with this task, as the calls under way are.
+    // Aborted together with this task, like the calls.
     let mut left = JoinSet::new();
     left.spawn(hand_in_left_calls(engine.clone()));
-    let mut calls = UnderWay {
+    let mut calls = CallsInProgress {
         engine,
         limits: Limits::default(),
         tasks: JoinSet::new(),
@@ -62,31 +63,31 @@ pub(crate) async fn make_calls(engine: Arc<Engine>, mut effects: mpsc::Unbounded
     }
 }
 
-/// The calls under way.
-struct UnderWay {
+/// The calls that are being made or wait for their turn.
+struct CallsInProgress {
     engine: Arc<Engine>,
     limits: Limits<CallKey>,
     tasks: JoinSet<()>,
-    /// Which call each of the tasks makes, and what it calls.
+    /// The call that each task makes, and its target.
     running: HashMap<Id, (CallKey, String)>,
     cancellers: BTreeMap<CallKey, (Id, Canceller)>,
 }
 
-impl UnderWay {
+impl CallsInProgress {
     fn take(&mut self, call: Call) {
         let (key, target) = ((call.execution, call.task), target(&call.work));
-        if self.limits.admit(&target, at_once(&call.work), key) {
+        if self.limits.admit(&target, limit(&call.work), key) {
             self.spawn(key, target, Some(call));
         }
     }
 
-    /// Starts a call; one that has waited is read from the database.
+    /// Starts a call. One that has waited for its turn is read from the database (`None`).
     fn spawn(&mut self, key: CallKey, target: String, call: Option<Call>) {
         let (engine, (canceller, cancellation)) = (self.engine.clone(), Cancellation::new());
         let making = self.tasks.spawn(async move {
             let call = match call {
                 Some(call) => Some(call),
-                // None when its task has timed out meanwhile: nobody wants the call any more.
+                // `None` if its task has timed out in the meantime.
                 None => until_read(&engine, key).await,
             };
             if let Some(call) = call {
@@ -97,7 +98,7 @@ impl UnderWay {
         self.cancellers.insert(key, (making.id(), canceller));
     }
 
-    /// Tells calls that nobody waits for them any more. Those that have not begun find that out when their turn comes.
+    /// Cancels calls that no execution waits for any more. Those that wait for their turn are skipped when it comes.
     fn cancel(&mut self, execution: ExecutionId, task: Option<TaskId>) {
         match task {
             Some(task) => drop(self.cancellers.remove(&(execution, task))),
@@ -111,10 +112,10 @@ impl UnderWay {
         }
     }
 
-    /// A call has ended: those that wait get its place.
+    /// Starts waiting calls after a call has ended.
     fn ended(&mut self, id: Id) {
         let Some((key, target)) = self.running.remove(&id) else { return };
-        // A later call may have the same key, when its execution has begun anew.
+        // After its execution has restarted, a later call may have the same key.
         if self.cancellers.get(&key).is_some_and(|(own, _)| *own == id) {
             self.cancellers.remove(&key);
         }
@@ -125,11 +126,11 @@ impl UnderWay {
     }
 }
 
-/// How many calls like this one may be under way.
-fn at_once(work: &Work) -> usize {
+/// The maximum number of concurrent calls of this kind to one target.
+fn limit(work: &Work) -> usize {
     match work {
-        Work::ReadItems(_) | Work::WriteResults { .. } => DATA_AT_ONCE,
-        _ => AT_ONCE,
+        Work::ReadItems(_) | Work::WriteResults { .. } => MAX_CONCURRENT_DATA,
+        _ => MAX_CONCURRENT,
     }
 }
 
@@ -145,7 +146,7 @@ fn target(work: &Work) -> String {
         Work::ReadItems(_) => "arn:aws:states:::s3:getObject",
         Work::WriteResults { .. } => "arn:aws:states:::s3:putObject",
     };
-    target[..target.floor_char_boundary(LONGEST_TARGET)].to_owned()
+    target[..target.floor_char_boundary(MAX_TARGET)].to_owned()
 }
 
 async fn hand_in_left_calls(engine: Arc<Engine>) {
@@ -164,12 +165,12 @@ async fn hand_in_left_calls(engine: Arc<Engine>) {
                 }
             }
             Err(Fault::Storage(StorageError::Closed)) => return,
-            Err(_) => tokio::time::sleep(AGAIN).await,
+            Err(_) => tokio::time::sleep(RETRY_DELAY).await,
         }
     }
 }
 
-/// None when nobody waits for it any more, or the engine closes.
+/// Reads a stored call. Returns `None` if no execution waits for it any more, or the engine closes.
 async fn until_read(engine: &Engine, (execution, task): CallKey) -> Option<Call> {
     loop {
         match engine.store.read(move |connection| Ok(calls::find(connection, execution, task)?)).await {
@@ -180,7 +181,7 @@ async fn until_read(engine: &Engine, (execution, task): CallKey) -> Option<Call>
                 return None;
             }
             Err(Fault::Storage(StorageError::Closed)) => return None,
-            Err(_) => tokio::time::sleep(AGAIN).await,
+            Err(_) => tokio::time::sleep(RETRY_DELAY).await,
         }
     }
 }

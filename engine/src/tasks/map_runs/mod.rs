@@ -1,4 +1,4 @@
-//! Map runs: children are started in batches, so that a large run does not hold up other work.
+//! Map runs: a task starts the children in batches, so that a large run does not block other work.
 
 pub(super) mod item_reader;
 pub(super) mod result_writer;
@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
-use super::{AGAIN, long_changes::LongChanges};
+use super::{RETRY_DELAY, long_changes::LongChanges};
 use crate::{
     activation,
     engine::Engine,
@@ -28,34 +28,34 @@ use crate::{
     },
 };
 
-/// How many children one change starts: others get their turn in between.
+/// The maximum number of children that one change starts, so that other changes get their turn.
 const MAX_STARTED: usize = 32;
 
-/// A run that fails is not looked at for longer than this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// The maximum time for which a run is postponed after its step has failed.
+const MAX_PAUSE: Duration = Duration::from_secs(5 * 60);
 
-/// Starts children whenever a run has room for them, beginning with runs left by the previous process. A run
-/// whose step fails is postponed, for longer each time, and does not hold up the others.
+/// Carries out the next actions of map runs, until the engine closes. A run whose step fails is postponed, each time for
+/// longer, so that it does not block the others.
 pub(crate) async fn start_children(engine: Arc<Engine>) {
     let mut starter = ChildStarter::new(engine);
     loop {
-        match starter.serve_next().await {
+        match starter.step_next().await {
             Ok(Some(_)) => {}
             Ok(None) => starter.wait().await,
             Err(Fault::Storage(StorageError::Closed)) => return,
-            Err(_) => tokio::time::sleep(AGAIN).await,
+            Err(_) => tokio::time::sleep(RETRY_DELAY).await,
         }
     }
 }
 
-/// What happened to the run of a step that was finished aside.
+/// The run of a step that needed a long computation, and the outcome of the step.
 type Report = (i64, Result<(), Fault>);
 
-/// Gives each run its turn.
+/// Takes one step of each run in turn.
 struct ChildStarter {
     engine: Arc<Engine>,
-    /// The run that was served last; the one after it is served next.
-    served: i64,
+    /// The run whose turn was last.
+    last: i64,
     failing: Failing,
     long: LongChanges<i64>,
     report: mpsc::UnboundedSender<Report>,
@@ -65,21 +65,21 @@ struct ChildStarter {
 impl ChildStarter {
     fn new(engine: Arc<Engine>) -> Self {
         let (report, reports) = mpsc::unbounded_channel();
-        Self { engine, served: 0, failing: Failing::default(), long: LongChanges::default(), report, reports }
+        Self { engine, last: 0, failing: Failing::default(), long: LongChanges::default(), report, reports }
     }
 
-    /// Takes a step of the next run, and returns that run. None when no run can take a step now.
-    async fn serve_next(&mut self) -> Result<Option<i64>, Fault> {
-        let Self { engine, served, failing, long, report, reports } = self;
+    /// Takes a step of the next run, and returns that run. Returns `None` if no run can take a step now.
+    async fn step_next(&mut self) -> Result<Option<i64>, Fault> {
+        let Self { engine, last, failing, long, report, reports } = self;
         while let Ok((run, step)) = reports.try_recv() {
             failing.note(run, &step, engine.clock.now());
         }
-        let mut put_off = failing.put_off(engine.clock.now());
-        put_off.extend(long.keys());
-        let after = *served;
-        let next = engine.store.read(move |connection| Ok(next(connection, after, &put_off)?)).await?;
+        let mut postponed = failing.postponed(engine.clock.now());
+        postponed.extend(long.keys());
+        let after = *last;
+        let next = engine.store.read(move |connection| Ok(next(connection, after, &postponed)?)).await?;
         let Some(run) = next else { return Ok(None) };
-        *served = run;
+        *last = run;
         match engine.store.begin(move |transaction| take_step(transaction, run)).await {
             Begun::Settled(Err(fault @ Fault::Storage(StorageError::Closed | StorageError::Full))) => {
                 return Err(fault);
@@ -88,7 +88,7 @@ impl ChildStarter {
             Begun::TooLong(unfinished) => {
                 let (engine, report) = (engine.clone(), report.clone());
                 long.spawn(run, async move {
-                    // The receiver lives as long as the sender.
+                    // The receiver exists as long as the sender.
                     let _ = report.send((run, engine.store.finish(unfinished).await));
                 });
             }
@@ -105,12 +105,12 @@ impl ChildStarter {
     }
 }
 
-/// The run whose turn it is after `served`, other than those that are postponed.
-fn next(connection: &Connection, served: i64, put_off: &HashSet<i64>) -> rusqlite::Result<Option<i64>> {
-    let mut after = served;
+/// The run whose turn comes after that of `last`, except for those that are postponed.
+fn next(connection: &Connection, last: i64, postponed: &HashSet<i64>) -> rusqlite::Result<Option<i64>> {
+    let mut after = last;
     let mut passed = HashSet::new();
     while let Some(run) = rows::next_with_action(connection, after)? {
-        if !put_off.contains(&run) {
+        if !postponed.contains(&run) {
             return Ok(Some(run));
         }
         if !passed.insert(run) {
@@ -132,12 +132,12 @@ async fn wait(engine: &Engine, failing: &Failing) {
     }
 }
 
-/// Runs whose last step failed: when each is tried again, and how long it waits for that.
+/// The runs whose last step has failed: when each is tried again, and how long it has been postponed.
 #[derive(Default)]
 struct Failing(HashMap<i64, (OffsetDateTime, Duration)>);
 
 impl Failing {
-    /// Notes how the last step of a run ended. The fault is in the log.
+    /// Records the outcome of a step. The store has logged its fault.
     fn note(&mut self, run: i64, step: &Result<(), Fault>, now: OffsetDateTime) {
         match step {
             Ok(()) => self.succeeded(run),
@@ -146,7 +146,7 @@ impl Failing {
     }
 
     fn failed(&mut self, run: i64, now: OffsetDateTime) {
-        let pause = self.0.get(&run).map_or(AGAIN, |(_, pause)| (*pause * 2).min(LONGEST_PAUSE));
+        let pause = self.0.get(&run).map_or(RETRY_DELAY, |(_, pause)| (*pause * 2).min(MAX_PAUSE));
         self.0.insert(run, (now + pause, pause));
     }
 
@@ -154,7 +154,7 @@ impl Failing {
         self.0.remove(&run);
     }
 
-    fn put_off(&self, now: OffsetDateTime) -> HashSet<i64> {
+    fn postponed(&self, now: OffsetDateTime) -> HashSet<i64> {
         self.0.iter().filter(|(_, (again, _))| *again > now).map(|(run, _)| *run).collect()
     }
 
@@ -196,7 +196,7 @@ fn start_some_children(transaction: &mut Transaction<'_>, id: i64) -> Result<()>
         let mut follow_ups = FollowUps::new();
         match map_runs::start_next(transaction, id, &parent, &mut state, &mut follow_ups) {
             Ok(true) => {}
-            // The next change computes the input of this child. What this one has done need not wait for that.
+            // The next change requests the computation for this child, so that the started ones are committed first.
             Ok(false) => break,
             Err(Stop::TooLong(_)) if started > 0 => break,
             Err(stop) => return Err(stop),

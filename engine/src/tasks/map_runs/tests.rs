@@ -1,11 +1,11 @@
-//! Runs of more children than one change reconciles.
+//! Map runs with more children than one change reconciles or stops.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{AGAIN, ChildStarter, Engine, Transaction, rows as map_runs, take_step};
+use super::{RETRY_DELAY, ChildStarter, Engine, Transaction, rows as map_runs, take_step};
 use crate::{
     Options, StepFunctions, SystemClock,
     activation::{self, MAX_FOLLOW_UPS},
@@ -36,10 +36,10 @@ async fn until_over(database: &Path) {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), over).await.expect("all of it ends in time");
+    tokio::time::timeout(std::time::Duration::from_secs(60), over).await.expect("all executions end in time");
 }
 
-/// A run of which every child has failed, and nobody at work on it: a store alone.
+/// A store with a run whose children have all failed, without the background tasks of an engine.
 async fn failed_run(database: &Path) -> Store {
     let processor = json!({
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
@@ -76,7 +76,7 @@ async fn redrive(store: &Store) {
 }
 
 #[tokio::test]
-async fn a_redrive_takes_some_children_at_a_time_and_goes_on_after_a_crash() {
+async fn a_redrive_reconciles_children_in_batches_and_continues_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("db");
     let store = failed_run(&database).await;
@@ -94,11 +94,11 @@ async fn a_redrive_takes_some_children_at_a_time_and_goes_on_after_a_crash() {
     let again: usize = connection
         .query_row("SELECT count(*) FROM execution WHERE map_run = 1 AND redrive_count = 1", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(again, MORE, "each has been tried again, and once");
+    assert_eq!(again, MORE, "each child is redriven once");
 }
 
 #[tokio::test]
-async fn a_stop_takes_back_some_redrives_at_a_time_and_goes_on_after_a_crash() {
+async fn a_stop_cancels_redrives_in_batches_and_continues_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("db");
     let store = failed_run(&database).await;
@@ -124,7 +124,7 @@ async fn a_stop_takes_back_some_redrives_at_a_time_and_goes_on_after_a_crash() {
 
 const CHILDREN: usize = 3 * MAX_FOLLOW_UPS;
 
-/// A run of which every child waits, and nobody at work on it: a store alone.
+/// A store with a run whose children all wait, without the background tasks of an engine.
 async fn running_run(database: &Path) -> Store {
     let processor = json!({
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
@@ -151,7 +151,9 @@ async fn until_children(database: &Path, status: i64, wanted: usize) {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), there).await.expect("the children get there in time");
+    tokio::time::timeout(std::time::Duration::from_secs(60), there)
+        .await
+        .expect("the children get this status in time");
 }
 
 async fn stop_parent(store: &Store) {
@@ -162,13 +164,13 @@ async fn stop_parent(store: &Store) {
 }
 
 #[tokio::test]
-async fn what_follows_from_a_stop_is_bounded_in_its_transaction_and_goes_on_after_a_crash() {
+async fn the_follow_ups_of_a_stop_are_bounded_in_its_transaction_and_continue_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("db");
     let store = running_run(&database).await;
     stop_parent(&store).await;
     let aborted = count(&store, Status::Aborted).await;
-    assert!((1..=MAX_FOLLOW_UPS).contains(&aborted), "{aborted} were stopped at once");
+    assert!((1..=MAX_FOLLOW_UPS).contains(&aborted), "{aborted} were stopped in one transaction");
     assert_eq!(count(&store, Status::Running).await, CHILDREN - aborted);
     store.close();
 
@@ -178,7 +180,7 @@ async fn what_follows_from_a_stop_is_bounded_in_its_transaction_and_goes_on_afte
 }
 
 #[tokio::test]
-async fn a_stop_that_is_still_to_come_does_not_reach_a_child_after_its_redrive() {
+async fn a_pending_stop_does_not_reach_a_child_after_its_redrive() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("db");
     let store = running_run(&database).await;
@@ -186,9 +188,9 @@ async fn a_stop_that_is_still_to_come_does_not_reach_a_child_after_its_redrive()
     let waiting = "SELECT count(*) FROM follow_up";
     let follow_ups =
         || Connection::open(&database).unwrap().query_row(waiting, [], |row| row.get::<_, usize>(0)).unwrap();
-    assert!(follow_ups() > 0, "some stops are still to come");
+    assert!(follow_ups() > 0, "some stops are pending");
     redrive(&store).await;
-    assert_eq!(follow_ups(), 0, "and are forgotten");
+    assert_eq!(follow_ups(), 0, "the pending stops are removed");
     assert_eq!(count(&store, Status::PendingRedrive).await, CHILDREN);
     store.close();
 
@@ -201,7 +203,7 @@ async fn a_stop_that_is_still_to_come_does_not_reach_a_child_after_its_redrive()
 }
 
 #[tokio::test]
-async fn a_run_whose_step_fails_is_put_off_for_twice_as_long_each_time() {
+async fn a_run_whose_step_fails_is_postponed_for_twice_as_long_each_time() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("db");
     let store = failed_run(&database).await;
@@ -213,17 +215,17 @@ async fn a_run_whose_step_fails_is_put_off_for_twice_as_long_each_time() {
     let (engine, _calls) =
         Engine::open(&database, options(), Arc::new(Nothing), clock.clone(), crate::tasks::call_once).await.unwrap();
     let mut starter = ChildStarter::new(engine.clone());
-    let (mut pause, instant) = (AGAIN, Duration::from_millis(1));
+    let (mut pause, instant) = (RETRY_DELAY, Duration::from_millis(1));
     for _ in 0..4 {
-        assert_eq!(starter.serve_next().await, Ok(Some(RUN)));
-        assert_eq!(starter.serve_next().await, Ok(None));
+        assert_eq!(starter.step_next().await, Ok(Some(RUN)));
+        assert_eq!(starter.step_next().await, Ok(None));
         clock.advance(pause - instant);
-        assert_eq!(starter.serve_next().await, Ok(None), "{pause:?} have not passed");
+        assert_eq!(starter.step_next().await, Ok(None), "{pause:?} have not passed yet");
         clock.advance(instant);
         pause *= 2;
     }
     run("ALTER TABLE hidden RENAME TO map_run_count");
-    assert_eq!(starter.serve_next().await, Ok(Some(RUN)));
-    assert_eq!(starter.serve_next().await, Ok(Some(RUN)), "it has not failed again");
+    assert_eq!(starter.step_next().await, Ok(Some(RUN)));
+    assert_eq!(starter.step_next().await, Ok(Some(RUN)), "it has not failed again");
     engine.close();
 }

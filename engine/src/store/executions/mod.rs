@@ -1,16 +1,24 @@
-//! The rows of executions and their states.
+//! The rows of executions.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql};
+mod list;
+mod names;
+mod state;
 
-use super::{ExecutionId, compression};
+use rusqlite::{Connection, OptionalExtension, Result, Row};
+
+pub(crate) use self::{
+    list::{Filter, Of, list},
+    state::{drop_state, put_state, state},
+};
+use super::ExecutionId;
 pub(crate) use super::{map_runs::ChildOf, status::Status};
-use crate::Options;
 
-/// An execution without its data.
+/// An execution without its input and output.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
     pub id: ExecutionId,
     pub revision: i64,
+    /// The name in the row: see [`names`].
     pub name: String,
     pub status: Status,
     pub started: i64,
@@ -19,68 +27,18 @@ pub(crate) struct Execution {
     pub alias: Option<String>,
     pub redrive_count: u32,
     pub redriven: Option<i64>,
-    /// Of a child of a map run.
+    /// Set for the child of a map run.
     pub child: Option<ChildOf>,
 }
 
-/// Between an EXPRESS execution's name, which need not be unique, and what makes its row's name so. No name holds it.
-const EXPRESS: char = ':';
-/// Between the label of a map run and the name of its child. No name holds it.
-const LABEL: char = '/';
-
-impl Execution {
-    /// The row's name of an EXPRESS execution.
-    pub fn express_name(name: &str, id: &str) -> String {
-        format!("{name}{EXPRESS}{id}")
-    }
-
-    /// The row's name of a child of a map run.
-    pub fn child_name(label: &str, name: &str) -> String {
-        format!("{label}{LABEL}{name}")
-    }
-
-    /// The name as clients know it.
-    pub fn shown_name(&self) -> &str {
-        let name = self.name.split_once(LABEL).map_or(&*self.name, |(_, name)| name);
-        name.split(EXPRESS).next().unwrap_or(name)
-    }
-
-    /// What stands for the state machine's name in ARNs and in the context object: with the label of the map run, where
-    /// it is the child of one.
-    pub fn machine_name(&self, state_machine: &str) -> String {
-        machine_name(state_machine, &self.name)
-    }
-}
-
-fn machine_name(state_machine: &str, row_name: &str) -> String {
-    match row_name.split_once(LABEL) {
-        None => state_machine.to_owned(),
-        Some((label, _)) => format!("{state_machine}{LABEL}{label}"),
-    }
-}
-
-impl Options {
-    pub(crate) fn arn_of(&self, execution: &Execution, state_machine: &str) -> String {
-        self.row_arn(state_machine, &execution.name)
-    }
-
-    /// The ARN of the execution whose row has that name.
-    pub(crate) fn row_arn(&self, state_machine: &str, row_name: &str) -> String {
-        let machine = machine_name(state_machine, row_name);
-        let name = row_name.split_once(LABEL).map_or(row_name, |(_, name)| name);
-        match name.split_once(EXPRESS) {
-            None => self.execution_arn(&machine, name),
-            Some((name, id)) => self.express_arn(&machine, name, id),
-        }
-    }
-}
-
-/// The columns that [`execution`] reads, for statements put together when they are compiled.
+/// The columns that [`execution`] reads. A macro, so that statements can be concatenated at compile time.
 macro_rules! columns {
     () => {
         "id, revision, name, status, started, stopped, version, alias, redrive_count, redriven, map_run, place, items"
     };
 }
+
+use columns;
 
 fn execution(row: &Row<'_>) -> Result<Execution> {
     Ok(Execution {
@@ -101,7 +59,7 @@ fn execution(row: &Row<'_>) -> Result<Execution> {
     })
 }
 
-/// What an execution was given and gave.
+/// The input and output of an execution.
 pub(crate) struct Data {
     pub input: String,
     pub output: Option<String>,
@@ -124,17 +82,17 @@ pub(crate) fn data(connection: &Connection, id: ExecutionId) -> Result<Data> {
         })
 }
 
-/// Which state machine it is of.
+/// The state machine that the execution belongs to.
 pub(crate) fn state_machine(connection: &Connection, id: ExecutionId) -> Result<i64> {
     connection.prepare_cached("SELECT state_machine FROM execution WHERE id = ?")?.query_row([id], |row| row.get(0))
 }
 
-/// The row's name.
+/// The name in the row of the execution.
 pub(crate) fn name(connection: &Connection, id: ExecutionId) -> Result<String> {
     connection.prepare_cached("SELECT name FROM execution WHERE id = ?")?.query_row([id], |row| row.get(0))
 }
 
-/// With its input.
+/// The execution and its input.
 pub(crate) fn with_input(connection: &Connection, id: ExecutionId) -> Result<Option<(Execution, String)>> {
     connection
         .prepare_cached(concat!("SELECT ", columns!(), ", input FROM execution WHERE id = ?"))?
@@ -149,82 +107,7 @@ pub(crate) fn by_name(connection: &Connection, state_machine: i64, name: &str) -
         .optional()
 }
 
-/// Whose executions ListExecutions lists.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Of {
-    /// A state machine's, but for the children of its map runs.
-    StateMachine(i64),
-    MapRun(i64),
-}
-
-/// Which of them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Filter {
-    pub status: Option<Status>,
-    pub version: Option<i64>,
-    pub alias: Option<String>,
-    pub redriven: Option<bool>,
-}
-
-/// Rows that one page looks at, at most. Most filters find what they want in an index and look at nothing else.
-const MAX_ROWS_EXAMINED: usize = 4_096;
-
-/// A page, newest first, of those older than `before`; and before which the next page goes on, if it does. A page may
-/// have fewer than `most` though others follow.
-pub(crate) fn list(
-    connection: &Connection,
-    of: Of,
-    filter: &Filter,
-    before: i64,
-    most: usize,
-) -> Result<(Vec<Execution>, Option<i64>)> {
-    let (whose, id) = match &of {
-        Of::StateMachine(id) => ("state_machine = ? AND map_run IS NULL", id),
-        Of::MapRun(id) => ("map_run = ?", id),
-    };
-    let mut sql = format!(concat!("SELECT ", columns!(), " FROM execution WHERE {whose} AND id < ?"), whose = whose);
-    let mut values: Vec<&dyn ToSql> = vec![id, &before];
-    if let Some(status) = &filter.status {
-        sql.push_str(" AND status = ?");
-        values.push(status);
-    }
-    if let Some(version) = &filter.version {
-        sql.push_str(" AND version = ?");
-        values.push(version);
-    }
-    if let Some(alias) = &filter.alias {
-        sql.push_str(" AND alias = ?");
-        values.push(alias);
-    }
-    let of_state_machine = filter.version.is_none() && filter.alias.is_none() && matches!(of, Of::StateMachine(_));
-    if filter.redriven == Some(true) && of_state_machine {
-        sql.push_str(" AND redrive_count > 0");
-    }
-    sql.push_str(" ORDER BY id DESC LIMIT ?");
-    values.push(&MAX_ROWS_EXAMINED);
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(&values[..])?;
-    let mut page: Vec<Execution> = Vec::new();
-    let mut looked_at = 0;
-    while let Some(row) = rows.next()? {
-        if page.len() == most {
-            let last = page.last().map(|last| last.id.0);
-            return Ok((page, last));
-        }
-        let execution = execution(row)?;
-        looked_at += 1;
-        let id = execution.id.0;
-        if filter.redriven.is_none_or(|redriven| redriven == (execution.redrive_count > 0)) {
-            page.push(execution);
-        }
-        if looked_at == MAX_ROWS_EXAMINED {
-            return Ok((page, Some(id)));
-        }
-    }
-    Ok((page, None))
-}
-
-/// An execution to be written.
+/// A new execution.
 pub(crate) struct NewExecution<'a> {
     pub state_machine: i64,
     pub revision: i64,
@@ -276,12 +159,12 @@ pub(crate) fn end(connection: &Connection, id: ExecutionId, end: &End<'_>) -> Re
         .map(drop)
 }
 
-/// A child of a map run that is to be redriven when its turn comes, or (`Aborted`) no more.
+/// Changes the status of a map run's child that does not run.
 pub(crate) fn set_status(connection: &Connection, id: ExecutionId, status: Status) -> Result<()> {
     connection.prepare_cached("UPDATE execution SET status = ? WHERE id = ?")?.execute((status, id)).map(drop)
 }
 
-/// Some of a map run's children.
+/// The oldest children of a map run with this status.
 pub(crate) fn children(connection: &Connection, map_run: i64, status: Status, most: i64) -> Result<Vec<ExecutionId>> {
     connection
         .prepare_cached("SELECT id FROM execution WHERE map_run = ? AND status = ? ORDER BY id LIMIT ?")?
@@ -289,7 +172,8 @@ pub(crate) fn children(connection: &Connection, map_run: i64, status: Status, mo
         .collect()
 }
 
-/// The children of a map run that are over, those after one, in their order: they were started in that of their places.
+/// The children of a map run that have ended, after the given one, in the order of their indexes, which is the order in
+/// which they were started.
 pub(crate) fn ended_children(
     connection: &Connection,
     map_run: i64,
@@ -306,7 +190,7 @@ pub(crate) fn ended_children(
         .collect()
 }
 
-/// It runs again.
+/// Marks an execution as running again.
 pub(crate) fn redrive(connection: &Connection, id: ExecutionId, at: i64, client_token: Option<&str>) -> Result<()> {
     connection
         .prepare_cached(
@@ -314,7 +198,7 @@ pub(crate) fn redrive(connection: &Connection, id: ExecutionId, at: i64, client_
                                   redrive_count = redrive_count + 1, redriven = ? WHERE id = ?",
         )?
         .execute((at, id))?;
-    // They are of the time before its end.
+    // They belong to the time before it ended.
     super::follow_ups::forget(connection, id)?;
     connection.prepare_cached("DELETE FROM redrive WHERE execution = ?")?.execute([id])?;
     if let Some(client_token) = client_token {
@@ -325,7 +209,7 @@ pub(crate) fn redrive(connection: &Connection, id: ExecutionId, at: i64, client_
     Ok(())
 }
 
-/// The clientToken of its last redrive.
+/// The clientToken of the last redrive.
 pub(crate) fn redriven_by(connection: &Connection, id: ExecutionId) -> Result<Option<String>> {
     connection
         .prepare_cached("SELECT client_token FROM redrive WHERE execution = ?")?
@@ -333,26 +217,7 @@ pub(crate) fn redriven_by(connection: &Connection, id: ExecutionId) -> Result<Op
         .optional()
 }
 
-pub(crate) fn state(connection: &Connection, id: ExecutionId) -> Result<Option<Vec<u8>>> {
-    connection
-        .prepare_cached("SELECT state FROM execution_state WHERE execution = ?")?
-        .query_row([id], |row| Ok(compression::unpack(row.get_ref(0)?.as_blob()?)?.into_owned()))
-        .optional()
-}
-
-pub(crate) fn put_state(connection: &Connection, id: ExecutionId, state: &[u8]) -> Result<()> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO execution_state (execution, state) VALUES (?, ?)")?
-        .execute((id, compression::pack(state)))
-        .map(drop)
-}
-
-pub(crate) fn drop_state(connection: &Connection, id: ExecutionId) -> Result<()> {
-    super::branches::remove_all(connection, id)?;
-    connection.prepare_cached("DELETE FROM execution_state WHERE execution = ?")?.execute([id]).map(drop)
-}
-
-/// Some of a state machine's executions, any of them; with a status, none that are children of map runs.
+/// Some executions of a state machine, in no particular order. With a status, the children of map runs are left out.
 pub(crate) fn some_of(
     connection: &Connection,
     state_machine: i64,
@@ -373,7 +238,7 @@ pub(crate) fn some_of(
     }
 }
 
-/// Forgets an execution that is over, its history too.
+/// Removes an execution that has ended, and its history.
 pub(crate) fn remove(connection: &Connection, id: ExecutionId) -> Result<()> {
     super::history::remove(connection, id)?;
     drop_state(connection, id)?;

@@ -1,28 +1,20 @@
 //! Makes the call of a task and converts the answer or failure into AWS's format.
 
+mod failures;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+pub(super) use self::failures::Failure;
+use self::failures::{function_failure, sdk_failure, service_failure};
 use super::envelope;
 use crate::{
-    Attempt, FunctionError, Invocation, InvocationType, Options, Refusal, ServiceAnswer, ServiceCall, ServiceError,
+    Attempt, FunctionError, Invocation, InvocationType, Options, ServiceAnswer, ServiceCall, ServiceError,
     engine::{CallOutcome, Engine},
     interpreter::{Payload, Work},
-    names::pascal_case,
 };
-
-/// AWS's limits on an error and a cause, in characters.
-const MAX_ERROR: usize = 256;
-const MAX_CAUSE: usize = 32_768;
-
-/// Why a call failed: what Retry and Catch match, and why.
-#[derive(Debug, Clone)]
-pub(super) struct Failure {
-    pub error: String,
-    pub cause: String,
-}
 
 /// Makes a call in a task of its own, so that a panic ends only that call.
 pub(super) async fn perform_alone(engine: &Arc<Engine>, work: Work, attempt: Attempt) -> Result<Payload, Failure> {
@@ -48,7 +40,7 @@ pub(super) async fn perform_alone(engine: &Arc<Engine>, work: Work, attempt: Att
     })
 }
 
-/// Why a call came to no end.
+/// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
 enum NoAnswer {
     /// The panic hook has logged what it was.
@@ -113,7 +105,7 @@ async fn perform(engine: &Engine, work: Work, attempt: Attempt) -> Result<Payloa
     }
 }
 
-/// Calls S3 for a map run. A failure is its cause, in the words of the optimised integrations.
+/// Calls S3 for a map run. A failure is its cause as the optimised integrations report it.
 pub(super) async fn call_s3(
     engine: &Arc<Engine>,
     action: &str,
@@ -137,7 +129,7 @@ fn s3_output(answer: Result<Result<ServiceAnswer, ServiceError>, NoAnswer>) -> R
     answer.map(|answer| answer.output).map_err(|error| service_failure(&error).cause)
 }
 
-/// Makes a call that no execution waits for. A failure is its error and cause.
+/// Makes a call that no execution waits for. A failure consists of its error and cause.
 pub(crate) fn call_once(engine: &Engine, work: Work) -> CallOutcome<'_> {
     Box::pin(async move {
         perform(engine, work, Attempt::detached()).await.map_err(|failure| (failure.error, failure.cause))
@@ -168,14 +160,14 @@ fn invocation(mut parameters: Value) -> Result<Invocation, Failure> {
     let log_tail = parameters.get("LogType").and_then(Value::as_str) == Some("Tail");
     let payload = match parameters.get_mut("Payload").map(Value::take) {
         None | Some(Value::Null) => json!({}),
-        // A text is the request's body. Lambda refuses one that is no JSON; here the function gets it as a string.
+        // A string is the body of the request. Lambda refuses a body that is not JSON. Here it stays a string.
         Some(Value::String(text)) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
         Some(payload) => payload,
     };
     Ok(Invocation { qualifier, invocation_type, client_context, log_tail, ..Invocation::new(function, payload) })
 }
 
-/// The ARN by which Lambda names a function that is missing: with its version or alias, or `$LATEST`.
+/// The ARN with which Lambda reports a missing function. It includes the version or alias, or `$LATEST`.
 fn qualified(options: &Options, invocation: &Invocation) -> String {
     let rest = invocation.function.split_once("function:").map_or(&*invocation.function, |(_, rest)| rest);
     let (name, own) = rest.split_once(':').map_or((rest, None), |(name, qualifier)| (name, Some(qualifier)));
@@ -185,96 +177,6 @@ fn qualified(options: &Options, invocation: &Invocation) -> String {
         _ => format!("arn:aws:lambda:{}:{}", options.region, options.account_id),
     };
     format!("{prefix}:function:{name}:{qualifier}")
-}
-
-impl Failure {
-    /// Truncates to the limits of SendTaskFailure, because a service may answer with any length.
-    fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { error: shortened(error.into(), MAX_ERROR), cause: shortened(cause.into(), MAX_CAUSE) }
-    }
-}
-
-fn shortened(mut text: String, most: usize) -> String {
-    if let Some((end, _)) = text.char_indices().nth(most) {
-        text.truncate(end);
-    }
-    text
-}
-
-/// A function that failed gives its own error's type; the cause is what it answered, as JSON.
-fn function_failure(function: &str, error: FunctionError) -> Failure {
-    match error {
-        FunctionError::Failed { error_type, message } => {
-            let cause = json!({"errorMessage": message, "errorType": error_type}).to_string();
-            Failure::new(error_type, cause)
-        }
-        FunctionError::Unhandled { payload } => match error_type(&payload) {
-            Some(error_type) => Failure::new(error_type, payload),
-            None => Failure::new(
-                "Lambda.Unknown",
-                format!(
-                    "The cause could not be determined because Lambda did not return an error type. Returned payload: \
-                     {payload}"
-                ),
-            ),
-        },
-        FunctionError::NotFound(_) => service_failure(&ServiceError {
-            error: "Lambda.ResourceNotFoundException".into(),
-            message: format!("Function not found: {function}"),
-            refusal: Some(Refusal {
-                code: "ResourceNotFoundException".into(),
-                status: 404,
-                request_id: uuid::Uuid::new_v4().to_string(),
-            }),
-        }),
-        FunctionError::Service(error) => service_failure(&error),
-    }
-}
-
-/// A timeout, or a process that died, has none: see "Handle Lambda service exceptions" in the developer guide.
-fn error_type(payload: &str) -> Option<String> {
-    let payload: Value = serde_json::from_str(payload).ok()?;
-    payload["errorType"].as_str().filter(|error_type| !error_type.is_empty()).map(str::to_owned)
-}
-
-/// `DynamoDB.ConditionalCheckFailedException`, as the optimised integrations report it.
-fn service_failure(error: &ServiceError) -> Failure {
-    let Some(Refusal { code, status, request_id }) = &error.refusal else {
-        return Failure::new(&error.error, &error.message);
-    };
-    // The service's name in the SDK of these integrations.
-    let service = match error.error.split_once('.').map_or("", |(service, _)| service) {
-        "DynamoDB" => "AmazonDynamoDBv2".to_owned(),
-        "Lambda" => "AWSLambda".to_owned(),
-        "S3" => "Amazon S3".to_owned(),
-        service => format!("Amazon{service}"),
-    };
-    let cause = format!(
-        "{} (Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)",
-        error.message
-    );
-    Failure::new(&error.error, cause)
-}
-
-/// `DynamoDb.ConditionalCheckFailedException`, as `aws-sdk:*` reports it.
-fn sdk_failure(service: &str, error: ServiceError) -> Failure {
-    let code = match error.error.split_once('.') {
-        // Refused by the engine, not by the service.
-        Some(("States", _)) => return Failure::new(error.error, error.message),
-        Some((_, code)) => code,
-        None => &error.error,
-    };
-    let service = sdk_name(service);
-    // What a service's API does not model has the name of the whole service, as the SDK has it.
-    let unmodelled = code.starts_with("Amazon") || code == "AWSLambdaException";
-    let code = if unmodelled { format!("{service}Exception") } else { code.to_owned() };
-    let cause = match error.refusal {
-        None => error.message,
-        Some(Refusal { status, request_id, .. }) => {
-            format!("{} (Service: {service}, Status Code: {status}, Request ID: {request_id})", error.message)
-        }
-    };
-    Failure::new(format!("{service}.{code}"), cause)
 }
 
 /// Names members as the SDK for Java does, in Pascal case: SQS's `MD5OfBody` is `md5OfBody` there.
@@ -292,94 +194,12 @@ fn as_sdk_names(service: &str, output: Value) -> Value {
     }
 }
 
-/// The service's name in the SDK for Java, which prefixes the errors of `aws-sdk:*`.
-pub(super) fn sdk_name(service: &str) -> String {
-    match service {
-        "dynamodb" => "DynamoDb".to_owned(),
-        "eventbridge" => "EventBridge".to_owned(),
-        other => pascal_case(other),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_functions_failure_carries_its_type_and_answer() {
-        let failed = FunctionError::Failed { error_type: "Unavailable".into(), message: "try later".into() };
-        let failure = function_failure("f", failed);
-        assert_eq!(failure.error, "Unavailable");
-        assert_eq!(failure.cause, r#"{"errorMessage":"try later","errorType":"Unavailable"}"#);
-    }
-
-    fn refused(error: &str, code: &str) -> ServiceError {
-        let refusal = Refusal { code: code.into(), status: 400, request_id: "R".into() };
-        ServiceError { error: error.into(), message: "No".into(), refusal: Some(refusal) }
-    }
-
-    #[test]
-    fn the_two_kinds_of_integration_name_the_same_error_differently() {
-        let error = refused("DynamoDB.ConditionalCheckFailedException", "ConditionalCheckFailedException");
-        assert_eq!(
-            service_failure(&error).cause,
-            "No (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ConditionalCheckFailedException; Request ID: \
-             R; Proxy: null)"
-        );
-        let failure = sdk_failure("dynamodb", error);
-        assert_eq!(failure.error, "DynamoDb.ConditionalCheckFailedException");
-        assert_eq!(failure.cause, "No (Service: DynamoDb, Status Code: 400, Request ID: R)");
-    }
-
-    #[test]
-    fn what_an_api_does_not_model_has_the_name_of_the_whole_service() {
-        let error = refused("SNS.AmazonSNSException", "KMSUnknown");
-        assert_eq!(service_failure(&error).error, "SNS.AmazonSNSException");
-        assert_eq!(sdk_failure("sns", error).error, "Sns.SnsException");
-        let error = refused("DynamoDB.AmazonDynamoDBException", "ValidationException");
-        assert_eq!(sdk_failure("dynamodb", error).error, "DynamoDb.DynamoDbException");
-    }
-
-    #[test]
-    fn a_service_that_gave_no_answer_is_the_clients_failure() {
-        let error = ServiceError {
-            error: "SQS.SdkClientException".into(),
-            message: "Unable to execute HTTP request: Connection refused".into(),
-            refusal: None,
-        };
-        let failure = service_failure(&error);
-        assert_eq!(failure.error, "SQS.SdkClientException");
-        assert_eq!(failure.cause, "Unable to execute HTTP request: Connection refused");
-        let failure = sdk_failure("sqs", error);
-        assert_eq!(failure.error, "Sqs.SdkClientException");
-        assert_eq!(failure.cause, "Unable to execute HTTP request: Connection refused");
-    }
-
-    #[test]
-    fn a_functions_own_payload_is_the_cause_to_the_letter() {
-        let payload = r#"{"errorMessage": "no", "errorType": "Exception", "stackTrace": ["  File \"a.py\""]}"#;
-        let failure = function_failure("f", FunctionError::Unhandled { payload: payload.into() });
-        assert_eq!((failure.error.as_str(), failure.cause.as_str()), ("Exception", payload));
-    }
-
-    #[test]
-    fn a_function_that_gave_no_error_type_failed_for_unknown_reasons() {
-        let payload = r#"{"errorMessage":"Task timed out after 3.00 seconds"}"#;
-        let failure = function_failure("f", FunctionError::Unhandled { payload: payload.into() });
-        assert_eq!(failure.error, "Lambda.Unknown");
-        assert!(failure.cause.ends_with(&format!("Returned payload: {payload}")), "{}", failure.cause);
-    }
-
-    #[test]
-    fn errors_and_causes_are_no_longer_than_awss() {
-        let payload = json!({"errorType": "ä".repeat(300), "errorMessage": "ü".repeat(40_000)}).to_string();
-        let failure = function_failure("f", FunctionError::Unhandled { payload });
-        assert_eq!(failure.error.chars().count(), 256);
-        assert_eq!(failure.cause.chars().count(), 32_768);
-    }
-
-    #[test]
-    fn an_invocation_is_asked_for_with_all_that_lambda_takes() {
+    fn an_invocation_has_all_parameters_of_lambda() {
         let asked = invocation(json!({
             "FunctionName": "f", "Qualifier": "live", "InvocationType": "Event", "LogType": "Tail",
             "ClientContext": "e30=", "Payload": {"a": 1}
@@ -395,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_as_payload_is_the_body_itself() {
+    fn a_string_as_payload_is_the_body_of_the_request() {
         let payload = |payload: Value| invocation(json!({"FunctionName": "f", "Payload": payload})).map(|i| i.payload);
         for (given, sent) in [
             (json!("{}"), json!({})),
@@ -413,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_function_is_named_with_its_qualifier() {
+    fn a_missing_function_is_reported_with_its_qualifier() {
         let options = Options::new("000000000000", "eu-west-2");
         let named = |function: &str, qualifier: Option<&str>| {
             let qualifier = qualifier.map(str::to_owned);
