@@ -1,5 +1,5 @@
-//! Everything acknowledged survives a power cut during any call to the disk, and a disk that fails loses nothing
-//! either. `kill -9` can't show this, because the kernel's cache survives it.
+//! Everything acknowledged survives a power cut during any call to the disk, and a failure of any call. `kill -9` can't
+//! show this, because the kernel's cache survives it.
 
 #![cfg(unix)]
 
@@ -291,7 +291,7 @@ async fn acknowledged_changes_survive_power_cuts_at_any_call() {
     let mut random = Random(8);
     let (told, tokens) = (Arc::<Mutex<Told>>::default(), Arc::<Tokens>::default());
     for round in 0..40 {
-        // The call falls into the opening of the engine, the load or the shutdown.
+        // The call is made while the engine opens, works or shuts down.
         let call = random.below(250) + 1;
         disk.plan(Fault::PowerCut { call });
         if let Ok(engine) = open(folder.path(), &tokens).await {

@@ -1,7 +1,7 @@
-//! What takes long for one execution does not hold up the others: it is computed outside of the transaction.
+//! A long computation for one execution does not block others, because it runs outside of the transaction.
 //!
-//! The long expressions here never end by themselves: each takes its whole second. Whether others were held up is seen
-//! from the order in which things happen, not from the time that they take.
+//! The expressions in these tests never end by themselves, so each takes its whole second. Whether they block others is
+//! seen from the order of events, not from the time.
 
 mod support;
 
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// An expression that is stopped after a second.
 const ENDLESS: &str = "{% ($f := function() { $f() }; $f()) %}";
 
-/// A chain of states of which each takes a second, and then `last`.
+/// A chain of states that take a second each, followed by `last`.
 fn long_chain(last: &Value) -> Value {
     const STATES: usize = 4;
     let mut states = json!({ "Last": last });
@@ -81,7 +81,7 @@ async fn an_answer_with_a_long_computation_blocks_no_one_and_counts_once() {
         let (desk, token) = (desk.clone(), token.clone());
         tokio::spawn(async move { desk.succeed(&token, &json!(answer)).await })
     });
-    // Heartbeats do not make the evaluation begin anew.
+    // Heartbeats do not restart the evaluation.
     let beating = tokio::spawn({
         let (desk, token) = (desk.clone(), token.clone());
         async move {
@@ -128,7 +128,7 @@ async fn an_execution_that_is_stopped_during_a_long_computation_stays_stopped() 
     let execution = desk.start(&long, "long", &json!({})).await;
     desk.ask("StopExecution", json!({"executionArn": execution})).await;
     assert_eq!(desk.status(&execution).await, "ABORTED");
-    // Whatever was computed for it is done before the same is done for the next one.
+    // The computation for the stopped execution ends before one for the next execution begins.
     let next = desk.start(&long, "next", &json!({})).await;
     assert_eq!(desk.end(&next).await["status"], "SUCCEEDED");
     assert_eq!(desk.history(&execution).await, ["ExecutionStarted", "MapStateEntered", "ExecutionAborted"]);

@@ -11,8 +11,8 @@ use tokio::{sync::Semaphore, task::JoinError};
 use super::{Stop, StorageError, open};
 use crate::protocol::Fault;
 
-/// More concurrent readers gain nothing, because they would wait for the same disk.
-const MOST: usize = 8;
+/// The maximum number of concurrent readers. More would wait for the same disk.
+const MAX_READERS: usize = 8;
 
 pub(super) struct Readers {
     pool: Arc<Pool>,
@@ -28,7 +28,7 @@ pub(super) struct Pool {
 impl Readers {
     pub fn new(path: &Path) -> Self {
         let pool = Pool { path: path.to_owned(), idle: Mutex::new(Some(Vec::new())) };
-        Self { pool: Arc::new(pool), permits: Arc::new(Semaphore::new(MOST)) }
+        Self { pool: Arc::new(pool), permits: Arc::new(Semaphore::new(MAX_READERS)) }
     }
 
     pub async fn read<T: Send + 'static>(
@@ -46,7 +46,7 @@ impl Readers {
         self::answer(answer)
     }
 
-    /// Closes the connections, those in use after their queries.
+    /// Closes the connections. Those in use are closed after their queries.
     pub fn close(&self) {
         self.pool.idle().take();
     }
@@ -56,14 +56,14 @@ impl Readers {
     }
 
     pub fn glance<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Fault> {
-        told(self.pool.run(query))
+        answered(self.pool.run(query))
     }
 }
 
 /// The result of a query that ran on its own thread.
 pub(super) fn answer<T>(done: Result<Result<T, Stop>, JoinError>) -> Result<T, Fault> {
     match done {
-        Ok(answer) => told(answer),
+        Ok(answer) => answered(answer),
         // The process is ending.
         Err(error) if error.is_cancelled() => Err(StorageError::Closed.into()),
         Err(error) => {
@@ -73,7 +73,7 @@ pub(super) fn answer<T>(done: Result<Result<T, Stop>, JoinError>) -> Result<T, F
     }
 }
 
-fn told<T>(answer: Result<T, Stop>) -> Result<T, Fault> {
+fn answered<T>(answer: Result<T, Stop>) -> Result<T, Fault> {
     answer.map_err(|stop| match stop {
         Stop::Refused(fault) => fault,
         Stop::Broken(error) => StorageError::report(&error).into(),

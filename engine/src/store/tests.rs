@@ -1,4 +1,4 @@
-//! Batches of changes: what is committed together, answered and undone.
+//! Tests of the store: batches of changes, failures, and closing.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use super::*;
 use crate::{Clock, SystemClock};
 
-/// Notes the effects of each commit.
+/// Records the effects of each commit.
 #[derive(Default)]
 struct Commits(Mutex<Vec<Effects>>);
 
@@ -25,7 +25,7 @@ impl AfterCommit for Commits {
     }
 }
 
-/// A clock that stands still until a test moves it.
+/// A clock that only advances when a test says so.
 #[derive(Default)]
 struct StoppedClock(AtomicU64);
 
@@ -79,7 +79,7 @@ fn writes(key: &'static str) -> Change {
     change(move |transaction| Ok(tag(transaction.connection, key)?))
 }
 
-/// Runs the changes in one batch: they gather while the writer is held up.
+/// Runs the changes in one batch: they are queued while the writer is blocked.
 async fn together(store: &Arc<Store>, changes: Vec<Change>) -> Vec<Result<(), Fault>> {
     let (go_on, held_up) = mpsc::channel::<()>();
     let held_up = std::sync::Mutex::new(held_up);
@@ -88,7 +88,7 @@ async fn together(store: &Arc<Store>, changes: Vec<Change>) -> Vec<Result<(), Fa
         async move {
             store
                 .write(move |_| {
-                    // Once; when it is run again there is nobody left to wait for.
+                    // Blocks only once. When the change runs again, the sender is gone.
                     let _ = held_up.lock().unwrap().recv();
                     Ok(())
                 })
@@ -103,7 +103,7 @@ async fn together(store: &Arc<Store>, changes: Vec<Change>) -> Vec<Result<(), Fa
             tokio::spawn(async move { store.write(change).await })
         })
         .collect();
-    // On this runtime of one thread, each has got in line before this goes on.
+    // The runtime has a single thread, so all of them are queued when this continues.
     tokio::task::yield_now().await;
     drop(go_on);
     holding.await.unwrap().unwrap();
@@ -198,7 +198,7 @@ async fn a_change_that_loses_the_whole_transaction_does_not_fail_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
     let losing = change(|transaction| {
-        // What SQLite does by itself after some failures of the disk.
+        // SQLite does this itself after some failures of the disk.
         transaction.connection.execute_batch("ROLLBACK")?;
         Err(Stop::Broken(rusqlite::Error::InvalidQuery))
     });
@@ -231,7 +231,7 @@ async fn a_batch_commits_when_20_ms_have_passed_since_its_first_change() {
 async fn a_full_disk_refuses_changes_and_the_store_recovers_when_there_is_space() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
-    // SQLite reports the limit on its own size as it reports a full disk.
+    // SQLite reports its own size limit like a full disk.
     let limit = |pages: &'static str| {
         store.write(move |transaction| {
             Ok(transaction.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)
@@ -259,7 +259,7 @@ async fn damage_is_reported_and_not_overwritten() {
     drop(store);
     let path = folder.path().join("db");
     let mut bytes = std::fs::read(&path).unwrap();
-    // Of the tags; what begins the file is whole.
+    // The page of the tags. The beginning of the file is intact.
     let damaged = bytes.len() / 2;
     bytes[damaged..].fill(0xff);
     std::fs::write(&path, &bytes).unwrap();

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{RETRY_DELAY, ChildStarter, Engine, Transaction, rows as map_runs, take_step};
+use super::{ChildStarter, Engine, RETRY_DELAY, Transaction, rows as map_runs, take_step};
 use crate::{
     Options, StepFunctions, SystemClock,
     activation::{self, MAX_FOLLOW_UPS},
