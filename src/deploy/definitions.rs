@@ -4,6 +4,8 @@ use std::{fmt, fs, io, path::Path};
 
 use serde_json::Value;
 
+use super::{problems::Problems, task_tokens};
+
 /// A workflow: a file in `infra/`, deployed as a state machine of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workflow {
@@ -34,6 +36,9 @@ pub static WORKFLOWS: [Workflow; 2] = [LOAN_PROCESSING, MOCK_VALUATION];
 pub struct Definition {
     pub workflow: &'static Workflow,
     pub text: String,
+    /// The file that it was read from, and its text with the substitutions as they stand there.
+    pub file: String,
+    pub source: String,
 }
 
 /// Why a workflow's file cannot be used.
@@ -41,8 +46,10 @@ pub struct Definition {
 pub enum DefinitionError {
     #[error("cannot read {file}: {source}")]
     Unreadable { file: String, source: io::Error },
-    #[error("{file} is not JSON: {source}")]
+    #[error("{file}:{}:{} is not JSON: {source}", .source.line(), .source.column())]
     NotJson { file: String, source: serde_json::Error },
+    #[error("the state machine {name} was refused:{problems}")]
+    Wrong { name: &'static str, problems: Problems },
     #[error("{file} contains ${{{name}}}, which is not a substitution of the desk; those are {known}")]
     UnknownSubstitution { file: String, name: String, known: String },
 }
@@ -60,22 +67,29 @@ fn read(
     folder: Option<&Path>,
     substitutions: &Substitutions,
 ) -> Result<Definition, DefinitionError> {
-    let file = format!("{}.asl.json", workflow.name);
-    let text = match folder {
-        None => workflow.compiled_in.to_owned(),
+    let name = format!("{}.asl.json", workflow.name);
+    let (file, source) = match folder {
+        None => (name, workflow.compiled_in.to_owned()),
         Some(folder) => {
-            let path = folder.join(&file);
-            fs::read_to_string(&path)
-                .map_err(|source| DefinitionError::Unreadable { file: path.display().to_string(), source })?
+            let path = folder.join(name);
+            let file = path.display().to_string();
+            match fs::read_to_string(&path) {
+                Ok(text) => (file, text),
+                Err(source) => return Err(DefinitionError::Unreadable { file, source }),
+            }
         }
     };
-    serde_json::from_str::<Value>(&text).map_err(|source| DefinitionError::NotJson { file: file.clone(), source })?;
-    let text = substitute(&text, substitutions).map_err(|unknown| DefinitionError::UnknownSubstitution {
-        file,
+    let value = serde_json::from_str::<Value>(&source)
+        .map_err(|source| DefinitionError::NotJson { file: file.clone(), source })?;
+    if let Some(problems) = Problems::of(&file, task_tokens::never_passed_on(&source, &value)) {
+        return Err(DefinitionError::Wrong { name: workflow.name, problems });
+    }
+    let text = substitute(&source, substitutions).map_err(|unknown| DefinitionError::UnknownSubstitution {
+        file: file.clone(),
         name: unknown.0,
         known: Names(substitutions).to_string(),
     })?;
-    Ok(Definition { workflow, text })
+    Ok(Definition { workflow, text, file, source })
 }
 
 #[derive(Debug, PartialEq, Eq)]

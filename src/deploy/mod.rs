@@ -3,8 +3,11 @@
 //! live.
 
 mod definitions;
+mod positions;
+mod problems;
 mod state_machines;
 mod tables;
+mod task_tokens;
 
 use crate::aws::{Aws, AwsError};
 

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     DeployError,
-    definitions::{self, Definition, Workflow},
+    definitions::{self, Definition, DefinitionError, Workflow},
     failed,
+    problems::Problems,
 };
 use crate::{
     aws::{Aws, AwsError},
@@ -54,32 +55,44 @@ pub async fn deploy_state_machines(aws: &Aws, config: &Config) -> Result<(), Dep
     let definitions = definitions::load(config.workflow_dir.as_deref(), &substitutions(config))?;
     let deployed = StateMachines::deployed(aws).await.map_err(failed("the state machines"))?;
     for definition in &definitions {
-        deploy(aws, config, definition, deployed.arn(definition.workflow))
-            .await
-            .map_err(|source| DeployError::Refused { name: definition.workflow.name, source })?;
+        deploy(aws, config, definition, deployed.arn(definition.workflow)).await?;
     }
     Ok(())
 }
 
-async fn deploy(aws: &Aws, config: &Config, definition: &Definition, known: Option<&str>) -> Result<(), AwsError> {
+async fn deploy(aws: &Aws, config: &Config, definition: &Definition, known: Option<&str>) -> Result<(), DeployError> {
     let name = definition.workflow.name;
+    let refused = |source| DeployError::Refused { name, source };
+    if let Some(arn) = known {
+        let described = aws.step_functions.describe_state_machine().state_machine_arn(arn).send().await;
+        if described.map_err(|error| refused(error.into()))?.definition == definition.text {
+            return Ok(());
+        }
+    }
+    if let Some(problems) = problems_of(aws, definition).await.map_err(refused)? {
+        return Err(DefinitionError::Wrong { name, problems }.into());
+    }
     match known {
         Some(arn) => {
-            let described = aws.step_functions.describe_state_machine().state_machine_arn(arn).send().await?;
-            if described.definition != definition.text {
-                let update = aws.step_functions.update_state_machine().state_machine_arn(arn);
-                update.definition(&definition.text).send().await?;
-                tracing::info!(state_machine = name, "updated");
-            }
+            let update = aws.step_functions.update_state_machine().state_machine_arn(arn);
+            update.definition(&definition.text).send().await.map_err(|error| refused(error.into()))?;
+            tracing::info!(state_machine = name, "updated");
         }
         None => {
             let role = format!("arn:aws:iam::{}:role/loan-desk", config.account_id);
             let create = aws.step_functions.create_state_machine().name(name).role_arn(role);
-            create.definition(&definition.text).send().await?;
+            create.definition(&definition.text).send().await.map_err(|error| refused(error.into()))?;
             tracing::info!(state_machine = name, "created");
         }
     }
     Ok(())
+}
+
+/// What Step Functions finds wrong with a definition.
+async fn problems_of(aws: &Aws, definition: &Definition) -> Result<Option<Problems>, AwsError> {
+    let validate = aws.step_functions.validate_state_machine_definition().definition(&definition.text);
+    let diagnostics = validate.send().await?.diagnostics;
+    Ok(Problems::found(&definition.file, &definition.source, &diagnostics))
 }
 
 /// The values of the substitutions in the definitions.

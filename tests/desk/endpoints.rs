@@ -1,6 +1,10 @@
-//! Service endpoints of the embedded Step Functions, in addition to the desk's own functions and tables.
+//! The embedded Step Functions as an SDK sees it: service endpoints in addition to the desk's own functions and tables,
+//! and what the API reports of definitions.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use axum::{Router, extract::State, http::Uri};
 use serde_json::{Value, json};
@@ -64,4 +68,33 @@ async fn a_workflow_that_needs_an_endpoint_is_refused_with_the_name_of_the_flag(
     assert!(refused.contains("SQS needs --sqs-endpoint. at /States/Call/Resource"), "{refused}");
     // DynamoDB is embedded.
     create(&desk, "table", "arn:aws:states:::dynamodb:getItem").await.expect("it is taken");
+}
+
+#[tokio::test]
+async fn a_state_machine_reports_the_variables_that_its_states_refer_to() {
+    let desk = Setup::new().start().await;
+    let definition = json!({"StartAt": "Set", "States": {
+        "Set": {"Type": "Pass", "Assign": {"amount": 1, "rate": 2}, "Next": "Choose"},
+        "Choose": {"Type": "Choice", "Choices": [{"Variable": "$rate", "NumericLessThanPath": "$amount", "Next": "End"}],
+                   "Default": "End"},
+        "End": {"Type": "Succeed"},
+    }});
+    let client = desk.step_functions();
+    let request = client.create_state_machine().name("variables").definition(definition.to_string());
+    let created = request.role_arn("arn:aws:iam::000000000000:role/test").send().await.expect("it is created");
+    let expected = HashMap::from([("Choose".to_owned(), vec!["amount".to_owned(), "rate".to_owned()])]);
+
+    let machine = created.state_machine_arn();
+    let described = client.describe_state_machine().state_machine_arn(machine).send().await.expect("it is described");
+    assert_eq!(described.variable_references, Some(expected.clone()));
+    let start = client.start_execution().state_machine_arn(machine).input("{}");
+    let execution = start.send().await.expect("it is started").execution_arn;
+    let of_execution = client.describe_state_machine_for_execution().execution_arn(&execution);
+    let described = of_execution.send().await.expect("it is described");
+    assert_eq!(described.variable_references, Some(expected));
+
+    let function = "arn:aws:lambda:eu-west-2:000000000000:function:greet";
+    let plain = create(&desk, "plain", function).await.expect("it is created");
+    let described = client.describe_state_machine().state_machine_arn(plain).send().await.expect("it is described");
+    assert_eq!(described.variable_references, None);
 }

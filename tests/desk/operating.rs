@@ -336,6 +336,48 @@ async fn a_custom_workflow_is_run_and_an_unsupported_one_is_refused_with_the_rea
         said.contains("the state machine loan-processing was refused") && said.contains("valuationTimeoutSeconds.$"),
         "{said}"
     );
+    assert!(said.contains(&format!("{}:8:7: ", file.display())), "{said}");
+}
+
+/// Why a desk refuses to start with this definition of the loan workflow.
+fn refusal_of(change: impl Fn(&str) -> String) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let infra = concat!(env!("CARGO_MANIFEST_DIR"), "/infra");
+    std::fs::copy(format!("{infra}/mock-valuation.asl.json"), folder.path().join("mock-valuation.asl.json")).unwrap();
+    let definition = std::fs::read_to_string(format!("{infra}/loan-processing.asl.json")).unwrap();
+    std::fs::write(folder.path().join("loan-processing.asl.json"), change(&definition)).unwrap();
+    let setup = Setup::new().with("--workflow-dir", folder.path().display().to_string());
+    let output = setup.command().output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    let line: Value = serde_json::from_str(said.lines().last().unwrap_or_default()).expect("a line of JSON");
+    let error = line["fields"]["error"].as_str().expect("an error");
+    error.replace(&format!("{}/", folder.path().display()), "")
+}
+
+#[tokio::test]
+async fn a_wrong_transition_is_one_problem_with_its_place_and_its_consequences_are_counted() {
+    let said = refusal_of(|definition| definition.replacen(r#""Next": "RequestValuation""#, r#""Next": "Nowhere""#, 1));
+    let problem = "loan-processing.asl.json:15:7: Missing 'Next' target: Nowhere (MISSING_TRANSITION_TARGET); 17 ";
+    assert!(said.contains(problem) && said.contains("states can't be reached because of it"), "{said}");
+    assert!(!said.contains("is not reachable"), "{said}");
+    assert_eq!(said.matches("loan-processing.asl.json:").count(), 1, "{said}");
+}
+
+#[tokio::test]
+async fn a_callback_task_that_passes_its_token_to_nobody_is_refused_with_the_remedy() {
+    let said = refusal_of(|definition| definition.replacen(r#""taskToken.$": "$$.Task.Token","#, "", 1));
+    assert!(
+        said.contains("loan-processing.asl.json:17:5: the state \"RequestValuation\" waits for its task token")
+            && said.contains(r#"add "taskToken.$": "$$.Task.Token" to the payload in its Parameters"#),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_workflow_that_is_not_json_is_refused_with_the_place() {
+    let said = refusal_of(|definition| definition.replacen(r#""StartAt": "Prepare","#, r#""StartAt" "Prepare","#, 1));
+    assert!(said.contains("loan-processing.asl.json:3:13 is not JSON"), "{said}");
 }
 
 #[tokio::test]
