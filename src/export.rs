@@ -1,10 +1,10 @@
 //! `GET /applications.csv`: all applications that match a filter, for a spreadsheet.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use app::{
     desk::{Actor, ApplicationPage, ApplicationQuery, ApplicationRow, Desk, DeskError, Sort},
-    domain::{ApplicationStatus, Money, uk_day},
+    domain::{Money, ValuationSource, iso_day, uk_day},
 };
 use axum::{
     Router,
@@ -15,46 +15,41 @@ use axum::{
     routing::get,
 };
 use futures_util::stream;
-use serde::Deserialize;
 
 use crate::{clock::Clock, refusals::Problem, timestamp};
 
-const HEAD: [&str; 12] = [
+const HEAD: [&str; COLUMNS] = [
     "Reference",
     "Applicant",
     "Property",
     "Postcode",
     "Loan amount",
+    "Term in years",
     "Estimated value",
-    "Loan-to-value %",
     "Status",
+    "Reason",
     "Waiting on",
+    "Waiting since",
     "Deadline",
+    "Valuation",
+    "Valuation reference",
+    "Valued by",
+    "Basis",
+    "Valued on",
+    "Comment",
+    "Loan-to-value %",
+    "Approve up to %",
+    "Refer up to %",
+    "Ended",
     "Submitted",
+    "Submitted by",
     "Updated",
 ];
 
+const COLUMNS: usize = 25;
+
 /// Marks the file as UTF-8 for spreadsheets.
 const BYTE_ORDER_MARK: char = '\u{feff}';
-
-/// The filter, with the same parameters as the applications page.
-#[derive(Debug, Deserialize)]
-struct Filter {
-    #[serde(default)]
-    q: String,
-    status: Option<String>,
-}
-
-impl From<Filter> for ApplicationQuery {
-    fn from(filter: Filter) -> Self {
-        Self {
-            search: filter.q.trim().to_owned(),
-            status: filter.status.as_deref().and_then(ApplicationStatus::from_key),
-            sort: Sort::Newest,
-            after: None,
-        }
-    }
-}
 
 pub fn router(desk: Arc<dyn Desk>, clock: Clock) -> Router {
     Router::new().route("/applications.csv", get(export)).with_state((desk, clock))
@@ -63,11 +58,16 @@ pub fn router(desk: Arc<dyn Desk>, clock: Clock) -> Router {
 /// Streams the file, newest first, or in the order of a search. Spreadsheets can sort it differently.
 async fn export(
     State((desk, clock)): State<(Arc<dyn Desk>, Clock)>,
-    Query(filter): Query<Filter>,
+    Query(parameters): Query<HashMap<String, String>>,
     request: Parts,
 ) -> Response {
     let by = app::actor(&request).await;
-    let query = ApplicationQuery::from(filter);
+    // The filter of the applications page.
+    let query = ApplicationQuery {
+        sort: Sort::Newest,
+        after: None,
+        ..ApplicationQuery::read(|name| parameters.get(name).cloned())
+    };
     // Load the first page before the response starts, so that an error can still be reported.
     let Ok(first) = desk.applications(&by, &query).await else { return Problem::unavailable().into_response() };
     // Half of a file would be taken for all of it.
@@ -105,28 +105,60 @@ async fn next(
     }
 }
 
-fn fields(row: &ApplicationRow) -> [String; 12] {
+fn fields(row: &ApplicationRow) -> [String; COLUMNS] {
     let application = &row.application;
     let amount = |amount: Option<Money>| amount.map(Money::decimal).unwrap_or_default();
-    let waiting_on = row.waiting.as_ref().map(|item| item.kind.waits_on().to_string());
+    let percent = |percent: Option<f64>| percent.map(|percent| format!("{percent:.2}")).unwrap_or_default();
+    let waiting = row.waiting.as_ref();
+    let [valuation_reference, valued_by, basis, valued_on, comment] = valued(row);
     [
         application.application_reference.to_string(),
         application.applicant.clone().map(String::from).unwrap_or_default(),
         application.property.name_or_number.to_string(),
         application.property.postcode.to_string(),
         amount(application.loan_amount),
+        application.term_years.map(|years| years.to_string()).unwrap_or_default(),
         amount(application.estimated_value),
-        row.loan_to_value.map(|percent| format!("{percent:.2}")).unwrap_or_default(),
         row.status.to_string(),
-        waiting_on.unwrap_or_default(),
-        row.waiting.as_ref().map(|item| timestamp::write(item.deadline)).unwrap_or_default(),
+        row.remark.clone().unwrap_or_default(),
+        waiting.map(|item| item.kind.waits_on().to_string()).unwrap_or_default(),
+        waiting.map(|item| timestamp::write(item.since)).unwrap_or_default(),
+        waiting.map(|item| timestamp::write(item.deadline)).unwrap_or_default(),
+        amount(row.valuation.as_ref().map(|valuation| valuation.value)),
+        valuation_reference,
+        valued_by,
+        basis,
+        valued_on,
+        comment,
+        percent(row.loan_to_value),
+        percent(row.policy.map(|policy| policy.approve_up_to)),
+        percent(row.policy.map(|policy| policy.refer_up_to)),
+        row.decided_at.map(timestamp::write).unwrap_or_default(),
         timestamp::write(row.submitted_at),
+        row.submitted_by.clone().unwrap_or_default(),
         timestamp::write(row.updated_at),
     ]
 }
 
+/// The reference of the valuation, by whom it is, on which basis, of which day, and the comment.
+fn valued(row: &ApplicationRow) -> [String; 5] {
+    match row.valuation.as_ref().map(|valuation| &valuation.source) {
+        None => Default::default(),
+        Some(ValuationSource::Service { valuation_reference }) => {
+            [valuation_reference.clone(), "Valuation service".to_owned(), String::new(), String::new(), String::new()]
+        }
+        Some(ValuationSource::Manual { name, basis, valued_on, comment, valuation_reference }) => [
+            valuation_reference.clone().unwrap_or_default(),
+            name.clone(),
+            basis.to_string(),
+            iso_day(*valued_on),
+            comment.clone(),
+        ],
+    }
+}
+
 /// A record in the format of RFC 4180.
-fn record(fields: [String; 12]) -> String {
+fn record(fields: [String; COLUMNS]) -> String {
     fields.map(|field| quoted(&harmless(field))).join(",") + "\r\n"
 }
 
@@ -150,7 +182,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> String {
-        let mut fields = [const { String::new() }; 12];
+        let mut fields = [const { String::new() }; COLUMNS];
         fields[0] = text.to_owned();
         record(fields)
     }
@@ -164,7 +196,7 @@ mod tests {
             ("two\nlines", "\"two\nlines\""),
             ("Zoë 李", "Zoë 李"),
         ] {
-            assert_eq!(line(text), format!("{written},,,,,,,,,,,\r\n"));
+            assert_eq!(line(text), format!("{written}{}\r\n", ",".repeat(COLUMNS - 1)));
         }
     }
 
@@ -173,7 +205,10 @@ mod tests {
         for formula in ["=1+2", "+44 20", "-2", "@SUM(A1)", "  =1", "\t=1", "＝1"] {
             assert!(line(formula).trim_start_matches('"').starts_with('\''), "{formula}");
         }
-        assert_eq!(line(r#"=HYPERLINK("http://x",A1)"#), "\"'=HYPERLINK(\"\"http://x\"\",A1)\",,,,,,,,,,,\r\n");
-        assert_eq!(line("a=b"), "a=b,,,,,,,,,,,\r\n");
+        assert_eq!(
+            line(r#"=HYPERLINK("http://x",A1)"#),
+            format!("\"'=HYPERLINK(\"\"http://x\"\",A1)\"{}\r\n", ",".repeat(COLUMNS - 1))
+        );
+        assert_eq!(line("a=b"), format!("a=b{}\r\n", ",".repeat(COLUMNS - 1)));
     }
 }

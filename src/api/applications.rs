@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use app::{
-    desk::{Actor, ApplicationQuery, ApplicationRow, Desk, DeskError, Sort, Submission},
+    desk::{Actor, ApplicationQuery, ApplicationRow, Desk, DeskError, Submission},
     domain::{ApplicationReference, ApplicationStatus},
 };
 use axum::{
@@ -68,7 +68,12 @@ async fn list(State(Api { desk, .. }): State<Api>, Query(query): Query<ListQuery
             Problem::new(StatusCode::BAD_REQUEST, "unknown-status", "Not a valid query", detail)
         })?),
     };
-    let query = ApplicationQuery { search: query.search, status, sort: Sort::Newest, after: query.after };
+    let query = ApplicationQuery {
+        search: query.search.trim().to_owned(),
+        status,
+        after: query.after,
+        ..ApplicationQuery::default()
+    };
     let page = desk.applications(&Actor::Api, &query).await?;
     if let Some(incomplete) = desk.incomplete() {
         return Err(Problem::incomplete(incomplete));

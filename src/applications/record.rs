@@ -2,7 +2,7 @@
 
 use app::{
     desk::{ApplicationRow, WaitingItem},
-    domain::{ApplicationStatus, LoanApplication, Policy, TaskKind, Valuation},
+    domain::{ApplicationStatus, LoanApplication, Policy, TaskKind, Valuation, ValuationSource},
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -57,7 +57,7 @@ pub struct Lifespan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
     pub at: OffsetDateTime,
-    /// Whether it ended with a decision or a valuation. Other applications failed or were stopped.
+    /// Whether it ended with a decision. Other applications were only valued, failed, or were stopped.
     pub is_decision: bool,
 }
 
@@ -73,6 +73,7 @@ impl Record {
             updated_at: self.updated_at,
             execution_arn: self.execution_arn.clone(),
             valuation: self.valuation(),
+            decided_at: self.decided_at,
             remark: self.remark.clone(),
             policy: self.policy,
         }
@@ -81,6 +82,11 @@ impl Record {
     fn valuation(&self) -> Option<Valuation> {
         let (taken, at) = self.taken()?;
         valuation::read(taken, at)
+    }
+
+    /// Whether the valuation that the workflow used is one by staff.
+    pub fn is_valued_manually(&self) -> bool {
+        self.valuation().is_some_and(|valuation| matches!(valuation.source, ValuationSource::Manual { .. }))
     }
 
     /// The valuation that the workflow used, and when.
@@ -106,6 +112,7 @@ impl Record {
             property: self.application.property.to_string(),
             since: pause.since,
             deadline: pause.deadline,
+            reason: None,
         })
     }
 }

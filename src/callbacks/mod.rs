@@ -15,6 +15,7 @@ mod receive;
 mod response;
 mod settle;
 mod store;
+mod unknown;
 
 use crate::{
     applications::Applications,
@@ -52,6 +53,7 @@ pub struct Callbacks {
     auth: CallbackAuth,
     paused: PausedTasks,
     applications: Applications,
+    unknown: unknown::Known,
 }
 
 impl Callbacks {
@@ -62,6 +64,6 @@ impl Callbacks {
         paused: PausedTasks,
         applications: Applications,
     ) -> Self {
-        Self { aws, urls, auth, paused, applications }
+        Self { aws, urls, auth, paused, applications, unknown: unknown::Known::default() }
     }
 }

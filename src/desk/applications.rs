@@ -3,7 +3,7 @@
 use app::{
     desk::{
         Actor, ApplicationOperations, ApplicationPage, ApplicationQuery, ApplicationRow, ApplicationView, DeskError,
-        Submission,
+        Submission, Tally,
     },
     domain::{ApplicationReference, ApplicationStatus, LoanApplication},
 };
@@ -13,7 +13,7 @@ use super::{LoanDesk, unavailable};
 use crate::{
     applications::{Record, SubmitError, Submitted},
     callbacks::Summary,
-    read_model::{Cursor, Query},
+    read_model::{self, Cursor, Filter, Query},
     story,
     tasks::PausedTask,
 };
@@ -34,10 +34,13 @@ impl ApplicationOperations for LoanDesk {
 
     async fn applications(&self, _by: &Actor, query: &ApplicationQuery) -> Result<ApplicationPage, DeskError> {
         let after = query.after.as_deref().map(Cursor::decode).transpose().map_err(|_| DeskError::NotAPage)?;
-        let query =
-            Query { search: query.search.clone(), status: query.status, sort: query.sort, after, at_most: ROWS };
+        let query = Query { filter: self.filter(query), sort: query.sort, after, at_most: ROWS };
         let page = self.read_model.list(query).await.map_err(unavailable)?;
-        Ok(ApplicationPage { rows: page.rows, next: page.next.map(|cursor| cursor.encode()) })
+        Ok(ApplicationPage { rows: page.rows, next: page.next.map(|cursor| cursor.encode()), before: page.before })
+    }
+
+    async fn tally(&self, _by: &Actor, query: &ApplicationQuery) -> Result<Tally, DeskError> {
+        self.read_model.tally(self.filter(query)).await.map_err(unavailable)
     }
 
     async fn with_reference(&self, _by: &Actor, reference: &str) -> Result<Option<ApplicationReference>, DeskError> {
@@ -56,7 +59,8 @@ impl ApplicationOperations for LoanDesk {
         status: Option<ApplicationStatus>,
         at_most: usize,
     ) -> Result<Vec<ApplicationRow>, DeskError> {
-        let query = Query { status, at_most, ..Query::default() };
+        let filter = Filter { statuses: status.into_iter().collect(), ..Filter::default() };
+        let query = Query { filter, at_most, ..Query::default() };
         Ok(self.read_model.list(query).await.map_err(unavailable)?.rows)
     }
 
@@ -91,5 +95,20 @@ impl LoanDesk {
             self.callbacks.of_application(reference.as_str()),
         )
         .map_err(unavailable)
+    }
+
+    fn filter(&self, query: &ApplicationQuery) -> Filter {
+        let statuses = match (query.status, query.stage) {
+            (Some(status), _) => vec![status],
+            (None, Some(stage)) => stage.statuses().to_vec(),
+            (None, None) => Vec::new(),
+        };
+        Filter {
+            search: query.search.clone(),
+            statuses,
+            in_stage_since: query.age.map(|age| read_model::since(age, self.clock.now())),
+            submitted: query.submitted,
+            decided: query.decided,
+        }
     }
 }

@@ -18,6 +18,9 @@ pub struct Cursor {
     pub key: Option<Key>,
     #[serde(rename = "i")]
     pub id: i64,
+    /// The number of rows up to here.
+    #[serde(rename = "n", default)]
+    pub rows: usize,
 }
 
 /// The value of a column. All values of a column are of one kind.
@@ -34,8 +37,8 @@ pub enum Key {
 pub struct BadCursor;
 
 impl Cursor {
-    pub fn new(sort: Sort, key: Option<Key>, id: i64) -> Self {
-        Self { order: sort.key(), key, id }
+    pub fn new(sort: Sort, key: Option<Key>, id: i64, rows: usize) -> Self {
+        Self { order: sort.key(), key, id, rows }
     }
 
     /// Whether it is from a list in this order.
@@ -78,11 +81,11 @@ mod tests {
     fn a_cursor_reads_back_and_nothing_else_does() {
         let sort = Sort::By(Column::Amount, Direction::Descending);
         for key in [None, Some(Key::Number(-1)), Some(Key::Text("Ada".into()))] {
-            let cursor = Cursor::new(sort, key, 7);
+            let cursor = Cursor::new(sort, key, 7, 50);
             assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor.clone()));
             assert!(cursor.is_of(sort) && !cursor.is_of(Sort::Newest));
         }
-        assert!(Cursor::new(Sort::Newest, None, 7).is_of(Sort::Newest));
+        assert!(Cursor::new(Sort::Newest, None, 7, 50).is_of(Sort::Newest));
         for wrong in ["", "x", "e30", "bnVsbA"] {
             assert_eq!(Cursor::decode(wrong), Err(BadCursor), "{wrong}");
         }

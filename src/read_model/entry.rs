@@ -2,13 +2,13 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use app::domain::{Property, uk_day};
+use app::domain::{ApplicationStatus, Property, uk_day};
 use aws_sdk_dynamodb::types::AttributeValue;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::{Map, Value, json};
 use time::{Date, OffsetDateTime};
 
-use super::{bucket::bucket, searchable, text};
+use super::{answers, bucket::bucket, searchable, text};
 use crate::{
     applications::{self, Record},
     aws::AwsError,
@@ -26,6 +26,15 @@ pub fn milliseconds(at: OffsetDateTime) -> i64 {
 
 pub fn day_number(day: Date) -> i64 {
     i64::from(day.to_julian_day())
+}
+
+/// When an application came to its stage: when its task was asked for, when it was submitted, or when it ended.
+fn stage_since(record: &Record) -> OffsetDateTime {
+    match (record.waiting(), record.status) {
+        (Some(item), _) => item.since,
+        (None, ApplicationStatus::Submitted) => record.submitted_at,
+        (None, _) => record.decided_at.unwrap_or(record.updated_at),
+    }
 }
 
 /// The id for an application that was submitted then, unless it is taken. Its upper bits are the time of submission.
@@ -137,9 +146,9 @@ impl Application {
         transaction
             .prepare_cached(
                 "INSERT INTO applications (id, reference, version, item, submission, status, submitted_day, \
-                     updated_at, is_decided, address, is_valued, reference_key, applicant_key, property_key, \
-                     amount, search_text) \
-                 VALUES (?1, ?2, '', '', ?3, ?4, ?5, 0, 0, ?6, 0, ?7, ?8, ?9, ?10, '')",
+                     updated_at, stage_since, is_decided, is_manual, address, is_valued, reference_key, \
+                     applicant_key, property_key, amount, search_text) \
+                 VALUES (?1, ?2, '', '', ?3, ?4, ?5, 0, 0, 0, 0, ?6, 0, ?7, ?8, ?9, ?10, '')",
             )?
             .execute(params![
                 id,
@@ -166,7 +175,7 @@ impl Application {
             .prepare_cached(
                 "UPDATE applications SET version = ?2, item = ?3, status = ?4, updated_at = ?5, deadline = ?6, \
                      loan_to_value = ?7, ended_at = ?8, ended_day = ?9, is_decided = ?10, took = ?11, \
-                     took_bucket = ?12, is_valued = ?13, waiting_id = ?14 \
+                     took_bucket = ?12, is_valued = ?13, waiting_id = ?14, stage_since = ?15, is_manual = ?16 \
                  WHERE id = ?1",
             )?
             .execute(params![
@@ -185,6 +194,8 @@ impl Application {
                 took.map(bucket),
                 record.valuation.is_some(),
                 record.waiting().map(|item| item.id),
+                milliseconds(stage_since(record)),
+                record.is_valued_manually(),
             ])?;
         Ok(())
     }
@@ -226,12 +237,14 @@ impl Task {
         if known.as_ref() == Some(&self.item) {
             return Ok(false);
         }
+        let ended = answers::ended(task);
         transaction
             .prepare_cached(
-                "INSERT INTO tasks (id, version, item, reference, waits_on, is_open, deadline, valuation_reference) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+                "INSERT INTO tasks (id, version, item, reference, waits_on, is_open, deadline, valuation_reference, \
+                     ended_day, ended_as, tenths) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
                  ON CONFLICT DO UPDATE SET version = ?2, item = ?3, is_open = ?6, deadline = ?7, \
-                     valuation_reference = ?8",
+                     valuation_reference = ?8, ended_day = ?9, ended_as = ?10, tenths = ?11",
             )?
             .execute(params![
                 task.id.as_str(),
@@ -242,6 +255,9 @@ impl Task {
                 task.state == State::Open,
                 milliseconds(task.deadline),
                 task.valuation_reference,
+                ended.map(|ended| day_number(ended.day)),
+                ended.map(|ended| ended.way.key()),
+                ended.map(|ended| ended.tenths),
             ])?;
         if let Some(reference) = &task.valuation_reference {
             searchable::enter_reference(transaction, self.application_reference(), reference)?;

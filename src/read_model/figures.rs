@@ -31,12 +31,14 @@ pub fn read(connection: &Connection, now: OffsetDateTime) -> rusqlite::Result<Fi
             submitted: size(count.submitted),
             waiting: size(waiting),
             decided: size(count.decided),
-            median_to_decision: median(connection, day, day)?,
+            median_to_decision: median(connection, day, day, None)?,
         });
         waiting = waiting + count.ended - count.submitted;
     }
     days.reverse();
-    Ok(Figures { days, median_to_decision: median(connection, first, today)? })
+    let median_automatic = median(connection, first, today, Some(false))?;
+    let median_manual = median(connection, first, today, Some(true))?;
+    Ok(Figures { days, median_automatic, median_manual })
 }
 
 fn size(count: i64) -> usize {
@@ -67,47 +69,73 @@ fn counted(connection: &Connection, to: i64, from: i64) -> rusqlite::Result<Coun
         .query_row([from, to], |row| Ok(Count { submitted: row.get(0)?, ended: row.get(1)?, decided: row.get(2)? }))
 }
 
-/// The median duration of the decisions of these days.
-fn median(connection: &Connection, first: Date, last: Date) -> rusqlite::Result<Option<Duration>> {
-    let days = [entry::day_number(first), entry::day_number(last)];
+/// The median duration of the decisions of these days: with or without a manual valuation, or all.
+fn median(
+    connection: &Connection,
+    first: Date,
+    last: Date,
+    is_manual: Option<bool>,
+) -> rusqlite::Result<Option<Duration>> {
+    let decisions = Decisions { days: [entry::day_number(first), entry::day_number(last)], is_manual };
     let mut statement = connection.prepare_cached(
-        "SELECT bucket, sum(count) FROM took_counts WHERE day BETWEEN ?1 AND ?2 GROUP BY bucket ORDER BY bucket",
+        "SELECT bucket, sum(count) FROM took_counts WHERE day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR is_manual = ?3) \
+         GROUP BY bucket ORDER BY bucket",
     )?;
-    let buckets = statement.query_map(days, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let [from, to] = decisions.days;
+    let buckets = statement.query_map((from, to, is_manual), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let buckets: Vec<(i64, i64)> = buckets.collect::<Result<_, _>>()?;
     let count: i64 = buckets.iter().map(|(_, count)| count).sum();
     if count == 0 {
         return Ok(None);
     }
-    let upper = nth(connection, &buckets, days, count / 2)?;
-    let lower = if count % 2 == 0 { nth(connection, &buckets, days, count / 2 - 1)? } else { upper };
+    let upper = decisions.nth(connection, &buckets, count / 2)?;
+    let lower = if count % 2 == 0 { decisions.nth(connection, &buckets, count / 2 - 1)? } else { upper };
     Ok(lower.zip(upper).map(|(lower, upper)| (Duration::milliseconds(lower) + Duration::milliseconds(upper)) / 2))
 }
 
-/// The duration at position `rank` when all of these days are sorted.
-fn nth(connection: &Connection, buckets: &[(i64, i64)], days: [i64; 2], rank: i64) -> rusqlite::Result<Option<i64>> {
-    let mut before = 0;
-    for (bucket, count) in buckets {
-        if rank < before + count {
-            let mut statement = connection.prepare_cached(
-                "SELECT took FROM applications INDEXED BY applications_took \
-                 WHERE is_decided AND ended_day = ?1 AND took_bucket = ?2",
-            )?;
-            let mut lengths: Vec<i64> = Vec::new();
-            for day in days[0]..=days[1] {
-                for length in statement.query_map([day, *bucket], |row| row.get(0))? {
+struct Decisions {
+    days: [i64; 2],
+    is_manual: Option<bool>,
+}
+
+impl Decisions {
+    /// The duration at position `rank` when all of these decisions are sorted.
+    fn nth(&self, connection: &Connection, buckets: &[(i64, i64)], rank: i64) -> rusqlite::Result<Option<i64>> {
+        let mut before = 0;
+        for (bucket, count) in buckets {
+            if rank < before + count {
+                let mut lengths = self.in_bucket(connection, *bucket)?;
+                let place = usize::try_from(rank - before).unwrap_or_default();
+                if place >= lengths.len() {
+                    return Ok(None);
+                }
+                return Ok(Some(*lengths.select_nth_unstable(place).1));
+            }
+            before += count;
+        }
+        Ok(None)
+    }
+
+    fn in_bucket(&self, connection: &Connection, bucket: i64) -> rusqlite::Result<Vec<i64>> {
+        let mut statement = connection.prepare_cached(
+            "SELECT took FROM applications INDEXED BY applications_took \
+             WHERE is_decided AND ended_day = ?1 AND is_manual = ?2 AND took_bucket = ?3",
+        )?;
+        let kinds: &[bool] = match self.is_manual {
+            None => &[false, true],
+            Some(false) => &[false],
+            Some(true) => &[true],
+        };
+        let mut lengths: Vec<i64> = Vec::new();
+        for day in self.days[0]..=self.days[1] {
+            for is_manual in kinds {
+                for length in statement.query_map((day, is_manual, bucket), |row| row.get(0))? {
                     lengths.push(length?);
                 }
             }
-            let place = usize::try_from(rank - before).unwrap_or_default();
-            if place >= lengths.len() {
-                return Ok(None);
-            }
-            return Ok(Some(*lengths.select_nth_unstable(place).1));
         }
-        before += count;
+        Ok(lengths)
     }
-    Ok(None)
 }
 
 /// Applications for a property that have been valued, newest first.
@@ -168,7 +196,7 @@ mod tests {
         let application = json!({ "applicationReference": reference, "property": property });
         let status = match life.end {
             None => "waiting_for_valuation",
-            Some(End { is_decision: true, .. }) => "valued",
+            Some(End { is_decision: true, .. }) => "approved",
             Some(End { is_decision: false, .. }) => "stopped",
         };
         let at = life.end.map_or(life.submitted_at, |end| end.at);
@@ -227,16 +255,16 @@ mod tests {
         let figures = count(NOW, &lives);
         assert_eq!(figures.days[12].median_to_decision, Some(Duration::hours(3)));
         assert_eq!(figures.days[12].decided, 3);
-        assert_eq!(figures.median_to_decision, Some(Duration::hours(3)));
-        assert_eq!(count(NOW, &lives[..2]).median_to_decision, Some(Duration::hours(2)));
-        assert_eq!(count(NOW, &[]).median_to_decision, None);
+        assert_eq!((figures.median_automatic, figures.median_manual), (Some(Duration::hours(3)), None));
+        assert_eq!(count(NOW, &lives[..2]).median_automatic, Some(Duration::hours(2)));
+        assert_eq!(count(NOW, &[]).median_automatic, None);
     }
 
     #[test]
     fn what_was_decided_before_these_days_is_not_counted() {
         let long_ago = datetime!(2026-11-08 23:59 UTC);
         let figures = count(NOW, &[life(long_ago - Duration::HOUR, Some((long_ago, true)))]);
-        assert_eq!(figures.median_to_decision, None);
+        assert_eq!(figures.median_automatic, None);
         assert!(figures.days.iter().all(|day| day.decided == 0 && day.waiting == 0));
     }
 
@@ -265,7 +293,8 @@ mod tests {
         };
         Figures {
             days: (0..14).map(|i| day(first + Duration::days(i))).collect(),
-            median_to_decision: middle(took(&|date| date >= first)),
+            median_automatic: middle(took(&|date| date >= first)),
+            median_manual: None,
         }
     }
 

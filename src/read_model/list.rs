@@ -15,21 +15,17 @@ use rusqlite::{Connection, Row, ToSql};
 use time::OffsetDateTime;
 
 use super::{
-    counts,
     cursor::{Cursor, Key},
-    entry, item_column, text,
+    entry,
+    filter::{FEW, Filter, Narrow, borrowed},
+    item_column, text,
 };
 use crate::applications;
-
-/// The most rows that are found first and sorted afterwards. For more, reading along the index of the order is quicker.
-const FEW: usize = 2_000;
 
 /// Which applications, in which order.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
-    /// Every word must be found.
-    pub search: String,
-    pub status: Option<ApplicationStatus>,
+    pub filter: Filter,
     pub sort: Sort,
     /// The end of the previous page. A cursor of a list in another order is ignored.
     pub after: Option<Cursor>,
@@ -42,27 +38,31 @@ pub struct Page {
     pub rows: Vec<ApplicationRow>,
     /// `None` on the last page.
     pub next: Option<Cursor>,
+    /// The number of rows on the pages before.
+    pub before: usize,
 }
 
 /// Reads one page.
 pub fn page(connection: &Connection, query: &Query) -> rusqlite::Result<Page> {
-    let words = text::words(&query.search);
-    let filter =
-        Filter { tokens: text::query(&words), whole: text::whole_words_query(&words), words, status: query.status };
+    let words = query.filter.words();
+    let (tokens, whole) = (text::query(&words), text::whole_words_query(&words));
+    let search = Search { tokens, whole, words, filter: &query.filter };
     let after = query.after.as_ref().filter(|after| after.is_of(query.sort));
-    let way = filter.way(connection, query.sort)?;
+    let way = search.way(connection, query.sort)?;
     let mut rows: Vec<(Option<Key>, i64, ApplicationRow)> = Vec::new();
-    for segment in segments(query.sort, &filter, after) {
+    for segment in segments(query.sort, &search, after) {
         let missing = query.at_most + 1 - rows.len();
-        rows.extend(read(connection, &way, &filter, &segment, missing)?);
+        rows.extend(read(connection, way, &search, &segment, missing)?);
         if rows.len() > query.at_most {
             break;
         }
     }
     let has_more = rows.len() > query.at_most;
     rows.truncate(query.at_most);
-    let next = rows.last().filter(|_| has_more).map(|(key, id, _)| Cursor::new(query.sort, key.clone(), *id));
-    Ok(Page { rows: rows.into_iter().map(|(.., row)| row).collect(), next })
+    let before = after.map_or(0, |after| after.rows);
+    let until = before + rows.len();
+    let next = rows.last().filter(|_| has_more).map(|(key, id, _)| Cursor::new(query.sort, key.clone(), *id, until));
+    Ok(Page { rows: rows.into_iter().map(|(.., row)| row).collect(), next, before })
 }
 
 /// The oldest applications at a status that were submitted before `until`, and where to continue.
@@ -87,13 +87,13 @@ pub fn at(
     Ok((found.into_iter().filter_map(|(reference, _)| reference.parse().ok()).collect(), next))
 }
 
-struct Filter {
+struct Search<'a> {
     words: Vec<String>,
     /// The full-text query for the words, as parts of words.
     tokens: Option<String>,
     /// The full-text query for the words as whole words.
     whole: String,
-    status: Option<ApplicationStatus>,
+    filter: &'a Filter,
 }
 
 /// How the rows of a list are found.
@@ -103,26 +103,25 @@ enum Way {
     Order,
     /// Along the full-text index, which is in the order of age.
     Search,
-    /// All rows at the status, which are few, sorted afterwards.
-    FewAtStatus,
+    /// All rows that an index of the filter finds, which are few, sorted afterwards.
+    Few(Narrow),
     /// All rows that the full-text index finds, which are few, sorted afterwards.
     FewFound,
 }
 
-impl Filter {
+impl Search<'_> {
     fn way(&self, connection: &Connection, sort: Sort) -> rusqlite::Result<Way> {
         let by_age = sort == Sort::Newest;
-        if let Some(status) = self.status {
-            let is_in_order = self.tokens.is_none() && (by_age || matches!(sort, Sort::By(Column::Status, _)));
-            if is_in_order {
-                return Ok(Way::Order);
-            }
-            if counts::at_status(connection, status)? <= FEW {
-                return Ok(Way::FewAtStatus);
-            }
+        let filter = self.filter;
+        let by_index_of_status = by_age || matches!(sort, Sort::By(Column::Status, _));
+        if filter.statuses.len() == 1 && filter.is_by_status_alone() && by_index_of_status {
+            return Ok(Way::Order);
+        }
+        if let Some(narrow) = filter.narrowest(connection)? {
+            return Ok(Way::Few(narrow));
         }
         let Some(tokens) = &self.tokens else { return Ok(Way::Order) };
-        if by_age && self.status.is_none() {
+        if by_age && filter.statuses.is_empty() {
             return Ok(Way::Search);
         }
         Ok(match finds_few(connection, tokens)? {
@@ -133,7 +132,7 @@ impl Filter {
     }
 }
 
-impl Filter {
+impl Search<'_> {
     /// The full-text query for applications that match in this way.
     fn full_text(&self, matched: Match) -> Option<String> {
         let tokens = self.tokens.as_ref()?;
@@ -177,28 +176,29 @@ struct Segment {
 }
 
 /// The parts of a list after `after`, in their order.
-fn segments(sort: Sort, filter: &Filter, after: Option<&Cursor>) -> Vec<Segment> {
+fn segments(sort: Sort, search: &Search<'_>, after: Option<&Cursor>) -> Vec<Segment> {
+    let statuses = &search.filter.statuses;
     match sort {
-        Sort::Newest if filter.words.is_empty() => vec![by_age(after, filter.status)],
-        Sort::Newest => by_match(after, filter.status),
-        Sort::By(Column::Status, direction) => by_status(direction, filter.status, after),
+        Sort::Newest if search.words.is_empty() => vec![by_age(after, statuses)],
+        Sort::Newest => by_match(after, statuses),
+        Sort::By(Column::Status, direction) => by_status(direction, statuses, after),
         Sort::By(column, direction) => by_column(column, direction, after),
     }
 }
 
-fn by_age(after: Option<&Cursor>, status: Option<ApplicationStatus>) -> Segment {
+fn by_age(after: Option<&Cursor>, statuses: &[ApplicationStatus]) -> Segment {
     let (condition, parameters) = match after {
         None => ("TRUE".to_owned(), vec![]),
         Some(after) => ("id < ?".to_owned(), vec![Key::Number(after.id)]),
     };
-    let index = status.map(|_| "applications_status");
+    let index = (statuses.len() == 1).then_some("applications_status");
     Segment { matched: Match::Any, key: "NULL", index, order: "id DESC".to_owned(), condition, parameters }
 }
 
 /// Whole words first. The key of a row in a cursor says which part of the list it is in.
-fn by_match(after: Option<&Cursor>, status: Option<ApplicationStatus>) -> Vec<Segment> {
-    let whole = |after| Segment { matched: Match::Whole, key: "0", ..by_age(after, status) };
-    let part = |after| Segment { matched: Match::Part, key: "1", ..by_age(after, status) };
+fn by_match(after: Option<&Cursor>, statuses: &[ApplicationStatus]) -> Vec<Segment> {
+    let whole = |after| Segment { matched: Match::Whole, key: "0", ..by_age(after, statuses) };
+    let part = |after| Segment { matched: Match::Part, key: "1", ..by_age(after, statuses) };
     match after {
         Some(Cursor { key: Some(Key::Number(1)), .. }) => vec![part(after)],
         _ => vec![whole(after), part(None)],
@@ -206,10 +206,10 @@ fn by_match(after: Option<&Cursor>, status: Option<ApplicationStatus>) -> Vec<Se
 }
 
 /// Status by status, in the order of an application's life.
-fn by_status(direction: Direction, status: Option<ApplicationStatus>, after: Option<&Cursor>) -> Vec<Segment> {
+fn by_status(direction: Direction, among: &[ApplicationStatus], after: Option<&Cursor>) -> Vec<Segment> {
     let mut statuses: Vec<&str> = ApplicationStatus::ALL
         .into_iter()
-        .filter(|one| status.is_none_or(|status| status == *one))
+        .filter(|one| among.is_empty() || among.contains(one))
         .map(|one| one.key())
         .collect();
     if direction == Direction::Descending {
@@ -287,41 +287,38 @@ fn by_column(column: Column, direction: Direction, after: Option<&Cursor>) -> Ve
 /// At most `at_most` rows of a segment.
 fn read(
     connection: &Connection,
-    way: &Way,
-    filter: &Filter,
+    way: Way,
+    search: &Search<'_>,
     segment: &Segment,
     at_most: usize,
 ) -> rusqlite::Result<Vec<(Option<Key>, i64, ApplicationRow)>> {
-    let by_words = matches!(way, Way::Order | Way::FewAtStatus);
     let mut parameters: Vec<&dyn ToSql> = Vec::new();
     // CROSS JOIN fixes the order of the join. A plus sign keeps SQLite from using an index for the term after it.
     let (from, order) = match (way, segment.index) {
         (Way::Order, None) => ("applications".to_owned(), segment.order.clone()),
         (Way::Order, Some(index)) => (format!("applications INDEXED BY {index}"), segment.order.clone()),
-        (Way::FewAtStatus, _) => ("applications INDEXED BY applications_status".to_owned(), unindexed(&segment.order)),
+        (Way::Few(narrow), _) => (narrow.source().to_owned(), unindexed(&segment.order)),
         (Way::Search, _) => (SEARCHED.to_owned(), "search.rowid DESC".to_owned()),
         (Way::FewFound, _) => (SEARCHED.to_owned(), unindexed(&segment.order)),
     };
-    let full_text = filter.full_text(segment.matched);
+    let full_text = search.full_text(segment.matched);
     let mut condition = match way {
         Way::Search | Way::FewFound => {
             parameters.push(&full_text);
             // The full-text index can only seek by its own name for the id.
             format!("search MATCH ? AND {}", segment.condition.replace("id <", "search.rowid <"))
         }
-        Way::FewAtStatus => unindexed_condition(segment),
+        Way::Few(_) => unindexed_condition(segment),
         Way::Order => segment.condition.clone(),
     };
     parameters.extend(segment.parameters.iter().map(|parameter| parameter as &dyn ToSql));
-    let status = filter.status.map(ApplicationStatus::key);
-    if let Some(status) = &status {
-        condition.push_str(" AND status = ?");
-        parameters.push(status);
-    }
+    let (conditions, values) = search.filter.conditions();
+    condition.push_str(&conditions);
+    parameters.extend(borrowed(&values));
     // The last line of the search text has the whole words between spaces.
-    let whole: Vec<String> = filter.words.iter().map(|word| format!(" {word} ")).collect();
-    if by_words {
-        for word in &filter.words {
+    let whole: Vec<String> = search.words.iter().map(|word| format!(" {word} ")).collect();
+    if matches!(way, Way::Order | Way::Few(_)) {
+        for word in &search.words {
             condition.push_str(" AND instr(search_text, ?) > 0");
             parameters.push(word);
         }
@@ -342,7 +339,7 @@ fn read(
     rows.collect()
 }
 
-const SEARCHED: &str = "search CROSS JOIN applications ON applications.id = search.rowid";
+pub(super) const SEARCHED: &str = "search CROSS JOIN applications ON applications.id = search.rowid";
 
 /// `+amount DESC, +id DESC`
 fn unindexed(order: &str) -> String {

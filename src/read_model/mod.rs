@@ -5,16 +5,20 @@
 //! follows the tables (see [`follow`]) and decides nothing: a row that somebody acts on is always read from its table. The
 //! file can be deleted at any time; the next start fills a new one.
 
+mod answers;
 mod bucket;
 mod counts;
 mod cursor;
 mod database;
 mod entry;
 mod figures;
+mod filter;
 mod follow;
 mod list;
 mod place;
 mod searchable;
+mod stages;
+mod tally;
 mod tasks;
 mod text;
 
@@ -24,7 +28,7 @@ mod tests;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use app::{
-    desk::{Counts, Figures, Incomplete, WaitingCount, WaitingPage},
+    desk::{Counts, Figures, Incomplete, Overview, Tally, WaitingCount, WaitingPage},
     domain::{ApplicationReference, ApplicationStatus, Property, WaitingOn},
 };
 use rusqlite::{Connection, Row, types::Type};
@@ -41,6 +45,7 @@ use crate::{
 };
 
 pub use cursor::Cursor;
+pub use filter::{Filter, since};
 pub use follow::Follower;
 pub use list::{Page, Query};
 pub use place::Place;
@@ -183,6 +188,20 @@ impl ReadModel {
             [only] => only.parse().ok(),
             _ => None,
         })
+    }
+
+    /// How many applications match a filter.
+    pub async fn tally(&self, filter: Filter) -> Result<Tally, ReadError> {
+        self.look(move |connection| tally::tally(connection, &filter)).await
+    }
+
+    /// Where everything stands, without the callbacks that matched nothing.
+    pub async fn overview(&self, now: OffsetDateTime) -> Result<Overview, ReadError> {
+        self.look(move |connection| {
+            let (times_to_answer, valuer) = answers::read(connection, now)?;
+            Ok(Overview { stages: stages::read(connection, now)?, times_to_answer, valuer })
+        })
+        .await
     }
 
     /// A page of tasks that wait for an answer, soonest deadline first.

@@ -28,6 +28,8 @@ CREATE TABLE applications (
     status TEXT NOT NULL,
     submitted_day INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
+    -- When it came to its stage: see `entry::stage_since`.
+    stage_since INTEGER NOT NULL,
     -- The task that an open application waits for, and when its answer is due.
     waiting_id TEXT,
     deadline INTEGER,
@@ -36,6 +38,8 @@ CREATE TABLE applications (
     ended_at INTEGER,
     ended_day INTEGER,
     is_decided INTEGER NOT NULL,
+    -- Whether the decision is based on a manual valuation.
+    is_manual INTEGER NOT NULL,
     took INTEGER,
     -- The same for all durations that are about as long: see `bucket::bucket`.
     took_bucket INTEGER,
@@ -52,9 +56,10 @@ CREATE TABLE applications (
 );
 
 CREATE INDEX applications_status ON applications (status, id);
+CREATE INDEX applications_stage ON applications (status, stage_since);
 CREATE INDEX applications_waiting ON applications (waiting_id) WHERE waiting_id IS NOT NULL;
 CREATE INDEX applications_address ON applications (address, id) WHERE is_valued;
-CREATE INDEX applications_took ON applications (ended_day, took_bucket, took) WHERE is_decided;
+CREATE INDEX applications_took ON applications (ended_day, is_manual, took_bucket, took) WHERE is_decided;
 
 -- Two for each column that lists can be sorted by, because of rows with equal values the newest comes first in both
 -- directions.
@@ -88,6 +93,10 @@ CREATE TABLE tasks (
     waits_on TEXT NOT NULL,
     is_open INTEGER NOT NULL,
     deadline INTEGER NOT NULL,
+    -- For a task that is over: the day, how it ended, and how many tenths of its time that took (see `answers`).
+    ended_day INTEGER,
+    ended_as TEXT,
+    tenths INTEGER,
     valuation_reference TEXT
 ) WITHOUT ROWID;
 
@@ -106,9 +115,22 @@ CREATE TABLE days (
     ended INTEGER NOT NULL DEFAULT 0,
     decided INTEGER NOT NULL DEFAULT 0
 );
--- The number of decisions of a day by bucket of duration.
+-- The number of decisions of a day by bucket of duration, and with or without a manual valuation.
 CREATE TABLE took_counts (
-    day INTEGER NOT NULL, bucket INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (day, bucket)
+    day INTEGER NOT NULL,
+    is_manual INTEGER NOT NULL,
+    bucket INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (day, is_manual, bucket)
+) WITHOUT ROWID;
+-- How the tasks of a day ended. Tasks that nobody waited for any more are not counted.
+CREATE TABLE answer_counts (
+    day INTEGER NOT NULL,
+    waits_on TEXT NOT NULL,
+    ended_as TEXT NOT NULL,
+    tenths INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (day, waits_on, ended_as, tenths)
 ) WITHOUT ROWID;
 
 CREATE TRIGGER application_comes AFTER INSERT ON applications BEGIN
@@ -116,7 +138,7 @@ CREATE TRIGGER application_comes AFTER INSERT ON applications BEGIN
     INSERT INTO days (day, submitted) VALUES (new.submitted_day, 1) ON CONFLICT DO UPDATE SET submitted = submitted + 1;
     INSERT INTO days (day, ended, decided) SELECT new.ended_day, 1, new.is_decided WHERE new.ended_day IS NOT NULL
         ON CONFLICT DO UPDATE SET ended = ended + 1, decided = decided + new.is_decided;
-    INSERT INTO took_counts SELECT new.ended_day, new.took_bucket, 1 WHERE new.is_decided
+    INSERT INTO took_counts SELECT new.ended_day, new.is_manual, new.took_bucket, 1 WHERE new.is_decided
         ON CONFLICT DO UPDATE SET count = count + 1;
 END;
 
@@ -124,7 +146,8 @@ CREATE TRIGGER application_goes AFTER DELETE ON applications BEGIN
     UPDATE status_counts SET count = count - 1 WHERE status = old.status;
     UPDATE days SET submitted = submitted - 1 WHERE day = old.submitted_day;
     UPDATE days SET ended = ended - 1, decided = decided - old.is_decided WHERE day = old.ended_day;
-    UPDATE took_counts SET count = count - 1 WHERE old.is_decided AND day = old.ended_day AND bucket = old.took_bucket;
+    UPDATE took_counts SET count = count - 1
+        WHERE old.is_decided AND day = old.ended_day AND is_manual = old.is_manual AND bucket = old.took_bucket;
 END;
 
 CREATE TRIGGER application_moves AFTER UPDATE OF status ON applications WHEN old.status <> new.status BEGIN
@@ -132,13 +155,14 @@ CREATE TRIGGER application_moves AFTER UPDATE OF status ON applications WHEN old
     INSERT INTO status_counts VALUES (new.status, 1) ON CONFLICT DO UPDATE SET count = count + 1;
 END;
 
-CREATE TRIGGER application_ends AFTER UPDATE OF ended_at ON applications
-    WHEN old.ended_at IS NOT new.ended_at OR old.is_decided <> new.is_decided BEGIN
+CREATE TRIGGER application_ends AFTER UPDATE OF ended_at, is_decided, is_manual ON applications
+    WHEN old.ended_at IS NOT new.ended_at OR old.is_decided <> new.is_decided OR old.is_manual <> new.is_manual BEGIN
     UPDATE days SET ended = ended - 1, decided = decided - old.is_decided WHERE day = old.ended_day;
-    UPDATE took_counts SET count = count - 1 WHERE old.is_decided AND day = old.ended_day AND bucket = old.took_bucket;
+    UPDATE took_counts SET count = count - 1
+        WHERE old.is_decided AND day = old.ended_day AND is_manual = old.is_manual AND bucket = old.took_bucket;
     INSERT INTO days (day, ended, decided) SELECT new.ended_day, 1, new.is_decided WHERE new.ended_day IS NOT NULL
         ON CONFLICT DO UPDATE SET ended = ended + 1, decided = decided + new.is_decided;
-    INSERT INTO took_counts SELECT new.ended_day, new.took_bucket, 1 WHERE new.is_decided
+    INSERT INTO took_counts SELECT new.ended_day, new.is_manual, new.took_bucket, 1 WHERE new.is_decided
         ON CONFLICT DO UPDATE SET count = count + 1;
 END;
 
@@ -153,4 +177,23 @@ END;
 CREATE TRIGGER task_moves AFTER UPDATE OF is_open ON tasks WHEN old.is_open <> new.is_open BEGIN
     INSERT INTO task_counts VALUES (new.waits_on, new.is_open - old.is_open)
         ON CONFLICT DO UPDATE SET count = count + new.is_open - old.is_open;
+END;
+
+CREATE TRIGGER ended_task_comes AFTER INSERT ON tasks WHEN new.ended_day IS NOT NULL BEGIN
+    INSERT INTO answer_counts VALUES (new.ended_day, new.waits_on, new.ended_as, new.tenths, 1)
+        ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+
+CREATE TRIGGER ended_task_goes AFTER DELETE ON tasks WHEN old.ended_day IS NOT NULL BEGIN
+    UPDATE answer_counts SET count = count - 1
+        WHERE day = old.ended_day AND waits_on = old.waits_on AND ended_as = old.ended_as AND tenths = old.tenths;
+END;
+
+CREATE TRIGGER task_ends AFTER UPDATE OF ended_day, ended_as, tenths ON tasks
+    WHEN old.ended_day IS NOT new.ended_day OR old.ended_as IS NOT new.ended_as OR old.tenths IS NOT new.tenths BEGIN
+    UPDATE answer_counts SET count = count - 1
+        WHERE day = old.ended_day AND waits_on = old.waits_on AND ended_as = old.ended_as AND tenths = old.tenths;
+    INSERT INTO answer_counts
+        SELECT new.ended_day, new.waits_on, new.ended_as, new.tenths, 1 WHERE new.ended_day IS NOT NULL
+        ON CONFLICT DO UPDATE SET count = count + 1;
 END;

@@ -1,5 +1,7 @@
 //! The read model beside an embedded AWS, and its lists beside plain ones.
 
+mod filters;
+
 use std::sync::Arc;
 
 use app::{
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::task::JoinHandle;
 
-use super::{Cursor, Query, ReadModel};
+use super::{Cursor, Filter, Query, ReadModel};
 use crate::{
     applications,
     aws::{Aws, Embedded},
@@ -179,7 +181,8 @@ fn task(
 }
 
 fn query(search: &str, status: Option<ApplicationStatus>, sort: Sort) -> Query {
-    Query { search: search.into(), status, sort, after: None, at_most: 50 }
+    let filter = Filter { search: search.into(), statuses: status.into_iter().collect(), ..Filter::default() };
+    Query { filter, sort, after: None, at_most: 50 }
 }
 
 async fn found(model: &ReadModel, search: &str) -> Vec<String> {

@@ -241,6 +241,10 @@ impl PausedTask {
             property: self.application.property.to_string(),
             since: self.since,
             deadline: self.deadline,
+            reason: match self.kind {
+                TaskKind::Valuation => None,
+                TaskKind::ManualValuation => Some(manual_valuation_reason(self.failure.as_ref())),
+            },
         }
     }
 }

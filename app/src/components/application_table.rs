@@ -122,7 +122,10 @@ fn Row(row: ApplicationRow) -> impl IntoView {
             </td>
             <td class="number wide">{money(row.application.loan_amount)}</td>
             <td class="number wide wider">{percent(row.loan_to_value)}</td>
-            <td><Status status=row.status/></td>
+            <td>
+                <Status status=row.status/>
+                {row.remark.map(|remark| view! { <span class="under reason">{remark}</span> })}
+            </td>
             <td class="wide">{row.waiting.map(|item| view! { <Deadline item/> })}</td>
             <td class="wide wider quiet"><When at=row.updated_at style=TimeStyle::Relative/></td>
         </tr>

@@ -3,7 +3,7 @@
 
 use crate::{
     desk::{ApplicationRow, Counts},
-    domain::{ApplicationReference, ApplicationStatus},
+    domain::ApplicationReference,
 };
 
 /// The value of `data-shows`: the references of the applications that a region shows.
@@ -18,14 +18,6 @@ pub fn shown_rows(rows: &[ApplicationRow]) -> String {
 /// The value of `data-counts` for a region that depends on all counts.
 pub fn all_counts(counts: &Counts) -> String {
     written(counts.named())
-}
-
-/// The value of `data-counts` for a list that changes when an application enters or leaves it.
-pub fn count_of(counts: &Counts, status: Option<ApplicationStatus>) -> String {
-    match status {
-        None => written([("all", counts.all())]),
-        Some(status) => written([(status.key(), counts.at(status))]),
-    }
 }
 
 pub fn waiting_count(counts: &Counts) -> String {

@@ -21,7 +21,7 @@ pub use form::{Choice, ErrorSummary, NotSent, Radios, RestoredDraft, TextArea, T
 pub use gauge::LoanToValueGauge;
 pub use icon::{Glyph, Icon};
 pub use incomplete::IncompleteBanner;
-pub use live::{all_counts, count_of, shown, shown_rows, waiting_count};
+pub use live::{all_counts, shown, shown_rows, waiting_count};
 pub use notice::NoticeBanner;
 pub use sparkline::{Bar, Sparkline};
 pub use status::Status;

@@ -17,6 +17,9 @@ pub trait ApplicationOperations {
     /// execution, in any case. `None` if there is no such application, or more than one.
     async fn with_reference(&self, by: &Actor, reference: &str) -> Result<Option<ApplicationReference>, DeskError>;
 
+    /// How many applications match a query, on all of its pages.
+    async fn tally(&self, by: &Actor, query: &ApplicationQuery) -> Result<Tally, DeskError>;
+
     /// The newest applications, optionally only those with `status`.
     async fn newest(
         &self,
@@ -52,6 +55,26 @@ pub struct ApplicationPage {
     pub rows: Vec<ApplicationRow>,
     /// The value of [`ApplicationQuery::after`] for the next page, or `None` on the last page.
     pub next: Option<String>,
+    /// The number of rows on the pages before.
+    pub before: usize,
+}
+
+/// The number of applications that match a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// In the order of [`ApplicationStatus::ALL`], as if the query asked for any status and stage. `None` if there are too
+    /// many to count.
+    pub by_status: Option<[usize; ApplicationStatus::ALL.len()]>,
+    pub count: usize,
+    /// Whether there are not more than `count`.
+    pub is_exact: bool,
+}
+
+impl Tally {
+    pub fn at(&self, status: ApplicationStatus) -> Option<usize> {
+        let place = ApplicationStatus::ALL.iter().position(|one| *one == status)?;
+        self.by_status.map(|counts| counts[place])
+    }
 }
 
 /// An application and its current status.
@@ -67,6 +90,8 @@ pub struct ApplicationRow {
     pub updated_at: OffsetDateTime,
     pub execution_arn: String,
     pub valuation: Option<Valuation>,
+    /// When its execution ended with an outcome.
+    pub decided_at: Option<OffsetDateTime>,
     /// A sentence that says why the application needs attention or was declined.
     pub remark: Option<String>,
     /// The limits that the decision was based on, if they are known.

@@ -2,12 +2,15 @@
 
 use time::Date;
 
-use super::{Actor, Counts, DeskError};
+use super::{Actor, Counts, DeskError, Overview};
 
 #[async_trait::async_trait]
 pub trait FigureOperations {
     /// Counts and medians of the last [`Figures::DAYS`] days.
     async fn figures(&self, by: &Actor) -> Result<Figures, DeskError>;
+
+    /// How many applications stand where, and how tasks were answered in the last [`Overview::DAYS`] days.
+    async fn overview(&self, by: &Actor) -> Result<Overview, DeskError>;
 
     /// The current numbers of applications and tasks.
     async fn counts(&self, by: &Actor) -> Result<Counts, DeskError>;
@@ -18,8 +21,11 @@ pub trait FigureOperations {
 pub struct Figures {
     /// The last [`Figures::DAYS`] days, oldest first. The last entry is today so far.
     pub days: Vec<DayFigures>,
-    /// The median time from submission to decision, over all applications decided in these days.
-    pub median_to_decision: Option<time::Duration>,
+    /// The median time from submission to decision, over the applications decided in these days by the valuation
+    /// service's valuation.
+    pub median_automatic: Option<time::Duration>,
+    /// The same over those decided by a manual valuation.
+    pub median_manual: Option<time::Duration>,
 }
 
 impl Figures {

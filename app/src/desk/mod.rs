@@ -11,6 +11,8 @@ mod execution;
 mod figures;
 mod manual_valuation;
 mod orphan;
+mod overview;
+mod sort;
 mod step_functions_error;
 mod step_functions_name;
 mod story;
@@ -20,8 +22,8 @@ mod workflow;
 
 pub use about::About;
 pub use actor::{Actor, Person};
-pub use application_query::{ApplicationQuery, Column, Direction, Sort};
-pub use applications::{ApplicationOperations, ApplicationPage, ApplicationRow, ApplicationView, Submission};
+pub use application_query::{Age, ApplicationQuery, DAY_KEYS, Days, Stage};
+pub use applications::{ApplicationOperations, ApplicationPage, ApplicationRow, ApplicationView, Submission, Tally};
 pub use counts::{Counts, Incomplete};
 pub use error::DeskError;
 pub use execution::{
@@ -33,6 +35,8 @@ pub use manual_valuation::{
     LateAnswer, ManualValuationOperations, ManualValuationState, ManualValuationView, PreviousValuation, known_values,
 };
 pub use orphan::{OrphanOperations, OrphanedExecution};
+pub use overview::{Overview, StageCount, TimeToAnswer, ValuerDay};
+pub use sort::{Column, Direction, Sort};
 pub use step_functions_error::StepFunctionsError;
 pub use step_functions_name::{NotAName, StepFunctionsName};
 pub use story::{StoryEntry, StoryKind};

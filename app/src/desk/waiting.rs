@@ -52,4 +52,6 @@ pub struct WaitingItem {
     pub property: String,
     pub since: OffsetDateTime,
     pub deadline: OffsetDateTime,
+    /// A sentence that says why it was asked for, if there is more to say than its kind.
+    pub reason: Option<String>,
 }

@@ -34,6 +34,8 @@ pub use value_alert::{KnownSource, KnownValue, Unusual, ValueAlert, ValueAlertEr
 #[cfg(feature = "ssr")]
 pub use application::{LoanApplication, Property};
 #[cfg(feature = "ssr")]
+pub use money::grouped;
+#[cfg(feature = "ssr")]
 pub use names::{ApplicantName, ApplicantNameError, PropertyName, PropertyNameError};
 #[cfg(feature = "ssr")]
 pub use postcode::{Postcode, PostcodeError};
@@ -46,6 +48,6 @@ pub use task_kind::{TaskKind, TaskPage, WaitingOn};
 #[cfg(feature = "ssr")]
 pub use term::{TermError, TermYears};
 #[cfg(feature = "ssr")]
-pub use uk_time::{day_in_words, in_uk, iso_day, uk_clock, uk_day, uk_midnight, uk_today};
+pub use uk_time::{day_in_words, in_uk, iso_day, read_iso_day, uk_clock, uk_day, uk_midnight, uk_today};
 #[cfg(feature = "ssr")]
 pub use valuation::{ManualValuationAnswer, Valuation, ValuationBasis, ValuationSource, oldest_valuation_day};

@@ -82,6 +82,12 @@ impl fmt::Display for Money {
     }
 }
 
+/// A count with its digits grouped by thousands: `1,000,000`.
+#[cfg(feature = "ssr")]
+pub fn grouped(count: usize) -> String {
+    with_commas(&count.to_string())
+}
+
 /// Groups digits by thousands: `1,000,000`.
 pub(super) fn with_commas(digits: &str) -> String {
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);

@@ -80,9 +80,10 @@ impl ApplicationStatus {
         }
     }
 
-    /// Whether the desk has decided, or nothing was left to decide. A referral is not a decision: an underwriter decides.
+    /// Whether the loan has been decided. A referral is no decision, because an underwriter decides; nor is a valuation
+    /// without a loan amount.
     pub fn is_decision(self) -> bool {
-        matches!(self, Self::Valued | Self::Approved | Self::Declined)
+        matches!(self, Self::Approved | Self::Declined)
     }
 
     /// Whether the execution is still running.
@@ -113,8 +114,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_referral_is_not_a_decision() {
+    fn neither_a_referral_nor_a_valuation_is_a_decision() {
         let decisions: Vec<_> = ApplicationStatus::ALL.into_iter().filter(|status| status.is_decision()).collect();
-        assert_eq!(decisions, [ApplicationStatus::Valued, ApplicationStatus::Approved, ApplicationStatus::Declined]);
+        assert_eq!(decisions, [ApplicationStatus::Approved, ApplicationStatus::Declined]);
     }
 }

@@ -35,6 +35,11 @@ pub fn iso_day(day: Date) -> String {
     day.format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
 }
 
+/// Reads what [`iso_day`] writes.
+pub fn read_iso_day(text: &str) -> Option<Date> {
+    Date::parse(text, format_description!("[year]-[month]-[day]")).ok()
+}
+
 /// The start of a day in the UK.
 pub fn uk_midnight(day: Date) -> OffsetDateTime {
     // The clocks change at 01:00 or 02:00, never at midnight.

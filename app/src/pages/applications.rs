@@ -3,28 +3,28 @@
 
 use std::sync::Arc;
 
+use futures_util::try_join;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use time::Date;
 
 use super::problem::or_problem;
 use crate::{
-    address,
-    components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, SortLinks, count_of, shown_rows},
-    desk::{Actor, ApplicationPage, ApplicationQuery, Counts, Desk, DeskError, Incomplete, Sort},
-    domain::ApplicationStatus,
+    components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, SortLinks, all_counts, shown_rows},
+    desk::{
+        Actor, Age, ApplicationPage, ApplicationQuery, Counts, DAY_KEYS, Desk, DeskError, Incomplete, Sort, Stage,
+        Tally,
+    },
+    domain::{ApplicationStatus, grouped, iso_day},
     request,
 };
 
 #[component]
 pub fn ApplicationsPage() -> impl IntoView {
     let params = use_query_map().get_untracked();
-    let query = ApplicationQuery {
-        search: params.get("q").unwrap_or_default().trim().to_owned(),
-        status: params.get("status").as_deref().and_then(ApplicationStatus::from_key),
-        sort: params.get("sort").as_deref().map(Sort::from_key).unwrap_or_default(),
-        after: params.get("after").filter(|after| !after.is_empty()),
-    };
+    let query = ApplicationQuery::read(|name| params.get(name));
+    let wrong_days = ApplicationQuery::wrong_days(|name| params.get(name));
     // The search in the top bar sends `go` to open the page of a reference directly. The filter of this page does not.
     let go = params.get("go").is_some();
     let asked = request::desk_and_actor();
@@ -35,8 +35,9 @@ pub fn ApplicationsPage() -> impl IntoView {
                 straight_to(desk.as_ref(), &by, &query).await
             } else {
                 let (query, page) = find(desk.as_ref(), &by, query).await?;
-                let (counts, incomplete) = (desk.counts(&by).await?, desk.incomplete());
-                Ok(view! { <Found query page counts incomplete/> }.into_any())
+                let (counts, tally) = try_join!(desk.counts(&by), desk.tally(&by, &query))?;
+                let incomplete = desk.incomplete();
+                Ok(view! { <Found query page counts tally wrong_days incomplete/> }.into_any())
             }
         };
         or_problem(page.await)
@@ -75,12 +76,16 @@ fn Found(
     query: ApplicationQuery,
     page: ApplicationPage,
     counts: Counts,
+    tally: Tally,
+    /// Days in the address that are none.
+    wrong_days: Vec<String>,
     incomplete: Option<Incomplete>,
 ) -> impl IntoView {
     let shows = shown_rows(&page.rows);
-    // A later page does not change when applications are added before it.
-    let counts = query.after.is_none().then(|| count_of(&counts, query.status));
-    let filtered = !query.search.is_empty() || query.status.is_some();
+    // A later page does not change when applications are added before it. The first one shows all counts.
+    let counts = query.after.is_none().then(|| all_counts(&counts));
+    let filtered = !query.filters().is_empty();
+    let range = range(page.before, page.rows.len(), tally);
     // Links to another order or page keep the filters.
     let at = query.clone();
     let with = move |sort: Sort, after: Option<String>| address(&ApplicationQuery { sort, after, ..at.clone() });
@@ -94,7 +99,7 @@ fn Found(
         Sort::By(..) => ("Applications, sorted by a column", "Back to the first", "More applications"),
     };
     let order = if query.search.is_empty() { ", newest first" } else { ", whole words first" };
-    let csv = address_at("/applications.csv", &ApplicationQuery { sort: Sort::Newest, after: None, ..query.clone() });
+    let csv = ApplicationQuery { sort: Sort::Newest, after: None, ..query.clone() }.address("/applications.csv");
     let sort = SortLinks { current: query.sort, address: Arc::new(move |sort| with(sort, None)) };
     view! {
         <Title text="Applications"/>
@@ -103,7 +108,7 @@ fn Found(
             <a class="button secondary" href="/applications/new"><Icon glyph=Glyph::Plus/>"New application"</a>
         </div>
         <NoticeBanner/>
-        <Filters query=query.clone()/>
+        <Filters query=query.clone() tally wrong_days/>
         <IncompleteBanner incomplete/>
         <div data-live="applications" data-shows=shows data-counts=counts>
             {if page.rows.is_empty() {
@@ -111,7 +116,7 @@ fn Found(
             } else {
                 view! {
                     <ApplicationTable caption rows=page.rows sort/>
-                    <p class="under"><a class="download" href=csv download>"Download as CSV"</a>{order}</p>
+                    <p class="under">{range} " · "<a class="download" href=csv download>"Download as CSV"</a>{order}</p>
                 }
                 .into_any()
             }}
@@ -133,36 +138,105 @@ fn Found(
     }
 }
 
+/// `1–50 of 306`
+fn range(before: usize, rows: usize, tally: Tally) -> String {
+    let (from, to) = (before + 1, before + rows);
+    // The rows and the count are not read at the same moment.
+    let count = tally.count.max(to);
+    match tally.is_exact {
+        true => format!("{from}–{to} of {}", grouped(count)),
+        false => format!("{from}–{to} of more than {}", grouped(count)),
+    }
+}
+
 #[component]
-fn Filters(query: ApplicationQuery) -> impl IntoView {
+fn Filters(query: ApplicationQuery, tally: Tally, wrong_days: Vec<String>) -> impl IntoView {
     let chip = |status: Option<ApplicationStatus>| {
         let text = status.map_or("All".to_owned(), |status| status.to_string());
+        let count = match status {
+            None => tally.by_status.map(|counts| counts.iter().sum()),
+            Some(status) => tally.at(status),
+        };
+        let is_current = query.stage.is_none() && query.age.is_none() && query.status == status;
+        let count = count.map(|count| view! { " "<span class="chip-count">{grouped(count)}</span> });
         view! {
             <li>
                 <a
                     class="chip"
-                    href=address(&ApplicationQuery { status, after: None, ..query.clone() })
-                    aria-current=(query.status == status).then_some("true")
+                    href=address(&ApplicationQuery { status, stage: None, age: None, after: None, ..query.clone() })
+                    aria-current=is_current.then_some("true")
                 >
                     {text}
+                    {count}
                 </a>
             </li>
         }
     };
+    let stage = in_words(query.stage, query.age).map(|text| {
+        let href = address(&ApplicationQuery { stage: None, age: None, after: None, ..query.clone() });
+        view! {
+            <li>
+                <a class="chip" href=href aria-current="true">
+                    {text}" "<Icon glyph=Glyph::Cross/><span class="visually-hidden">"Remove this filter"</span>
+                </a>
+            </li>
+        }
+    });
     let chips = std::iter::once(None).chain(ApplicationStatus::ALL.into_iter().map(Some)).map(chip).collect_view();
+    let kept = query.filters().into_iter().filter(|(name, _)| ["status", "stage", "age"].contains(name));
+    let kept = kept.chain(query.sort.key().map(|sort| ("sort", sort)));
+    let kept = kept.map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view();
+    let has_days = !(query.submitted.is_any() && query.decided.is_any() && wrong_days.is_empty());
+    let is_reversed =
+        [query.submitted, query.decided].iter().any(|days| days.from.zip(days.to).is_some_and(|(from, to)| from > to));
+    let wrong = wrong_days.iter().map(|day| format!("“{day}” is not a date and was left out: write it as 2026-11-22."));
+    let reversed = is_reversed.then(|| "The first day is after the last, so nothing matches.".to_owned());
+    let problems = wrong.chain(reversed).map(|text| view! { <p class="field-error">{text}</p> }).collect_view();
+    let [submitted_from, submitted_to, decided_from, decided_to] = DAY_KEYS;
     view! {
         <div class="filters">
             <form class="filter" action="/applications" method="get" data-live-search>
                 <label class="visually-hidden" for="filter">"Filter these applications"</label>
                 <Icon glyph=Glyph::Search/>
                 <input id="filter" name="q" type="search" placeholder="Filter" autocomplete="off" value=query.search.clone()/>
-                {query.status.map(|status| view! { <input type="hidden" name="status" value=status.key()/> })}
-                {query.sort.key().map(|sort| view! { <input type="hidden" name="sort" value=sort/> })}
+                {kept}
                 <button class="button quiet" type="submit">"Filter"</button>
+                <details class="days" id="filter-days" open=has_days>
+                    <summary>"Dates"</summary>
+                    <div class="days-fields">
+                        <Day name=submitted_from label="Submitted from" day=query.submitted.from/>
+                        <Day name=submitted_to label="Submitted to" day=query.submitted.to/>
+                        <Day name=decided_from label="Decided from" day=query.decided.from/>
+                        <Day name=decided_to label="Decided to" day=query.decided.to/>
+                    </div>
+                    {problems}
+                </details>
             </form>
-            <nav aria-label="Status" data-live="statuses"><ul class="chips">{chips}</ul></nav>
+            <nav aria-label="Status" data-live="statuses"><ul class="chips">{stage} {chips}</ul></nav>
         </div>
     }
+    .into_any()
+}
+
+/// `With staff, under a day`
+fn in_words(stage: Option<Stage>, age: Option<Age>) -> Option<String> {
+    match (stage, age) {
+        (None, None) => None,
+        (Some(stage), None) => Some(stage.to_string()),
+        (None, Some(age)) => Some(format!("In its stage {age}")),
+        (Some(stage), Some(age)) => Some(format!("{stage}, {age}")),
+    }
+}
+
+#[component]
+fn Day(name: &'static str, label: &'static str, day: Option<Date>) -> impl IntoView {
+    view! {
+        <label>
+            <span>{label}</span>
+            <input type="date" name=name value=day.map(iso_day)/>
+        </label>
+    }
+    .into_any()
 }
 
 #[component]
@@ -188,32 +262,19 @@ fn NoneFound(filtered: bool) -> impl IntoView {
 
 /// The address of this page for a query.
 fn address(query: &ApplicationQuery) -> String {
-    address_at("/applications", query)
-}
-
-fn address_at(path: &str, query: &ApplicationQuery) -> String {
-    let search = (!query.search.is_empty()).then(|| format!("q={}", address::escape(&query.search)));
-    let status = query.status.map(|status| format!("status={}", status.key()));
-    let sort = query.sort.key().map(|sort| format!("sort={sort}"));
-    let after = query.after.as_deref().map(|after| format!("after={}", address::escape(after)));
-    let query = [search, status, sort, after].into_iter().flatten().collect::<Vec<_>>().join("&");
-    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+    query.address("/applications")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desk::{Column, Direction};
 
     #[test]
-    fn every_state_of_the_page_has_an_address() {
-        assert_eq!(address(&ApplicationQuery::default()), "/applications");
-        let query = ApplicationQuery {
-            search: "PO1 1CE".into(),
-            status: Some(ApplicationStatus::Approved),
-            sort: Sort::By(Column::Amount, Direction::Descending),
-            after: Some("a&b".into()),
-        };
-        assert_eq!(address(&query), "/applications?q=PO1%201CE&status=approved&sort=-amount&after=a%26b");
+    fn a_page_says_which_rows_of_how_many_it_shows() {
+        let tally = |count, is_exact| Tally { by_status: None, count, is_exact };
+        assert_eq!(range(0, 50, tally(306, true)), "1–50 of 306");
+        assert_eq!(range(300, 6, tally(306, true)), "301–306 of 306");
+        assert_eq!(range(0, 50, tally(1_000, false)), "1–50 of more than 1,000");
+        assert_eq!(range(0, 3, tally(2, true)), "1–3 of 3");
     }
 }

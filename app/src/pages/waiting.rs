@@ -151,6 +151,7 @@ fn Row(
                 <span class="under">
                     <bdi>{item.applicant.clone().map(|applicant| format!("{applicant} · "))}{item.property.clone()}</bdi>
                 </span>
+                {item.reason.clone().map(|reason| view! { <span class="under reason">{reason}</span> })}
             </th>
             {is_mixed
                 .then(|| {

@@ -2,17 +2,18 @@
 
 mod figures;
 mod orphans;
+mod overview;
 
 use futures_util::try_join;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use self::{figures::FiguresPanel, orphans::Orphans};
+use self::{figures::FiguresPanel, orphans::Orphans, overview::OverviewPanel};
 use super::{problem::or_problem, waiting::WaitingTable};
 use crate::{
     components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, all_counts, shown},
     desk::{
-        Actor, ApplicationRow, Counts, Desk, DeskError, Figures, Incomplete, OrphanedExecution, WaitingCount,
+        Actor, ApplicationRow, Counts, Desk, DeskError, Figures, Incomplete, OrphanedExecution, Overview, WaitingCount,
         WaitingItem,
     },
     domain::{ApplicationStatus, WaitingOn},
@@ -46,13 +47,14 @@ struct Day {
     orphans: Vec<OrphanedExecution>,
     newest: Vec<ApplicationRow>,
     figures: Figures,
+    overview: Overview,
     incomplete: Option<Incomplete>,
 }
 
 impl Day {
     async fn of(desk: &dyn Desk, by: &Actor) -> Result<Self, DeskError> {
         let attention = Some(ApplicationStatus::NeedsAttention);
-        let (to_answer, counts, failed, orphans, newest, figures) = try_join!(
+        let (to_answer, counts, failed, orphans, newest, figures, overview) = try_join!(
             desk.waiting(by, Some(WaitingOn::Staff), None, MOST),
             desk.counts(by),
             // Load one more than is shown, to find out whether there are more.
@@ -60,8 +62,18 @@ impl Day {
             desk.orphaned_executions(by, MOST),
             desk.newest(by, None, NEWEST),
             desk.figures(by),
+            desk.overview(by),
         )?;
-        Ok(Self { to_answer: to_answer.items, counts, failed, orphans, newest, figures, incomplete: desk.incomplete() })
+        Ok(Self {
+            to_answer: to_answer.items,
+            counts,
+            failed,
+            orphans,
+            newest,
+            figures,
+            overview,
+            incomplete: desk.incomplete(),
+        })
     }
 
     /// The references of the applications that the page shows.
@@ -99,6 +111,7 @@ fn Today(day: Day) -> impl IntoView {
             {(!day.to_answer.is_empty()).then(|| view! { <ToAnswer items=day.to_answer waiting on_valuer/> })}
             {has_failures.then(|| view! { <Failed rows=day.failed orphans=day.orphans/> })}
             <FiguresPanel figures=day.figures waiting/>
+            <OverviewPanel overview=day.overview/>
             {(!day.newest.is_empty())
                 .then(|| {
                     view! {
