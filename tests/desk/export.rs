@@ -31,8 +31,15 @@ async fn the_file_contains_all_applications_that_match_the_filter() {
 
     let approved = desk.get("/applications.csv?status=approved&sort=amount").await.body;
     let lines: Vec<_> = approved.split("\r\n").collect();
-    let odd = r#"odd,Zoë,"'=HYPERLINK(""x""), 1",PO1 1CE,250000.00,,37.54,Approved,,,"#;
+    let odd = r#"odd,Zoë,"'=HYPERLINK(""x""), 1",PO1 1CE,250000.00,,,Approved,,,,,666000.00,"#;
     assert!(lines.len() == 3 && lines[1].starts_with(odd) && lines[2].is_empty(), "{approved}");
+    // The facts of the decision: by whom, the loan-to-value and the limits of that day.
+    assert!(lines[1].contains(",Valuation service,,,,37.54,80.00,90.00,20"), "{approved}");
     let none = desk.get("/applications.csv?q=there-is-no-such-thing").await.body;
     assert_eq!(none.lines().count(), 1, "{none}");
+    let today = app::domain::iso_day(app::domain::uk_today());
+    let decided = desk.get(&format!("/applications.csv?decided_from={today}&decided_to={today}")).await.body;
+    assert_eq!(decided.lines().count(), 2, "{decided}");
+    let earlier = desk.get("/applications.csv?submitted_to=2026-01-01").await.body;
+    assert_eq!(earlier.lines().count(), 1, "{earlier}");
 }
