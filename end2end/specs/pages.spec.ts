@@ -41,6 +41,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
           `/applications/${valued}`,
           `/applications/${valued}?tab=workflow`,
           '/waiting',
+          '/workflows',
+          '/workflows/loan-processing',
+          `/workflows/loan-processing/executions/${waiting}`,
           manualValuation!,
           '/no-such-page',
         ]) {

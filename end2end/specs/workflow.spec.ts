@@ -66,6 +66,9 @@ test('no page shows a task token', async ({ page, request, desk, eventually }) =
     `/applications/${reference}?tab=workflow`,
     `/applications/${reference}?tab=workflow&state=RequestValuation`,
     `/applications/${reference}?tab=workflow&state=ManualValuation`,
+    `/workflows/loan-processing`,
+    `/workflows/loan-processing/executions/${reference}?state=RequestValuation`,
+    `/workflows/loan-processing/executions/${reference}?state=ManualValuation`,
     `/api/applications/${reference}`,
   ]) {
     const answer = await request.get(address)

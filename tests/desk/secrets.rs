@@ -41,14 +41,23 @@ async fn no_page_answer_or_log_line_shows_a_task_token() {
     seen.push(browser.submit(&form, "manual-valuation", &answers).await.html);
     desk.until("answered", "Valued").await;
 
-    let mut paths: Vec<String> =
-        ["/", "/applications", "/waiting", "/applications/new", "/api/applications", "/readyz"]
-            .map(str::to_owned)
-            .to_vec();
+    let mut paths: Vec<String> = [
+        "/",
+        "/applications",
+        "/waiting",
+        "/applications/new",
+        "/workflows/loan-processing",
+        "/api/applications",
+        "/readyz",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for reference in ["asked", "waiting", "answered"] {
         let page = format!("/applications/{reference}");
         paths.extend(["RequestValuation", "ManualValuation"].map(|state| format!("{page}?tab=workflow&state={state}")));
         paths.extend([format!("{page}?tab=workflow"), format!("/api{page}"), page]);
+        let execution = format!("/workflows/loan-processing/executions/{reference}");
+        paths.extend(["RequestValuation", "ManualValuation"].map(|state| format!("{execution}?state={state}")));
     }
     paths.push(form.path.clone());
     let mut elsewhere = Browser::new(&other_desk);

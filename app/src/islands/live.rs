@@ -22,6 +22,8 @@ const BUSY: f64 = 1_000.0;
 const FRESH: f64 = 2_000.0;
 /// The delay before reconnecting after the browser has given up.
 const RETRY: Duration = Duration::from_secs(3);
+/// How often a page is fetched again that shows something of which the desk sends no changes: `data-polled`.
+const POLL: Duration = Duration::from_secs(5);
 
 /// How current the page is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +89,15 @@ impl Connection {
         let on_visibility = handler(move || if document().hidden() { seen.close() } else { seen.listen() });
         // Cannot fail: the document is a valid event target.
         let _ = document().add_event_listener_with_callback("visibilitychange", &on_visibility);
+        let polling = this.clone();
+        set_interval(
+            move || {
+                if !all(&document(), "[data-polled]").is_empty() {
+                    polling.fetch();
+                }
+            },
+            POLL,
+        );
         let selecting = this.clone();
         states::start(move || selecting.fetch());
         refresh::as_you_type(move || this.fetch());

@@ -20,7 +20,7 @@ use self::{
 use crate::{
     address,
     components::{Fact, Facts, TimeStyle, When},
-    desk::{ExecutionView, StepFunctionsName},
+    desk::{ExecutionStatus, ExecutionView, StepFunctionsName},
     time_words,
 };
 
@@ -50,13 +50,15 @@ pub fn Execution(
     let (status, arn, redrives) = (execution.status, execution.arn.clone(), execution.redrives);
     let (started, ended) = (execution.started_at, execution.stopped_at);
     let machine = execution.state_machine.clone();
+    // The desk sends changes of applications only.
+    let is_polled = status == ExecutionStatus::Running && execution.application.is_none();
     let waiting = execution.graph.states.iter().filter_map(|state| {
         let pause = state.run.as_ref()?.pause?;
         Some((state.name.clone(), pause))
     });
     let waiting: Vec<_> = waiting.collect();
     view! {
-        <div class="workflow" data-live="workflow">
+        <div class="workflow" data-live="workflow" data-polled=is_polled>
             <section class="panel execution" aria-labelledby="execution">
                 <h2 id="execution" class="visually-hidden">"Execution"</h2>
                 <Facts>
