@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use app::{desk::Failure, domain::LoanApplication};
+use app::domain::LoanApplication;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     lease::Lease,
     masking::without_tokens,
-    workflow::sdk_time,
+    workflow::{failure, sdk_time},
 };
 
 /// How many failed executions are listed, the newest first. Those that began before them waited for a task, so they had
@@ -96,7 +96,7 @@ impl Watch {
             reference,
             started_at,
             failed_at: described.stop_date.as_ref().map_or(started_at, sdk_time),
-            failure: Failure { error: described.error.as_deref().map(fit), cause: described.cause.as_deref().map(fit) },
+            failure: failure(described.error.as_deref().map(fit), described.cause.as_deref().map(fit)),
         };
         if self.orphans.keep(&orphan).await? {
             tracing::warn!(

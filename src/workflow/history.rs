@@ -6,7 +6,7 @@ use app::desk::Failure;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::visits::Visits;
+use super::{failure::failure, visits::Visits};
 
 /// Members that contain a JSON document as text.
 const DOCUMENTS: [&str; 3] = ["input", "output", "parameters"];
@@ -122,7 +122,10 @@ impl<'a> Event<'a> {
     /// Error and cause, if the event is a failure.
     pub fn failure(self) -> Option<Failure> {
         let text = |name: &str| self.details()?.get(name)?.as_str().map(str::to_owned);
-        self.is_failure().then(|| Failure { error: text("error"), cause: text("cause") })
+        let failure = failure(text("error"), text("cause"));
+        // States that are ended from outside are aborted without an error.
+        let is_error = !self.kind().ends_with("Aborted") || failure != Failure::default();
+        (self.is_failure() && is_error).then_some(failure)
     }
 
     /// For an Entered event: the previous state, and whether it failed and was caught.

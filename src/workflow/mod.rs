@@ -4,6 +4,7 @@
 mod arns;
 mod call;
 mod cursor;
+mod failure;
 mod graph;
 mod history;
 mod history_page;
@@ -29,6 +30,7 @@ use crate::{
 
 pub use arns::{Arns, execution_name, state_machine_of_execution};
 pub use call::CallError;
+pub use failure::failure;
 
 /// The number of events on a page of GetExecutionHistory.
 const PAGE: i32 = 1000;
@@ -117,7 +119,7 @@ fn assemble(
             Err(_) => mask.apply_to_text(document),
         })
     };
-    let failure = Failure { error: text(&described.error), cause: text(&described.cause) };
+    let failure = failure::failure(text(&described.error), text(&described.cause));
 
     let history = History::new(&events);
     let status = read_status(&described.status)?;

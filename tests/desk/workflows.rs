@@ -224,7 +224,7 @@ async fn the_pause_that_goes_on_shows_its_elapsed_time_and_its_deadline() {
     let page = Browser::new(&desk).open("/applications/app-ref?tab=workflow").await;
     let words = page.words();
     assert!(words.contains("RequestValuation : Waiting for an answer for"), "in the table of events: {words}");
-    assert!(words.contains("it ends at the latest in 59 min"), "{words}");
+    assert!(words.contains("due in 59 min"), "{words}");
     assert_eq!(page.html.matches("data-until").count(), 2, "a bar beside the graph and one in the table");
     assert!(page.html.contains("data-when=\"elapsed\""));
 }

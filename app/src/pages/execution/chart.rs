@@ -16,7 +16,7 @@ const LONGEST_NAME: usize = 26;
 const MARGIN: f64 = 6.0;
 
 /// The width from which a graph may be drawn smaller than its natural size, in the unit of the layout.
-const WIDE: f64 = 760.0;
+const WIDE: f64 = 880.0;
 
 #[component]
 pub fn Chart(graph: GraphView, chosen: Option<String>, links: Links) -> impl IntoView {

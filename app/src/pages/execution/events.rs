@@ -100,23 +100,26 @@ fn Row(event: EventView, started: i64, since_previous: Option<i64>) -> impl Into
     let since = since_previous.map_or_else(|| "–".to_owned(), |length| format!("+{}", time_words::precise(length)));
     let is_failure = event.failure.is_some();
     let error = event.failure.and_then(|failure| failure.error);
+    let kind = view! {
+        {is_failure.then(|| view! { <Icon glyph=Glyph::Alert/> })}
+        {event.event_type}
+        {error.map(|error| view! { " "<code class="error-name">{error}</code> })}
+    };
     view! {
         <tr id=format!("event-{id}") class=is_failure.then_some("failed-event") data-version=id>
             <td class="number quiet">{id}</td>
             <th scope="row">
-                {is_failure.then(|| view! { <Icon glyph=Glyph::Alert/> })}
                 {if event.details.is_empty() {
-                    event.event_type.into_any()
+                    kind.into_any()
                 } else {
                     view! {
                         <details id=format!("event-{id}-details")>
-                            <summary>{event.event_type}</summary>
+                            <summary>{kind}</summary>
                             <Json json=event.details/>
                         </details>
                     }
                     .into_any()
                 }}
-                {error.map(|error| view! { <code class="error-name">{error}</code> })}
             </th>
             <td>{event.state}</td>
             <td><When at=event.at style=TimeStyle::Clock/></td>

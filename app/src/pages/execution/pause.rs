@@ -14,11 +14,11 @@ pub fn Pause(
     #[prop(optional_no_strip)]
     state: Option<String>,
 ) -> impl IntoView {
-    let reason = match pause.reason {
-        PauseReason::Answer => "Waiting for an answer",
-        PauseReason::Work => "Waiting for its work to be done",
-        PauseReason::Time => "Waiting for the time to pass",
-        PauseReason::Retry => "Waiting for the next attempt",
+    let (reason, end) = match pause.reason {
+        PauseReason::Answer => ("Waiting for an answer", "due"),
+        PauseReason::Work => ("Waiting for its work to be done", "due"),
+        PauseReason::Time => ("Waiting for the time to pass", "ends"),
+        PauseReason::Retry => ("Waiting for the next attempt", "due"),
     };
     view! {
         <div class="deadline running-pause">
@@ -30,7 +30,7 @@ pub fn Pause(
                     .deadline
                     .map(|at| {
                         view! {
-                            "; it ends at the latest "<When at style=TimeStyle::Relative/>", on "
+                            "; " {end} " "<When at style=TimeStyle::Relative/>", on "
                             <When at style=TimeStyle::Second/>
                         }
                     })}
