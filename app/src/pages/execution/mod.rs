@@ -85,7 +85,7 @@ pub fn Execution(
                 </div>
             </section>
             <section class="workflow-graph" aria-labelledby="graph">
-                <h2 id="graph">"Graph"</h2>
+                <h2 id="graph">"States"</h2>
                 <GraphAndState graph=execution.graph links=links.clone()/>
             </section>
             <section class="workflow-events" aria-labelledby="events">

@@ -49,7 +49,7 @@ fn Filters(machine: StepFunctionsName, version: Option<u64>, query: ExecutionQue
     let chips = std::iter::once(None).chain(ExecutionStatus::ALL.into_iter().map(Some)).map(chip).collect_view();
     view! {
         <div class="filters">
-            <form class="filter" action=format!("{}#executions", machine_address(&machine)) method="get" role="search">
+            <form class="filter" action=format!("{}#executions", machine_address(&machine)) method="get">
                 <label class="visually-hidden" for="execution-name">"Name of an execution, or part of it"</label>
                 <Icon glyph=Glyph::Search/>
                 <input
