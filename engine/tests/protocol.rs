@@ -605,6 +605,19 @@ async fn the_context_of_a_test_replaces_the_context_object_and_is_checked() {
 }
 
 #[tokio::test]
+async fn a_test_of_a_map_without_an_array_has_the_cause_that_aws_reports() {
+    let (_folder, desk) = open().await;
+    let machine = json!({"StartAt": "One", "States": {"One": {"Type": "Pass", "End": true}}});
+    let map = json!({"Type": "Map", "ItemsPath": "$$", "ItemProcessor": machine, "End": true});
+    let request = json!({"definition": map.to_string(), "mock": {"result": "[]"}, "context": "{}"});
+    let tested = desk.ask("TestState", request).await;
+    assert_eq!(
+        (&tested["error"], &tested["cause"]),
+        (&json!("States.Runtime"), &json!("Reference path \"$\" must point to array."))
+    );
+}
+
+#[tokio::test]
 async fn a_mock_that_does_not_fit_its_state_is_refused() {
     let (_folder, desk) = open().await;
     let machine = json!({"StartAt": "One", "States": {"One": {"Type": "Pass", "End": true}}});

@@ -425,6 +425,15 @@ fn credentials_without_a_role_and_a_wrong_timestamp_are_refused_in_the_words_of_
     assert_eq!(problems_of(&json!({"Until": wait})), wrong);
 }
 
+/// AWS accepts it as well, and the task times out.
+#[test]
+fn a_callback_task_need_not_pass_on_its_token() {
+    let resource = "arn:aws:states:::lambda:invoke.waitForTaskToken";
+    let parameters = json!({"FunctionName": "f", "Payload": {}});
+    let ask = json!({"Type": "Task", "Resource": resource, "Parameters": parameters, "End": true});
+    assert_eq!(problems_of(&json!({"Ask": ask})), "");
+}
+
 #[test]
 fn an_express_child_cannot_wait_for_a_callback() {
     let each = |kind: &str, state: Value| {

@@ -9,6 +9,9 @@ use crate::{
     query::{QueryError, jsonata},
 };
 
+/// The beginning of the cause when ItemsPath does not select an array.
+pub(super) const NOT_AN_ARRAY: &str = "Reference path ";
+
 /// What an ItemReader reads. The read happens after the step, and again after a crash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ItemReading {
@@ -54,7 +57,10 @@ impl Interpreter<'_> {
                 }
                 Err(match state.language {
                     QueryLanguage::JsonPath => {
-                        QueryError::runtime(format!("Reference path \"{}\" must point to array.", selection.source()))
+                        // AWS shows a path into the context object with one dollar sign.
+                        let path = selection.source();
+                        let path = path.strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(path);
+                        QueryError::runtime(format!("{NOT_AN_ARRAY}\"{path}\" must point to array."))
                     }
                     QueryLanguage::Jsonata => QueryError {
                         error: "States.QueryEvaluationError",
