@@ -203,6 +203,7 @@ test('an unusual value is asked about on the page, with both figures, before it 
 }) => {
   const reference = await waitingForAPerson(page, request, eventually, 'unusual')
   await giveValue(page, '5,000,000', 'Grace Hopper')
+  await expect(page.locator('#preview')).toBeFocused()
   const question = page.getByText('£5,000,000 is ten times the estimate of £500,000. Is that right?')
   await expect(question).toBeVisible()
   await expect(page.getByRole('button', { name: 'Record answer' })).toBeHidden()
@@ -211,6 +212,7 @@ test('an unusual value is asked about on the page, with both figures, before it 
   // Another value is asked about again.
   await page.getByLabel('Value', { exact: true }).fill('1')
   await page.getByRole('button', { name: 'Check' }).click()
+  await expect(page.getByRole('button', { name: /^Record £1,/ })).toBeVisible()
   await expect(page.getByText('£1 is less than 1% of the estimate of £500,000. Is that right?')).toBeVisible()
   await page.getByRole('button', { name: 'Record £1, less than 1% of the estimate' }).click()
   await expect(page.getByText(`Valuation of £1 recorded for ${reference}.`)).toBeVisible()
@@ -222,12 +224,14 @@ test('the effect of a value is shown after Check', async ({ page, request, event
   await waitingForAPerson(page, request, eventually, 'checked')
   await page.getByLabel('Value', { exact: true }).fill('560000')
   await page.getByRole('button', { name: 'Check' }).click()
+  // With script, the effect is already shown before the desk answers.
+  await expect(page.locator('#preview')).toBeFocused()
   await expect(page.getByText('Loan-to-value will be 62.50%: approved')).toBeVisible()
   await expect(page.getByLabel('Value', { exact: true })).toHaveValue('560000')
   await accessible()
 })
 
-test('Enter shows the effect and records nothing', async ({ page, request, eventually }) => {
+test('Enter asks about an unusual value again and never confirms it', async ({ page, request, eventually }) => {
   leaveAnyway(page)
   const reference = await waitingForAPerson(page, request, eventually, 'enter')
   await giveValue(page, '5,000,000', 'Grace Hopper')

@@ -22,7 +22,8 @@ export class Desk {
     private readonly begin: () => ChildProcess,
   ) {}
 
-  static async start(name: string): Promise<Desk> {
+  /** `more` are flags that only some tests need. */
+  static async start(name: string, more: Record<string, string> = {}): Promise<Desk> {
     const dataFolder = await mkdtemp(path.join(tmpdir(), 'loan-desk-'))
     const address = `127.0.0.1:${await freePort()}`
     const awsAddress = `127.0.0.1:${await freePort()}`
@@ -36,6 +37,7 @@ export class Desk {
       'manual-valuation-timeout': '1h',
       'workflow-dir': path.join(repository, 'infra'),
       'site-root': siteRoot,
+      ...more,
     }
     const logs = path.join(import.meta.dirname, '../test-results')
     await mkdir(logs, { recursive: true })

@@ -4,7 +4,6 @@ use app::{
     desk::{DeskError, ManualValuationState},
     domain::{ManualValuationAnswer, Money, ValuationBasis},
 };
-use aws_sdk_sfn::types::HistoryEventType;
 
 use crate::support::{Answers, Fault, World, application, with_a_desk};
 
@@ -44,8 +43,8 @@ async fn story(world: &World) -> Vec<String> {
 /// How often Step Functions took an answer to a manual valuation.
 async fn answers_taken(world: &World) -> usize {
     let history = world.history(&world.execution_arn("app-1"), false).await;
-    let succeeded = history.iter().filter(|event| event.r#type == HistoryEventType::TaskSucceeded);
-    succeeded.filter(|event| format!("{event:?}").contains("valuedBy")).count()
+    let outputs = history.iter().filter_map(|event| event.task_succeeded_event_details.as_ref()?.output.as_deref());
+    outputs.filter(|output| output.contains("valuedBy")).count()
 }
 
 #[test]

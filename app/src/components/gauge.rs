@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The least distance between the middles of two labels that do not touch.
-const LABEL_DISTANCE: f64 = 36.0;
+const LABEL_DISTANCE: f64 = 30.0;
 
 /// Shows a loan-to-value in relation to the policy's limits.
 #[component]

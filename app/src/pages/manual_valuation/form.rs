@@ -48,6 +48,9 @@ pub fn AnswerForm(
             data-sent-before=is_sent
         >
             {is_correction.then(|| view! { <h2>"Correct this answer"</h2> })}
+            // Enter in a field presses the first button of a form. This one records a usual value, and never confirms an
+            // unusual one.
+            <button class="visually-hidden" type="submit" tabindex="-1" aria-hidden="true">"Record"</button>
             <RestoredDraft/>
             <input type="hidden" name="id" value=id/>
             <AnswerFields draft=draft.clone() judgement value unusual=unusual.clone() is_sent/>
@@ -109,7 +112,6 @@ fn AnswerFields(
                     value=typed.value
                     error=error("value")
                 />
-                // The first button of the form, so Enter in any field shows the effect and never records a value.
                 <button class="button secondary" type="submit" name="check" value="1">"Check"</button>
             </div>
             <Preview judgement value unusual is_sent/>
