@@ -43,7 +43,7 @@ test('an execution that is no application is found by name, explained, and shown
   await expect(page.getByRole('row').filter({ hasText: name })).toHaveCount(0)
 })
 
-test('selecting a state shows it beside the graph without moving the page', async ({ page, request, eventually }) => {
+test('selecting a state shows it beside the graph without moving the page @with-script', async ({ page, request, eventually }) => {
   const reference = await submit(request, 'beside', 'Failed response')
   await open(page, reference)
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for manual valuation', patience))
@@ -68,7 +68,7 @@ test('selecting a state shows it beside the graph without moving the page', asyn
   await expect(panel(page).getByRole('heading', { name: 'ManualValuation' })).toBeVisible()
 })
 
-test('arrow keys step through the states', async ({ page, request }) => {
+test('arrow keys step through the states @with-script', async ({ page, request }) => {
   const reference = await submit(request, 'keys', 'No callback')
   await page.goto(`/applications/${reference}?tab=workflow`)
   await expect(page.locator('.live')).toContainText('Updated')
@@ -81,7 +81,7 @@ test('arrow keys step through the states', async ({ page, request }) => {
   await expect(graph(page).getByRole('link', { name: /^Prepare / })).toBeFocused()
 })
 
-test('the running pause counts up', async ({ page, request }) => {
+test('the running pause counts up @with-script', async ({ page, request }) => {
   const reference = await submit(request, 'pause', 'No callback')
   await page.goto(`/applications/${reference}?tab=workflow&state=RequestValuation`)
   const elapsed = panel(page).locator('time[data-when=elapsed]')

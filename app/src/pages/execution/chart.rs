@@ -41,7 +41,7 @@ pub fn Chart(graph: GraphView, chosen: Option<String>, links: Links) -> impl Int
     transitions.sort_by_key(|(transition, _)| transition.taken);
     let edges =
         transitions.into_iter().map(|(transition, route)| view! { <EdgeLine transition route/> }).collect_view();
-    let class = if width > WIDE { "chart wide-chart" } else { "chart" };
+    let class = if width > WIDE { "state-graph wide-state-graph" } else { "state-graph" };
     view! {
         <svg
             class=class
