@@ -1,8 +1,7 @@
 //! Server-sent events that tell open pages what changed: `GET /events`.
 //!
-//! The read model finds every change, whoever made it, and reports it to its listeners. A change by this process is
-//! reported at once, because writers give a hint ([`crate::changes`]). A change by another desk, or by a workflow on AWS,
-//! is reported within a second.
+//! The read model notices every change and reports it to its listeners: a change by this process at once, because writers
+//! send a hint ([`crate::changes`]), and a change by another desk or by a workflow on AWS within a second.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -26,14 +25,14 @@ use crate::{
     read_model::{News, ReadModel},
 };
 
-/// A page that begins to listen is told what changed in this time before: it may have been rendered earlier.
-const BEFORE: Duration = Duration::from_secs(3);
+/// How old the changes may be that are sent to a new listener. Its page was rendered before it began to listen.
+const LOOK_BACK: Duration = Duration::from_secs(3);
 
 #[derive(Clone)]
 pub struct Live {
     clock: Clock,
     read_model: ReadModel,
-    /// Turns true when the desk closes, which ends every stream.
+    /// Becomes true when the desk shuts down. All streams end then.
     closing: watch::Receiver<bool>,
 }
 
@@ -49,26 +48,26 @@ impl Live {
 
 async fn events(State(live): State<Live>) -> impl IntoResponse {
     let changes = live.read_model.changes();
-    let just_before = live.read_model.changed_since(live.clock.now() - BEFORE).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot tell what changed just before");
+    let recent = live.read_model.changed_since(live.clock.now() - LOOK_BACK).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot read the recent changes for a new listener");
         Vec::new()
     });
     // Proxies must forward each event at once.
-    let stream = stream(&just_before, changes, live.closing.clone());
+    let stream = stream(&recent, changes, live.closing.clone());
     ([("x-accel-buffering", "no")], Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
 fn stream(
-    just_before: &[String],
+    recent: &[String],
     changes: broadcast::Receiver<Arc<News>>,
     closing: watch::Receiver<bool>,
 ) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
     // The first event sets how long the browser waits before it reconnects.
     let hello = Event::default().retry(Duration::from_secs(2));
-    let hello = if just_before.is_empty() { hello.comment("") } else { hello.data(message(just_before, None)) };
+    let hello = if recent.is_empty() { hello.comment("") } else { hello.data(message(recent, None)) };
     let changed = BroadcastStream::new(changes).map(|news| match news {
         Ok(news) => message(&news.changed, Some(&news.counts)),
-        // A listener that fell behind missed some changes. An event that names none makes it look again.
+        // A listener that fell behind has missed changes. An event without references makes it fetch its page.
         Err(_) => message(&[], None),
     });
     let changed = changed.map(|message| Ok(Event::default().data(message)));

@@ -12,6 +12,9 @@ use crate::{
     session::VisitorSession,
 };
 
+/// Sent by the client script with a live update of a list whose rows must not move.
+const SHOWN_ROWS: HeaderName = HeaderName::from_static("desk-shown-rows");
+
 /// The desk that the server provides as context. `None` only while the router collects its routes.
 pub fn desk() -> Option<Arc<dyn Desk>> {
     use_context()
@@ -41,6 +44,13 @@ pub fn count_waiting_once() {
 pub fn waiting_count() -> impl Future<Output = Result<WaitingCount, DeskError>> + Send {
     let waiting = use_context::<Waiting>();
     async move { waiting.ok_or(DeskError::Unavailable)?.await }
+}
+
+/// The ids of the rows that an open page shows, whose live update this request is for. Empty for a new page.
+pub fn shown_rows() -> Vec<String> {
+    let Some(parts) = use_context::<Parts>() else { return Vec::new() };
+    let shown = parts.headers.get(SHOWN_ROWS).and_then(|shown| shown.to_str().ok()).unwrap_or_default();
+    shown.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect()
 }
 
 /// The path and query of the current request, for links that lead back to it.

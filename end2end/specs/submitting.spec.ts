@@ -12,7 +12,7 @@ test('an application goes from the form to a finished valuation', async ({ page,
   await page.getByRole('button', { name: 'Submit application' }).click()
 
   await expect(page).toHaveURL(`/applications/${reference}`)
-  await expect(page.getByText('Application submitted. A valuation is being requested.')).toBeVisible()
+  await expect(page.getByText('Application submitted.')).toBeVisible()
   await eventually((patience) => expect(status(page)).toHaveText('Waiting for valuation', patience))
   await accessible()
 

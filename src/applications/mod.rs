@@ -190,21 +190,35 @@ impl Applications {
         self.write_if(update).await
     }
 
-    /// Corrects the status of an application whose execution ended without writing one.
+    /// Records that the execution of a submitted application runs. Before it asks for its first task, it writes nothing
+    /// itself.
+    pub async fn runs(&self, record: &Record) -> Result<(), AwsError> {
+        let update = self
+            .update(&record.application.application_reference)
+            .update_expression("SET #status = :status, updatedAt = :now")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", text(ApplicationStatus::InProgress.key()))
+            .expression_attribute_values(":submitted", text(ApplicationStatus::Submitted.key()))
+            .expression_attribute_values(":arn", text(&record.execution_arn))
+            .expression_attribute_values(":now", time(self.aws.clock.now()))
+            .condition_expression("executionArn = :arn AND #status = :submitted");
+        self.write_if(update).await
+    }
+
+    /// Corrects the status of an application whose execution ended at `at` without writing one. `remark` says why, in
+    /// words for staff.
     pub async fn correct(
         &self,
         record: &Record,
         status: ApplicationStatus,
-        remark: Option<&str>,
+        remark: &str,
+        at: OffsetDateTime,
     ) -> Result<(), AwsError> {
-        let mut set = "SET #status = :status, updatedAt = :now, decidedAt = :now".to_owned();
-        let mut update = self.update(&record.application.application_reference);
-        if let Some(remark) = remark {
-            set.push_str(", remark = :remark");
-            update = update.expression_attribute_values(":remark", text(remark));
-        }
-        let update = update
-            .update_expression(set)
+        let update = self
+            .update(&record.application.application_reference)
+            .update_expression("SET #status = :status, updatedAt = :now, decidedAt = :at, remark = :remark")
+            .expression_attribute_values(":remark", text(remark))
+            .expression_attribute_values(":at", time(at))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", text(status.key()))
             .expression_attribute_values(":before", text(record.status.key()))

@@ -90,20 +90,19 @@ impl Applications {
         Ok(())
     }
 
-    /// Starts what was stored but may not have been started. An execution of that name that has ended by now is as good;
-    /// one that is about something else is a matter for a person.
-    pub async fn start_again(&self, record: &Record) -> Result<(), AwsError> {
+    /// Starts the execution of an application that is stored. It may have been started in the meantime.
+    pub async fn start(&self, record: &Record) -> Result<(), AwsError> {
         match self.start_execution(&record.application).await {
-            Err(error) if error.is("ExecutionAlreadyExists") => {}
-            other => return other,
+            Err(error) if error.is("ExecutionAlreadyExists") => Ok(()),
+            other => other,
         }
-        let described =
-            self.aws.step_functions.describe_execution().execution_arn(&record.execution_arn).send().await?;
-        let input = described.input.as_deref().and_then(|input| serde_json::from_str::<Value>(input).ok());
-        if input == serde_json::to_value(&record.application).ok() {
-            return Ok(());
-        }
-        let remark = "An execution with this application's reference already exists, but for something else.";
-        self.correct(record, ApplicationStatus::NeedsAttention, Some(remark)).await
+    }
+}
+
+impl Record {
+    /// Whether this is the input of the application's execution. An execution with the same name may have been started
+    /// with another input in Step Functions directly.
+    pub fn is_input(&self, input: &str) -> bool {
+        serde_json::from_str::<Value>(input).ok() == serde_json::to_value(&self.application).ok()
     }
 }

@@ -3,7 +3,7 @@
 use app::{
     desk::{
         Actor, ApplicationOperations, ApplicationPage, ApplicationQuery, ApplicationRow, ApplicationView, DeskError,
-        Submission, Tally,
+        StoryEntry, Submission, Tally,
     },
     domain::{ApplicationReference, ApplicationStatus, LoanApplication},
 };
@@ -15,7 +15,7 @@ use crate::{
     callbacks::Summary,
     read_model::{self, Cursor, Filter, Query},
     story,
-    tasks::PausedTask,
+    workflow::Timeline,
 };
 
 /// The number of rows on a page.
@@ -78,23 +78,42 @@ impl ApplicationOperations for LoanDesk {
         _by: &Actor,
         reference: &ApplicationReference,
     ) -> Result<Option<ApplicationView>, DeskError> {
-        let (record, tasks, callbacks) = self.told(reference).await?;
-        Ok(record.map(|record| ApplicationView { row: record.row(), story: story::tell(&record, &tasks, &callbacks) }))
+        Ok(self.told(reference).await?.map(|told| {
+            let state = told.timeline.state.filter(|_| told.record.status == ApplicationStatus::InProgress);
+            ApplicationView { row: told.record.row(), story: told.story, state }
+        }))
     }
 }
 
+/// An application, its story, and what the story is told from.
+pub(super) struct Told {
+    pub record: Record,
+    pub callbacks: Vec<Summary>,
+    pub timeline: Timeline,
+    pub story: Vec<StoryEntry>,
+}
+
 impl LoanDesk {
-    /// Everything that the story of an application is told from.
-    pub(super) async fn told(
-        &self,
-        reference: &ApplicationReference,
-    ) -> Result<(Option<Record>, Vec<PausedTask>, Vec<Summary>), DeskError> {
-        tokio::try_join!(
+    /// Reads an application and everything that its story is told from, and tells it.
+    pub(super) async fn told(&self, reference: &ApplicationReference) -> Result<Option<Told>, DeskError> {
+        let (record, tasks, callbacks) = tokio::try_join!(
             self.applications.get(reference),
             self.paused.of_application(reference.as_str()),
             self.callbacks.of_application(reference.as_str()),
         )
-        .map_err(unavailable)
+        .map_err(unavailable)?;
+        let Some(record) = record else { return Ok(None) };
+        let timeline = if story::needs_timeline(&record, &tasks) {
+            self.workflows.timeline(&record.execution_arn).await.unwrap_or_else(|error| {
+                // The story is then told with the times that the desk knows.
+                tracing::warn!(application = %reference, %error, "cannot read the history for the story");
+                Timeline::default()
+            })
+        } else {
+            Timeline::default()
+        };
+        let story = story::tell(&record, &tasks, &callbacks, &timeline);
+        Ok(Some(Told { record, callbacks, timeline, story }))
     }
 
     fn filter(&self, query: &ApplicationQuery) -> Filter {

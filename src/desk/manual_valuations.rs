@@ -13,7 +13,6 @@ use super::{LoanDesk, unavailable};
 use crate::{
     applications::Record,
     callbacks::{Outcome, Summary},
-    story,
     tasks::{self, PausedTask, State},
 };
 
@@ -28,12 +27,12 @@ impl ManualValuationOperations for LoanDesk {
         };
         let reference = &task.application_reference;
         let (told, previous) = tokio::try_join!(self.told(reference), self.previous_valuations(&task))?;
-        let (record, tasks, callbacks) = told;
+        let (story, callbacks) = told.map(|told| (told.story, told.callbacks)).unwrap_or_default();
         Ok(Some(ManualValuationView {
             item: task.waiting_item(),
             application: task.application.clone(),
             reason: tasks::manual_valuation_reason(task.failure.as_ref()),
-            story: record.map(|record| story::tell(&record, &tasks, &callbacks)).unwrap_or_default(),
+            story,
             previous,
             late_answers: late_answers(&callbacks),
             policy: task.policy.unwrap_or(self.about.policy),

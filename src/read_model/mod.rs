@@ -18,6 +18,7 @@ mod list;
 mod place;
 mod searchable;
 mod stages;
+mod stored;
 mod tally;
 mod tasks;
 mod text;
@@ -42,6 +43,7 @@ use crate::{
     changes::Changes,
     invocation::PausedTaskId,
     item::Item,
+    tasks::PausedTask,
 };
 
 pub use cursor::Cursor;
@@ -61,6 +63,9 @@ const BACKLOG: usize = 64;
 
 /// The most applications for one property that are read.
 const VALUED: usize = 100;
+
+/// The most tasks that are read by their ids.
+const TASKS: usize = 100;
 
 /// Why the read model cannot be read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -214,6 +219,12 @@ impl ReadModel {
         self.look(move |connection| tasks::page(connection, on, after.as_deref(), at_most)).await
     }
 
+    /// The tasks with these ids in the same order, at most [`TASKS`]. Unknown ids are left out.
+    pub async fn tasks(&self, ids: &[String]) -> Result<Vec<PausedTask>, ReadError> {
+        let ids: Vec<String> = ids.iter().take(TASKS).cloned().collect();
+        self.look(move |connection| tasks::with_ids(connection, &ids)).await
+    }
+
     pub async fn waiting_count(&self) -> Result<WaitingCount, ReadError> {
         self.look(counts::waiting).await
     }
@@ -293,6 +304,6 @@ fn time_of(milliseconds: i64) -> OffsetDateTime {
 /// Reads a column that holds an item of a table.
 fn item_column<T>(row: &Row<'_>, column: usize, read: fn(&Item) -> Result<T, AwsError>) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
-    let read = entry::item(&text).and_then(|item| read(&item));
+    let read = stored::read(&text).and_then(|item| read(&item));
     read.map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{entry, text};
+use super::{stored, text};
 use crate::applications::{self, Record};
 
 /// The texts of one application, folded.
@@ -126,7 +126,7 @@ pub fn enter_reference(
     if known.lines().any(|known| known == line) {
         return Ok(());
     }
-    match entry::item(&item).and_then(|item| applications::read(&item)) {
+    match stored::read(&item).and_then(|item| applications::read(&item)) {
         Ok(record) => enter(transaction, id, &record),
         Err(error) => {
             tracing::error!(application = application_reference, %error, "a valuation reference cannot be searched for");

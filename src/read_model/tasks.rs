@@ -4,11 +4,15 @@ use app::{
     desk::{WaitingItem, WaitingPage},
     domain::WaitingOn,
 };
-use rusqlite::{Connection, Row, ToSql};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use time::OffsetDateTime;
 
 use super::{entry, item_column};
-use crate::{invocation::PausedTaskId, tasks, timestamp};
+use crate::{
+    invocation::PausedTaskId,
+    tasks::{self, PausedTask},
+    timestamp,
+};
 
 /// A page of at most `at_most` open tasks, those that wait on `on` or all of them. If `after` is not the end of a page, this
 /// is the first page.
@@ -44,6 +48,16 @@ pub fn page(
     items.truncate(at_most);
     let next = items.last().filter(|_| has_more).map(|last| format!("{}~{}", timestamp::write(last.deadline), last.id));
     Ok(WaitingPage { items, next })
+}
+
+/// The tasks with these ids, in the same order.
+pub fn with_ids(connection: &Connection, ids: &[String]) -> rusqlite::Result<Vec<PausedTask>> {
+    let mut find = connection.prepare_cached("SELECT item FROM tasks WHERE id = ?1")?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        found.extend(find.query_row([id], |row| item_column(row, 0, tasks::read)).optional()?);
+    }
+    Ok(found)
 }
 
 /// The tasks that applications wait for although they are not open.

@@ -10,6 +10,7 @@ use app::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::{Answer, Failure, PausedTask, Says, StaffAnswer, StaffTasks, State, Version};
 use crate::{
@@ -149,7 +150,7 @@ pub fn reason(failure: Option<&Failure>) -> String {
 }
 
 /// Adds the task and its answer to the story of the application.
-pub fn tell(task: &PausedTask, story: &mut Vec<StoryEntry>) {
+pub fn tell(task: &PausedTask, lapsed_at: Option<OffsetDateTime>, story: &mut Vec<StoryEntry>) {
     story.push(task.asked("Manual valuation asked for, due by"));
     match &task.state {
         State::Answering(answer) | State::Answered(answer) if !answer.versions.is_empty() => {
@@ -163,11 +164,21 @@ pub fn tell(task: &PausedTask, story: &mut Vec<StoryEntry>) {
             let text = format!("{}. {why}: kept, not used", person_said(answer));
             story.push(StoryEntry::new(answer.at, StoryKind::Kept, text));
         }
-        State::Lapsed | State::Failed => {
+        State::Lapsed => {
             let text = "Nobody valued the property manually in time";
-            story.push(StoryEntry::new(task.deadline, StoryKind::Lapsed, text));
+            story.extend(lapsed_at.map(|at| StoryEntry::new(at, StoryKind::Lapsed, text)));
         }
-        State::Requesting | State::Open | State::Abandoned => {}
+        State::Requesting | State::Open | State::Failed | State::Abandoned => {}
+    }
+}
+
+/// The answer in a few words, for a list.
+pub fn in_a_few_words(answer: &Answer) -> String {
+    let by = answer.by.as_deref().unwrap_or("Somebody");
+    match ManualValuationAnswer::read(&answer.says) {
+        Some(ManualValuationAnswer::Value { value, .. }) => format!("{by}: {value}"),
+        Some(ManualValuationAnswer::CannotValue { .. }) => format!("{by}: cannot be valued"),
+        None => format!("Answered by {by}"),
     }
 }
 

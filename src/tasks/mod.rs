@@ -219,12 +219,27 @@ impl PausedTask {
         }
     }
 
-    /// Adds what happened to the task to the story of its application.
-    pub fn tell(&self, story: &mut Vec<StoryEntry>) {
+    /// Adds what happened to the task to the story of its application. `lapsed_at` is when nobody had answered in time, if
+    /// the story is to tell that.
+    pub fn tell(&self, lapsed_at: Option<OffsetDateTime>, story: &mut Vec<StoryEntry>) {
         match self.kind {
-            TaskKind::Valuation => valuation::tell(self, story),
-            TaskKind::ManualValuation => manual_valuation::tell(self, story),
+            TaskKind::Valuation => valuation::tell(self, lapsed_at, story),
+            TaskKind::ManualValuation => manual_valuation::tell(self, lapsed_at, story),
         }
+    }
+
+    /// What happened to a task that is over, in a few words. `None` while it waits for an answer.
+    pub fn end_in_words(&self) -> Option<String> {
+        Some(match &self.state {
+            State::Requesting | State::Open => return None,
+            State::Answering(answer) | State::Answered(answer) => match self.kind {
+                TaskKind::Valuation => valuation::in_a_few_words(answer),
+                TaskKind::ManualValuation => manual_valuation::in_a_few_words(answer),
+            },
+            State::Lapsed | State::TooLate(_) => "Not answered in time".to_owned(),
+            State::Failed => "The request could not be made".to_owned(),
+            State::Abandoned => "The workflow no longer waits for it".to_owned(),
+        })
     }
 
     /// The first entry of its story: a sentence that ends with when the answer is due.

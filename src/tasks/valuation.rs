@@ -10,6 +10,7 @@ use app::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use url::Url;
 
 use super::{Answer, PausedTask, PausedTasks, ReferenceError, Says, State};
@@ -167,7 +168,7 @@ fn unavailable(status: StatusCode) -> FunctionFailure {
 }
 
 /// Adds the request and its answer to the story of the application.
-pub fn tell(task: &PausedTask, story: &mut Vec<StoryEntry>) {
+pub fn tell(task: &PausedTask, lapsed_at: Option<OffsetDateTime>, story: &mut Vec<StoryEntry>) {
     let again = match task.retries {
         0 => String::new(),
         1 => " after a failed attempt".to_owned(),
@@ -186,15 +187,24 @@ pub fn tell(task: &PausedTask, story: &mut Vec<StoryEntry>) {
         State::Answering(answer) | State::Answered(answer) => {
             story.push(StoryEntry::new(answer.at, answer.says.story_kind(), service_said(answer)));
         }
-        // A callback that came too late is told by itself, as is what happened instead.
-        State::TooLate(answer) if answer.at < task.deadline => {}
-        State::Lapsed | State::TooLate(_) => story.push(StoryEntry::new(
-            task.deadline,
-            StoryKind::Lapsed,
-            "The valuation service did not answer in time",
-        )),
+        // A callback that came too late has an entry of its own.
+        State::Lapsed | State::TooLate(_) => {
+            let text = "The valuation service did not answer in time";
+            story.extend(lapsed_at.map(|at| StoryEntry::new(at, StoryKind::Lapsed, text)));
+        }
         // The next task tells what happened instead.
         State::Requesting | State::Open | State::Failed | State::Abandoned => {}
+    }
+}
+
+/// The answer in a few words, for a list.
+pub fn in_a_few_words(answer: &Answer) -> String {
+    match &answer.says {
+        Says::Success { output } => match valuation::pounds(&output["propertyValue"]) {
+            Some(value) => format!("Valued at {value}"),
+            None => "Answered".to_owned(),
+        },
+        Says::Failure { .. } => "The valuation failed".to_owned(),
     }
 }
 

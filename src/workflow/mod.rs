@@ -11,6 +11,7 @@ mod history_page;
 mod lists;
 mod raw;
 mod run;
+mod timeline;
 mod visits;
 
 use app::desk::{ExecutionStatus, ExecutionView, Failure};
@@ -31,6 +32,9 @@ use crate::{
 pub use arns::{Arns, execution_name, state_machine_of_execution};
 pub use call::CallError;
 pub use failure::failure;
+#[cfg(test)]
+pub use timeline::FailureEvent;
+pub use timeline::Timeline;
 
 /// The number of events on a page of GetExecutionHistory.
 const PAGE: i32 = 1000;

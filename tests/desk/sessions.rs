@@ -35,7 +35,7 @@ async fn a_notice_is_shown_once_even_after_a_restart() {
 
     let desk = desk.kill_and_start_again().await;
     let mut browser = Browser::with_cookies(&desk, cookies);
-    let notice = "Application submitted. A valuation is being requested.";
+    let notice = "Application submitted.";
     assert!(browser.open(&next).await.words().contains(notice));
     assert!(!browser.open(&next).await.words().contains(notice));
 }

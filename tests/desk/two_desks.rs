@@ -19,7 +19,9 @@ async fn both_desks_show_the_applications_of_both() {
         assert_eq!(desk.references().await, ["at-the-second", "at-the-first"]);
     }
     assert_eq!(first.application("at-the-second").await, second.application("at-the-second").await);
-    for path in ["/applications", "/applications?sort=deadline", "/applications?q=first", "/waiting"] {
+    for path in
+        ["/applications", "/applications?sort=deadline", "/applications?q=first", "/waiting?on=valuation_service"]
+    {
         for desk in [&first, &second] {
             let page = Browser::new(desk).open(path).await.words();
             assert!(page.contains("at-the-first"), "{path}: {page}");

@@ -10,7 +10,6 @@ mod dismiss_execution;
 mod submit_application;
 
 pub use answer_manual_valuation::{browser_draft_name, draft_name};
-pub use submit_application::DRAFT as NEW_APPLICATION;
 
 use axum::http::StatusCode;
 use leptos::prelude::ServerFnError;

@@ -5,13 +5,10 @@ use leptos::prelude::*;
 use super::{cannot_remember, whole_form};
 use crate::{
     desk::{DeskError, Submission},
-    forms::{Draft, FieldError, NewApplicationForm},
+    forms::{Draft, FieldError, NEW_APPLICATION, NewApplicationForm},
     request,
     session::{Notice, VisitorSession},
 };
-
-/// The name of the draft of the form, in the session and in the browser.
-pub const DRAFT: &str = "new-application";
 
 #[server(prefix = "/desk", endpoint = "submit-application")]
 pub async fn submit_application(#[server(flatten)] form: NewApplicationForm) -> Result<(), ServerFnError> {
@@ -20,13 +17,17 @@ pub async fn submit_application(#[server(flatten)] form: NewApplicationForm) -> 
         Ok((path, notice)) => {
             // The application is stored, so a notice that cannot be stored is not an error.
             let _ = session
-                .leave_notice(&Notice { text: notice.to_owned(), links: Vec::new(), sent: Some(DRAFT.to_owned()) })
+                .leave_notice(&Notice {
+                    text: notice.to_owned(),
+                    links: Vec::new(),
+                    sent: Some(form.draft_in_browser()),
+                })
                 .await;
             request::see_other(&path);
         }
         Err(errors) => {
             let draft = Draft { typed: form.with_written_postcode(), errors };
-            session.keep_draft(DRAFT, &draft).await.map_err(cannot_remember)?;
+            session.keep_draft(NEW_APPLICATION, &draft).await.map_err(cannot_remember)?;
             request::see_other("/applications/new");
         }
     }
@@ -38,7 +39,7 @@ async fn submit(form: &NewApplicationForm) -> Result<(String, &'static str), Vec
     let application = form.read()?;
     let path = format!("/applications/{}", application.application_reference);
     match desk.submit(&by, application).await {
-        Ok(Submission::Started) => Ok((path, "Application submitted. A valuation is being requested.")),
+        Ok(Submission::Started) => Ok((path, "Application submitted.")),
         Ok(Submission::AlreadyThere) => {
             Ok((path, "This application was already submitted, so nothing new was started."))
         }

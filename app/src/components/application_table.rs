@@ -14,7 +14,7 @@ use crate::{
 /// shown.
 const COLUMNS: [(Column, &str, &str); 8] = [
     (Column::Reference, "Reference", ""),
-    (Column::Applicant, "Applicant", "wide"),
+    (Column::Applicant, "Applicant", "wide-enough"),
     (Column::Property, "Property", "wide-enough"),
     (Column::Amount, "Amount", "number wide"),
     (Column::LoanToValue, "LTV", "number wide wider"),
@@ -104,18 +104,22 @@ fn SortMenu(sort: SortLinks) -> impl IntoView {
 fn Row(row: ApplicationRow) -> impl IntoView {
     let reference = row.application.application_reference.to_string();
     let property = row.application.property;
-    // Shown on screens too narrow for a property column. The no-break space keeps the postcode on one line.
-    let on_one_line = format!("{}, {}", property.name_or_number, property.postcode.to_string().replace(' ', "\u{a0}"));
+    // Shown on screens too narrow for these columns. The no-break space keeps the postcode on one line.
+    let address = format!("{}, {}", property.name_or_number, property.postcode.to_string().replace(' ', "\u{a0}"));
+    let on_one_line = match &row.application.applicant {
+        Some(applicant) => format!("{applicant} · {address}"),
+        None => address,
+    };
     view! {
         <tr
             id=format!("row-{reference}")
             data-version=version(row.updated_at, row.status.key())
             data-news=format!("{reference}: {}", row.status)
         >
-            <th scope="row" data-property=on_one_line>
+            <th scope="row" data-details=on_one_line>
                 <a class="row-link" href=format!("/applications/{reference}")>{reference.clone()}</a>
             </th>
-            <td class="words wide"><bdi>{row.application.applicant.map_or_else(|| "–".to_owned(), String::from)}</bdi></td>
+            <td class="words wide-enough"><bdi>{row.application.applicant.map_or_else(|| "–".to_owned(), String::from)}</bdi></td>
             <td class="words wide-enough">
                 <bdi>{property.name_or_number.to_string()}</bdi> " "
                 <span class="postcode">{property.postcode.to_string()}</span>

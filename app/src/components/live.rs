@@ -3,7 +3,7 @@
 
 use crate::{
     desk::{ApplicationRow, Counts},
-    domain::ApplicationReference,
+    domain::{ApplicationReference, WaitingOn},
 };
 
 /// The value of `data-shows`: the references of the applications that a region shows.
@@ -20,8 +20,9 @@ pub fn all_counts(counts: &Counts) -> String {
     written(counts.named())
 }
 
-pub fn waiting_count(counts: &Counts) -> String {
-    written([("waiting", counts.waiting.all())])
+/// The value of `data-counts` for a list of tasks that wait on somebody.
+pub fn waiting_counts(counts: &Counts, on: WaitingOn) -> String {
+    written([(on.count_name(), counts.waiting.on(on))])
 }
 
 fn written(counts: impl IntoIterator<Item = (&'static str, usize)>) -> String {

@@ -21,9 +21,9 @@ pub use form::{Choice, ErrorSummary, NotSent, Radios, RestoredDraft, TextArea, T
 pub use gauge::LoanToValueGauge;
 pub use icon::{Glyph, Icon};
 pub use incomplete::IncompleteBanner;
-pub use live::{all_counts, shown, shown_rows, waiting_count};
+pub use live::{all_counts, shown, shown_rows, waiting_counts};
 pub use notice::NoticeBanner;
 pub use sparkline::{Bar, Sparkline};
-pub use status::Status;
+pub use status::{Status, StatusLegend};
 pub use story_list::StoryList;
 pub use when::{TimeStyle, When, day_and_month, milliseconds};

@@ -6,13 +6,39 @@ use super::{Glyph, Icon};
 use crate::domain::{ApplicationStatus, Tone};
 
 #[component]
-pub fn Status(status: ApplicationStatus) -> impl IntoView {
+pub fn Status(
+    status: ApplicationStatus,
+    /// The state of the workflow of an application in progress.
+    #[prop(optional_no_strip)]
+    state: Option<String>,
+) -> impl IntoView {
+    let text = state.map_or_else(|| status.to_string(), |state| format!("{status}: {state}"));
     view! {
-        <span class=format!("status {}", tone_class(status.tone()))>
+        <span class=format!("status {}", tone_class(status.tone())) title=status.meaning()>
             <Icon glyph=glyph(status)/>
-            <span>{status.to_string()}</span>
+            <span>{text}</span>
         </span>
     }
+}
+
+/// What every status means and what to do about it, folded.
+#[component]
+pub fn StatusLegend() -> impl IntoView {
+    let statuses = ApplicationStatus::ALL.map(|status| {
+        view! {
+            <div>
+                <dt><Status status/></dt>
+                <dd>{status.meaning()} " " {status.next_step()}</dd>
+            </div>
+        }
+    });
+    view! {
+        <details class="legend" id="legend">
+            <summary>"What the statuses mean"</summary>
+            <dl>{statuses.collect_view()}</dl>
+        </details>
+    }
+    .into_any()
 }
 
 fn tone_class(tone: Tone) -> &'static str {

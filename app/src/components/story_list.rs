@@ -1,13 +1,16 @@
 //! The story of an application: sentences with their times.
 
 use leptos::prelude::*;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{Glyph, Icon, TimeStyle, When, milliseconds};
 use crate::{
     desk::{StoryEntry, StoryKind},
     domain::uk_day,
 };
+
+/// Times to a deadline that are shorter than this are shown with seconds.
+const SHORT: Duration = Duration::minutes(10);
 
 #[component]
 pub fn StoryList(
@@ -23,19 +26,35 @@ pub fn StoryList(
 #[component]
 fn Entry(number: usize, entry: StoryEntry) -> impl IntoView {
     let (glyph, class) = appearance(entry.kind);
-    let is_same_day = |at: OffsetDateTime| uk_day(at) == uk_day(entry.at);
-    let due = entry.due.map(|at| {
-        let style = if is_same_day(at) { TimeStyle::Time } else { TimeStyle::Minute };
-        view! { " "<When at style/> }
+    let due = entry.due.map(|at| view! { " "<When at style=style_of_deadline(entry.at, at)/> });
+    let details = entry.details.map(|details| {
+        view! {
+            <details class="raw" id=format!("story-{number}-details")>
+                <summary>"Error in Step Functions"</summary>
+                <p><code>{details}</code></p>
+            </details>
+        }
     });
     view! {
         <li id=format!("story-{number}") class=class data-version=milliseconds(entry.at)>
             <span class="timeline-icon"><Icon glyph/></span>
             <p>{entry.text}{due}</p>
             <p class="under"><When at=entry.at style=TimeStyle::Second/></p>
+            {details}
         </li>
     }
     .into_any()
+}
+
+/// A short deadline is shown with seconds, like the time at which it began.
+fn style_of_deadline(from: OffsetDateTime, deadline: OffsetDateTime) -> TimeStyle {
+    if uk_day(from) != uk_day(deadline) {
+        TimeStyle::Minute
+    } else if deadline - from < SHORT {
+        TimeStyle::TimeWithSeconds
+    } else {
+        TimeStyle::Time
+    }
 }
 
 fn appearance(kind: StoryKind) -> (Glyph, &'static str) {
@@ -49,5 +68,20 @@ fn appearance(kind: StoryKind) -> (Glyph, &'static str) {
         StoryKind::Referred => (Glyph::Scales, "tone-waiting"),
         StoryKind::Decided => (Glyph::Scales, "tone-neutral"),
         StoryKind::Stopped => (Glyph::Stop, "tone-neutral"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_never_shown_as_earlier_than_the_request() {
+        let from = datetime!(2026-11-24 17:28:35 UTC);
+        assert_eq!(style_of_deadline(from, from + Duration::seconds(20)), TimeStyle::TimeWithSeconds);
+        assert_eq!(style_of_deadline(from, from + Duration::HOUR), TimeStyle::Time);
+        assert_eq!(style_of_deadline(from, from + Duration::days(5)), TimeStyle::Minute);
     }
 }

@@ -24,6 +24,8 @@ pub enum TimeStyle {
     Second,
     /// `10:20 GMT`
     Time,
+    /// `10:20:30 GMT`
+    TimeWithSeconds,
     /// `10:20:30.123 GMT`
     Clock,
 }
@@ -37,6 +39,7 @@ impl TimeStyle {
             Self::Minute => "minute",
             Self::Second => "second",
             Self::Time => "time",
+            Self::TimeWithSeconds => "time-with-seconds",
             Self::Clock => "clock",
         }
     }
@@ -50,6 +53,7 @@ pub fn When(at: OffsetDateTime, style: TimeStyle) -> impl IntoView {
         TimeStyle::Minute => minute(at),
         TimeStyle::Second => second(at),
         TimeStyle::Time => time_of_day(at),
+        TimeStyle::TimeWithSeconds => time_with_seconds(at),
         TimeStyle::Clock => clock(at),
     };
     view! {
@@ -84,6 +88,11 @@ fn time_of_day(at: OffsetDateTime) -> String {
     by_uk_clocks(at, format_description!("[hour]:[minute]"))
 }
 
+/// `10:20:30 GMT`
+fn time_with_seconds(at: OffsetDateTime) -> String {
+    by_uk_clocks(at, format_description!("[hour]:[minute]:[second]"))
+}
+
 /// `10:20:30.123 GMT`
 fn clock(at: OffsetDateTime) -> String {
     by_uk_clocks(at, format_description!("[hour]:[minute]:[second].[subsecond digits:3]"))
@@ -114,6 +123,7 @@ mod tests {
         assert_eq!(minute(at), "22 Nov 2026, 10:20 GMT");
         assert_eq!(second(at), "22 Nov 2026, 10:20:30 GMT");
         assert_eq!(time_of_day(at), "10:20 GMT");
+        assert_eq!(time_with_seconds(at), "10:20:30 GMT");
         assert_eq!(clock(at), "10:20:30.123 GMT");
         let summer = datetime!(2026-06-30 23:20 UTC);
         assert_eq!(timestamp::write(summer), "2026-06-30T23:20:00.000Z");

@@ -103,4 +103,14 @@ pub struct ApplicationView {
     pub row: ApplicationRow,
     /// What happened, oldest first.
     pub story: Vec<StoryEntry>,
+    /// For an application in progress: the state of its workflow, if it is known.
+    pub state: Option<RunningState>,
+}
+
+/// The state that a running execution is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningState {
+    /// `CheckCredit`
+    pub name: String,
+    pub since: OffsetDateTime,
 }

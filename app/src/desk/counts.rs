@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::WaitingCount;
-use crate::domain::ApplicationStatus;
+use crate::domain::{ApplicationStatus, WaitingOn};
 
 /// The numbers of applications and tasks at one point in time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,10 +34,12 @@ impl Counts {
         ApplicationStatus::ALL.into_iter().filter(|status| status.is_open()).map(|status| self.at(status)).sum()
     }
 
-    /// Each count with its name: `all`, `waiting`, and the stored name of each status.
+    /// Each count with its name: `all`, `waiting`, `waiting_on_staff` and the like, and the stored name of each status.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let by_status = ApplicationStatus::ALL.into_iter().map(ApplicationStatus::key).zip(self.by_status);
-        [("all", self.all()), ("waiting", self.waiting.all())].into_iter().chain(by_status)
+        let waiting = self.waiting;
+        let by_party = WaitingOn::ALL.into_iter().map(move |on| (on.count_name(), waiting.on(on)));
+        [("all", self.all()), ("waiting", waiting.all())].into_iter().chain(by_party).chain(by_status)
     }
 }
 
@@ -67,6 +69,7 @@ mod tests {
         let counts = Counts::new(by_status, WaitingCount { on_staff: 1, on_valuation_service: 6 });
         assert_eq!((counts.all(), counts.at(ApplicationStatus::Approved)), (5, 3));
         let named: Vec<_> = counts.named().filter(|(_, count)| *count > 0).collect();
-        assert_eq!(named, [("all", 5), ("waiting", 7), ("submitted", 2), ("approved", 3)]);
+        let waiting = [("waiting", 7), ("waiting_on_valuation_service", 6), ("waiting_on_staff", 1)];
+        assert_eq!(named, [&[("all", 5)], &waiting[..], &[("submitted", 2), ("approved", 3)]].concat());
     }
 }

@@ -23,7 +23,9 @@ mod workflow;
 pub use about::About;
 pub use actor::{Actor, Person};
 pub use application_query::{Age, ApplicationQuery, DAY_KEYS, Days, Stage};
-pub use applications::{ApplicationOperations, ApplicationPage, ApplicationRow, ApplicationView, Submission, Tally};
+pub use applications::{
+    ApplicationOperations, ApplicationPage, ApplicationRow, ApplicationView, RunningState, Submission, Tally,
+};
 pub use counts::{Counts, Incomplete};
 pub use error::DeskError;
 pub use execution::{
@@ -41,7 +43,7 @@ pub use step_functions_error::StepFunctionsError;
 pub use step_functions_name::{NotAName, StepFunctionsName};
 pub use story::{StoryEntry, StoryKind};
 pub use task_state::TaskState;
-pub use waiting::{WaitingCount, WaitingItem, WaitingOperations, WaitingPage};
+pub use waiting::{WaitingCount, WaitingItem, WaitingOperations, WaitingPage, WaitingRow};
 pub use workflow::{
     AliasRow, ExecutionPage, ExecutionQuery, ExecutionRow, NewestExecutions, StateMachineKind, StateMachinePage,
     StateMachineRow, StateMachineView, VersionRow, WorkflowOperations,

@@ -10,11 +10,13 @@ pub struct StoryEntry {
     pub text: String,
     /// The time at the end of the sentence, shown in the viewer's zone.
     pub due: Option<OffsetDateTime>,
+    /// The error and cause as Step Functions reports them, for those who want to look closer.
+    pub details: Option<String>,
 }
 
 impl StoryEntry {
     pub fn new(at: OffsetDateTime, kind: StoryKind, text: impl Into<String>) -> Self {
-        Self { at, kind, text: text.into(), due: None }
+        Self { at, kind, text: text.into(), due: None, details: None }
     }
 }
 

@@ -17,6 +17,10 @@ pub trait WaitingOperations {
         at_most: usize,
     ) -> Result<WaitingPage, DeskError>;
 
+    /// The tasks with these ids in the same order, at most 100, whether they still wait or are over. Unknown ids are left
+    /// out. A page that is open shows its rows by this, so that none of them moves.
+    async fn tasks(&self, by: &Actor, ids: &[String]) -> Result<Vec<WaitingRow>, DeskError>;
+
     /// The total number of items of [`WaitingOperations::waiting`]. Every page shows it.
     async fn waiting_count(&self, by: &Actor) -> Result<WaitingCount, DeskError>;
 }
@@ -38,6 +42,27 @@ pub struct WaitingCount {
 impl WaitingCount {
     pub fn all(&self) -> usize {
         self.on_staff + self.on_valuation_service
+    }
+
+    pub fn on(&self, on: WaitingOn) -> usize {
+        match on {
+            WaitingOn::Staff => self.on_staff,
+            WaitingOn::ValuationService => self.on_valuation_service,
+        }
+    }
+}
+
+/// A task in a list that keeps the rows of tasks that are over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingRow {
+    pub item: WaitingItem,
+    /// What happened to it, in a few words: "Grace Hopper: £500,000". `None` while it waits.
+    pub end: Option<String>,
+}
+
+impl From<WaitingItem> for WaitingRow {
+    fn from(item: WaitingItem) -> Self {
+        Self { item, end: None }
     }
 }
 

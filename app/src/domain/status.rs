@@ -80,6 +80,50 @@ impl ApplicationStatus {
         }
     }
 
+    /// What the status means, in a sentence or two for staff.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Submitted => "The application is stored, and its workflow is about to start.",
+            Self::WaitingForValuation => "The valuation service was asked for the value of the property.",
+            Self::WaitingForManualValuation => {
+                "The valuation service gave no value, so a member of staff has to value the property."
+            }
+            Self::InProgress => "The workflow is running and waits for nobody's answer.",
+            Self::Valued => "The property was valued. Without a loan amount there is nothing to decide.",
+            Self::Approved => "The loan-to-value is within the policy's limit for approval.",
+            Self::Referred => "The loan-to-value is between the policy's limits, so an underwriter has to decide.",
+            Self::Declined => "The loan-to-value is above the policy's limits, or the property could not be valued.",
+            Self::NeedsAttention => "The workflow ended without a decision, and does not go on by itself.",
+            Self::Stopped => "An operator stopped the workflow. It does not go on by itself.",
+        }
+    }
+
+    /// What staff can do now, in a sentence or two.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::Submitted => "There is nothing to do. If the start fails, the desk tries again every few seconds.",
+            Self::WaitingForValuation => {
+                "There is nothing to do. If there is no answer by the deadline, staff are asked to value the property."
+            }
+            Self::WaitingForManualValuation => {
+                "Value the property, or say why it cannot be valued, before the deadline."
+            }
+            Self::InProgress => "There is nothing to do. The Workflow tab shows what it is doing.",
+            Self::Valued => "For a decision, copy it as a new application and enter a loan amount.",
+            Self::Approved => "There is nothing left to do here.",
+            Self::Referred => {
+                "Ask an underwriter. The decision cannot be recorded here yet. If the amount changes, copy it as a new \
+                 application."
+            }
+            Self::Declined => "If the amount or the property changes, copy it as a new application.",
+            Self::NeedsAttention => {
+                "Read the reason. Once the cause is gone, copy it as a new application; the Workflow tab shows where it \
+                 failed."
+            }
+            Self::Stopped => "If the loan is still wanted, copy it as a new application.",
+        }
+    }
+
     /// Whether the loan has been decided. A referral is no decision, because an underwriter decides; nor is a valuation
     /// without a loan amount.
     pub fn is_decision(self) -> bool {
@@ -112,6 +156,15 @@ impl fmt::Display for ApplicationStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_status_says_in_sentences_what_it_means_and_what_to_do() {
+        for status in ApplicationStatus::ALL {
+            for text in [status.meaning(), status.next_step()] {
+                assert!(text.ends_with('.') && !text.contains("  "), "{status}: {text}");
+            }
+        }
+    }
 
     #[test]
     fn neither_a_referral_nor_a_valuation_is_a_decision() {

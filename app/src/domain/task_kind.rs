@@ -120,11 +120,23 @@ impl TaskPage {
 impl WaitingOn {
     pub const ALL: [Self; 2] = [Self::ValuationService, Self::Staff];
 
-    /// The stored name, `valuation_service`.
+    /// The stored name, `valuation_service`, also used in query strings.
     pub const fn key(self) -> &'static str {
         match self {
             Self::ValuationService => "valuation_service",
             Self::Staff => "staff",
+        }
+    }
+
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|on| on.key() == key)
+    }
+
+    /// The name of the count of tasks that wait on it, in events and attributes of pages.
+    pub const fn count_name(self) -> &'static str {
+        match self {
+            Self::ValuationService => "waiting_on_valuation_service",
+            Self::Staff => "waiting_on_staff",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 
 pub use manual_valuation::{Intent, LATE_ANSWER_COMMENT, ManualValuationForm, Outcome};
-pub use new_application::NewApplicationForm;
+pub use new_application::{DRAFT as NEW_APPLICATION, NewApplicationForm};
 
 /// An error of one field. The message says what would be valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,9 @@ use crate::domain::{
     ApplicantName, ApplicationReference, LoanApplication, Money, Postcode, Property, PropertyName, TermYears,
 };
 
+/// The name of the draft of this form.
+pub const DRAFT: &str = "new-application";
+
 /// The fields as they were typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -15,6 +18,8 @@ pub struct NewApplicationForm {
     /// Generated when the form is shown, and used if `reference` is blank. Sending the same form twice therefore
     /// submits one application.
     pub suggested_reference: String,
+    /// The reference of the application whose details the form was filled with, or empty.
+    pub copied_from: String,
     pub applicant: String,
     pub property: String,
     pub postcode: String,
@@ -83,6 +88,28 @@ impl NewApplicationForm {
         }
     }
 
+    /// The form for a new application that differs from `application` in its reference only.
+    pub fn copy_of(application: &LoanApplication) -> Self {
+        Self {
+            applicant: application.applicant.as_ref().map(ToString::to_string).unwrap_or_default(),
+            property: application.property.name_or_number.to_string(),
+            postcode: application.property.postcode.to_string(),
+            loan_amount: application.loan_amount.map(pounds).unwrap_or_default(),
+            estimated_value: application.estimated_value.map(pounds).unwrap_or_default(),
+            term_years: application.term_years.map(|term| term.years().to_string()).unwrap_or_default(),
+            copied_from: application.application_reference.to_string(),
+            ..Self::default()
+        }
+    }
+
+    /// The name of its draft in the browser. Each copy has a draft of its own, beside that of the empty form.
+    pub fn draft_in_browser(&self) -> String {
+        match self.copied_from.as_str() {
+            "" => DRAFT.to_owned(),
+            reference => format!("{DRAFT}-copy-{reference}"),
+        }
+    }
+
     /// The same form with its postcode, if valid, in the standard form.
     pub fn with_written_postcode(mut self) -> Self {
         if let Ok(postcode) = self.postcode.parse::<Postcode>() {
@@ -90,6 +117,11 @@ impl NewApplicationForm {
         }
         self
     }
+}
+
+/// The amount as a person types it: `250,000`.
+fn pounds(amount: Money) -> String {
+    amount.to_string().trim_start_matches('£').to_owned()
 }
 
 #[cfg(test)]
@@ -135,6 +167,21 @@ mod tests {
         assert_eq!(application.loan_amount.unwrap().decimal(), "250000.00");
         assert_eq!(application.estimated_value.unwrap().decimal(), "330000.00");
         assert_eq!(application.term_years.map(TermYears::years), Some(25));
+    }
+
+    #[test]
+    fn a_copy_is_the_same_application_with_another_reference() {
+        let form = NewApplicationForm {
+            applicant: "Ada Byron".into(),
+            loan_amount: "250,000.50".into(),
+            estimated_value: "£330,000".into(),
+            term_years: "25".into(),
+            ..seed()
+        };
+        let original = form.read().unwrap();
+        let copy = NewApplicationForm { reference: "app-ref".into(), ..NewApplicationForm::copy_of(&original) };
+        assert_eq!(copy.read().unwrap(), original);
+        assert_eq!(NewApplicationForm::copy_of(&original).reference, "");
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub fn localize_times(within: &impl AsRef<Node>) {
             Some("minute") => time.set_text_content(Some(&local(&at, MINUTE))),
             Some("second") => time.set_text_content(Some(&local(&at, SECOND))),
             Some("time") => time.set_text_content(Some(&local(&at, TIME))),
+            Some("time-with-seconds") => time.set_text_content(Some(&local(&at, TIME_OF_DAY))),
             Some("clock") => time.set_text_content(Some(&local(&at, CLOCK))),
             _ => {}
         }

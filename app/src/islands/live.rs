@@ -20,6 +20,8 @@ const BUSY: f64 = 1_000.0;
 /// A page that connects within this many milliseconds of its request has missed nothing, because the desk sends recent
 /// changes to a new listener.
 const FRESH: f64 = 2_000.0;
+/// How often a page is fetched again that shows something whose changes are not announced.
+const POLLED: Duration = Duration::from_secs(5);
 /// The delay before reconnecting after the browser has given up.
 const RETRY: Duration = Duration::from_secs(3);
 /// How often a page is fetched again that shows something of which the desk sends no changes: `data-polled`.
@@ -87,6 +89,16 @@ impl Connection {
         this.listen();
         let seen = this.clone();
         let on_visibility = handler(move || if document().hidden() { seen.close() } else { seen.listen() });
+        // Step Functions does not announce the steps of a running workflow.
+        let polled = this.clone();
+        set_interval(
+            move || {
+                if document().query_selector("[data-polled]").is_ok_and(|region| region.is_some()) {
+                    polled.fetch();
+                }
+            },
+            POLLED,
+        );
         // Cannot fail: the document is a valid event target.
         let _ = document().add_event_listener_with_callback("visibilitychange", &on_visibility);
         let polling = this.clone();

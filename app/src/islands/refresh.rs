@@ -55,6 +55,12 @@ async fn fetch(address: &str) -> Result<Document, JsValue> {
     let headers = Headers::new()?;
     headers.set("Accept", "text/html")?;
     headers.set("Desk-Refresh", "1")?;
+    // The server keeps these rows in place.
+    let shown: Vec<String> =
+        all(&document(), "[data-row]").iter().filter_map(|row| row.get_attribute("data-row")).collect();
+    if !shown.is_empty() {
+        headers.set("Desk-Shown-Rows", &shown.join(","))?;
+    }
     let options = RequestInit::new();
     options.set_headers(&headers);
     let response: Response =

@@ -11,7 +11,9 @@ use time::Date;
 
 use super::problem::or_problem;
 use crate::{
-    components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, SortLinks, all_counts, shown_rows},
+    components::{
+        ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, SortLinks, StatusLegend, all_counts, shown_rows,
+    },
     desk::{
         Actor, Age, ApplicationPage, ApplicationQuery, Counts, DAY_KEYS, Desk, DeskError, Incomplete, Sort, Stage,
         Tally,
@@ -214,6 +216,7 @@ fn Filters(query: ApplicationQuery, tally: Tally, wrong_days: Vec<String>) -> im
             </form>
             <nav aria-label="Status" data-live="statuses"><ul class="chips">{stage} {chips}</ul></nav>
         </div>
+        <StatusLegend/>
     }
     .into_any()
 }

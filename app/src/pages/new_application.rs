@@ -1,15 +1,17 @@
-//! `/applications/new`: the form for a new application.
+//! `/applications/new`: the form for a new application. With `?copy=LN-1`, it has the details of that application.
+
+use std::sync::Arc;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 use time::OffsetDateTime;
 
 use crate::{
-    actions::NEW_APPLICATION,
     components::{ErrorSummary, NotSent, RestoredDraft, TextField},
-    desk::About,
+    desk::{About, Actor, Desk, DeskError},
     domain::ApplicationReference,
-    forms::{Draft, NewApplicationForm},
+    forms::{Draft, NEW_APPLICATION, NewApplicationForm},
     request,
     session::VisitorSession,
     time_words,
@@ -19,10 +21,17 @@ use crate::{
 pub fn NewApplicationPage() -> impl IntoView {
     let session = VisitorSession::current();
     let about = request::desk().map(|desk| desk.about());
+    let copied = use_query_map().get_untracked().get("copy");
+    let copied: Option<ApplicationReference> = copied.and_then(|reference| reference.parse().ok());
+    let asked = request::desk_and_actor();
     Suspend::new(async move {
         let kept = session.take_draft::<NewApplicationForm>(NEW_APPLICATION).await;
         let is_sent = kept.is_some();
-        let mut draft = kept.unwrap_or_default();
+        let copy = match &copied {
+            Some(reference) if !is_sent => copy_of(asked, reference).await,
+            _ => None,
+        };
+        let mut draft = kept.or(copy).unwrap_or_default();
         if draft.typed.suggested_reference.is_empty() {
             draft.typed.suggested_reference = ApplicationReference::generate(OffsetDateTime::now_utc()).to_string();
         }
@@ -32,10 +41,26 @@ pub fn NewApplicationPage() -> impl IntoView {
             <div class="column">
                 <ErrorSummary errors=draft.errors.clone()/>
                 <h1>"New application"</h1>
+                {(!draft.typed.copied_from.is_empty())
+                    .then(|| {
+                        let copied = format!("Copied from {}, with a new reference", draft.typed.copied_from);
+                        view! { <p class="lead">{copied}</p> }
+                    })}
                 <ApplicationForm draft about is_sent/>
             </div>
         }
     })
+}
+
+/// The form with the details of an application. `None` if there is no such application or it cannot be read, because the
+/// form can be filled in without it.
+async fn copy_of(
+    asked: impl Future<Output = Result<(Arc<dyn Desk>, Actor), DeskError>>,
+    reference: &ApplicationReference,
+) -> Option<Draft<NewApplicationForm>> {
+    let (desk, by) = asked.await.ok()?;
+    let row = desk.application(&by, reference).await.ok()??;
+    Some(Draft { typed: NewApplicationForm::copy_of(&row.application), errors: Vec::new() })
 }
 
 #[component]
@@ -47,6 +72,7 @@ fn ApplicationForm(
 ) -> impl IntoView {
     let error = |field: &str| draft.error(field);
     let typed = draft.typed.clone();
+    let draft_in_browser = typed.draft_in_browser();
     view! {
         <form
             id="new-application"
@@ -54,11 +80,12 @@ fn ApplicationForm(
             action="/desk/submit-application"
             method="post"
             novalidate
-            data-draft=NEW_APPLICATION
+            data-draft=draft_in_browser
             data-sent-before=is_sent
         >
             <RestoredDraft/>
             <input type="hidden" name="suggested_reference" value=typed.suggested_reference/>
+            <input type="hidden" name="copied_from" value=typed.copied_from/>
             <TextField
                 name="reference"
                 label="Reference"

@@ -14,8 +14,9 @@ use super::{
     problem::or_problem,
 };
 use crate::{
+    address,
     components::{NoticeBanner, Status},
-    desk::{Actor, ApplicationRow, Desk, DeskError},
+    desk::{Actor, ApplicationRow, ApplicationView, Desk, DeskError, ExecutionView, StateProgress},
     domain::{ApplicationReference, ApplicationStatus},
     request,
 };
@@ -55,21 +56,23 @@ pub fn ApplicationPage() -> impl IntoView {
 async fn load(desk: &dyn Desk, by: &Actor, reference: &str, tab: Tab) -> Result<AnyView, DeskError> {
     let reference: ApplicationReference = reference.parse().map_err(|_| DeskError::NotFound)?;
     let is_workflow = matches!(tab, Tab::Workflow { .. });
-    let (row, body) = match tab {
+    let (row, state, body) = match tab {
         Tab::Story => {
             let application = desk.application_with_story(by, &reference).await?.ok_or(DeskError::NotFound)?;
-            let (row, entries) = (application.row, application.story);
+            let ApplicationView { row, story: entries, state } = application;
             let body = view! {
                 <div class="story-and-facts" data-live="story">
-                    <Story entries waiting=row.waiting.clone()/>
+                    <Story entries waiting=row.waiting.clone() state=state.clone()/>
                     <FactsPanel row=row.clone() policy=desk.about().policy/>
                 </div>
             };
-            (row, body.into_any())
+            (row, state.map(|state| state.name), body.into_any())
         }
         Tab::Workflow { state, event } => {
             let row = desk.application(by, &reference).await?.ok_or(DeskError::NotFound)?;
-            let body = match desk.workflow(by, &reference, event).await? {
+            let execution = desk.workflow(by, &reference, event).await?;
+            let current = execution.as_ref().filter(|_| row.status == ApplicationStatus::InProgress).and_then(current);
+            let body = match execution {
                 Some(execution) => {
                     let links = Links { page: Some("tab=workflow".to_owned()), state, event: Some(event) };
                     let see_also = LinkedFact {
@@ -86,14 +89,21 @@ async fn load(desk: &dyn Desk, by: &Actor, reference: &str, tab: Tab) -> Result<
                 }
                 .into_any(),
             };
-            (row, body)
+            (row, current, body)
         }
     };
     Ok(view! {
-        <Head row is_workflow/>
+        <Head row state is_workflow/>
         {body}
     }
     .into_any())
+}
+
+/// The name of the state that the execution is in, innermost if states contain each other.
+fn current(execution: &ExecutionView) -> Option<String> {
+    let states = execution.graph.states.iter().filter_map(|state| Some((state, state.run.as_ref()?)));
+    let current = states.filter(|(_, run)| run.progress == StateProgress::Current);
+    current.max_by_key(|(_, run)| run.entered_at).map(|(state, _)| state.name.clone())
 }
 
 /// Why there is no execution to show.
@@ -108,7 +118,12 @@ fn no_workflow(status: ApplicationStatus) -> &'static str {
 }
 
 #[component]
-fn Head(row: ApplicationRow, is_workflow: bool) -> impl IntoView {
+fn Head(
+    row: ApplicationRow,
+    /// The state of the workflow of an application in progress.
+    state: Option<String>,
+    is_workflow: bool,
+) -> impl IntoView {
     let reference = row.application.application_reference.to_string();
     let property = &row.application.property;
     let whose = view! {
@@ -120,6 +135,12 @@ fn Head(row: ApplicationRow, is_workflow: bool) -> impl IntoView {
         let page = item.kind.page()?;
         Some(view! { <a class="button" href=page.address(&item.id)>{page.action}</a> })
     });
+    let is_in_progress = row.status == ApplicationStatus::InProgress;
+    let version = match &state {
+        Some(state) => format!("{} {state}", row.status.key()),
+        None => row.status.key().to_owned(),
+    };
+    let copy = format!("/applications/new?copy={}", address::escape(&reference));
     let tab_link = |href: String, text: &'static str, is_here: bool| {
         view! { <a href=href aria-current=is_here.then_some("page")>{text}</a> }
     };
@@ -134,16 +155,19 @@ fn Head(row: ApplicationRow, is_workflow: bool) -> impl IntoView {
             <div
                 class="page-head-end"
                 id="status"
-                data-version=row.status.key()
+                data-version=version
                 data-news=format!("{reference}: {}", row.status)
+                data-polled=is_in_progress
             >
-                <Status status=row.status/>
+                <Status status=row.status state/>
                 {action}
             </div>
         </div>
         <NoticeBanner/>
-        <div data-live="remark">
+        <div class="explained" data-live="explained">
             {row.remark.map(|remark| view! { <p class="remark">{remark}</p> })}
+            <p>{row.status.meaning()} " " {row.status.next_step()}</p>
+            <p><a href=copy>"Copy as new application"</a></p>
         </div>
         <nav class="tabs" aria-label="Views of this application">
             {tab_link(format!("/applications/{reference}"), "Story", !is_workflow)}

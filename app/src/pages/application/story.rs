@@ -1,18 +1,20 @@
-//! The story of an application, ending with the current task while the application is open.
+//! The story of an application, ending with what it waits for, or with the state of its workflow, while it is open.
 
 use leptos::prelude::*;
 
 use crate::{
-    components::{Deadline, Glyph, Icon, StoryList},
-    desk::{StoryEntry, WaitingItem},
+    components::{Deadline, Glyph, Icon, StoryList, TimeStyle, When},
+    desk::{RunningState, StoryEntry, WaitingItem},
 };
 
 #[component]
-pub fn Story(entries: Vec<StoryEntry>, waiting: Option<WaitingItem>) -> impl IntoView {
+pub fn Story(entries: Vec<StoryEntry>, waiting: Option<WaitingItem>, state: Option<RunningState>) -> impl IntoView {
     view! {
         <section aria-labelledby="story">
             <h2 id="story" class="visually-hidden">"Story"</h2>
-            <StoryList entries>{waiting.map(|item| view! { <Now item/> })}</StoryList>
+            <StoryList entries>
+                {waiting.map(|item| view! { <Now item/> })} {state.map(|state| view! { <Running state/> })}
+            </StoryList>
         </section>
     }
 }
@@ -26,6 +28,18 @@ fn Now(item: WaitingItem) -> impl IntoView {
             <span class="timeline-icon"><Icon glyph=Glyph::Clock/></span>
             <p>{waiting}</p>
             <Deadline item lead="Answer due"/>
+        </li>
+    }
+}
+
+#[component]
+fn Running(state: RunningState) -> impl IntoView {
+    let RunningState { name, since } = state;
+    view! {
+        <li id="story-now" class="tone-neutral now" data-version=name.clone()>
+            <span class="timeline-icon"><Icon glyph=Glyph::ArrowRight/></span>
+            <p>"The workflow is in the state " <code>{name.clone()}</code></p>
+            <p class="under">"since " <When at=since style=TimeStyle::Second/></p>
         </li>
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     components::{ApplicationTable, Glyph, Icon, IncompleteBanner, NoticeBanner, all_counts, shown},
     desk::{
         Actor, ApplicationRow, Counts, Desk, DeskError, Figures, Incomplete, OrphanedExecution, Overview, WaitingCount,
-        WaitingItem,
+        WaitingItem, WaitingRow,
     },
     domain::{ApplicationStatus, WaitingOn},
     request,
@@ -132,7 +132,7 @@ fn NothingToDo(on_valuer: Option<String>) -> impl IntoView {
         <div class="empty">
             <p class="empty-head"><Icon glyph=Glyph::Check/>"Nothing needs you right now."</p>
             {match on_valuer {
-                Some(text) => view! { <p>{text} " "<a href="/waiting">"See what is waiting"</a></p> }.into_any(),
+                Some(text) => view! { <p>{text} " "<a href="/waiting?on=valuation_service">"See what is waiting"</a></p> }.into_any(),
                 None => view! { <p>"A good moment to take in a "<a href="/applications/new">"new application"</a>"."</p> }
                     .into_any(),
             }}
@@ -145,11 +145,12 @@ fn NothingToDo(on_valuer: Option<String>) -> impl IntoView {
 fn ToAnswer(items: Vec<WaitingItem>, waiting: WaitingCount, on_valuer: Option<String>) -> impl IntoView {
     let WaitingCount { on_staff, .. } = waiting;
     let is_mixed = items.windows(2).any(|pair| pair[0].kind != pair[1].kind);
+    let rows = items.into_iter().map(WaitingRow::from).collect::<Vec<_>>();
     let rest = (on_staff > MOST).then(|| format!("The first {MOST} of {on_staff}."));
     view! {
         <section aria-labelledby="to-answer">
             <h2 id="to-answer">"Waiting for you"</h2>
-            <WaitingTable caption="Waiting for you, soonest deadline first" items is_mixed/>
+            <WaitingTable caption="Waiting for you, soonest deadline first" rows is_mixed/>
             {(rest.is_some() || on_valuer.is_some())
                 .then(|| {
                     view! {

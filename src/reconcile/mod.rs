@@ -1,5 +1,8 @@
-//! Corrects what an outage left unfinished, and what happened without the desk. All of it may safely be done twice, and by
-//! two desks at the same time.
+//! Corrects what an outage left unfinished, and what happened without the desk. All of it can be done twice, and by two
+//! desks at the same time.
+
+mod ended;
+mod sweep;
 
 use std::time::Duration;
 
@@ -7,16 +10,17 @@ use app::domain::{ApplicationStatus, WaitingOn};
 use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
 use time::OffsetDateTime;
 
+use self::ended::Ended;
+
 use crate::{
     applications::{Applications, Record},
     aws::AwsError,
     callbacks::Callbacks,
     clock::Clock,
     lease::Lease,
-    masking::without_tokens,
     read_model::ReadModel,
-    tasks::{Ending, PausedTask, PausedTasks, State, UnansweredPage},
-    workflow::Workflows,
+    tasks::{Ending, PausedTask, PausedTasks, State},
+    workflow::{Workflows, sdk_time},
 };
 
 /// The interval between searches for passed deadlines and unfinished steps. Each search is one query per kind.
@@ -158,59 +162,30 @@ impl Reconciler {
         Ok(())
     }
 
+    /// Starts applications that were stored but not started, and records which of the others run. A workflow may run for
+    /// long before it asks for its first task.
     async fn start_again(&self) -> Result<(), AwsError> {
         let mut next = Some(None);
         while let Some(after) = next {
             let (records, more) = self.batch(ApplicationStatus::Submitted, after).await?;
             next = more.map(Some);
             for record in &records {
-                tracing::info!(application = %record.application.application_reference, "starting it again");
-                report("starting an application", self.applications.start_again(record).await.map(drop));
+                report("starting an application", self.start_unless_started(record).await);
             }
         }
         Ok(())
     }
 
-    /// Compares everything that is open with Step Functions.
-    pub async fn sweep(&self) {
-        report("comparing applications with their executions", self.compare_applications().await);
-        report("looking for tasks that nobody waits for", self.close_abandoned().await);
-        report("looking for applications that wait no more", self.note_progress(None).await);
-    }
-
-    async fn compare_applications(&self) -> Result<(), AwsError> {
-        for status in ApplicationStatus::ALL.into_iter().filter(|status| status.is_open()) {
-            let mut next = Some(None);
-            while let Some(after) = next {
-                let (records, more) = self.batch(status, after).await?;
-                next = more.map(Some);
-                for record in &records {
-                    report("comparing an application with its execution", self.compare(record).await);
-                    self.clock.sleep(self.pace).await;
-                }
+    async fn start_unless_started(&self, record: &Record) -> Result<(), AwsError> {
+        match self.workflows.describe(&record.execution_arn).await {
+            Ok(described) => self.learn(record, &described).await,
+            Err(error) if error.is("ExecutionDoesNotExist") => {
+                let application = &record.application.application_reference;
+                tracing::info!(%application, "starting an execution that was not started before");
+                self.applications.start(record).await
             }
+            Err(error) => Err(error),
         }
-        Ok(())
-    }
-
-    /// Closes tasks that were answered without the desk, for example with the AWS CLI. Their executions go on and write their
-    /// outcome, but nothing closes the tasks. Reads a page of tasks and their applications at a time.
-    async fn close_abandoned(&self) -> Result<(), AwsError> {
-        let mut next = Some(UnansweredPage::default());
-        while let Some(page) = next {
-            let (tasks, more) = self.paused.unanswered(page).await?;
-            next = more;
-            let references = tasks.iter().map(|task| &task.application_reference);
-            let records = self.applications.get_many(references).await?;
-            for task in &tasks {
-                if records.get(&task.application_reference).is_some_and(|record| is_abandoned(task, record)) {
-                    // Step Functions knows whether it was answered without the desk or not at all.
-                    report("closing an abandoned task", self.close_if_over(task).await);
-                }
-            }
-            self.clock.sleep(self.pace).await;
-        }
-        Ok(())
     }
 
     /// The next applications that have had this status for [`UNFINISHED`], as they are in the table, and where the next batch
@@ -230,19 +205,21 @@ impl Reconciler {
         Ok((records, next))
     }
 
-    async fn compare(&self, record: &Record) -> Result<(), AwsError> {
-        let described = match self.workflows.describe(&record.execution_arn).await {
-            // It has not started yet, or Step Functions no longer keeps it.
-            Err(error) if error.is("ExecutionDoesNotExist") => return Ok(()),
-            described => described?,
-        };
-        self.learn(record, &described).await
-    }
-
     /// Brings an application up to date with what Step Functions says about its execution.
     pub async fn learn(&self, record: &Record, described: &DescribeExecutionOutput) -> Result<(), AwsError> {
-        if let Some(redriven) = redriven_at(described) {
+        let is_submitted = record.status == ApplicationStatus::Submitted;
+        if is_submitted && described.input.as_deref().is_some_and(|input| !record.is_input(input)) {
+            let remark = "An execution with this application's reference already exists, but for something else.";
+            return self
+                .applications
+                .correct(record, ApplicationStatus::NeedsAttention, remark, self.clock.now())
+                .await;
+        }
+        if let Some(redriven) = described.redrive_date.as_ref().map(sdk_time) {
             self.abandon_before(record, redriven).await?;
+        }
+        if is_submitted && described.status == ExecutionStatus::Running {
+            self.applications.runs(record).await?;
         }
         self.correct(record, Ended::of(described)).await
     }
@@ -275,22 +252,8 @@ impl Reconciler {
                 self.paused.close(&task.id, State::Abandoned).await?;
             }
         }
-        self.applications.correct(&record, now_is, Some(&remark)).await
+        self.applications.correct(&record, now_is, &remark, ended.at).await
     }
-}
-
-/// Whether the application of a task no longer waits for it.
-fn is_abandoned(task: &PausedTask, record: &Record) -> bool {
-    let waits_for_it = record.pause.as_ref().is_some_and(|pause| pause.id == task.id.as_str());
-    record.execution_arn == task.execution_arn && (!record.status.is_open() || !waits_for_it)
-}
-
-/// When an execution was last redriven. Step Functions reports whole milliseconds as a fraction of a second, which the SDK
-/// cannot represent exactly.
-fn redriven_at(described: &DescribeExecutionOutput) -> Option<OffsetDateTime> {
-    const MILLISECOND: i128 = 1_000_000;
-    let milliseconds = (described.redrive_date?.as_nanos() + MILLISECOND / 2).div_euclid(MILLISECOND);
-    OffsetDateTime::from_unix_timestamp_nanos(milliseconds * MILLISECOND).ok()
 }
 
 fn answered_at(state: &State) -> Option<OffsetDateTime> {
@@ -304,62 +267,6 @@ fn is_old(at: Option<OffsetDateTime>, now: OffsetDateTime, age: Duration) -> boo
     at.is_none_or(|at| at + age < now)
 }
 
-/// How an execution ended.
-#[derive(Debug, Clone, Copy)]
-struct Ended<'a> {
-    status: &'a ExecutionStatus,
-    error: Option<&'a str>,
-    cause: Option<&'a str>,
-}
-
-/// Characters of a cause that a remark repeats: a function's may be a whole stack trace.
-const CAUSE: usize = 300;
-
-impl<'a> Ended<'a> {
-    /// None when it has not ended.
-    fn of(described: &'a DescribeExecutionOutput) -> Option<Self> {
-        described.stop_date?;
-        let (error, cause) = (described.error.as_deref(), described.cause.as_deref());
-        Some(Self { status: &described.status, error, cause })
-    }
-
-    /// The status of an application whose execution ended without writing one, and why.
-    fn in_words(&self) -> (ApplicationStatus, String) {
-        match self.status {
-            ExecutionStatus::Aborted => {
-                let why = self.why().map(|why| format!(" ({why})")).unwrap_or_default();
-                (ApplicationStatus::Stopped, format!("Its workflow was stopped by an operator{why}."))
-            }
-            ExecutionStatus::Succeeded => {
-                (ApplicationStatus::NeedsAttention, "Its workflow ended without a word on its outcome.".to_owned())
-            }
-            ExecutionStatus::TimedOut => {
-                (ApplicationStatus::NeedsAttention, "Its workflow took longer than it may.".to_owned())
-            }
-            _ => {
-                let why = self.why().unwrap_or_else(|| "no error was given".to_owned());
-                (ApplicationStatus::NeedsAttention, format!("Its workflow failed: {why}."))
-            }
-        }
-    }
-
-    /// Error and cause, as far as they were given.
-    fn why(&self) -> Option<String> {
-        let cause = self.cause.map(|cause| {
-            // Whatever runs in the workflow writes it, and may repeat what it was told.
-            let cause = without_tokens(cause);
-            let cause = cause.trim().trim_end_matches('.');
-            match cause.char_indices().nth(CAUSE) {
-                Some((end, _)) => format!("{}…", &cause[..end]),
-                None => cause.to_owned(),
-            }
-        });
-        let parts: Vec<String> =
-            [self.error.map(str::to_owned), cause].into_iter().flatten().filter(|part| !part.is_empty()).collect();
-        (!parts.is_empty()).then(|| parts.join(": "))
-    }
-}
-
 fn report(what: &str, outcome: Result<(), AwsError>) {
     if let Err(error) = outcome {
         tracing::warn!(%error, "{what}: will be tried again");
@@ -369,20 +276,6 @@ fn report(what: &str, outcome: Result<(), AwsError>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_execution_that_ended_silently_leaves_a_status_that_a_person_sees() {
-        let ended = |status, error, cause| Ended { status, error, cause }.in_words();
-        let (status, remark) = ended(&ExecutionStatus::Aborted, None, None);
-        assert_eq!((status, remark.as_str()), (ApplicationStatus::Stopped, "Its workflow was stopped by an operator."));
-        let (_, remark) = ended(&ExecutionStatus::Aborted, Some("Operator"), Some("Sent twice."));
-        assert_eq!(remark, "Its workflow was stopped by an operator (Operator: Sent twice).");
-        let trace = "at it ".repeat(100);
-        let (status, remark) = ended(&ExecutionStatus::Failed, Some("States.Runtime"), Some(&trace));
-        assert_eq!(status, ApplicationStatus::NeedsAttention);
-        assert_eq!(remark, format!("Its workflow failed: States.Runtime: {}….", "at it ".repeat(50)));
-        assert_eq!(ended(&ExecutionStatus::Failed, None, None).1, "Its workflow failed: no error was given.");
-    }
 
     #[test]
     fn an_answer_is_sent_again_only_when_whoever_was_sending_it_must_have_stopped() {
