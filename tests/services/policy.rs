@@ -43,3 +43,17 @@ fn limits_that_change_between_two_starts_apply_only_to_executions_that_start_lat
         assert_eq!(decision(&world, "later").await, (ApplicationStatus::Referred, limits(75.0, 85.0)));
     });
 }
+
+#[test]
+fn the_effect_of_a_manual_valuation_is_told_by_the_limits_of_its_execution() {
+    with_a_desk(Answers::Refuses, async |mut world| {
+        world.configure(&["--approve-up-to-percent", "80", "--refer-up-to-percent", "90"]);
+        world.restart().await;
+        submit(&mut world, "waiting").await;
+        world.configure(&["--approve-up-to-percent", "75", "--refer-up-to-percent", "85"]);
+        world.restart().await;
+        let item = world.staff_queue().await.remove(0);
+        let policy = world.manual_valuation(&item.id).await.expect("it is there").policy;
+        assert_eq!(policy, Policy { approve_up_to: 80.0, refer_up_to: 90.0 });
+    });
+}

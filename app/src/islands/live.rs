@@ -217,7 +217,8 @@ impl ChangeEvent {
     /// A count as text, or `None` if the event does not contain it.
     fn count(&self, name: &str) -> Option<String> {
         let count = js_sys::Reflect::get(&self.counts, &name.into()).ok()?.as_f64()?;
-        Some(count.to_string())
+        // A count is whole, and formatting a float would add several kilobytes.
+        Some((count as u64).to_string())
     }
 
     /// Updates standalone counts, which needs no new page.

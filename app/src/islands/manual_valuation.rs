@@ -74,9 +74,10 @@ fn show(preview: &Element) {
     set_text(preview, ".effect", &effect);
     if let Some(marker) = first(preview, ".marker") {
         let percent = typed.zip(loan).map(|(typed, loan)| loan_to_value(loan, typed));
-        let place = gauge_scale::x(percent.unwrap_or_default());
+        // The place is in tenths. Formatting a float would add several kilobytes.
+        let tenths = (gauge_scale::x(percent.unwrap_or_default()) * 10.0).round() as u32;
         // Fails only for an invalid attribute name.
-        let _ = marker.set_attribute("transform", &format!("translate({place})"));
+        let _ = marker.set_attribute("transform", &format!("translate({}.{})", tenths / 10, tenths % 10));
         let _ = marker.set_attribute("visibility", if percent.is_some() { "visible" } else { "hidden" });
     }
     if let Some(note) = first(preview, ".question") {
