@@ -34,7 +34,7 @@ async fn the_file_contains_all_applications_that_match_the_filter() {
     let odd = r#"odd,Zoë,"'=HYPERLINK(""x""), 1",PO1 1CE,250000.00,,,Approved,,,,,666000.00,"#;
     assert!(lines.len() == 3 && lines[1].starts_with(odd) && lines[2].is_empty(), "{approved}");
     // The facts of the decision: by whom, the loan-to-value and the limits of that day.
-    assert!(lines[1].contains(",Valuation service,,,,37.54,80.00,90.00,20"), "{approved}");
+    assert!(lines[1].contains(",Valuation service,,,,37.54,75.00,90.00,20"), "{approved}");
     let none = desk.get("/applications.csv?q=there-is-no-such-thing").await.body;
     assert_eq!(none.lines().count(), 1, "{none}");
     let today = app::domain::iso_day(app::domain::uk_today());
