@@ -92,7 +92,7 @@ fn stage_bar(count: StageCount, longest: usize) -> impl IntoView {
             <dt><a href=list_of(stage, None)>{stage.to_string()}</a></dt>
             <dd>
                 <svg class="stage-bar" viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true">{parts}</svg>
-                <span class="count">{count.all()}</span>
+                <span class="stage-total">{count.all()}</span>
                 {overdue}
             </dd>
         </div>
@@ -174,7 +174,7 @@ fn Times(time: TimeToAnswer) -> impl IntoView {
         <section class="chart" aria-labelledby=id>
             {heading}
             <p class="quiet">{summary.clone()}</p>
-            <svg viewBox=format!("0 0 {width} {HEIGHT}") role="img" aria-label=format!("{who}, by tenths of the time limit: {summary}")>
+            <svg viewBox=format!("0 0 {width} {HEIGHT}") preserveAspectRatio="none" role="img" aria-label=format!("{who}, by tenths of the time limit: {summary}")>
                 {columns.collect_view()}
             </svg>
             <p class="axis" aria-hidden="true"><span>"at once"</span><span>"at the limit"</span><span>"missed"</span></p>
@@ -250,7 +250,7 @@ fn Record(days: Vec<ValuerDay>) -> impl IntoView {
                     .map(|(name, class, _)| view! { <li><span class=format!("swatch {class}")></span>{*name}</li> })
                     .collect_view()}
             </ul>
-            <svg viewBox=format!("0 0 {width} {HEIGHT}") role="img" aria-label=format!("Valuer, by day: {said}")>
+            <svg viewBox=format!("0 0 {width} {HEIGHT}") preserveAspectRatio="none" role="img" aria-label=format!("Requests to the valuer in the last {} days: {said}", Overview::DAYS)>
                 {columns.collect_view()}
             </svg>
             <p class="axis" aria-hidden="true"><span>{first}</span><span>{last}</span></p>
