@@ -6,7 +6,7 @@ use app::domain::{ApplicationStatus, Property, uk_day};
 use rusqlite::{OptionalExtension, Transaction, params};
 use time::{Date, OffsetDateTime};
 
-use super::{answers, bucket::bucket, searchable, stored, text};
+use super::{bucket::bucket, ended, searchable, stored, text};
 use crate::{
     applications::{self, Record},
     aws::AwsError,
@@ -202,7 +202,7 @@ impl Task {
         if known.as_ref() == Some(&self.item) {
             return Ok(false);
         }
-        let ended = answers::ended(task);
+        let ended = ended::ended(task);
         transaction
             .prepare_cached(
                 "INSERT INTO tasks (id, version, item, reference, waits_on, is_open, deadline, valuation_reference, \

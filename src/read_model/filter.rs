@@ -1,13 +1,10 @@
 //! Which applications a list shows, as conditions on the rows of the read model.
 
 use app::{desk::Days, domain::ApplicationStatus};
-use rusqlite::{Connection, ToSql};
+use rusqlite::ToSql;
 use time::{Duration, OffsetDateTime};
 
-use super::{counts, cursor::Key, entry, text};
-
-/// The most rows that are found first and sorted afterwards. For more, reading along the index of the order is quicker.
-pub const FEW: usize = 2_000;
+use super::{cursor::Key, entry, text};
 
 /// Which applications.
 #[derive(Debug, Clone, Default)]
@@ -20,28 +17,6 @@ pub struct Filter {
     pub in_stage_since: Option<(OffsetDateTime, OffsetDateTime)>,
     pub submitted: Days,
     pub decided: Days,
-}
-
-/// An index that finds all rows of a filter, and few others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Narrow {
-    Status,
-    Stage,
-    Submitted,
-    Decided,
-}
-
-impl Narrow {
-    /// What to read from so that this index is used.
-    pub fn source(self) -> &'static str {
-        match self {
-            Self::Status => "applications INDEXED BY applications_status",
-            Self::Stage => "applications INDEXED BY applications_stage",
-            // An id begins with the time of submission, and is always an index.
-            Self::Submitted => "applications NOT INDEXED",
-            Self::Decided => "applications INDEXED BY applications_took",
-        }
-    }
 }
 
 impl Filter {
@@ -57,29 +32,6 @@ impl Filter {
     /// Whether there is no condition but the status, and for how long.
     pub fn is_by_stage_alone(&self) -> bool {
         !self.statuses.is_empty() && Self { in_stage_since: None, ..self.clone() }.is_by_status_alone()
-    }
-
-    /// The index that finds the fewest rows, if they are few.
-    pub fn narrowest(&self, connection: &Connection) -> rusqlite::Result<Option<Narrow>> {
-        let mut found = Vec::new();
-        if !self.statuses.is_empty() {
-            let mut count = 0;
-            for status in &self.statuses {
-                count += counts::at_status(connection, *status)?;
-            }
-            found.push((count, Narrow::Status));
-            if self.in_stage_since.is_some() {
-                found.push((counts::in_stage(connection, self)?, Narrow::Stage));
-            }
-        }
-        if !self.submitted.is_any() {
-            found.push((counts::on_days(connection, "submitted", self.submitted)?, Narrow::Submitted));
-        }
-        if !self.decided.is_any() {
-            found.push((counts::on_days(connection, "decided", self.decided)?, Narrow::Decided));
-        }
-        let fewest = found.into_iter().min_by_key(|(count, _)| *count);
-        Ok(fewest.filter(|(count, _)| *count <= FEW).map(|(_, narrow)| narrow))
     }
 
     /// All conditions but the search, each preceded by `AND`, and their parameters.

@@ -17,8 +17,10 @@ use time::OffsetDateTime;
 use super::{
     cursor::{Cursor, Key},
     entry,
-    filter::{FEW, Filter, Narrow, borrowed},
-    item_column, text,
+    filter::{Filter, borrowed},
+    item_column,
+    narrow::{self, FEW, Narrow},
+    text,
 };
 use crate::applications;
 
@@ -117,7 +119,7 @@ impl Search<'_> {
         if filter.statuses.len() == 1 && filter.is_by_status_alone() && by_index_of_status {
             return Ok(Way::Order);
         }
-        if let Some(narrow) = filter.narrowest(connection)? {
+        if let Some(narrow) = narrow::narrowest(connection, filter)? {
             return Ok(Way::Few(narrow));
         }
         let Some(tokens) = &self.tokens else { return Ok(Way::Order) };

@@ -93,7 +93,7 @@ CREATE TABLE tasks (
     waits_on TEXT NOT NULL,
     is_open INTEGER NOT NULL,
     deadline INTEGER NOT NULL,
-    -- For a task that is over: the day, how it ended, and how many tenths of its time that took (see `answers`).
+    -- For a task that is over: the day, how it ended, and how many tenths of its time that took (see `ended`).
     ended_day INTEGER,
     ended_as TEXT,
     tenths INTEGER,

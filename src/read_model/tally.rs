@@ -6,8 +6,10 @@ use rusqlite::{Connection, ToSql};
 use super::{
     counts,
     cursor::Key,
-    filter::{Filter, Narrow, borrowed},
-    list, text,
+    filter::{Filter, borrowed},
+    list,
+    narrow::{self, Narrow},
+    text,
 };
 
 /// The most matches that are counted one by one.
@@ -77,7 +79,7 @@ impl Matches {
         let (conditions, parameters) = filter.conditions();
         let (source, found) = match &tokens {
             Some(_) => (list::SEARCHED, "search MATCH ?"),
-            None => (filter.narrowest(connection)?.map_or("applications", Narrow::source), "TRUE"),
+            None => (narrow::narrowest(connection, filter)?.map_or("applications", Narrow::source), "TRUE"),
         };
         let sql = format!("SELECT {column} FROM {source} WHERE {found}{conditions} LIMIT ?");
         Ok((sql, Self { tokens, conditions: parameters, most: COUNTED + 1 }))

@@ -76,11 +76,11 @@ async fn a_deadline_is_told_once_with_the_time_of_its_event_and_before_what_foll
     let desk = Setup::new().with("--valuation-timeout", "2s").with("--manual-valuation-timeout", "2s").start().await;
     let submitted = desk.submit(&seed("app-ref", "No callback")).await;
     desk.until("app-ref", "Needs attention").await;
-    let page = eventually("the last deadline is noticed", async || {
-        let page = Browser::new(&desk).open("/applications/app-ref").await;
-        (desk.log().matches("nobody answered before the deadline").count() == 2).then_some(page)
+    eventually("the last deadline is noticed", async || {
+        (desk.log().matches("nobody answered before the deadline").count() == 2).then_some(())
     })
     .await;
+    let page = Browser::new(&desk).open("/applications/app-ref").await;
     let timed_out = times_of(&desk, submitted["executionArn"].as_str().unwrap(), "TaskTimedOut").await;
     let (texts, times): (Vec<_>, Vec<_>) = story(&page).into_iter().unzip();
     assert_eq!(texts.len(), 5, "{texts:?}");
