@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use asl_engine::StepFunctions;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -102,6 +103,19 @@ fn invokes(function: &str) -> Value {
     })
 }
 
+/// A branch that waits for a token until it times out, and then succeeds with the name of the function.
+fn expires(function: &str, limit: &Value) -> Value {
+    let expired = format!("{function} expired");
+    let catch = json!({"Catch": [{"ErrorEquals": ["States.Timeout"], "Next": expired}]});
+    machine(
+        function,
+        json!({
+            function: with(with(asks(function), limit), &catch),
+            &expired: {"Type": "Pass", "Result": function, "End": true}
+        }),
+    )
+}
+
 fn with(mut state: Value, fields: &Value) -> Value {
     for (field, value) in fields.as_object().unwrap() {
         state[field] = value.clone();
@@ -147,6 +161,8 @@ impl Golden {
         golden.activity(desk).await;
         golden.timers(desk, &mut calls).await;
         golden.branches(desk, &mut calls).await;
+        golden.waiting_branches(desk, &mut calls).await;
+        golden.failed_branches(desk, &mut calls).await;
         golden.map_runs(desk, &mut calls).await;
         golden
     }
@@ -297,6 +313,53 @@ impl Golden {
         }
     }
 
+    /// Everything that a branch within another can wait for.
+    async fn waiting_branches(&mut self, desk: &Desk, calls: &mut Calls<'_>) {
+        let only = |name: &str, state: Value| machine(name, json!({name: state}));
+        let retry = json!({"Retry": [{"ErrorEquals": ["Broken"], "IntervalSeconds": 20, "MaxAttempts": 1}]});
+        let limits = json!({"TimeoutSeconds": 600, "HeartbeatSeconds": 300});
+        let definition = machine(
+            "All",
+            json!({"All": {"Type": "Parallel", "End": true, "Branches": [
+                only("Wait", json!({"Type": "Wait", "Seconds": 5, "End": true})),
+                only("Retry", with(invokes("branch-retried"), &retry)),
+                only("Call", invokes("branch-call")),
+                only("Ask", with(asks("branch-callback"), &limits)),
+                {"StartAt": "Each", "States": {"Each": {
+                    "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 1, "End": true,
+                    "ItemProcessor": only("Item", asks("branch-item"))
+                }}},
+                expires("branch-timeout", &json!({"TimeoutSeconds": 900})),
+                expires("branch-silent", &json!({"HeartbeatSeconds": 900}))
+            ]}}),
+        );
+        let branches = self.start(desk, "waiting-branches", &definition, &json!({"items": ["a", "b"]})).await;
+        for (token, paused) in [("branch-callback", 1), ("branch-item", 2), ("branch-timeout", 3), ("branch-silent", 4)]
+        {
+            let handed_out = calls.pause(token, &branches, paused).await;
+            self.token(token, handed_out);
+        }
+        drop(calls.of("branch-call").await);
+        calls.of("branch-retried").await.fails("Broken", "once");
+        desk.until(&branches, "TaskFailed").await;
+    }
+
+    async fn failed_branches(&mut self, desk: &Desk, calls: &mut Calls<'_>) {
+        let definition = machine(
+            "Both",
+            json!({"Both": {"Type": "Parallel", "End": true, "Branches": [
+                {"StartAt": "Quick", "States": {"Quick": {"Type": "Pass", "Result": "quick", "End": true}}},
+                {"StartAt": "Fail", "States": {"Fail": invokes("failing-branch")}},
+                {"StartAt": "Ask", "States": {"Ask": asks("aborted-branch")}}
+            ]}}),
+        );
+        let failed = self.start(desk, "failed-branches", &definition, &json!({})).await;
+        let aborted = calls.pause("aborted-branch", &failed, 1).await;
+        self.token("aborted-branch", aborted);
+        calls.of("failing-branch").await.fails("Broken", "try again");
+        desk.until(&failed, "ExecutionFailed").await;
+    }
+
     async fn map_runs(&mut self, desk: &Desk, calls: &mut Calls<'_>) {
         // Neither the first machine of its definition nor its first state.
         let definition = machine(
@@ -330,6 +393,8 @@ impl Golden {
         let mut calls = Calls::new(desk);
         self.read_closed(desk).await;
         self.finish_branches(desk, &mut calls).await;
+        self.answer_waiting_branches(desk, &mut calls).await;
+        self.redrive_branches(desk, &mut calls).await;
         self.finish_map_runs(desk, &mut calls).await;
         self.finish_calls(desk, &mut calls).await;
         self.finish_callbacks(desk).await;
@@ -425,6 +490,41 @@ impl Golden {
         self.succeeds(desk, "parallel", json!(["quick", 2, [3]])).await;
     }
 
+    /// The golden data up to schema 4 does not have this execution.
+    async fn answer_waiting_branches(&self, desk: &Desk, calls: &mut Calls<'_>) {
+        if !self.executions.contains_key("waiting-branches") {
+            return;
+        }
+        calls.of("branch-call").await.returns(json!("called"));
+        let beat = json!({"taskToken": self.tokens["branch-callback"]});
+        assert_eq!(desk.ask("SendTaskHeartbeat", beat).await, json!({}));
+        self.answer(desk, "branch-callback", json!("answered")).await;
+        self.answer(desk, "branch-item", json!("A")).await;
+        let last = calls.of("branch-item").await;
+        assert_eq!(last.payload["item"], "b");
+        desk.succeed(&last.token(), &json!("B")).await.unwrap();
+    }
+
+    /// Call it when all timers have fired.
+    async fn finish_waiting_branches(&self, desk: &Desk) {
+        if self.executions.contains_key("waiting-branches") {
+            let items = json!({"items": ["a", "b"]});
+            let outputs =
+                json!([items, "at last", "called", "answered", ["A", "B"], "branch-timeout", "branch-silent"]);
+            self.succeeds(desk, "waiting-branches", outputs).await;
+        }
+    }
+
+    /// The golden data up to schema 4 does not have this execution.
+    async fn redrive_branches(&self, desk: &Desk, calls: &mut Calls<'_>) {
+        let Some(failed) = self.executions.get("failed-branches") else { return };
+        desk.ask("RedriveExecution", json!({"executionArn": failed})).await;
+        calls.of("failing-branch").await.returns(json!("b"));
+        let aborted = calls.of("aborted-branch").await;
+        desk.succeed(&aborted.token(), &json!("c")).await.unwrap();
+        self.succeeds(desk, "failed-branches", json!(["quick", "b", "c"])).await;
+    }
+
     async fn finish_map_runs(&self, desk: &Desk, calls: &mut Calls<'_>) {
         self.answer(desk, "map-run", json!("B")).await;
         self.succeeds(desk, "map-run-child", json!("B")).await;
@@ -447,10 +547,14 @@ impl Golden {
         clock.advance(Duration::from_secs(15));
         calls.of("retried").await.returns(json!("at last"));
         self.succeeds(desk, "retried", json!("at last")).await;
+        if self.executions.contains_key("waiting-branches") {
+            calls.of("branch-retried").await.returns(json!("at last"));
+        }
         assert_eq!(desk.status(self.execution("late")).await, "RUNNING");
         clock.advance(Duration::from_secs(1000));
         let late = desk.end(self.execution("late")).await;
         assert_eq!((&late["status"], &late["error"]), (&json!("FAILED"), &json!("States.Timeout")));
+        self.finish_waiting_branches(desk).await;
     }
 }
 
@@ -492,8 +596,14 @@ async fn finish_data_of(schema: u32) {
     std::fs::write(data.path().join(DATABASE), database).unwrap();
     let golden = std::fs::read(folder().join(format!("{name}.json"))).unwrap();
     let golden: Golden = serde_json::from_slice(&golden).unwrap();
+    let path = data.path().join(DATABASE);
+    let before = StepFunctions::identity(&path).expect("an old database has an identity");
+    assert_eq!(before.openings, 1);
     let desk = Desk::open(data.path(), clock.clone()).await;
     golden.finish(&desk, &clock).await;
+    drop(desk);
+    let after = StepFunctions::identity(&path).unwrap();
+    assert_eq!((after.id, after.openings), (before.id, 2));
 }
 
 #[tokio::test]
@@ -504,6 +614,11 @@ async fn everything_in_data_of_schema_3_can_be_finished() {
 #[tokio::test]
 async fn everything_in_data_of_schema_4_can_be_finished() {
     finish_data_of(4).await;
+}
+
+#[tokio::test]
+async fn everything_in_data_of_schema_5_can_be_finished() {
+    finish_data_of(5).await;
 }
 
 #[tokio::test]

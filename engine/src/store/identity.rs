@@ -18,9 +18,6 @@ pub struct Identity {
     pub openings: u64,
 }
 
-/// The first schema in which the number of openings has this name.
-const WITH_OPENINGS: i32 = 5;
-
 /// Reads the identity of a database that is not open, without changing the file. `None` when there is no file, or none
 /// that [`open`](super::open::open) would take.
 pub fn read(path: &Path) -> Option<Identity> {
@@ -29,8 +26,8 @@ pub fn read(path: &Path) -> Option<Identity> {
     if application != APPLICATION {
         return None;
     }
-    let schema: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).ok()?;
-    let openings = if schema < WITH_OPENINGS { "run" } else { "openings" };
+    // Up to schema 5, the number of openings had another name.
+    let openings = if connection.column_exists(None, "engine", "openings").ok()? { "openings" } else { "run" };
     let row = connection.query_row(&format!("SELECT signing_key, {openings} FROM engine"), [], |row| {
         Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, u64>(1)?))
     });

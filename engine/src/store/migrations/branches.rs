@@ -1,18 +1,16 @@
-//! The branches of executions in schema 4, which were all part of the execution state. Schema 5 stores those within
+//! The branches of executions up to schema 5, which were all part of the execution state. Schema 6 stores those within
 //! Parallel and inline Map states in rows of their own.
 
 use rusqlite::{Connection, Result};
 use serde_json::Value;
 
 use super::{PAGE, unreadable};
+use crate::store::compression;
 
 /// Moves the branches within others out of the states of all executions.
 pub(super) fn separate(connection: &Connection) -> Result<()> {
-    // Only these have a branch that names another as its parent.
-    let mut read = connection.prepare(
-        r#"SELECT execution, state FROM execution_state
-           WHERE execution > ? AND instr(state, CAST('"p":' AS BLOB)) ORDER BY execution LIMIT ?"#,
-    )?;
+    let mut read = connection
+        .prepare("SELECT execution, state FROM execution_state WHERE execution > ? ORDER BY execution LIMIT ?")?;
     let mut write = connection.prepare("UPDATE execution_state SET state = ? WHERE execution = ?")?;
     let mut insert = connection.prepare(
         "INSERT INTO branch (execution, branch, parent, task, timer, heartbeat, state) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -24,10 +22,11 @@ pub(super) fn separate(connection: &Connection) -> Result<()> {
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = *last;
         for (execution, state) in page {
-            let mut state: Value = match serde_json::from_slice(&state) {
-                Ok(state) => state,
+            let mut state = match parse(&state) {
+                Ok(Some(state)) => state,
+                Ok(None) => continue,
                 Err(error) => {
-                    // Schema 4 could not read it either. It must not prevent the others from being migrated.
+                    // Schema 5 could not read it either. It must not prevent the others from being migrated.
                     tracing::warn!(execution, %error, "the state of an execution can't be read; it is left as it is");
                     continue;
                 }
@@ -46,6 +45,18 @@ pub(super) fn separate(connection: &Connection) -> Result<()> {
         }
     }
 }
+
+/// The state of an execution, or `None` if it has no branches within others, which most executions don't have.
+fn parse(state: &[u8]) -> Result<Option<Value>> {
+    let state = compression::unpack(state)?;
+    // A branch within another names its parent.
+    if !state.windows(PARENT.len()).any(|key| key == PARENT) {
+        return Ok(None);
+    }
+    serde_json::from_slice(&state).map(Some).map_err(|error| unreadable(error.into()))
+}
+
+const PARENT: &[u8] = br#""p":"#;
 
 /// What a branch in this phase waits for: a task or map run, a timer, and the timer of a heartbeat.
 fn awaited(phase: &Value) -> (Option<i64>, Option<i64>, Option<i64>) {

@@ -1,4 +1,4 @@
-//! The calls of tasks in schema 4, whose payloads were JSON values. Schema 5 stores the text of a payload, which does not
+//! The calls of tasks up to schema 5, whose payloads were JSON values. Schema 6 stores the text of a payload, which does not
 //! have to be parsed before it is needed.
 
 use rusqlite::{Connection, Result};

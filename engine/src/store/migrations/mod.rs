@@ -1,17 +1,23 @@
 //! Migrates a database to the current schema, one schema at a time.
 //!
 //! A step depends on nothing that can change later: it reads and writes rows and JSON as they were in its schemas, and
-//! does not use the engine's own types. Every change of the schema appends a step, and adds a golden database of the
-//! previous schema (see `tests/golden.rs`).
+//! does not use the engine's own types. It may decompress rows, because all rows that were ever written must stay
+//! readable. Every change of the schema appends a step, and adds a golden database of the previous schema (see
+//! `tests/golden.rs`).
 
 mod branches;
 mod calls;
 mod state;
+mod tables;
 
 use rusqlite::{Connection, Error, Result, Transaction, types::Type};
 
+pub(super) use self::tables::difference;
+
+type Step = fn(&Transaction<'_>) -> Result<()>;
+
 /// Each step migrates from one schema to the next. The first one starts from the oldest schema that can be opened.
-const STEPS: [fn(&Transaction<'_>) -> Result<()>; 3] = [from_2_to_3, from_3_to_4, from_4_to_5];
+const STEPS: [Step; 4] = [from_2_to_3, from_3_to_4, from_4_to_5, from_5_to_6];
 
 /// The oldest schema that can be migrated.
 pub(super) const OLDEST: i32 = 2;
@@ -25,12 +31,17 @@ const PAGE: i64 = 256;
 /// Runs the missing steps in one transaction.
 pub(super) fn migrate(connection: &mut Connection, from: i32) -> Result<()> {
     let transaction = connection.transaction()?;
-    for (schema, step) in (OLDEST..).zip(STEPS).skip_while(|(schema, _)| *schema < from) {
+    for (schema, step) in steps(from, CURRENT) {
         tracing::info!(from = schema, to = schema + 1, "migrating the database to a newer schema");
         step(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", CURRENT)?;
     transaction.commit()
+}
+
+/// The steps between two schemas, each with the schema that it starts from.
+fn steps(from: i32, to: i32) -> impl Iterator<Item = (i32, Step)> {
+    (OLDEST..to).zip(STEPS).skip_while(move |(schema, _)| *schema < from)
 }
 
 fn from_2_to_3(transaction: &Transaction<'_>) -> Result<()> {
@@ -47,10 +58,15 @@ fn from_3_to_4(transaction: &Transaction<'_>) -> Result<()> {
     state::name_processors(transaction)
 }
 
-/// Schema 5 also compresses histories, states and calls. Existing rows stay as they are, because the first byte of a row
-/// tells whether it is compressed.
-fn from_4_to_5(transaction: &Transaction<'_>) -> Result<()> {
-    transaction.execute_batch(include_str!("4_to_5.sql"))?;
+/// Schema 5 compresses histories and states. Existing rows stay as they are, because the first byte of a row tells
+/// whether it is compressed.
+fn from_4_to_5(_: &Transaction<'_>) -> Result<()> {
+    Ok(())
+}
+
+/// Schema 6 also compresses calls. Existing rows stay uncompressed.
+fn from_5_to_6(transaction: &Transaction<'_>) -> Result<()> {
+    transaction.execute_batch(include_str!("5_to_6.sql"))?;
     branches::separate(transaction)?;
     calls::write_payloads_as_text(transaction)
 }

@@ -38,6 +38,11 @@ pub enum OpenError {
     )]
     Older { path: String, found: i32 },
     #[error(
+        "cannot open {path}: its tables are not those of schema {schema} ({what}), so it was not written by a released \
+         version, or another program has changed it; restore a backup of the data folder, or use another one"
+    )]
+    Unreleased { path: String, schema: i32, what: String },
+    #[error(
         "cannot open {path}: it is of account {account_id} in region {region}, which its ARNs contain; use the same \
          account and region, or another data folder"
     )]
@@ -90,6 +95,11 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> 
         (APPLICATION, found) if found > VERSION => return Err(OpenError::Newer { path: shown, found }),
         (APPLICATION, found) if found > 0 => return Err(OpenError::Older { path: shown, found }),
         _ => return Err(OpenError::Foreign { path: shown }),
+    }
+    if tables > 0
+        && let Some(what) = migrations::difference(&connection, version).map_err(wrong)?
+    {
+        return Err(OpenError::Unreleased { path: shown, schema: version, what });
     }
     if tables > 0
         && version >= WITH_OWNER

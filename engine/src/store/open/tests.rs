@@ -99,6 +99,38 @@ fn an_older_file_is_refused_and_left_unchanged() {
 }
 
 #[test]
+fn a_file_without_the_tables_of_its_schema_is_refused_and_left_unchanged() {
+    for (change, difference) in [
+        ("DROP TABLE branch", "table branch is missing"),
+        ("ALTER TABLE call RENAME COLUMN opening TO run", "table call has other columns"),
+        ("ALTER TABLE map_run ADD COLUMN startable INTEGER", "table map_run has other columns"),
+        ("DROP INDEX timer_due", "index timer_due is missing"),
+        ("PRAGMA user_version = 4", "table kept is missing"),
+        ("PRAGMA user_version = 5", "table kept is missing"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let opened = open(&path).unwrap();
+        opened.connection.execute_batch(change).unwrap();
+        drop(opened);
+        let before = std::fs::read(&path).unwrap();
+        let refusal = refusal(&path);
+        assert!(refusal.contains("its tables are not those of schema") && refusal.contains(difference), "{refusal}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{change}");
+    }
+}
+
+#[test]
+fn tables_and_indexes_that_someone_has_added_are_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let opened = open(&path).unwrap();
+    opened.connection.execute_batch("CREATE TABLE notes (text); CREATE INDEX by_name ON execution (name)").unwrap();
+    drop(opened);
+    assert_eq!(open(&path).unwrap().opening, 2);
+}
+
+#[test]
 fn a_file_of_the_oldest_schema_is_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");

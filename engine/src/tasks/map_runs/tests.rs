@@ -210,10 +210,10 @@ async fn a_run_whose_step_fails_is_postponed_for_twice_as_long_each_time() {
     redrive(&store).await;
     store.close();
     let run = |statement: &str| Connection::open(&database).unwrap().execute_batch(statement).unwrap();
-    run("ALTER TABLE map_run_count RENAME TO hidden");
     let clock = Arc::new(ManualClock::new());
     let (engine, _calls) =
         Engine::open(&database, options(), Arc::new(Nothing), clock.clone(), crate::tasks::call_once).await.unwrap();
+    run("ALTER TABLE map_run_count RENAME TO hidden");
     let mut starter = ChildStarter::new(engine.clone());
     let (mut pause, instant) = (RETRY_DELAY, Duration::from_millis(1));
     for _ in 0..4 {
