@@ -51,9 +51,10 @@ async fn step(engine: &Engine) -> Result<bool, Fault> {
 async fn wait(engine: &Engine) {
     let begun = engine.reactions.deletions.notified();
     let Some(retention) = engine.options.retention else { return begun.await };
+    // Taken before the read: an execution that ends after it must be found no later than one retention from now.
+    let now = engine.clock.now();
     // If this fails, the next step fails as well and logs why.
     let earliest = engine.store.read(|connection| Ok(removal::earliest_end(connection)?)).await.ok().flatten();
-    let now = engine.clock.now();
     let retention_left = retention.try_into().unwrap_or(time::Duration::MAX);
     let expires = earliest.and_then(|stopped| from_millis(stopped + 1).checked_add(retention_left));
     if expires.is_some_and(|expires| expires <= now) {
