@@ -52,31 +52,38 @@ async fn events(State(live): State<Live>) -> impl IntoResponse {
         tracing::warn!(%error, "cannot read the recent changes for a new listener");
         Vec::new()
     });
+    let counts = live.read_model.counts().await.inspect_err(|error| {
+        tracing::warn!(%error, "cannot read the counts for a new listener");
+    });
     // Proxies must forward each event at once.
-    let stream = stream(&recent, changes, live.closing.clone());
+    let stream = stream(&recent, counts.ok().as_ref(), changes, live.closing.clone());
     ([("x-accel-buffering", "no")], Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
 fn stream(
     recent: &[String],
+    counts: Option<&Counts>,
     changes: broadcast::Receiver<Arc<News>>,
     closing: watch::Receiver<bool>,
 ) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
     // The first event sets how long the browser waits before it reconnects.
     let hello = Event::default().retry(Duration::from_secs(2));
-    let hello = if recent.is_empty() { hello.comment("") } else { hello.data(message(recent, None)) };
+    let hello = hello.data(message(Some(recent), counts));
     let changed = BroadcastStream::new(changes).map(|news| match news {
-        Ok(news) => message(&news.changed, Some(&news.counts)),
+        // There are no references if too many applications changed.
+        Ok(news) if news.changed.is_empty() => message(None, Some(&news.counts)),
+        Ok(news) => message(Some(&news.changed), Some(&news.counts)),
         // A listener that fell behind has missed changes. An event without references makes it fetch its page.
-        Err(_) => message(&[], None),
+        Err(_) => message(None, None),
     });
     let changed = changed.map(|message| Ok(Event::default().data(message)));
     let closed = WatchStream::new(closing).filter(|closing| std::future::ready(*closing)).take(1);
     futures_util::stream::iter([Ok(hello)]).chain(changed.take_until(closed.into_future()))
 }
 
-/// `{"changed": ["LN-1"], "counts": {"all": 7, "waiting": 2, "approved": 4}}`
-fn message(changed: &[String], counts: Option<&Counts>) -> String {
+/// `{"changed": ["LN-1"], "counts": {"all": 7, "waiting": 2, "approved": 4}}`. Without references, `changed` is `null`, and
+/// every page is fetched again.
+fn message(changed: Option<&[String]>, counts: Option<&Counts>) -> String {
     let counts = counts.map(|counts| counts.named().map(|(name, count)| (name.to_owned(), json!(count))).collect());
     let counts: serde_json::Map<String, serde_json::Value> = counts.unwrap_or_default();
     json!({ "changed": changed, "counts": counts }).to_string()

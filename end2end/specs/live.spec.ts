@@ -31,7 +31,7 @@ test('the figures on the Today page count new events', async ({ page, request, e
   const figure = (term: string) =>
     page.getByRole('region', { name: 'Figures' }).locator('.figure-card', { hasText: term }).locator('.figure')
   const [submitted, decided] = [Number(await figure('Submitted today').innerText()), Number(await figure('Decided today').innerText())]
-  await submit(request, 'counted', '999')
+  await submit(request, 'counted', '999', { loanAmount: '150000.00' })
   await eventually(async (patience) => {
     await expect.poll(async () => Number(await figure('Submitted today').innerText()), patience).toBeGreaterThan(submitted)
     await expect.poll(async () => Number(await figure('Decided today').innerText()), patience).toBeGreaterThan(decided)

@@ -199,8 +199,8 @@ impl Connection {
 
 /// A change event from the desk.
 struct ChangeEvent {
-    /// References of the changed applications. Empty if they are unknown.
-    changed: Vec<String>,
+    /// References of the changed applications. `None` if they are unknown.
+    changed: Option<Vec<String>>,
     /// An object that maps names of counts to counts.
     counts: JsValue,
 }
@@ -210,8 +210,9 @@ impl ChangeEvent {
         let text = message.data().as_string().unwrap_or_default();
         let news = js_sys::JSON::parse(&text).unwrap_or(JsValue::NULL);
         let member = |name: &str| js_sys::Reflect::get(&news, &name.into()).unwrap_or(JsValue::NULL);
-        let changed = member("changed").dyn_into::<js_sys::Array>().unwrap_or_default();
-        Self { changed: changed.iter().filter_map(|one| one.as_string()).collect(), counts: member("counts") }
+        let changed = member("changed").dyn_into::<js_sys::Array>().ok();
+        let changed = changed.map(|changed| changed.iter().filter_map(|one| one.as_string()).collect());
+        Self { changed, counts: member("counts") }
     }
 
     /// A count as text, or `None` if the event does not contain it.
@@ -235,16 +236,16 @@ impl ChangeEvent {
             let text = element.get_attribute(name).unwrap_or_default();
             text.split_whitespace().map(str::to_owned).collect()
         };
+        let Some(changed) = &self.changed else { return true };
         let shows_changed =
-            |element: Element| words(&element, "data-shows").iter().any(|reference| self.changed.contains(reference));
+            |element: Element| words(&element, "data-shows").iter().any(|reference| changed.contains(reference));
         let has_other_counts = |element: Element| {
             words(&element, "data-counts")
                 .iter()
                 .filter_map(|count| count.split_once('='))
                 .any(|(name, shown)| self.count(name).is_some_and(|count| count != shown))
         };
-        self.changed.is_empty()
-            || all(&document(), "[data-shows]").into_iter().any(shows_changed)
+        all(&document(), "[data-shows]").into_iter().any(shows_changed)
             || all(&document(), "[data-counts]").into_iter().any(has_other_counts)
     }
 }
